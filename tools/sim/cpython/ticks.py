@@ -1,0 +1,36 @@
+"""The parts of MicroPython's `time` that CPython lacks."""
+
+import time
+
+_PERIOD = 1 << 30  # as on the ESP32: ticks wrap after 12.4 days (ticks_ms) or 18 minutes (ticks_us)
+_HALF = _PERIOD >> 1
+
+
+def ticks_ms():
+    """Milliseconds of a counter that wraps at 2**30."""
+    return time.monotonic_ns() // 1_000_000 % _PERIOD
+
+
+def ticks_us():
+    """Microseconds of a counter that wraps at 2**30."""
+    return time.monotonic_ns() // 1_000 % _PERIOD
+
+
+def ticks_add(ticks, delta):
+    """Return `ticks` moved by `delta`, wrapped."""
+    return (ticks + delta) % _PERIOD
+
+
+def ticks_diff(end, start):
+    """Signed distance from `start` to `end`, right for at most half the period."""
+    return (end - start + _HALF) % _PERIOD - _HALF
+
+
+def sleep_ms(ms):
+    """Block for `ms` milliseconds."""
+    time.sleep(max(0, ms) / 1000)
+
+
+def sleep_us(us):
+    """Block for `us` microseconds."""
+    time.sleep(max(0, us) / 1_000_000)

@@ -1,0 +1,81 @@
+# Two commands on a fresh machine, `make run` and `make test`, set up all they need; `make help` lists the rest.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+STUBS := .venv/stubs
+VM := tests/vm/node_modules
+DEVICE := boot.py main.py lib/iot firmware
+HOST := tools tests
+
+# For `make run`, `make test` and `make bench`; MICROPYTHON is the path of a MicroPython unix binary, and never needed.
+export ONCE DEVICES MICROPYTHON
+
+# Both set-up steps leave a stamp: done again when a pin changes, and not a word to the network otherwise.
+PIP := $(BIN)/pip install -qq --disable-pip-version-check
+PINS = $(BIN)/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; print(*$(1))'
+
+.PHONY: help setup run test test-unit lint format size bench clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: .venv/ready $(VM)/ready  ## make the virtual environment and get the MicroPython VM (every other target does this itself)
+
+.venv/ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || \
+	  { echo "Python's venv module is needed: on Debian and Ubuntu, apt install python3-venv" >&2; exit 1; }
+	@echo "Setting up .venv"
+	@$(PYTHON) -m venv .venv
+	@pins=$$($(call PINS,project["dependencies"] + project["optional-dependencies"]["dev"])); $(PIP) $$pins
+	@pins=$$($(call PINS,project["optional-dependencies"]["stubs"])); \
+	if [ "$$pins" != "$$(cat $(STUBS)/pins 2>/dev/null)" ]; then \
+	  rm -rf $(STUBS); $(PIP) --target $(STUBS) $$pins; echo "$$pins" >$(STUBS)/pins; \
+	fi
+	@touch $@
+
+# Node is not needed to run a device; the tests say what they skip without it.
+$(VM)/ready: tests/vm/package.json
+	@if ! command -v npm >/dev/null; then echo "No npm: the tests on the MicroPython VM will be skipped"; exit 0; fi; \
+	echo "Getting the MicroPython VM"; \
+	npm install --prefix tests/vm --silent --no-package-lock --no-audit --no-fund; \
+	touch $@
+
+run: .venv/ready  ## bring a simulated ESP32 to life against a local AWS IoT Core (ONCE=1, DEVICES=20)
+	@$(BIN)/python -m tools run
+
+test: setup  ## run all tests
+	@$(BIN)/python -m pytest tests
+
+test-unit: .venv/ready  ## run the device modules' unit tests on CPython alone
+	@$(BIN)/python -m pytest tests/unit
+
+lint: setup  ## ruff, and mypy: the device code against the ESP32's stubs, the tools against CPython's
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(DEVICE_TYPES) $(DEVICE)
+	$(BIN)/mypy $(HOST)
+
+# The ESP32's stubs bring a typeshed of their own, in place of CPython's; what they get wrong in themselves is not ours.
+lint: export MYPYPATH = $(STUBS):lib
+DEVICE_TYPES := --config-file= --custom-typeshed-dir $(STUBS) --no-site-packages --follow-imports silent \
+  --check-untyped-defs --strict-equality --warn-unreachable --cache-dir .mypy_cache/device
+
+format: .venv/ready  ## let ruff lay the code out
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+size: setup  ## bytes of each device module as .mpy, and the heap that its import takes
+	@$(BIN)/python -m tools.size
+
+bench: .venv/ready  ## measure the MQTT client against umqtt.simple's way
+	@$(BIN)/python -m tools.bench
+
+clean:  ## remove what was made here, the virtual environment included
+	rm -rf .venv build state .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info tests/vm/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,55 @@
+"""What all tests share: device code finds MicroPython's additions to Python, and where nothing may skip a skip fails."""
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from tools.sim.cpython import install_language
+
+UNIT = Path(__file__).parent / "unit"
+UNIT_TIMEOUT_S = 20
+NOTHING_SKIPS = os.environ.get("NOTHING_SKIPS") == "1" or os.environ.get("CI") == "true"
+LEFT_OUT = pytest.StashKey[int]()
+
+install_language()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == UNIT:
+            item.add_marker(pytest.mark.timeout(UNIT_TIMEOUT_S))
+    # No package index has the unix port, so these are left out where it is missing, rather than skipped.
+    extra = [item for item in items if item.get_closest_marker("micropython")]
+    if not os.environ.get("MICROPYTHON"):
+        items[:] = [item for item in items if item not in extra]
+        config.hook.pytest_deselected(items=extra)
+        config.stash[LEFT_OUT] = len(extra)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if count := config.stash.get(LEFT_OUT, 0):
+        terminalreporter.write_line(f"Left out: {count} tests for a MicroPython unix port (MICROPYTHON=path)")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    fail_if_skipped(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    fail_if_skipped(report)
+    return report
+
+
+def fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Where nothing may skip, turn a skip into a failure that keeps its reason."""
+    if NOTHING_SKIPS and report.skipped and not hasattr(report, "wasxfail"):
+        path, line, reason = report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{path}:{line}: nothing may skip here: {reason}"

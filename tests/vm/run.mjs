@@ -1,0 +1,68 @@
+// Runs one script in the real MicroPython VM (WebAssembly):
+//
+//     node run.mjs SCRIPT.py [HOST_FOLDER=VM_FOLDER]... [-- ARGUMENT...]
+//
+// The folders are copied into the VM's file system, where sys.path is as on the chip, and /unit. The script's
+// `async def main(arguments)` runs as an asyncio task; what it returns is the exit status.
+import fs from "node:fs";
+import path from "node:path";
+import "@micropython/micropython-webassembly-pyscript/micropython.mjs";
+
+const [script, ...rest] = process.argv.slice(2);
+const split = rest.includes("--") ? rest.indexOf("--") : rest.length;
+const folders = rest.slice(0, split).map((pair) => pair.split("="));
+const scriptArguments = rest.slice(split + 1);
+
+// Written at once: process.exit() would lose what console.log() still buffers.
+const writeLine = (fd) => (line) => fs.writeSync(fd, line + "\n");
+
+function copy(FS, from, to) {
+  FS.mkdirTree(to);
+  for (const entry of fs.readdirSync(from, { withFileTypes: true })) {
+    const source = path.join(from, entry.name);
+    const target = `${to}/${entry.name}`;
+    if (entry.isDirectory()) {
+      if (entry.name !== "__pycache__") copy(FS, source, target);
+    } else {
+      FS.writeFile(target, fs.readFileSync(source));
+    }
+  }
+}
+
+const vm = await loadMicroPython({
+  heapsize: 256 * 1024, // to start with: this VM's heap grows, and it collects only while all tasks wait
+  pystack: 8 * 1024,
+  stdout: writeLine(1),
+  stderr: writeLine(2),
+});
+for (const [from, to] of folders) copy(vm.FS, from, to);
+vm.FS.writeFile(`/${path.basename(script)}`, fs.readFileSync(script));
+
+let ended = false;
+vm.registerJsModule("host", {
+  exit: (status) => {
+    ended = true;
+    process.exit(status);
+  },
+});
+process.on("exit", () => {
+  if (ended) return;
+  writeLine(2)("the script never ended: every task waits for something that cannot happen");
+  process.exitCode = 1;
+});
+
+vm.runPython(`
+import asyncio, host, sys
+sys.path[:] = ["", ".frozen", "/lib", "/unit"]
+import ${path.basename(script, ".py")} as script
+
+async def run():
+    status = 1
+    try:
+        status = await script.main(${JSON.stringify(scriptArguments)})
+    except BaseException as error:
+        sys.print_exception(error)
+    host.exit(status)
+
+asyncio.create_task(run())
+`);

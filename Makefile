@@ -8,8 +8,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 STUBS := .venv/stubs
 VM := tests/vm/node_modules
-DEVICE := boot.py main.py lib/iot firmware
-HOST := tools tests
 
 # For `make run`, `make test` and `make bench`; MICROPYTHON is the path of a MicroPython unix binary, and never needed.
 export ONCE DEVICES MICROPYTHON
@@ -58,13 +56,8 @@ test-unit: .venv/ready  ## run the device modules' unit tests on CPython alone
 lint: setup  ## ruff, and mypy: the device code against the ESP32's stubs, the tools against CPython's
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(DEVICE_TYPES) $(DEVICE)
-	$(BIN)/mypy $(HOST)
-
-# The ESP32's stubs bring a typeshed of their own, in place of CPython's; what they get wrong in themselves is not ours.
-lint: export MYPYPATH = $(STUBS):lib
-DEVICE_TYPES := --config-file= --custom-typeshed-dir $(STUBS) --no-site-packages --follow-imports silent \
-  --check-untyped-defs --strict-equality --warn-unreachable --cache-dir .mypy_cache/device
+	$(BIN)/mypy --config-file tools/mypy-device.ini --cache-dir .mypy_cache/device
+	$(BIN)/mypy --cache-dir .mypy_cache/host
 
 format: .venv/ready  ## let ruff lay the code out
 	$(BIN)/ruff check --fix .

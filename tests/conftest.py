@@ -1,4 +1,4 @@
-"""What all tests share: device code finds MicroPython's additions to Python, and where nothing may skip a skip fails."""
+"""What all tests share: device code finds MicroPython's names; where nothing may skip a skip is a failure."""
 
 import os
 from collections.abc import Generator
@@ -50,6 +50,6 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 def fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
     """Where nothing may skip, turn a skip into a failure that keeps its reason."""
     if NOTHING_SKIPS and report.skipped and not hasattr(report, "wasxfail"):
-        path, line, reason = report.longrepr
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
-        report.longrepr = f"{path}:{line}: nothing may skip here: {reason}"
+        report.longrepr = f"{report.nodeid}: nothing may skip here: {reason}"

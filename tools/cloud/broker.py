@@ -1,0 +1,219 @@
+"""Listens, lets clients in, and keeps who is connected: takeover, wills, presence."""
+
+import asyncio
+import json
+import secrets
+import socket
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from . import connection as wire
+from . import topics
+from .client import Client
+from .events import Event
+from .limits import Limits
+from .packet import Will
+from .registry import Registry
+from .router import Router
+from .session import Session
+from .store import Store
+
+_SHUTDOWN_S = 3
+_SWEEP_S = 60
+_BACKLOG = 128
+
+
+class Service(Protocol):
+    """Something that answers on reserved topics."""
+
+    def claims(self, topic: str) -> bool:
+        """Whether a publish to the topic is for this service."""
+
+    def handle(self, client: Client, topic: str, payload: bytes) -> None:
+        """Answer it with client.answer()."""
+
+
+class Broker:
+    """The MQTT endpoint.
+
+    Args:
+        context: for mutual TLS.
+        registry: certificates and policies.
+        store: sessions and retained messages.
+        services: what serves the reserved topics.
+        limits: AWS's numbers, or others for tests.
+        tell: called with each Event; must not raise.
+        clock: seconds since 1970, for presence.
+    """
+
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        registry: Registry,
+        store: Store,
+        services: Sequence[Service],
+        limits: Limits,
+        tell: Callable[[Event], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.registry = registry
+        self.router = Router(store, limits)
+        self.limits = limits
+        self.tell = tell
+        self.monotonic = time.monotonic
+        self._context = context
+        self._store = store
+        self._services = services
+        self._clock = clock
+        self._clients: dict[str, Client] = {}
+        self._sessions: dict[str, tuple[str, int]] = {}
+        self._connections: set[asyncio.Task[None]] = set()
+        self._handshakes = 0
+        context.sni_callback = _note_server_name
+        registry.on_certificate_status = self._certificate_changed
+
+    async def start(self, listen: str, port: int) -> int:
+        """Listen on an address; returns the port. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        family, _, _, _, address = (await loop.getaddrinfo(listen, port, type=socket.SOCK_STREAM))[0]
+        self._listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+        self._listener.setblocking(False)
+        self._tasks = [asyncio.create_task(self._accept()), asyncio.create_task(self._sweep())]
+        return self._listener.getsockname()[1]
+
+    async def stop(self) -> None:
+        """Disconnect everyone and stop listening; every task has ended when it returns."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._listener.close()
+        for client in list(self._clients.values()):
+            client.end(wire.SERVER_INITIATED_DISCONNECT, "the cloud stops")
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    # Connections
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                peer, address = await loop.sock_accept(self._listener)
+            except OSError as error:  # out of file descriptors: those connected go on
+                self.tell(Event("server", detail=f"cannot accept: {error}"))
+                await asyncio.sleep(1)
+                continue
+            name = f"{address[0]}:{address[1]}"
+            full = len(self._connections) >= self.limits.connections
+            if full or self._handshakes >= self.limits.handshakes:
+                peer.close()
+                self.tell(Event("refused", name, reason=wire.THROTTLED, detail="too many connections"))
+                continue
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            task = asyncio.create_task(self._serve(peer, name))
+            self._connections.add(task)
+            task.add_done_callback(self._connections.discard)
+
+    async def _serve(self, peer: socket.socket, address: str) -> None:
+        """One connection, from the handshake to its end."""
+        connection = wire.Connection(Client(self, address), self.limits, address)
+        self._handshakes += 1
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: connection,
+                peer,
+                ssl=self._context,
+                ssl_handshake_timeout=self.limits.handshake_s,
+                ssl_shutdown_timeout=_SHUTDOWN_S,
+            )
+        except OSError as error:  # ssl.SSLError is one
+            detail = getattr(error, "reason", None) or str(error) or "peer closed the connection"
+            self.tell(Event("refused", address, reason="TLS", detail=detail))
+            return
+        finally:
+            self._handshakes -= 1
+        try:
+            await connection.lost.wait()
+        except asyncio.CancelledError:
+            connection.close(wire.SERVER_INITIATED_DISCONNECT, "the cloud stops")
+            await self._until_lost(connection)
+            raise
+
+    async def _until_lost(self, connection: wire.Connection) -> None:
+        try:
+            async with asyncio.timeout(_SHUTDOWN_S):
+                await connection.lost.wait()
+        except TimeoutError:
+            connection.abort()
+
+    async def _sweep(self) -> None:
+        while True:
+            self.router.expire_sessions()
+            self.registry.purge_expired_tokens()
+            await asyncio.sleep(_SWEEP_S)
+
+    # For clients
+
+    def service(self, topic: str) -> Service | None:
+        return next((service for service in self._services if service.claims(topic)), None)
+
+    def joining(self, client: Client, clean: bool) -> tuple[Session, bool]:
+        """A CONNECT was accepted: whoever has this client id is out (3.1.4-2); the session, and if it was there."""
+        if old := self._clients.get(client.client_id):
+            old.end(wire.DUPLICATE_CLIENTID, f"{client.address} connected with the same client id")
+        return self.router.open_session(client.client_id, clean)
+
+    def joined(self, client: Client) -> None:
+        self._clients[client.client_id] = client
+        version = self._store.next_presence_version(client.client_id)
+        self._sessions[client.client_id] = (secrets.token_hex(16), version)
+        self._presence(client, "connected", {"ipAddress": client.address.rpartition(":")[0]})
+
+    def left(self, client: Client, session: Session, reason: str, detail: str, will: Will | None) -> None:
+        """A connected client's connection ended."""
+        self._clients.pop(client.client_id, None)
+        self.router.close_session(session)
+        self.tell(
+            Event("disconnected", client.address, client.client_id, client.certificate_id, reason, detail)
+        )
+        if will is not None:
+            self._publish_will(client, will)
+        initiated = reason == wire.CLIENT_INITIATED_DISCONNECT
+        self._presence(client, "disconnected", {"clientInitiatedDisconnect": initiated, "disconnectReason": reason})
+        self._sessions.pop(client.client_id, None)
+
+    def _publish_will(self, client: Client, will: Will) -> None:
+        if client.may_publish(will.topic, will.retain):
+            self.router.publish(will.topic, will.payload, will.qos, will.retain)
+        else:
+            detail = f"its will on {will.topic} is not allowed and was not sent"
+            self.tell(Event("rejected", client.address, client.client_id, client.certificate_id, "will", detail))
+
+    def _presence(self, client: Client, event: str, more: dict[str, object]) -> None:
+        if topics.has_wildcard(client.client_id):  # AWS: these get no lifecycle events
+            return
+        identifier, version = self._sessions[client.client_id]
+        payload = {
+            "clientId": client.client_id,
+            "timestamp": int(self._clock() * 1000),
+            "eventType": event,
+            "sessionIdentifier": identifier,
+            "principalIdentifier": client.certificate_id,
+            "versionNumber": version,
+        }
+        topic = f"$aws/events/presence/{event}/{client.client_id}"
+        self.router.publish(topic, json.dumps(payload | more).encode(), 1)
+
+    def _certificate_changed(self, certificate_id: str, status: str) -> None:
+        if status == "ACTIVE":
+            return
+        for client in list(self._clients.values()):
+            if client.certificate_id == certificate_id:
+                client.end(wire.AUTH_ERROR, f"certificate {certificate_id[:12]}… is {status}")
+
+
+def _note_server_name(tls: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
+    tls.server_name = name or ""

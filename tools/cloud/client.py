@@ -1,0 +1,248 @@
+"""What the packets of one connection mean: identity, authorisation, limits, and AWS's manners."""
+
+from typing import TYPE_CHECKING
+
+from . import connection as wire
+from . import packet as mqtt
+from . import topics
+from .ca import certificate_id
+from .errors import ResourceNotFoundException
+from .events import Event
+from .limits import TokenBucket
+from .session import Session
+from .store import Message
+
+if TYPE_CHECKING:
+    from .broker import Broker
+
+_CACHED_DECISIONS = 1000
+
+
+class Client:
+    """A peer, from the TLS handshake to the end. Its identity is its certificate.
+
+    What its policies deny closes the connection without a word, CONNECT too: AWS sends no CONNACK then
+    (MQTT 3.1.1), so that a device sees a connection that is closed after CONNECT.
+    """
+
+    def __init__(self, broker: "Broker", address: str) -> None:
+        self.address = address
+        self.client_id = ""
+        self.certificate_id = ""
+        self.discarded = 0
+        self._broker = broker
+        self._limits = broker.limits
+        self._session: Session | None = None
+        self._will: mqtt.Will | None = None
+        self._decisions: dict[tuple[str, str], bool] = {}
+        self._revision = -1
+
+    # wire.Handler
+
+    def opened(self, connection: wire.Connection) -> None:
+        self._connection = connection
+        self._publishes = TokenBucket(self._limits.publishes_per_s, self._broker.monotonic())
+        identifier = certificate_id(connection.peer_certificate())
+        try:
+            certificate = self._broker.registry.describe_certificate(certificateId=identifier)
+            status = certificate["certificateDescription"]["status"]
+        except ResourceNotFoundException:
+            status = "not registered"
+        self.certificate_id = identifier
+        if status != "ACTIVE":
+            self._close(wire.AUTH_ERROR, f"certificate {identifier[:12]}… is {status}")
+
+    def received(self, packet: mqtt.Packet) -> None:
+        if isinstance(packet, mqtt.Connect):
+            self._connect(packet)
+        elif self._session is None:
+            self._close(wire.CLIENT_ERROR, f"{type(packet).__name__.upper()} before CONNECT")
+        else:
+            self._HANDLERS[type(packet)](self, packet)
+
+    def drained(self) -> None:
+        if self._session is not None:
+            self._session.pump()
+
+    def closed(self, reason: str, detail: str) -> None:
+        if self.discarded:
+            detail += f"; {self.discarded} publishes over {self._limits.publishes_per_s:g}/s were discarded"
+        if self._session is None:
+            self._tell("refused", reason, detail)
+            return
+        session, self._session = self._session, None
+        if session.dropped:
+            detail += f"; {session.dropped} messages to it were dropped"
+        will = None if reason == wire.CLIENT_INITIATED_DISCONNECT else self._will
+        self._broker.left(self, session, reason, detail, will)
+
+    # session.Receiver
+
+    @property
+    def writable(self) -> bool:
+        return self._connection.writable
+
+    def may_receive(self, topic: str) -> bool:
+        return self.allowed("iot:Receive", f"topic/{topic}")
+
+    def deliver(self, packet: mqtt.Publish) -> None:
+        self._connection.send(mqtt.publish(packet))
+
+    # For the broker and its services
+
+    def allowed(self, action: str, resource: str) -> bool:
+        """Whether the policies of the client's certificate allow it now."""
+        registry = self._broker.registry
+        if self._revision != registry.revision or len(self._decisions) >= _CACHED_DECISIONS:
+            self._authorize = registry.authorizer(self.certificate_id, self.client_id)
+            self._decisions = {}
+            self._revision = registry.revision
+        key = (action, resource)
+        if key not in self._decisions:
+            self._decisions[key] = self._authorize(action, resource)
+        return self._decisions[key]
+
+    def answer(self, topic: str, payload: bytes) -> None:
+        """Send a service's answer to this connection and no other, if it is subscribed to the topic."""
+        if self._session is None:
+            return
+        granted = [q for f, q in self._session.subscriptions.items() if topics.matches(f, topic)]
+        if granted:
+            self._broker.router.send(self._session, Message(topic, payload, max(granted), private=True))
+        else:
+            self._tell("rejected", "not subscribed", f"an answer on {topic} was lost: subscribe before asking")
+
+    def end(self, reason: str, detail: str) -> None:
+        """Disconnect the client."""
+        self._close(reason, detail)
+
+    def _tell(self, kind: str, reason: str, detail: str) -> None:
+        self._broker.tell(Event(kind, self.address, self.client_id, self.certificate_id, reason, detail))
+
+    def _close(self, reason: str, detail: str, last: bytes = b"") -> None:
+        self._connection.close(reason, detail, last)
+
+    # Packets
+
+    def _connect(self, packet: mqtt.Connect) -> None:
+        if self._session is not None:
+            self._close(wire.CLIENT_ERROR, "second CONNECT")
+            return
+        size = len(packet.client_id.encode())
+        if not 1 <= size <= self._limits.client_id_bytes:
+            detail = f"client id of {size} bytes, must be 1 to {self._limits.client_id_bytes}"
+            self._close(wire.CLIENT_ERROR, detail, mqtt.connack(mqtt.IDENTIFIER_REJECTED))
+            return
+        self.client_id = packet.client_id
+        if not self.allowed("iot:Connect", f"client/{packet.client_id}"):
+            self._close(wire.FORBIDDEN_ACCESS, f"iot:Connect on client/{packet.client_id} is not allowed")
+            return
+        if packet.will is not None and (error := self._will_error(packet.will)):
+            self._close(wire.CLIENT_ERROR, f"will: {error}")
+            return
+        keep_alive_s = packet.keep_alive_s or self._limits.keep_alive_max_s
+        keep_alive_s = min(max(keep_alive_s, self._limits.keep_alive_min_s), self._limits.keep_alive_max_s)
+        self._will = packet.will
+        session, present = self._broker.joining(self, packet.clean_session)
+        self._session = session
+        self._connection.send(mqtt.connack(mqtt.ACCEPTED, present))
+        self._connection.established(keep_alive_s)
+        name = self._connection.server_name()
+        asked = f"asked for {name}" if name else "no server name (SNI), which AWS requires"
+        self._tell("connected", "session kept" if present else "new session", asked)
+        self._broker.joined(self)
+        session.attach(self)
+
+    def _will_error(self, will: mqtt.Will) -> str | None:
+        if topics.is_reserved(will.topic):
+            return "on a reserved topic"
+        if len(will.payload) > self._limits.payload_bytes:
+            return f"payload larger than {self._limits.payload_bytes} bytes"
+        return topics.topic_error(will.topic, self._limits)
+
+    def may_publish(self, topic: str, retain: bool) -> bool:
+        resource = f"topic/{topic}"
+        return self.allowed("iot:Publish", resource) and (not retain or self.allowed("iot:RetainPublish", resource))
+
+    def _publish(self, packet: mqtt.Publish) -> None:
+        if not self._publishes.take(self._broker.monotonic()):
+            self._discard(packet)
+            return
+        topic = packet.topic
+        service = self._broker.service(topic) if topics.is_reserved(topic) else None
+        if error := self._publish_error(packet, service is not None):
+            self._close(wire.CLIENT_ERROR, f"PUBLISH: {error}")
+            return
+        if not self.may_publish(topic, packet.retain):
+            action = "iot:RetainPublish" if packet.retain and self.may_publish(topic, False) else "iot:Publish"
+            self._close(wire.AUTH_ERROR, f"{action} on topic/{topic} is not allowed")
+            return
+        if service is None:
+            self._broker.router.publish(topic, packet.payload, packet.qos, packet.retain)
+        if packet.packet_id is not None:
+            self._connection.send(mqtt.puback(packet.packet_id))
+        if service is not None:
+            service.handle(self, topic, packet.payload)
+
+    def _publish_error(self, packet: mqtt.Publish, served: bool) -> str | None:
+        if len(packet.payload) > self._limits.payload_bytes:
+            return f"payload larger than {self._limits.payload_bytes} bytes"
+        if topics.is_reserved(packet.topic):
+            if packet.retain:
+                return f"RETAIN on the reserved topic {packet.topic}"
+            if not served:
+                return f"the reserved topic {packet.topic} is not served here"
+        return topics.topic_error(packet.topic, self._limits)
+
+    def _discard(self, packet: mqtt.Publish) -> None:
+        """Over the rate AWS discards the message; a QoS 1 one gets no PUBACK."""
+        if not self.discarded:
+            rate = f"{self._limits.publishes_per_s:g}"
+            self._tell("throttled", wire.THROTTLED, f"over {rate} publishes/s, from {packet.topic} on discarded")
+        self.discarded += 1
+
+    def _puback(self, packet: mqtt.Puback) -> None:
+        self._session.acknowledge(packet.packet_id)
+        self._session.pump()
+
+    def _subscribe(self, packet: mqtt.Subscribe) -> None:
+        session, limits = self._session, self._limits
+        if len(packet.filters) > limits.filters_per_subscribe:
+            self._close(wire.CLIENT_ERROR, f"SUBSCRIBE with more than {limits.filters_per_subscribe} filters")
+            return
+        wanted = session.subscriptions.keys() | {topic_filter for topic_filter, _ in packet.filters}
+        if len(wanted) > limits.subscriptions_per_connection:
+            self._close(wire.CLIENT_ERROR, f"more than {limits.subscriptions_per_connection} subscriptions")
+            return
+        for topic_filter, _ in packet.filters:
+            if error := topics.filter_error(topic_filter, limits):
+                self._close(wire.CLIENT_ERROR, f"SUBSCRIBE {topic_filter}: {error}")
+                return
+            if not self.allowed("iot:Subscribe", f"topicfilter/{topic_filter}"):
+                self._close(wire.AUTH_ERROR, f"iot:Subscribe on topicfilter/{topic_filter} is not allowed")
+                return
+        for topic_filter, qos in packet.filters:
+            self._broker.router.subscribe(session, topic_filter, qos)
+        self._connection.send(mqtt.suback(packet.packet_id, [qos for _, qos in packet.filters]))
+        for topic_filter, qos in packet.filters:
+            self._broker.router.send_retained(session, topic_filter, qos)
+
+    def _unsubscribe(self, packet: mqtt.Unsubscribe) -> None:
+        for topic_filter in packet.filters:
+            self._broker.router.unsubscribe(self._session, topic_filter)
+        self._connection.send(mqtt.unsuback(packet.packet_id))
+
+    def _pingreq(self, _packet: mqtt.Pingreq) -> None:
+        self._connection.send(mqtt.pingresp())
+
+    def _disconnect(self, _packet: mqtt.Disconnect) -> None:
+        self._close(wire.CLIENT_INITIATED_DISCONNECT, "")
+
+    _HANDLERS = {  # noqa: RUF012
+        mqtt.Publish: _publish,
+        mqtt.Puback: _puback,
+        mqtt.Subscribe: _subscribe,
+        mqtt.Unsubscribe: _unsubscribe,
+        mqtt.Pingreq: _pingreq,
+        mqtt.Disconnect: _disconnect,
+    }

@@ -1,0 +1,41 @@
+"""Errors as AWS IoT names them."""
+
+
+class AwsError(Exception):
+    """An error of the AWS IoT control plane; its class name is AWS's error code, `status` its HTTP status."""
+
+    status = 400
+
+    @property
+    def code(self) -> str:
+        return type(self).__name__
+
+
+class InvalidRequestException(AwsError):
+    """An argument is missing, malformed or not supported here."""
+
+
+class MalformedPolicyException(AwsError):
+    """A policy document that is not valid."""
+
+
+class CertificateValidationException(AwsError):
+    """A certificate or a signing request that cannot be parsed or verified."""
+
+
+class ResourceNotFoundException(AwsError):
+    """What the call names does not exist."""
+
+    status = 404
+
+
+class ResourceAlreadyExistsException(AwsError):
+    """What the call would create exists with another content."""
+
+    status = 409
+
+
+class DeleteConflictException(AwsError):
+    """What the call would delete is still attached to something."""
+
+    status = 409

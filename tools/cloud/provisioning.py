@@ -1,0 +1,157 @@
+"""Fleet provisioning over MQTT: `$aws/certificates/create…/json` and `$aws/provisioning-templates/T/provision/json`."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from .client import Client
+from .database import Database
+from .errors import AwsError, ResourceAlreadyExistsException, ResourceNotFoundException
+from .events import Event
+from .registry import Registry
+from .template import ParameterError, Registration, Template
+
+_CREATE = "$aws/certificates/create/json"
+_CREATE_FROM_CSR = "$aws/certificates/create-from-csr/json"
+_TEMPLATES, _PROVISION = "$aws/provisioning-templates/", "/provision/json"
+
+
+class _Rejected(Exception):
+    """A request that is answered on `…/rejected`."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.answer = {"statusCode": status, "errorCode": code, "errorMessage": message}
+
+
+class Provisioning:
+    """The service behind the provisioning topics (AWS: "Device provisioning MQTT API").
+
+    Args:
+        registry: where things and certificates come to be.
+        database: RegisterThing is one transaction in it.
+        token_expiry_s: the lifetime of a certificateOwnershipToken.
+        tell: called with each Event.
+    """
+
+    def __init__(
+        self, registry: Registry, database: Database, token_expiry_s: float, tell: Callable[[Event], None]
+    ) -> None:
+        self._registry = registry
+        self._db = database
+        self._token_expiry_s = token_expiry_s
+        self._tell = tell
+
+    def claims(self, topic: str) -> bool:
+        return topic in (_CREATE, _CREATE_FROM_CSR) or _template_name(topic) is not None
+
+    def handle(self, client: Client, topic: str, payload: bytes) -> None:
+        """Answer on `…/accepted` or `…/rejected`, to the connection that asked alone: it may hold a private key."""
+        try:
+            with self._db.transaction():
+                answer = self._answer(client, topic, _json_object(payload))
+        except _Rejected as rejected:
+            self._tell(_event(client, "rejected", rejected.answer["errorCode"], f"{topic}: {rejected}"))
+            client.answer(f"{topic}/rejected", json.dumps(rejected.answer).encode())
+        else:
+            client.answer(f"{topic}/accepted", json.dumps(answer).encode())
+
+    def _answer(self, client: Client, topic: str, request: dict[str, Any]) -> dict[str, Any]:
+        if topic == _CREATE:
+            made = self._registry.create_keys_and_certificate()
+            return self._pending(made) | {"privateKey": made["keyPair"]["PrivateKey"]}
+        if topic == _CREATE_FROM_CSR:
+            try:
+                csr = str(request.get("certificateSigningRequest", ""))
+                return self._pending(self._registry.create_certificate_from_csr(certificateSigningRequest=csr))
+            except AwsError as error:
+                raise _Rejected(400, "InvalidCertificateSigningRequest", str(error)) from None
+        return self._register_thing(client, _template_name(topic) or "", request)
+
+    def _pending(self, made: dict[str, Any]) -> dict[str, Any]:
+        identifier = made["certificateId"]
+        self._registry.set_certificate_status(identifier, "PENDING_ACTIVATION")
+        token = self._registry.create_ownership_token(identifier, self._token_expiry_s)
+        return {
+            "certificateId": identifier,
+            "certificatePem": made["certificatePem"],
+            "certificateOwnershipToken": token,
+        }
+
+    def _register_thing(self, client: Client, template_name: str, request: dict[str, Any]) -> dict[str, Any]:
+        template = self._template(template_name)
+        token = request.get("certificateOwnershipToken")
+        if not isinstance(token, str) or not token:
+            raise _Rejected(400, "InvalidCertificateOwnershipToken", "Certificate ownership token cannot be empty.")
+        parameters = request.get("parameters") or {}
+        if not isinstance(parameters, dict):
+            raise _Rejected(400, "InvalidParameters", "parameters must be an object")
+        # The transaction is undone with a rejection, so that a token is spent by success alone.
+        certificate_id = self._registry.redeem_ownership_token(token)
+        if certificate_id is None:
+            text = "Certificate ownership token is unknown, expired or was used."
+            raise _Rejected(400, "InvalidCertificateOwnershipToken", text)
+        try:
+            registration = template.resolve(certificate_id, parameters)
+            self._register(registration, certificate_id)
+        except ParameterError as error:
+            raise _Rejected(400, "InvalidParameters", str(error)) from None
+        except AwsError as error:
+            raise _Rejected(error.status, error.code.removesuffix("Exception"), str(error)) from None
+        name = registration.thing_name or ""
+        self._tell(_event(client, "provisioned", name, f"template {template_name}"))
+        return {"deviceConfiguration": registration.device_configuration, "thingName": name}
+
+    def _template(self, name: str) -> Template:
+        try:
+            template = self._registry.describe_provisioning_template(templateName=name)
+        except ResourceNotFoundException as error:
+            raise _Rejected(404, "ResourceNotFound", str(error)) from None
+        if not template["enabled"]:
+            raise _Rejected(400, "InvalidTemplate", f"template {name} is not enabled")
+        return Template(template["templateBody"])
+
+    def _register(self, wanted: Registration, certificate_id: str) -> None:
+        registry = self._registry
+        certificate = registry.arn(f"cert/{certificate_id}")
+        for name in wanted.policy_names:
+            registry.attach_policy(policyName=name, target=certificate)
+        for document in wanted.policy_documents:
+            registry.attach_policy(policyName=registry.ensure_policy(document), target=certificate)
+        if wanted.thing_name is not None:
+            self._thing(wanted, wanted.thing_name)
+            registry.attach_thing_principal(thingName=wanted.thing_name, principal=certificate)
+        registry.update_certificate(certificateId=certificate_id, newStatus=wanted.certificate_status)
+
+    def _thing(self, wanted: Registration, name: str) -> None:
+        attributes = {"attributes": wanted.attributes}
+        try:
+            self._registry.create_thing(thingName=name, thingTypeName=wanted.thing_type, attributePayload=attributes)
+        except ResourceAlreadyExistsException:  # it registers again, as after a factory reset
+            if wanted.attributes_override == "FAIL":
+                raise
+            if wanted.attributes_override != "DO_NOTHING":
+                attributes["merge"] = wanted.attributes_override == "MERGE"
+                self._registry.update_thing(
+                    thingName=name, thingTypeName=wanted.thing_type, attributePayload=attributes
+                )
+
+
+def _template_name(topic: str) -> str | None:
+    if topic.startswith(_TEMPLATES) and topic.endswith(_PROVISION):
+        return topic[len(_TEMPLATES) : -len(_PROVISION)]
+    return None
+
+
+def _json_object(payload: bytes) -> dict[str, Any]:
+    try:
+        request = json.loads(payload or b"{}")
+    except ValueError:
+        raise _Rejected(400, "InvalidPayload", "the payload is not JSON") from None
+    if not isinstance(request, dict):
+        raise _Rejected(400, "InvalidPayload", "the payload is not a JSON object")
+    return request
+
+
+def _event(client: Client, kind: str, reason: str, detail: str) -> Event:
+    return Event(kind, client.address, client.client_id, client.certificate_id, reason, detail)

@@ -1,0 +1,339 @@
+"""Certificates, policies, things and templates, with the names and keyword arguments of boto3's `iot` client."""
+
+import hashlib
+import json
+import re
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+from . import ca
+from .database import Database
+from .errors import (
+    DeleteConflictException,
+    InvalidRequestException,
+    ResourceAlreadyExistsException,
+    ResourceNotFoundException,
+)
+from .policy import Policy, is_allowed
+from .template import Template
+
+_POLICY_NAME = re.compile(r"[\w+=,.@-]{1,128}")
+_THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
+_TEMPLATE_NAME = re.compile(r"[0-9A-Za-z_-]{1,36}")
+_STATUSES = ("ACTIVE", "INACTIVE", "REVOKED")
+
+
+class Registry:
+    """The control plane's part that a device's connection depends on.
+
+    Args:
+        database: where all of it is kept.
+        authority: signs what create_keys_and_certificate and create_certificate_from_csr make.
+        clock: seconds since 1970.
+        region, account_id: what ARNs are made of.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        authority: ca.Authority,
+        clock: Callable[[], float] = time.time,
+        region: str = "us-east-1",
+        account_id: str = "123456789012",
+    ) -> None:
+        self._db = database
+        self._authority = authority
+        self._clock = clock
+        self._arn_prefix = f"arn:aws:iot:{region}:{account_id}:"
+        self.revision = 0  # grows with each change that an authorisation can depend on
+        self.on_certificate_status: Callable[[str, str], None] | None = None
+
+    def arn(self, resource: str) -> str:
+        """The ARN of a resource such as `topic/a/b` or `cert/0123…`."""
+        return self._arn_prefix + resource
+
+    # Certificates
+
+    def create_keys_and_certificate(self, *, setAsActive: bool = False) -> dict[str, Any]:  # noqa: N803
+        """A new key pair and its certificate; the private key is returned here and kept nowhere."""
+        pem, key = self._authority.issue()
+        pair = {"PublicKey": ca.public_key_pem(pem), "PrivateKey": key}
+        return self._add_certificate(pem, "ACTIVE" if setAsActive else "INACTIVE") | {"keyPair": pair}
+
+    def create_certificate_from_csr(
+        self, *, certificateSigningRequest: str, setAsActive: bool = False  # noqa: N803
+    ) -> dict[str, Any]:
+        """Raises CertificateValidationException."""
+        pem = self._authority.sign(certificateSigningRequest)
+        return self._add_certificate(pem, "ACTIVE" if setAsActive else "INACTIVE")
+
+    def _add_certificate(self, pem: str, status: str) -> dict[str, Any]:
+        identifier = ca.certificate_id(pem)
+        self._db.run("INSERT INTO certificates VALUES (?, ?, ?, ?)", identifier, pem, status, self._clock())
+        return {"certificateArn": self.arn(f"cert/{identifier}"), "certificateId": identifier, "certificatePem": pem}
+
+    def describe_certificate(self, *, certificateId: str) -> dict[str, Any]:  # noqa: N803
+        row = self._db.one(
+            "SELECT pem, status, created_s FROM certificates WHERE certificate_id = ?", certificateId
+        )
+        if row is None:
+            raise ResourceNotFoundException(f"certificate {certificateId} does not exist")
+        description = {
+            "certificateArn": self.arn(f"cert/{certificateId}"),
+            "certificateId": certificateId,
+            "certificatePem": row[0],
+            "status": row[1],
+            "creationDate": row[2],
+        }
+        return {"certificateDescription": description}
+
+    def list_certificates(self) -> dict[str, Any]:
+        rows = self._db.all("SELECT certificate_id, status, created_s FROM certificates ORDER BY created_s")
+        certificates = [
+            {"certificateArn": self.arn(f"cert/{i}"), "certificateId": i, "status": s, "creationDate": c}
+            for i, s, c in rows
+        ]
+        return {"certificates": certificates}
+
+    def update_certificate(self, *, certificateId: str, newStatus: str) -> None:  # noqa: N803
+        """Activate, deactivate or revoke; a connection with a certificate that is no longer ACTIVE is closed."""
+        if newStatus not in _STATUSES:
+            raise InvalidRequestException(f"newStatus: {newStatus!r}, must be one of {', '.join(_STATUSES)}")
+        self.describe_certificate(certificateId=certificateId)
+        self.set_certificate_status(certificateId, newStatus)
+
+    # Policies
+
+    def create_policy(self, *, policyName: str, policyDocument: str) -> dict[str, Any]:  # noqa: N803
+        if not _POLICY_NAME.fullmatch(policyName):
+            raise InvalidRequestException(f"policyName: {policyName!r}, must be 1 to 128 of A-Z a-z 0-9 _+=,.@-")
+        Policy(policyDocument)
+        if self._db.one("SELECT 1 FROM policies WHERE name = ?", policyName):
+            raise ResourceAlreadyExistsException(f"policy {policyName} exists")
+        self._db.run("INSERT INTO policies VALUES (?, ?, ?)", policyName, policyDocument, self._clock())
+        return self.get_policy(policyName=policyName)
+
+    def get_policy(self, *, policyName: str) -> dict[str, Any]:  # noqa: N803
+        row = self._db.one("SELECT document FROM policies WHERE name = ?", policyName)
+        if row is None:
+            raise ResourceNotFoundException(f"policy {policyName} does not exist")
+        return {
+            "policyName": policyName,
+            "policyArn": self.arn(f"policy/{policyName}"),
+            "policyDocument": row[0],
+            "policyVersionId": "1",
+        }
+
+    def list_policies(self) -> dict[str, Any]:
+        names = [name for (name,) in self._db.all("SELECT name FROM policies ORDER BY name")]
+        return {"policies": [{"policyName": n, "policyArn": self.arn(f"policy/{n}")} for n in names]}
+
+    def delete_policy(self, *, policyName: str) -> None:  # noqa: N803
+        self.get_policy(policyName=policyName)
+        if self._db.one("SELECT 1 FROM policy_targets WHERE policy = ?", policyName):
+            raise DeleteConflictException(f"policy {policyName} is attached; detach it first")
+        self._db.run("DELETE FROM policies WHERE name = ?", policyName)
+
+    def attach_policy(self, *, policyName: str, target: str) -> None:  # noqa: N803
+        """Attach a policy to a certificate's ARN."""
+        self.get_policy(policyName=policyName)
+        self._certificate_of(target)
+        self._db.run("INSERT OR IGNORE INTO policy_targets VALUES (?, ?)", policyName, target)
+        self._changed()
+
+    def detach_policy(self, *, policyName: str, target: str) -> None:  # noqa: N803
+        self.get_policy(policyName=policyName)
+        self._db.run("DELETE FROM policy_targets WHERE policy = ? AND target = ?", policyName, target)
+        self._changed()
+
+    def list_attached_policies(self, *, target: str) -> dict[str, Any]:
+        rows = self._db.all("SELECT policy FROM policy_targets WHERE target = ? ORDER BY policy", target)
+        return {"policies": [{"policyName": n, "policyArn": self.arn(f"policy/{n}")} for (n,) in rows]}
+
+    # Things
+
+    def create_thing(
+        self,
+        *,
+        thingName: str,  # noqa: N803
+        thingTypeName: str | None = None,  # noqa: N803
+        attributePayload: dict[str, Any] | None = None,  # noqa: N803
+    ) -> dict[str, Any]:
+        """As on AWS, the same thing once more is no error, another content under its name is."""
+        if not _THING_NAME.fullmatch(thingName):
+            raise InvalidRequestException(f"thingName: {thingName!r}, must be 1 to 128 of a-z A-Z 0-9 : _ -")
+        wanted = (thingTypeName, (attributePayload or {}).get("attributes", {}))
+        row = self._db.one("SELECT thing_type, attributes FROM things WHERE name = ?", thingName)
+        if row is None:
+            self._db.run("INSERT INTO things VALUES (?, ?, ?, 1)", thingName, wanted[0], json.dumps(wanted[1]))
+        elif (row[0], json.loads(row[1])) != wanted:
+            raise ResourceAlreadyExistsException(f"thing {thingName} exists with another content")
+        return {"thingName": thingName, "thingArn": self.arn(f"thing/{thingName}")}
+
+    def describe_thing(self, *, thingName: str) -> dict[str, Any]:  # noqa: N803
+        row = self._db.one("SELECT thing_type, attributes, version FROM things WHERE name = ?", thingName)
+        if row is None:
+            raise ResourceNotFoundException(f"thing {thingName} does not exist")
+        thing = {
+            "thingName": thingName,
+            "thingArn": self.arn(f"thing/{thingName}"),
+            "defaultClientId": thingName,
+            "attributes": json.loads(row[1]),
+            "version": row[2],
+        }
+        return thing | ({"thingTypeName": row[0]} if row[0] else {})
+
+    def update_thing(
+        self,
+        *,
+        thingName: str,  # noqa: N803
+        thingTypeName: str | None = None,  # noqa: N803
+        attributePayload: dict[str, Any] | None = None,  # noqa: N803
+    ) -> None:
+        """Attributes replace the ones there, or with `merge` join them (an empty value removes one)."""
+        thing = self.describe_thing(thingName=thingName)
+        attributes = thing["attributes"]
+        if attributePayload is not None:
+            base = attributes if attributePayload.get("merge") else {}
+            attributes = {k: v for k, v in (base | attributePayload.get("attributes", {})).items() if v != ""}
+        self._db.run(
+            "UPDATE things SET thing_type = ?, attributes = ?, version = version + 1 WHERE name = ?",
+            thingTypeName or thing.get("thingTypeName"), json.dumps(attributes), thingName,
+        )  # fmt: skip
+        self._changed()
+
+    def list_things(self) -> dict[str, Any]:
+        names = [name for (name,) in self._db.all("SELECT name FROM things ORDER BY name")]
+        return {"things": [self.describe_thing(thingName=name) for name in names]}
+
+    def attach_thing_principal(self, *, thingName: str, principal: str) -> None:  # noqa: N803
+        self.describe_thing(thingName=thingName)
+        self._certificate_of(principal)
+        self._db.run("INSERT OR IGNORE INTO thing_principals VALUES (?, ?)", thingName, principal)
+        self._changed()
+
+    def detach_thing_principal(self, *, thingName: str, principal: str) -> None:  # noqa: N803
+        self._db.run("DELETE FROM thing_principals WHERE thing = ? AND principal = ?", thingName, principal)
+        self._changed()
+
+    def list_thing_principals(self, *, thingName: str) -> dict[str, Any]:  # noqa: N803
+        self.describe_thing(thingName=thingName)
+        rows = self._db.all("SELECT principal FROM thing_principals WHERE thing = ?", thingName)
+        return {"principals": [principal for (principal,) in rows]}
+
+    # Templates
+
+    def create_provisioning_template(
+        self,
+        *,
+        templateName: str,  # noqa: N803
+        templateBody: str,  # noqa: N803
+        provisioningRoleArn: str,  # noqa: N803
+        description: str = "",
+        enabled: bool = False,
+    ) -> dict[str, Any]:
+        """As on AWS, a template is disabled until `enabled` is set."""
+        if not _TEMPLATE_NAME.fullmatch(templateName):
+            raise InvalidRequestException(f"templateName: {templateName!r}, must be 1 to 36 of 0-9 A-Z a-z _ -")
+        Template(templateBody)
+        if self._db.one("SELECT 1 FROM templates WHERE name = ?", templateName):
+            raise ResourceAlreadyExistsException(f"template {templateName} exists")
+        self._db.run(
+            "INSERT INTO templates VALUES (?, ?, ?, ?, ?, ?)",
+            templateName, templateBody, description, provisioningRoleArn, enabled, self._clock(),
+        )  # fmt: skip
+        arn = self.arn(f"provisioningtemplate/{templateName}")
+        return {"templateName": templateName, "templateArn": arn, "defaultVersionId": 1}
+
+    def describe_provisioning_template(self, *, templateName: str) -> dict[str, Any]:  # noqa: N803
+        row = self._db.one("SELECT body, description, role, enabled FROM templates WHERE name = ?", templateName)
+        if row is None:
+            raise ResourceNotFoundException(f"template {templateName} does not exist")
+        return {
+            "templateName": templateName,
+            "templateArn": self.arn(f"provisioningtemplate/{templateName}"),
+            "templateBody": row[0],
+            "description": row[1],
+            "provisioningRoleArn": row[2],
+            "enabled": bool(row[3]),
+        }
+
+    def list_provisioning_templates(self) -> dict[str, Any]:
+        rows = self._db.all("SELECT name, description, enabled FROM templates ORDER BY name")
+        return {
+            "templates": [{"templateName": n, "description": d, "enabled": bool(e)} for n, d, e in rows]
+        }
+
+    # What the data plane asks
+
+    def set_certificate_status(self, certificate_id: str, status: str) -> None:
+        """As update_certificate, with the statuses that only the service sets (PENDING_ACTIVATION)."""
+        self._db.run("UPDATE certificates SET status = ? WHERE certificate_id = ?", status, certificate_id)
+        self._changed()
+        if self.on_certificate_status is not None:
+            self.on_certificate_status(certificate_id, status)
+
+    def create_ownership_token(self, certificate_id: str, lifetime_s: float) -> str:
+        token = secrets.token_urlsafe(48)
+        self._db.run("INSERT INTO tokens VALUES (?, ?, ?)", token, certificate_id, self._clock() + lifetime_s)
+        return token
+
+    def redeem_ownership_token(self, token: str) -> str | None:
+        """The certificate's id if the token is valid; it is not a second time."""
+        row = self._db.one(
+            "DELETE FROM tokens WHERE token = ? AND expires_s > ? RETURNING certificate_id", token, self._clock()
+        )
+        return row and row[0]
+
+    def purge_expired_tokens(self) -> None:
+        """Forget expired tokens and, as AWS does, the certificates that they would have activated."""
+        with self._db.transaction():
+            rows = self._db.all("DELETE FROM tokens WHERE expires_s <= ? RETURNING certificate_id", self._clock())
+            for row in rows:
+                sql = "DELETE FROM certificates WHERE certificate_id = ? AND status = 'PENDING_ACTIVATION'"
+                self._db.run(sql, *row)
+
+    def ensure_policy(self, document: str, name: str | None = None) -> str:
+        """The name of a policy with this document, made when it is new; named by its hash if no name is given."""
+        name = name or hashlib.sha256(document.encode()).hexdigest()
+        if not self._db.one("SELECT 1 FROM policies WHERE name = ?", name):
+            self.create_policy(policyName=name, policyDocument=document)
+        return name
+
+    def authorizer(self, certificate_id: str, client_id: str) -> Callable[[str, str], bool]:
+        """A function (action, resource) -> allowed for one connection, valid while `revision` stays the same."""
+        arn = self.arn(f"cert/{certificate_id}")
+        sql = "SELECT document FROM policies JOIN policy_targets ON name = policy WHERE target = ?"
+        policies = [Policy(document) for (document,) in self._db.all(sql, arn)]
+        variables = self._variables(certificate_id, arn, client_id)
+        return lambda action, resource: is_allowed(policies, action, self.arn(resource), variables)
+
+    def _variables(self, certificate_id: str, arn: str, client_id: str) -> dict[str, str]:
+        pem = self.describe_certificate(certificateId=certificate_id)["certificateDescription"]["certificatePem"]
+        variables = {"iot:ClientId": client_id, "iot:CertificateId": certificate_id}
+        variables |= ca.subject_variables(pem)
+        # A thing's variables exist for the client whose id is the thing's name
+        sql = "SELECT 1 FROM thing_principals WHERE principal = ? AND thing = ?"
+        attached = self._db.one(sql, arn, client_id) is not None
+        variables["iot:Connection.Thing.IsAttached"] = str(attached).lower()
+        if attached:
+            thing = self.describe_thing(thingName=client_id)
+            variables["iot:Connection.Thing.ThingName"] = client_id
+            if "thingTypeName" in thing:
+                variables["iot:Connection.Thing.ThingTypeName"] = thing["thingTypeName"]
+            for name, value in thing["attributes"].items():
+                variables[f"iot:Connection.Thing.Attributes[{name}]"] = value
+        return variables
+
+    def _certificate_of(self, arn: str) -> str:
+        prefix = self.arn("cert/")
+        if not arn.startswith(prefix):
+            raise InvalidRequestException(f"{arn!r} is not the ARN of a certificate ({prefix}…)")
+        identifier = arn.removeprefix(prefix)
+        self.describe_certificate(certificateId=identifier)
+        return identifier
+
+    def _changed(self) -> None:
+        self.revision += 1

@@ -1,0 +1,134 @@
+"""One client's session: its subscriptions, and the messages that it has not acknowledged."""
+
+from collections import deque
+from typing import Protocol
+
+from .limits import Limits
+from .packet import Publish
+from .store import Message, Store
+
+_LAST_PACKET_ID = 65535
+
+
+class Receiver(Protocol):
+    """The connected client, as its session sees it."""
+
+    @property
+    def writable(self) -> bool:
+        """Whether the connection takes more at this moment."""
+
+    def may_receive(self, topic: str) -> bool:
+        """Whether its policies allow iot:Receive."""
+
+    def deliver(self, packet: Publish) -> None:
+        """Send a message."""
+
+
+class Session:
+    """Queue and in-flight window of one client.
+
+    Args:
+        client_id: whose session it is.
+        store: keeps a persistent session's state; None for a clean session, which ends with its connection.
+        limits: the window and the bounds of the queue.
+    """
+
+    def __init__(self, client_id: str, store: Store | None, limits: Limits) -> None:
+        self.client_id = client_id
+        self.subscriptions: dict[str, int] = {}
+        self.dropped = 0
+        self._store = store
+        self._limits = limits
+        self._queue: deque[Message] = deque()
+        self._inflight: dict[int, Message] = {}
+        self._bytes = 0
+        self._last_id = 0
+        self._receiver: Receiver | None = None
+
+    @property
+    def persistent(self) -> bool:
+        return self._store is not None
+
+    def restore(self, subscriptions: dict[str, int], messages: list[tuple[int | None, Message]]) -> None:
+        """Take up what the store kept."""
+        self.subscriptions = subscriptions
+        for packet_id, message in messages:
+            self._bytes += len(message.payload)
+            if packet_id is None:
+                self._queue.append(message)
+            else:
+                self._inflight[packet_id] = message
+                self._last_id = packet_id
+
+    def attach(self, receiver: Receiver) -> None:
+        """The client is connected: send again, with DUP, all it has not acknowledged (4.4), then what waited."""
+        self._receiver = receiver
+        for packet_id, message in list(self._inflight.items()):
+            self._send(packet_id, message, dup=True)
+        self.pump()
+
+    def detach(self) -> None:
+        """The connection is gone, and with it what was for that connection alone."""
+        self._receiver = None
+        for packet_id in [i for i, message in self._inflight.items() if message.private]:
+            self.acknowledge(packet_id)
+        kept = [message for message in self._queue if not message.private]
+        self._queue = deque(kept)
+
+    def offer(self, message: Message) -> bool:
+        """Keep a QoS 1 message until it is acknowledged; False if the queue is full. `pump` sends it."""
+        full = len(self._queue) + len(self._inflight) >= self._limits.queued_messages
+        if full or self._bytes + len(message.payload) > self._limits.queued_bytes:
+            self.dropped += 1
+            return False
+        if self._store is not None and not message.private:
+            self._store.add_message(self.client_id, message)
+        self._bytes += len(message.payload)
+        self._queue.append(message)
+        return True
+
+    def pump(self) -> None:
+        """Send what waits, as far as the window and the connection allow."""
+        while self._queue and self._receiver is not None and self._receiver.writable:
+            if len(self._inflight) >= self._limits.unacknowledged:
+                return
+            message = self._queue.popleft()
+            if not self._receiver.may_receive(message.topic):
+                self._forget(message)
+                continue
+            packet_id = self._next_id()
+            self._inflight[packet_id] = message
+            if self._store is not None and message.row is not None:
+                self._store.set_packet_id(message.row, packet_id)
+            self._send(packet_id, message)
+
+    def send_qos_0(self, message: Message) -> None:
+        """Send at once or never."""
+        receiver = self._receiver
+        if receiver is None or not receiver.may_receive(message.topic):
+            return
+        if not receiver.writable:
+            self.dropped += 1
+            return
+        receiver.deliver(Publish(message.topic, message.payload, 0, message.retain))
+
+    def acknowledge(self, packet_id: int) -> None:
+        """PUBACK came; one for an unknown packet id is of an earlier time and ignored."""
+        message = self._inflight.pop(packet_id, None)
+        if message is not None:
+            self._forget(message)
+
+    def _send(self, packet_id: int, message: Message, dup: bool = False) -> None:
+        if self._receiver is not None:
+            self._receiver.deliver(Publish(message.topic, message.payload, 1, message.retain, dup, packet_id))
+
+    def _forget(self, message: Message) -> None:
+        self._bytes -= len(message.payload)
+        if self._store is not None and message.row is not None:
+            self._store.remove_message(message.row)
+
+    def _next_id(self) -> int:
+        while True:
+            self._last_id = self._last_id % _LAST_PACKET_ID + 1
+            if self._last_id not in self._inflight:
+                return self._last_id

@@ -2,8 +2,8 @@
 //
 //     node run.mjs SCRIPT.py [HOST_FOLDER=VM_FOLDER]... [-- ARGUMENT...]
 //
-// The folders are copied into the VM's file system, where sys.path is as on the chip, and /unit. The script's
-// `async def main(arguments)` runs as an asyncio task; what it returns is the exit status.
+// The folders are copied into the VM's file system. The script's `async def main(arguments)` runs as an asyncio task;
+// what it returns is the exit status.
 import fs from "node:fs";
 import path from "node:path";
 import "@micropython/micropython-webassembly-pyscript/micropython.mjs";
@@ -38,6 +38,20 @@ const vm = await loadMicroPython({
 for (const [from, to] of folders) copy(vm.FS, from, to);
 vm.FS.writeFile(`/${path.basename(script)}`, fs.readFileSync(script));
 
+// This file system has WASI's error numbers; the chip's are Linux's.
+const linux = new Map([
+  [20, 17], // EEXIST
+  [31, 21], // EISDIR
+  [44, 2], // ENOENT
+  [54, 20], // ENOTDIR
+  [55, 39], // ENOTEMPTY
+]);
+vm.FS.ErrnoError = class extends vm.FS.ErrnoError {
+  constructor(errno) {
+    super(linux.get(errno) ?? errno);
+  }
+};
+
 let ended = false;
 vm.registerJsModule("host", {
   exit: (status) => {
@@ -51,9 +65,10 @@ process.on("exit", () => {
   process.exitCode = 1;
 });
 
+// Of the VM's frozen modules asyncio alone is as on the chip: others (binascii, os, ...) hide what the chip has in C.
 vm.runPython(`
 import asyncio, host, sys
-sys.path[:] = ["", ".frozen", "/lib", "/unit"]
+sys.path[:] = ["", "/lib", "/unit"]
 import ${path.basename(script, ".py")} as script
 
 async def run():

@@ -4,10 +4,10 @@ import random
 
 
 class Backoff:
-    """Delays for retries: uniform between 0 and a ceiling that doubles from `base_ms` to `cap_ms`.
+    """Delays for retries: uniform from 0 to a ceiling that doubles from `base_ms` to `cap_ms`.
 
     Full jitter spreads a fleet that lost its broker at one moment over the whole interval
-    (AWS Architecture Blog, "Exponential Backoff And Jitter"). `randrange` is `random.randrange` or a stand-in.
+    (AWS Architecture Blog, "Exponential Backoff And Jitter"). randrange: `random.randrange` or a stand-in.
     """
 
     def __init__(self, base_ms=1000, cap_ms=64000, randrange=random.randrange):

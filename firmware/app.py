@@ -1,0 +1,50 @@
+"""The example application: blinks, counts its starts and sends telemetry. Replace it by yours."""
+
+import asyncio
+import gc
+import json
+
+from machine import Pin
+
+from firmware import settings
+
+_INTERVAL_MS = 5000
+
+
+def count_starts(flash):
+    """The first two of the application's 256 bytes count how often it has started."""
+    starts = (int.from_bytes(flash.read(0, 2), "big") + 1) & 0xFFFF
+    flash.write(0, starts.to_bytes(2, "big"))
+    return starts
+
+
+async def follow_commands(thing, led):
+    """Switches the LED by `{"led": true}` on cmd/<thing name>."""
+    async for _, payload in thing.subscribe("cmd/" + thing.name):
+        try:
+            led.value(1 if json.loads(payload)["led"] else 0)
+        except (ValueError, KeyError, TypeError):
+            thing.log.warning("app", 'a command looks like {{"led": true}}')
+
+
+async def send_telemetry(thing, starts):
+    """Publishes a message every few seconds; publish() never blocks, also where there is no connection."""
+    count = 0
+    while True:
+        count += 1
+        thing.publish(
+            "telemetry/" + thing.name,
+            {"count": count, "starts": starts, "heap": gc.mem_free(), "rssi": thing.rssi()},
+            qos=1,
+        )
+        await asyncio.sleep_ms(_INTERVAL_MS)
+
+
+async def main(thing):
+    """Runs for as long as the device is in NORMAL mode."""
+    led = Pin(settings.LED_PIN, Pin.OUT, value=0)
+    thing.on("cloud_up", lambda kept: led.value(1))
+    thing.on("cloud_down", lambda reason: led.value(0))
+    thing.on("published", lambda packet_id: thing.log.info("app", "message {} acknowledged", packet_id))
+    starts = count_starts(thing.flash)
+    await asyncio.gather(follow_commands(thing, led), send_telemetry(thing, starts))

@@ -1,0 +1,17 @@
+"""What is the same in every device of this product."""
+
+VERSION = "0.1.0"
+BUILT = (2026, 11, 20)  # year, month, day: the clock is never set to a time before
+
+NAME_PREFIX = "esp32"  # the device's name is this, a hyphen and its MAC address
+LED_PIN = 2
+
+LOG_LEVEL = "info"  # error, warning, info or debug
+WATCHDOG_MS = 60_000  # longer than the longest time anything holds the loop
+CONFIG = None  # a whole configuration, for a product that brings its own; else it is asked for
+
+# Limits of the connection to the cloud, in bytes and messages.
+OUTBOX_BYTES = 8192  # all messages that wait to be sent or acknowledged
+PACKET_LIMIT = 4096  # the largest message that is received
+WINDOW = 8  # QoS 1 messages in flight
+KEEP_ALIVE_S = 60

@@ -1,0 +1,107 @@
+"""Fleet provisioning by claim: a new device earns a certificate of its own.
+
+AWS IoT Core Developer Guide, "Device provisioning MQTT API".
+"""
+
+import asyncio
+import json
+import time
+
+from micropython import const
+
+from iot.aws import topics
+
+_POLL_MS = const(50)
+
+
+class ProvisioningError(Exception):
+    """The service refused, or its answer makes no sense; the text says at which step and why."""
+
+
+class Provisioning:
+    """The steps of provisioning by claim over a client that is connected with the claim certificate.
+
+    Broken off anywhere, it is simply started again: a certificate that RegisterThing left alone expires.
+
+    Args:
+        client: a connected MQTT client; its packet limit must hold an answer with a key (6 KiB).
+        template: name of the provisioning template.
+        timeout_ms: deadline for each answer.
+    """
+
+    def __init__(self, client, template, timeout_ms=30000):
+        self._client = client
+        self._template = template
+        self._timeout_ms = timeout_ms
+
+    async def run(self, parameters):
+        """Creates keys and registers the thing.
+
+        Args:
+            parameters: {name: value} of strings, as the template declares them.
+
+        Returns:
+            (thing name, certificate in PEM, private key in PEM).
+
+        Raises:
+            ProvisioningError: refused, or no answer within the deadline.
+        """
+        keys = await self.create_keys()
+        name = await self.register(_member(keys, "certificateOwnershipToken"), parameters)
+        return name, _member(keys, "certificatePem"), _member(keys, "privateKey")
+
+    async def create_keys(self):
+        """CreateKeysAndCertificate: the service makes the key pair. Returns its answer as a dictionary."""
+        return await self._ask(topics.create_keys(), {})
+
+    async def register(self, token, parameters):
+        """RegisterThing: gives the certificate that `token` owns to a thing. Returns the thing's name."""
+        request = {"certificateOwnershipToken": token, "parameters": parameters}
+        return _member(await self._ask(topics.register_thing(self._template), request), "thingName")
+
+    async def _ask(self, topic, request):
+        """Publishes `request` and returns the answer that comes on …/accepted."""
+        answers = [
+            self._client.subscribe(answer, depth=1)
+            for answer in (topics.accepted(topic), topics.rejected(topic))
+        ]
+        try:
+            for answer in answers:
+                if not await answer.acknowledged(self._timeout_ms):
+                    raise ProvisioningError("{}: subscription not acknowledged".format(topic))
+            self._client.publish(topic, request, qos=1)
+            payload, granted = await self._answer(topic, *answers)
+        finally:
+            for answer in answers:
+                answer.close()
+        return _parse(topic, payload, granted)
+
+    async def _answer(self, topic, accepted, rejected):
+        start_ms = time.ticks_ms()
+        while time.ticks_diff(time.ticks_ms(), start_ms) < self._timeout_ms:
+            for answer in (accepted, rejected):
+                message = answer.read()
+                if message:
+                    return message[1], answer is accepted
+            await asyncio.sleep_ms(_POLL_MS)
+        raise ProvisioningError("{}: no answer within {} s".format(topic, self._timeout_ms // 1000))
+
+
+def _parse(topic, payload, granted):
+    try:
+        answer = json.loads(payload)
+    except ValueError:  # the payload may hold a private key: it is not quoted
+        answer = None
+    if not isinstance(answer, dict):
+        raise ProvisioningError("{}: an answer that is no JSON object".format(topic))
+    if not granted:
+        error = [str(answer.get(member)) for member in ("statusCode", "errorCode", "errorMessage")]
+        raise ProvisioningError("{}: {}".format(topic, " ".join(error)))
+    return answer
+
+
+def _member(answer, name):
+    value = answer.get(name)
+    if not isinstance(value, str) or not value:
+        raise ProvisioningError("an answer without {}".format(name))
+    return value

@@ -1,0 +1,58 @@
+"""Line commands over the serial port, in every mode and without the REPL.
+
+A line is a command and its argument, answered by one line, `= ok …` or `= error …`, among those of the log.
+"""
+
+from micropython import const
+
+_LINE_MAX = const(240)  # the UART's ring buffer holds 260 bytes
+
+
+class CommandError(Exception):
+    """A command that could not be carried out; its text is the answer."""
+
+
+class Console:
+    """Reads lines and calls the command they name.
+
+    Args:
+        stream: an asyncio.StreamReader on sys.stdin, whose `read` gives text.
+        write: called with each line of an answer.
+        commands: {name: handler}; `handler(argument)` returns the answer's text; the ValueError, OSError or
+            CommandError that it raises is an answer too.
+    """
+
+    def __init__(self, stream, write, commands):
+        self._stream = stream
+        self._write = write
+        self._commands = commands
+
+    async def run(self):
+        """Carries out commands, for ever; returns where the input ends (a simulated board, never a real one)."""
+        line = bytearray(_LINE_MAX)
+        length = 0
+        while True:
+            character = await self._stream.read(
+                1
+            )  # readline() would block on the chip until the line is whole
+            if not character:
+                return
+            if character not in "\r\n":
+                for byte in character.encode():
+                    if length < _LINE_MAX:
+                        line[length] = byte
+                    length += 1
+            elif length:
+                self._answer(line, length)
+                length = 0
+
+    def _answer(self, line, length):
+        try:
+            if length > _LINE_MAX:
+                raise CommandError("a line has at most {} bytes, this one {}".format(_LINE_MAX, length))
+            name, _, argument = str(memoryview(line)[:length], "utf-8").partition(" ")
+            if name not in self._commands:
+                raise CommandError("no such command; help lists them")
+            self._write("= ok " + self._commands[name](argument))
+        except (CommandError, ValueError, OSError) as error:  # ValueError: bad UTF-8 or a bad argument
+            self._write("= error {}".format(error))

@@ -1,0 +1,65 @@
+"""Log lines for the console: uptime, level, area, text. Never given a secret, so it never prints one."""
+
+import sys
+import time
+
+from micropython import const
+
+_ERROR = const(0)
+_WARNING = const(1)
+_INFO = const(2)
+_DEBUG = const(3)
+
+LEVELS = ("error", "warning", "info", "debug")
+
+
+class Log:
+    """Writes lines such as `    12.345 I wifi: connected to "Home"`.
+
+    Args:
+        level: name of the most talkative level shown, one of LEVELS.
+        write: called with each line.
+    """
+
+    def __init__(self, level="info", write=print):
+        self._write = write
+        self._uptime_ms = 0
+        self._last_ms = time.ticks_ms()
+        self.set_level(level)
+
+    def set_level(self, level):
+        """ValueError for a name that is not in LEVELS."""
+        if level not in LEVELS:
+            raise ValueError("log level {!r}: one of {}".format(level, ", ".join(LEVELS)))
+        self._level = LEVELS.index(level)
+
+    def uptime_ms(self):
+        """Milliseconds since the start; goes on counting where ticks_ms wraps (every 12.4 days)."""
+        now_ms = time.ticks_ms()
+        self._uptime_ms += time.ticks_diff(now_ms, self._last_ms)
+        self._last_ms = now_ms
+        return self._uptime_ms
+
+    def error(self, area, text, *args):
+        """`text` is a format string for `args`, formatted only where the level is shown (so below)."""
+        self._line(_ERROR, "E", area, text, args)
+
+    def warning(self, area, text, *args):
+        self._line(_WARNING, "W", area, text, args)
+
+    def info(self, area, text, *args):
+        self._line(_INFO, "I", area, text, args)
+
+    def debug(self, area, text, *args):
+        self._line(_DEBUG, "D", area, text, args)
+
+    def exception(self, area, text, error):
+        """An error line and the traceback of `error`."""
+        self._line(_ERROR, "E", area, "{}: {}: {}", (text, type(error).__name__, error))
+        sys.print_exception(error)
+
+    def _line(self, level, letter, area, text, args):
+        if level <= self._level:
+            ms = self.uptime_ms()  # integers: a single-precision float loses milliseconds after hours
+            text = text.format(*args) if args else text
+            self._write("{:6d}.{:03d} {} {}: {}".format(ms // 1000, ms % 1000, letter, area, text))

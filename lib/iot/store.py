@@ -1,0 +1,87 @@
+"""The configuration and the thing's certificate as they are stored, each replaced whole or not at all."""
+
+import json
+
+from iot import config
+
+_CONFIG_SETS = ("config0", "config1")  # the certificates of a configuration; the record in NVS says which set
+_THING_SET = "thing"
+
+
+class Store:
+    """Keeps a validated configuration: certificates and keys in files, the rest in a record in NVS.
+
+    The record is written last and names its set of files, so it alone decides which configuration counts.
+
+    Args:
+        record: the Record for what is no certificate.
+        credentials: the Credentials that hold the sets.
+    """
+
+    def __init__(self, record, credentials):
+        self._record = record
+        self._credentials = credentials
+
+    def load(self):
+        """The configuration without its certificates and keys, or None where there is none that is whole."""
+        stored = self._stored()
+        return stored["config"] if stored and self._credentials.load(_CONFIG_SETS[stored["set"]]) else None
+
+    def save(self, document):
+        """Replaces the configuration by a validated `document`; OSError where flash is full or fails."""
+        stored = self._stored()
+        number = 1 - stored["set"] if stored else 0
+        self._credentials.save(_CONFIG_SETS[number], _parts(document["aws"]))
+        self._record.store(json.dumps({"set": number, "config": config.plain(document)}).encode())
+        self._credentials.remove(_CONFIG_SETS[1 - number])
+
+    def erase(self):
+        """Forgets the configuration, its certificates and the thing's own certificate."""
+        self._record.erase()
+        for name in _CONFIG_SETS + (_THING_SET,):
+            self._credentials.remove(name)
+
+    def certificates(self):
+        """The certificates and keys of the configuration: {"root_ca": PEM, "claim_key": DER, …}."""
+        stored = self._stored()
+        return self._credentials.load(_CONFIG_SETS[stored["set"]]) or {}
+
+    def thing(self):
+        """Name, certificate and key of the thing: (str, DER, DER), or None where this endpoint gave none."""
+        aws = self._stored()["config"]["aws"]
+        if "thing_name" in aws:
+            own = self.certificates()
+            return aws["thing_name"], own["certificate"], own["key"]
+        parts = self._credentials.load(_THING_SET)
+        if not parts or parts["endpoint"] != aws["endpoint"].encode():
+            return None
+        return str(parts["name"], "utf-8"), parts["certificate"], parts["key"]
+
+    def save_thing(self, endpoint, name, certificate, key):
+        """Stores what provisioning at `endpoint` earned; `certificate` and `key` in PEM, else ConfigError."""
+        parts = {
+            "name": name.encode(),
+            "endpoint": endpoint.encode(),
+            "certificate": config.certificate_der("certificatePem", certificate),
+            "key": config.key_der("privateKey", key),
+        }
+        self._credentials.save(_THING_SET, parts)
+
+    def _stored(self):
+        value = self._record.load()
+        return json.loads(value) if value else None
+
+
+def _parts(aws):
+    """The set of files for the section `aws`: DER, being smaller, but for root_ca, which may be a bundle."""
+    parts = {}
+    for member in config.PEM_MEMBERS:
+        if member in aws:
+            text = aws[member]
+            if member == "root_ca":
+                parts[member] = text.encode()
+            elif member.endswith("key"):
+                parts[member] = config.key_der("aws." + member, text)
+            else:
+                parts[member] = config.certificate_der("aws." + member, text)
+    return parts

@@ -1,0 +1,305 @@
+"""The state machine: the only module that knows all its peers. It owns every task."""
+
+import asyncio
+import binascii
+import gc
+import sys
+
+import esp32
+import machine
+from micropython import const
+
+from iot import config, modes
+from iot.backoff import Backoff
+from iot.commands import Commands
+from iot.console import CommandError, Console
+from iot.credentials import Credentials
+from iot.events import NAMES, Events
+from iot.flash import SIZE, Flash, Record
+from iot.log import Log
+from iot.store import Store
+from iot.thing import Thing
+
+_FOLDER = "certs"
+_NAMESPACE = "iot"
+_CONFIG_BYTES = const(2000)
+
+_TICK_MS = const(100)
+_WIFI_FIRST_MS = const(1000)
+_WIFI_MOST_MS = const(60000)
+_APPLICATION_FIRST_MS = const(10000)
+_APPLICATION_MOST_MS = const(300000)
+_DEATH_MS = const(5000)
+_TRIES_TO_REPLACE = const(3)
+_GC_THRESHOLD = const(
+    16384
+)  # collects before the heap has to grow: what it takes from ESP-IDF it never gives back
+
+# In which modes a task runs; every other task is cancelled before the mode is entered.
+_TASKS = {
+    "console": (modes.CONFIG, modes.NORMAL, modes.OTA, modes.IDLE),
+    "flash": (modes.CONFIG, modes.NORMAL, modes.OTA),
+    "wifi": (modes.NORMAL, modes.OTA),
+    "clock": (modes.NORMAL, modes.OTA),
+    "cloud": (modes.NORMAL,),
+    "application": (modes.NORMAL,),
+}
+_RENEWED = (
+    "cloud",
+    "application",
+)  # also cancelled where a mode follows on itself: the certificate is a new one
+
+# What the peers tell, but for the many: where and how it is logged.
+_FACTS = {
+    "mode": ("system", "mode {}"),
+    "wifi_up": ("wifi", 'connected to "{ssid}" as {ip}, {rssi} dBm'),
+    "wifi_down": ("wifi", "{}"),
+    "clock_set": ("clock", "set by {}"),
+    "cloud_up": ("cloud", "connected, session kept: {}"),
+    "cloud_down": ("cloud", "disconnected: {}"),
+    "provisioned": ("provisioning", 'this is thing "{}"'),
+    "provisioning_failed": ("provisioning", "given up {}"),
+    "certificate_refused": ("cloud", "the certificate is refused for good: {}"),
+}
+
+
+class System:
+    """Runs the device from power-on to reset.
+
+    Args:
+        settings: the module firmware/settings.py, or what has the same names.
+    """
+
+    def __init__(self, settings):
+        self._settings = settings
+        self._tasks = {}
+        self._event = None
+        self._reason = ""
+        self._config = None
+        self._wifi = None
+        self._clock = None
+        self._link = None
+        self._nvs = None
+        self._store = None
+        self._watchdog = None
+        self._load_application = None
+        self.mode = modes.INIT
+        self.log = Log(settings.LOG_LEVEL)
+        self.events = Events(self.log)
+        self.flash = None
+        self.device_id = ""
+
+    def run(self, load_application):
+        """Runs until the chip is reset. `load_application()` imports the application and returns its main."""
+        self._load_application = load_application
+        asyncio.run(self._run())
+
+    # What the application and the console ask for.
+
+    def restart(self, reason):
+        """Flushes writes, takes leave of the cloud and resets the chip."""
+        self._reason = reason
+        self._event = "restart"
+
+    def factory_reset(self):
+        """Erases the configuration and the thing's certificate, and restarts."""
+        self._reason = "factory reset"
+        self._event = "factory_reset"
+
+    def configure(self, document):
+        """Stores a validated configuration whole, then restarts with it. OSError where flash fails."""
+        if self._store is None:
+            raise CommandError("flash could not be initialised")
+        self._store.save(document)
+        self._reason = "new configuration"
+        self._event = "committed"
+
+    def rssi(self):
+        """Wi-Fi signal strength in dBm, or None while there is no connection."""
+        return self._wifi.rssi() if self._wifi else None
+
+    def status(self):
+        """What `status` on the console shows; no secrets."""
+        status = {
+            "mode": self.mode,
+            "version": self._settings.VERSION,
+            "id": self.device_id,
+            "uptime_s": self.log.uptime_ms() // 1000,
+            "wifi": self._wifi.ssid if self._wifi else None,
+            "rssi": self.rssi(),
+            "clock": self._clock.state if self._clock else None,
+            "heap_free": gc.mem_free(),
+        }
+        if self._link:
+            status.update(self._link.status())
+        return status
+
+    # The life of the system.
+
+    async def _run(self):
+        gc.threshold(_GC_THRESHOLD)
+        self._watchdog = machine.WDT(timeout=self._settings.WATCHDOG_MS)
+        unique = str(binascii.hexlify(machine.unique_id()), "ascii")
+        self.device_id = self._settings.NAME_PREFIX + "-" + unique
+        self.log.info("system", "{} version {}, {}", self.device_id, self._settings.VERSION, sys.version)
+        event = self._init()
+        while True:
+            mode = modes.following(self.mode, event)
+            await self._leave(mode)
+            if mode == modes.RESTART:
+                break
+            self._enter(mode, event)
+            event = await self._supervise()
+        await self._restart(event)
+
+    def _init(self):
+        """Initialises what every mode needs; returns the event that says where to go."""
+        try:
+            self._nvs = esp32.NVS(_NAMESPACE)
+            self.flash = Flash(Record(self._nvs, "app", SIZE), self.log)
+            self._store = Store(Record(self._nvs, "config", _CONFIG_BYTES), Credentials(_FOLDER))
+            self._config = self._store.load()
+            if self._config is None and self._settings.CONFIG is not None:
+                self._store.save(config.validate(self._settings.CONFIG))
+                self._config = self._store.load()
+        except (OSError, ValueError) as error:
+            self.log.exception("system", "flash", error)
+            return "part_failed"
+        return "unconfigured" if self._config is None else "configured"
+
+    def _enter(self, mode, event):
+        self.mode = mode
+        self._tell("mode", mode)
+        if "console" not in self._tasks:
+            console = Console(asyncio.StreamReader(sys.stdin), print, Commands(self).table())
+            self._start("console", console.run())
+        if "flash" not in self._tasks and self.flash:
+            self._start("flash", self.flash.run())
+        if mode == modes.NORMAL:
+            self._enter_normal(event)
+
+    def _enter_normal(self, event):
+        from iot.link import Link  # half of the library: not needed in any other mode
+
+        if "wifi" not in self._tasks:
+            self._start_network()
+        self._link = Link(
+            self._config["aws"],
+            self._store,
+            self.device_id,
+            self._settings,
+            self._ready,
+            self.log,
+            self._tell,
+        )
+        if event == "certificate_refused":
+            self._start("cloud", self._link.provision(_TRIES_TO_REPLACE))
+        elif self._link.open() is None:
+            self._start("cloud", self._link.provision())
+        else:
+            self._start("cloud", self._link.run())
+            self._start("application", self._run_application())
+
+    def _start_network(self):
+        import network
+
+        from iot.clock import Clock
+        from iot.wifi import Wifi
+
+        wlan = network.WLAN(network.STA_IF)
+        backoff = Backoff(_WIFI_FIRST_MS, _WIFI_MOST_MS)
+        self._wifi = Wifi(wlan, self._config["wifi"], backoff, self.log, self._tell)
+        hosts = self._config["time"]["ntp"]
+        self._clock = Clock(machine.RTC(), self._nvs, hosts, self._settings.BUILT, self.log, self._tell)
+        self._start("wifi", self._wifi.run())
+        self._start("clock", self._run_clock())
+
+    async def _run_clock(self):
+        await self._online()
+        await self._clock.run()
+
+    async def _online(self):
+        while not self._wifi.ssid:
+            await self.events.wait("wifi_up")
+
+    async def _ready(self):
+        """Returns when there is a network, and a clock by which certificates can be judged."""
+        await self._online()
+        await self._clock.ready()
+
+    async def _run_application(self):
+        """Runs the application, again where it fails: the cloud stays reachable and may send a better one."""
+        backoff = Backoff(_APPLICATION_FIRST_MS, _APPLICATION_MOST_MS)
+        while True:
+            thing = Thing(
+                self._link.name, self._settings.VERSION, self.flash, self._config["app"], self.log,
+                self._link.client, self.events, self,
+            )  # fmt: skip
+            try:
+                await self._load_application()(thing)
+                return
+            except Exception as error:  # the application's code: whatever it raises must stop here
+                self.log.exception("application", "failed, will start again", error)
+            finally:
+                thing.close()
+            await asyncio.sleep_ms(backoff.next_ms())
+
+    # Tasks.
+
+    def _start(self, name, coroutine):
+        self._tasks[name] = asyncio.create_task(self._guard(name, coroutine))
+
+    async def _guard(self, name, coroutine):
+        try:
+            await coroutine
+        except Exception as error:  # whatever a task dies of, the supervisor has to know
+            self.log.exception("system", name + " died", error)
+            await asyncio.sleep_ms(
+                _DEATH_MS
+            )  # a fault that comes back at once must not reset the chip all the time
+            self.restart(name + " died")
+
+    async def _supervise(self):
+        """Feeds the watchdog until something happens; returns the event."""
+        while self._event is None:
+            self._watchdog.feed()
+            await asyncio.sleep_ms(_TICK_MS)
+        event, self._event = self._event, None
+        return event
+
+    async def _leave(self, mode):
+        """Ends every task that does not run in `mode`."""
+        ending = [name for name in self._tasks if mode not in _TASKS[name] or name in _RENEWED]
+        if "cloud" in ending:
+            await self._link.close()
+        for name in ending:
+            self._tasks[name].cancel()
+        for name in ending:
+            try:
+                await self._tasks.pop(name)
+            except asyncio.CancelledError:
+                pass  # it is what was asked for; the system's own task is cancelled by nobody
+
+    async def _restart(self, event):
+        self._watchdog.feed()
+        self.log.info("system", "restarting: {}", self._reason)
+        self.events.emit("restart", self._reason)
+        try:
+            if event == "factory_reset" and self._store:
+                self._store.erase()
+            if self.flash:
+                await self.flash.flush()
+        except OSError as error:
+            self.log.error("flash", "{}", error)
+        machine.reset()
+
+    def _tell(self, event, detail=None):
+        """Tells log, application and state machine about a fact."""
+        if event in _FACTS:
+            area, text = _FACTS[event]
+            self.log.info(area, text.format(**detail) if isinstance(detail, dict) else text.format(detail))
+        if event in NAMES:
+            self.events.emit(event, detail)
+        if (self.mode, event) in modes.TABLE:
+            self._reason = str(detail)
+            self._event = event

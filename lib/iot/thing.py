@@ -1,0 +1,95 @@
+"""What the application is handed: the thing it runs on."""
+
+
+class Thing:
+    """The application's view of the system. Every call returns at once or is a coroutine.
+
+    Attributes:
+        name: the thing's name in AWS IoT Core.
+        version: the product's version, from firmware/settings.py.
+        flash: the Flash with the application's 256 bytes.
+        config: the section `app` of the configuration, free for the application.
+        log: a Log.
+    """
+
+    def __init__(self, name, version, flash, config, log, client, events, system):
+        self.name = name
+        self.version = version
+        self.flash = flash
+        self.config = config
+        self.log = log
+        self._client = client
+        self._events = events
+        self._system = system
+        self._handlers = []
+        self._subscriptions = []
+
+    @property
+    def mode(self):
+        """The system's mode, one of iot.modes.MODES."""
+        return self._system.mode
+
+    def on(self, event, handler):
+        """Calls `handler(detail)` on each `event`, one of iot.events.NAMES; handlers return at once."""
+        self._events.on(event, handler)
+        self._handlers.append((event, handler))
+
+    def off(self, event, handler):
+        """Stops calling `handler`; ValueError where it was not registered."""
+        self._events.off(event, handler)
+        self._handlers.remove((event, handler))
+
+    async def wait(self, event, timeout_ms=None):
+        """Waits for the next `event` and returns its detail; asyncio.TimeoutError after `timeout_ms`."""
+        return await self._events.wait(event, timeout_ms)
+
+    def publish(self, topic, payload, qos=0, retain=False):
+        """Puts a message into the outbox, whether there is a connection or not.
+
+        Args:
+            topic: up to 256 bytes, 7 slashes (AWS IoT Core's limits).
+            payload: bytes, str, or a dict or list that is sent as JSON.
+            qos: 0 or 1.
+            retain: True to have the broker keep it for later subscribers.
+
+        Returns:
+            A receipt: true where the outbox took it; awaited, it waits for the PUBACK.
+
+        Raises:
+            ValueError: the topic is not valid, or the message is larger than the outbox.
+        """
+        return self._client.publish(topic, payload, qos, retain)
+
+    def subscribe(self, topic_filter, qos=1, depth=8):
+        """Subscribes, now and after every reconnection that needs it.
+
+        Args:
+            topic_filter: with `+` and `#` (MQTT 3.1.1, 4.7).
+            qos: 0 or 1.
+            depth: messages kept for the application; when one more comes, the oldest is dropped and counted.
+
+        Returns:
+            An asynchronous iterator over (topic, payload), with `read()` for those who poll.
+        """
+        subscription = self._client.subscribe(topic_filter, qos, depth)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def rssi(self):
+        """Wi-Fi signal strength in dBm, or None while there is no connection."""
+        return self._system.rssi()
+
+    def restart(self, reason="asked by the application"):
+        """Flushes what is to be written, takes leave of the cloud and resets the chip."""
+        self._system.restart(reason)
+
+    def factory_reset(self):
+        """Forgets configuration and certificate, and restarts into CONFIG mode. The 256 bytes stay."""
+        self._system.factory_reset()
+
+    def close(self):
+        """Lets go of handlers and subscriptions: the system calls it when the application has ended."""
+        while self._handlers:
+            self._events.off(*self._handlers.pop())
+        while self._subscriptions:
+            self._subscriptions.pop().close()

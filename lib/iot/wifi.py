@@ -1,0 +1,100 @@
+"""Keeps the station connected to the first of the configured networks that can be had."""
+
+import asyncio
+import time
+
+from micropython import const
+
+_CONNECT_MS = const(15000)  # association, key exchange and DHCP
+_POLL_MS = const(100)
+_WATCH_MS = const(500)
+_ROUNDS_TO_RESET = const(3)  # fruitless rounds after which the radio is switched off and on
+
+
+class Wifi:
+    """Connects, watches and reconnects.
+
+    Judged by isconnected() and a deadline alone: status() is stale after a new connect(), and a wrong
+    password often shows as CONNECTING.
+
+    Args:
+        wlan: a network.WLAN in station mode.
+        networks: [{"ssid": str, "password": str}], in the order in which they are tried.
+        backoff: gives the milliseconds to wait after a fruitless round (`next_ms()`, `reset()`).
+        log: a Log.
+        notify: called with ("wifi_up", {"ssid", "ip", "rssi"}) and ("wifi_down", reason).
+    """
+
+    def __init__(self, wlan, networks, backoff, log, notify):
+        self._wlan = wlan
+        self._networks = networks
+        self._backoff = backoff
+        self._log = log
+        self._notify = notify
+        self._ssid = None
+
+    @property
+    def ssid(self):
+        """Name of the network it is connected to, or None."""
+        return self._ssid
+
+    def rssi(self):
+        """Signal strength in dBm, or None while there is no connection."""
+        return self._wlan.status("rssi") if self._ssid else None
+
+    async def run(self):
+        """Stays connected, for ever; leaves the radio off when it is cancelled."""
+        try:
+            self._power(True)
+            rounds = 0
+            while True:
+                if await self._connect_any():
+                    rounds = 0
+                    self._backoff.reset()
+                    await self._watch()
+                    continue
+                rounds += 1
+                if rounds % _ROUNDS_TO_RESET == 0:
+                    self._log.warning("wifi", "no network after {} rounds, resetting the radio", rounds)
+                    self._power(False)
+                    self._power(True)
+                await asyncio.sleep_ms(self._backoff.next_ms())
+        finally:
+            self._ssid = None
+            self._power(False)
+
+    def _power(self, on):
+        self._wlan.active(on)
+        if on:
+            self._wlan.config(reconnects=0)  # the driver would go on for ever with a network that may be gone
+
+    async def _connect_any(self):
+        for network in self._networks:
+            if await self._connect(network["ssid"], network["password"]):
+                return True
+        return False
+
+    async def _connect(self, ssid, password):
+        self._log.debug("wifi", 'trying "{}"', ssid)
+        self._wlan.disconnect()  # connect() while connecting raises
+        try:
+            self._wlan.connect(ssid, password) if password else self._wlan.connect(ssid)
+        except OSError as error:
+            self._log.warning("wifi", '"{}": {}', ssid, error)
+            return False
+        start_ms = time.ticks_ms()
+        while not self._wlan.isconnected():
+            if time.ticks_diff(time.ticks_ms(), start_ms) > _CONNECT_MS:
+                self._log.warning("wifi", '"{}": no connection within {} s', ssid, _CONNECT_MS // 1000)
+                self._wlan.disconnect()
+                return False
+            await asyncio.sleep_ms(_POLL_MS)
+        self._ssid = ssid
+        self._notify("wifi_up", {"ssid": ssid, "ip": self._wlan.ifconfig()[0], "rssi": self.rssi()})
+        return True
+
+    async def _watch(self):
+        while self._wlan.isconnected():
+            await asyncio.sleep_ms(_WATCH_MS)
+        ssid, self._ssid = self._ssid, None
+        self._notify("wifi_down", 'lost "{}"'.format(ssid))

@@ -1,0 +1,141 @@
+"""Configuration and certificates in flash: replaced whole or not at all. The files are real ones."""
+
+import os
+
+from check import raises
+from documents import claim, own, pem
+from fakes import FakeNVS
+from iot import config
+from iot.credentials import Credentials
+from iot.flash import Record
+from iot.store import Store
+
+FOLDER = "credentials-under-test"
+
+
+def make(nvs=None):
+    """A Store in an empty folder, and its NVS."""
+    empty()
+    nvs = nvs or FakeNVS()
+    return Store(Record(nvs, "config", 2000), Credentials(FOLDER)), nvs
+
+
+def empty():
+    try:
+        for name in os.listdir(FOLDER):
+            os.remove(FOLDER + "/" + name)
+        os.rmdir(FOLDER)
+    except OSError:
+        pass
+
+
+def test_nothing_is_stored_yet():
+    store, _ = make()
+    assert store.load() is None
+    assert not os.listdir(".").count(FOLDER)
+
+
+def test_a_configuration_comes_back_without_its_certificates():
+    store, _ = make()
+    document = config.validate(claim())
+    store.save(document)
+    assert store.load() == config.plain(document)
+    certificates = store.certificates()
+    assert certificates["root_ca"] == document["aws"]["root_ca"].encode()
+    assert certificates["claim_key"] == config.key_der("", document["aws"]["claim_key"])
+    assert store.thing() is None
+    empty()
+
+
+def test_a_new_configuration_replaces_the_old_one_and_its_files():
+    store, _ = make()
+    for round_ in range(4):
+        document = claim()
+        document["wifi"][0]["ssid"] = f"Net {round_}"
+        document["aws"]["root_ca"] = pem(size=200 + round_)
+        store.save(config.validate(document))
+        assert store.load()["wifi"][0]["ssid"] == f"Net {round_}"
+        assert store.certificates()["root_ca"] == document["aws"]["root_ca"].encode()
+        assert len(os.listdir(FOLDER)) == 1
+    empty()
+
+
+def test_no_secret_key_is_kept_in_nvs():
+    store, nvs = make()
+    store.save(config.validate(claim()))
+    for value in nvs.values.values():
+        assert b"BEGIN" not in value
+    empty()
+
+
+def test_the_thing_s_certificate_belongs_to_its_endpoint():
+    store, _ = make()
+    store.save(config.validate(claim()))
+    store.save_thing("broker.example.com", "lamp-1", pem(size=310), pem("PRIVATE KEY", 138))
+    name, certificate, key = store.thing()
+    assert (name, len(certificate), len(key)) == ("lamp-1", 310, 138)
+    other = claim()
+    other["wifi"][0]["ssid"] = "Moved"
+    store.save(config.validate(other))
+    assert store.thing()[0] == "lamp-1"  # another Wi-Fi leaves it
+    other["aws"]["endpoint"] = "other.example.com"
+    store.save(config.validate(other))
+    assert store.thing() is None
+    empty()
+
+
+def test_a_configured_certificate_is_the_thing_s():
+    store, _ = make()
+    store.save(config.validate(own()))
+    name, certificate, key = store.thing()
+    assert (name, len(certificate), len(key)) == ("lamp:7", 300, 138)
+    empty()
+
+
+def test_erasing_leaves_nothing():
+    store, nvs = make()
+    store.save(config.validate(claim()))
+    store.save_thing("broker.example.com", "lamp-1", pem(), pem("PRIVATE KEY"))
+    store.erase()
+    assert store.load() is None
+    assert not nvs.values and not os.listdir(FOLDER)
+    store.erase()
+    empty()
+
+
+def test_damaged_files_are_as_good_as_none():
+    store, _ = make()
+    store.save(config.validate(claim()))
+    store.save_thing("broker.example.com", "lamp-1", pem(), pem("PRIVATE KEY"))
+    for name in ("thing", "config0"):
+        path = FOLDER + "/" + name
+        with open(path, "rb") as file:
+            whole = file.read()
+        for damaged in (b"", b"abc", whole[:-1], whole[:50] + b"?" + whole[51:]):
+            with open(path, "wb") as file:
+                file.write(damaged)
+            assert (store.thing() if name == "thing" else store.load()) is None, (name, len(damaged))
+    empty()
+
+
+def test_a_certificate_that_is_none_is_not_stored():
+    store, _ = make()
+    store.save(config.validate(claim()))
+    raises(
+        ValueError,
+        "certificatePem: not a PEM block",
+        store.save_thing,
+        "e",
+        "lamp",
+        "nonsense",
+        pem("PRIVATE KEY"),
+    )
+    assert store.thing() is None
+    empty()
+
+
+def test_too_much_for_one_set():
+    empty()
+    raises(ValueError, "big: ", Credentials(FOLDER).save, "big", {"a": bytes(9000), "b": bytes(9000)})
+    assert Credentials(FOLDER).load("big") is None
+    empty()

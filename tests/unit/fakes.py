@@ -1,0 +1,74 @@
+"""Hand-written stand-ins for what the device code is given."""
+
+
+class FakeNVS:
+    """An esp32.NVS in memory, with its errors; the power is cut in the middle of write number `cut_at`."""
+
+    def __init__(self):
+        self.values = {}
+        self.writes = 0
+        self.cut_at = None
+
+    def get_blob(self, key, buffer):
+        self._check(key)
+        value = self._value(key)
+        if len(value) > len(buffer):
+            raise OSError(-0x110C, "ESP_ERR_NVS_INVALID_LENGTH")
+        buffer[: len(value)] = value
+        return len(value)
+
+    def set_blob(self, key, value):
+        self._check(key)
+        self._write(key)
+        self.values[key] = bytes(value)
+
+    def get_i32(self, key):
+        return self._value(key)
+
+    def set_i32(self, key, value):
+        self._check(key)
+        self._write(key)
+        self.values[key] = value
+
+    def erase_key(self, key):
+        self._value(key)
+        self._write(key)
+        del self.values[key]
+
+    def commit(self):
+        pass
+
+    def _check(self, key):
+        if not 1 <= len(key) <= 15:
+            raise OSError(-0x1109, "ESP_ERR_NVS_KEY_TOO_LONG")
+
+    def _value(self, key):
+        if key not in self.values:
+            raise OSError(-0x1102, "ESP_ERR_NVS_NOT_FOUND")
+        return self.values[key]
+
+    def _write(self, key):
+        """Counts the write; where the power is cut in its middle, the key being written is lost."""
+        self.writes += 1
+        if self.writes == self.cut_at:
+            self.values.pop(key, None)
+            raise PowerCut
+
+
+class PowerCut(BaseException):
+    """The power goes away in the middle of a write."""
+
+
+class FakeLog:
+    """Keeps the lines."""
+
+    def __init__(self):
+        self.lines = []
+
+    def error(self, area, text, *args):
+        self.lines.append("{}: {}".format(area, text.format(*args)))
+
+    warning = info = debug = error
+
+    def exception(self, area, text, error):
+        self.lines.append("{}: {}: {}".format(area, text, error))

@@ -1,0 +1,124 @@
+"""The console: lines in, answers out, and the commands behind them."""
+
+import json
+
+from documents import claim
+from iot.commands import Commands
+from iot.console import CommandError, Console
+
+
+class FakeInput:
+    """A stream that gives its text character by character, then ends."""
+
+    def __init__(self, text):
+        self._text = text
+
+    async def read(self, count):
+        character, self._text = self._text[:count], self._text[count:]
+        return character
+
+
+class FakeSystem:
+    def __init__(self):
+        self.calls = []
+        self.error = None
+
+    def status(self):
+        return {"mode": "CONFIG"}
+
+    def restart(self, reason):
+        self.calls.append("restart")
+
+    def factory_reset(self):
+        self.calls.append("factory_reset")
+
+    def configure(self, document):
+        if self.error:
+            raise self.error
+        self.calls.append(document)
+
+
+async def answers(text, system=None, commands=None):
+    lines = []
+    commands = commands or Commands(system or FakeSystem()).table()
+    await Console(FakeInput(text), lines.append, commands).run()
+    return lines
+
+
+async def test_a_line_calls_its_command():
+    heard = []
+
+    def command(argument):
+        heard.append(argument)
+        return "done"
+
+    lines = await answers("do\ndo  this \r\n\r\n\ndo that\n", commands={"do": command})
+    assert heard == ["", " this ", "that"]
+    assert lines == ["= ok done"] * 3
+
+
+async def test_lines_that_make_no_sense():
+    assert await answers("what\n") == ["= error no such command; help lists them"]
+    assert await answers("x" * 1000 + "\n") == ["= error a line has at most 240 bytes, this one 1000"]
+    assert await answers("unfinished") == []
+    lines = await answers("h\u00fc" * 100 + "\n\u00fc\nstatus\n")
+    assert lines[0] == "= error a line has at most 240 bytes, this one 300"
+    assert lines[1].startswith("= error no such command") and lines[2].startswith("= ok")
+
+
+async def test_errors_are_answered_and_the_console_goes_on():
+    for error in (CommandError("broken"), ValueError("broken"), OSError("broken")):
+
+        def fail(argument, error=error):
+            raise error
+
+        assert await answers("a\nb\n", commands={"a": fail, "b": lambda argument: "fine"}) == [
+            "= error broken",
+            "= ok fine",
+        ]
+
+
+async def test_the_commands():
+    system = FakeSystem()
+    lines = await answers("help\nstatus\nrestart\nfactory-reset\n", system)
+    assert lines[0].startswith("= ok commands: configure, factory-reset, help, restart, status")
+    assert lines[1] == '= ok {"mode": "CONFIG"}'
+    assert system.calls == ["restart", "factory_reset"]
+
+
+def in_pieces(document, size=100):
+    text = json.dumps(document)
+    lines = ["configure begin"]
+    lines += ["configure data " + text[i : i + size] for i in range(0, len(text), size)]
+    return "\n".join(lines + ["configure commit", ""])
+
+
+async def test_a_configuration_in_pieces():
+    for size in (1, 7, 100, 200):
+        system = FakeSystem()
+        lines = await answers(in_pieces(claim(), size), system)
+        assert lines[-1] == "= ok stored, restarting", lines[-1]
+        assert system.calls[0]["aws"]["template"] == "Fleet_1"
+
+
+async def test_a_configuration_that_is_refused():
+    document = claim()
+    document["wifi"][0]["ssid"] = ""
+    system = FakeSystem()
+    lines = await answers(in_pieces(document), system)
+    assert lines[-1] == "= error wifi[0].ssid: 1 to 32 bytes"
+    assert not system.calls
+    lines = await answers("configure commit\n", system)
+    assert lines == ["= error configure begin comes first"]
+    system.error = OSError(28, "ENOSPC")
+    lines = await answers(in_pieces(claim()), system)
+    assert lines[-1].startswith("= error") and "ENOSPC" in lines[-1]
+
+
+async def test_a_configuration_that_is_too_long():
+    lines = await answers("configure begin\n" + ("configure data " + "x" * 200 + "\n") * 82)
+    assert lines[-1] == "= error a configuration has at most 16384 bytes"
+    assert (await answers("configure\n"))[0].startswith("= error configure begin")
+    assert (await answers("configure begin\nconfigure what\n"))[
+        1
+    ] == "= error configure begin, data PIECE or commit"

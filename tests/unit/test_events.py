@@ -1,0 +1,81 @@
+"""Events: handlers, waiters, and handlers that fail."""
+
+import asyncio
+
+from check import raises
+from fakes import FakeLog
+from iot.events import Events
+
+
+def test_handlers_hear_in_order_until_they_are_off():
+    events, heard = Events(FakeLog()), []
+    first = lambda detail: heard.append(("first", detail))  # noqa: E731
+    events.on("wifi_up", first)
+    events.on("wifi_up", lambda detail: heard.append(("second", detail)))
+    events.emit("wifi_up", 1)
+    events.off("wifi_up", first)
+    events.emit("wifi_up", 2)
+    events.emit("wifi_down", 3)
+    assert heard == [("first", 1), ("second", 1), ("second", 2)]
+
+
+def test_names_that_do_not_exist():
+    events = Events(FakeLog())
+    for call in (events.on, events.off):
+        raises(ValueError, "no event 'wifi'", call, "wifi", print)
+    raises(ValueError, "no event 'wifi'", events.emit, "wifi")
+
+
+def test_a_handler_that_raises_keeps_nobody_from_hearing():
+    log, heard = FakeLog(), []
+    events = Events(log)
+    events.on("cloud_up", lambda detail: 1 // 0)
+    events.on("cloud_up", heard.append)
+    events.emit("cloud_up", "x")
+    assert heard == ["x"]
+    assert "handler of cloud_up" in log.lines[0]
+
+
+def test_a_handler_may_take_itself_off():
+    events, heard = Events(FakeLog()), []
+
+    def once(detail):
+        heard.append(detail)
+        events.off("mode", once)
+
+    events.on("mode", once)
+    events.on("mode", heard.append)
+    events.emit("mode", 1)
+    events.emit("mode", 2)
+    assert heard == [1, 1, 2]
+
+
+async def test_waiters_get_the_detail():
+    events = Events(FakeLog())
+    tasks = [asyncio.create_task(events.wait("clock_set", 5000)) for _ in range(3)]
+    await asyncio.sleep_ms(1)
+    events.emit("clock_set", "sntp")
+    assert await asyncio.gather(*tasks) == ["sntp"] * 3
+
+
+async def test_waiting_has_a_deadline():
+    events = Events(FakeLog())
+    try:
+        await events.wait("mode", 5)
+        raise AssertionError("no timeout")
+    except asyncio.TimeoutError:
+        pass
+    events.emit("mode", "late")  # nobody is left to be told
+
+
+async def test_a_cancelled_waiter_is_forgotten():
+    events = Events(FakeLog())
+    task = asyncio.create_task(events.wait("mode"))
+    await asyncio.sleep_ms(1)
+    task.cancel()
+    try:
+        await task
+        raise AssertionError("not cancelled")
+    except asyncio.CancelledError:
+        pass
+    events.emit("mode", 1)

@@ -1,0 +1,113 @@
+"""Provisioning by claim, against a scripted service."""
+
+import json
+
+from check import araises
+from iot.aws import topics
+from iot.aws.provisioning import Provisioning, ProvisioningError
+
+CREATE = "$aws/certificates/create/json"
+REGISTER = "$aws/provisioning-templates/Fleet/provision/json"
+KEYS = {
+    "certificateId": "1f",
+    "certificatePem": "CERT",
+    "privateKey": "SECRET-KEY",
+    "certificateOwnershipToken": "T0",
+}
+
+
+class FakeSubscription:
+    def __init__(self, acknowledged):
+        self.messages = []
+        self.closed = False
+        self._acknowledged = acknowledged
+
+    async def acknowledged(self, timeout_ms):
+        return self._acknowledged
+
+    def read(self):
+        return self.messages.pop(0) if self.messages else None
+
+    def close(self):
+        self.closed = True
+
+
+class FakeService:
+    """A client whose broker answers from a script: {topic: (granted, payload)}."""
+
+    def __init__(self, script, acknowledged=True):
+        self.script = script
+        self.published = []
+        self.subscriptions = {}
+        self._acknowledged = acknowledged
+
+    def subscribe(self, topic_filter, qos=1, depth=8):
+        self.subscriptions[topic_filter] = FakeSubscription(self._acknowledged)
+        return self.subscriptions[topic_filter]
+
+    def publish(self, topic, payload, qos=0, retain=False):
+        self.published.append((topic, payload))
+        if topic in self.script:
+            granted, answer = self.script[topic]
+            answer_topic = topics.accepted(topic) if granted else topics.rejected(topic)
+            payload = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+            self.subscriptions[answer_topic].messages.append((answer_topic, payload))
+
+
+def run(service, timeout_ms=200):
+    return Provisioning(service, "Fleet", timeout_ms).run({"SerialNumber": "7"})
+
+
+async def test_a_certificate_is_earned():
+    service = FakeService(
+        {CREATE: (True, KEYS), REGISTER: (True, {"thingName": "lamp-7", "deviceConfiguration": {}})}
+    )
+    assert await run(service) == ("lamp-7", "CERT", "SECRET-KEY")
+    assert service.published == [
+        (CREATE, {}),
+        (REGISTER, {"certificateOwnershipToken": "T0", "parameters": {"SerialNumber": "7"}}),
+    ]
+    assert sorted(service.subscriptions) == [
+        CREATE + "/accepted",
+        CREATE + "/rejected",
+        REGISTER + "/accepted",
+        REGISTER + "/rejected",
+    ]
+    assert all(subscription.closed for subscription in service.subscriptions.values())
+
+
+async def test_each_step_may_be_refused():
+    refusal = {"statusCode": 400, "errorCode": "InvalidCertificateOwnershipToken", "errorMessage": "expired"}
+    for script, topic in (
+        ({CREATE: (False, refusal)}, CREATE),
+        ({CREATE: (True, KEYS), REGISTER: (False, refusal)}, REGISTER),
+    ):
+        service = FakeService(script)
+        await araises(
+            ProvisioningError, topic + ": 400 InvalidCertificateOwnershipToken expired", run(service)
+        )
+        assert all(subscription.closed for subscription in service.subscriptions.values())
+
+
+async def test_each_step_has_a_deadline():
+    for script, topic in (({}, CREATE), ({CREATE: (True, KEYS)}, REGISTER)):
+        await araises(ProvisioningError, topic + ": no answer within 0 s", run(FakeService(script), 60))
+    await araises(
+        ProvisioningError, "subscription not acknowledged", run(FakeService({}, acknowledged=False))
+    )
+
+
+async def test_answers_that_make_no_sense_are_not_quoted():
+    for script, text in (
+        ({CREATE: (True, b'{"privateKey": "SECRET-KEY"')}, "an answer that is no JSON object"),
+        ({CREATE: (True, b"[]")}, "an answer that is no JSON object"),
+        ({CREATE: (True, {"privateKey": "SECRET-KEY"})}, "an answer without certificateOwnershipToken"),
+        ({CREATE: (True, KEYS), REGISTER: (True, {"thingName": ""})}, "an answer without thingName"),
+        ({CREATE: (True, KEYS), REGISTER: (True, {"thingName": 7})}, "an answer without thingName"),
+        ({CREATE: (False, {})}, "None None None"),
+    ):
+        try:
+            await run(FakeService(script))
+            raise AssertionError("accepted")
+        except ProvisioningError as error:
+            assert text in str(error) and "SECRET" not in str(error), str(error)

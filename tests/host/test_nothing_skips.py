@@ -17,7 +17,8 @@ SKIPS = {
 
 def run_pytest(source: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_it.py").write_text(source)
-    command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-c", ROOT / "pyproject.toml", folder]
+    options = ["-p", "tests.conftest", "-c", str(ROOT / "pyproject.toml")]
+    command = [sys.executable, "-m", "pytest", *options, str(folder)]
     clean = {name: value for name, value in os.environ.items() if name not in ("CI", "NOTHING_SKIPS")}
     environment = clean | environment
     return subprocess.run(

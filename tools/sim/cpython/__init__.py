@@ -1,18 +1,22 @@
 """What CPython lacks of MicroPython's language layer.
 
-`install_language` only adds, for a process that also runs host code (pytest).
+`install_language` only adds, for a process that also runs host code (pytest). The process of a simulated
+device goes further: `install_device` replaces whole modules by MicroPython's surface.
 """
 
 import asyncio
 import gc
+import importlib.util
 import os
 import sys
 import time
 import traceback
+import types
+from pathlib import Path
 
 from tools.sim.cpython import micropython, ticks
 
-__all__ = ["install_language"]
+__all__ = ["install_device", "install_language", "load_shim"]
 
 HEAP_BYTES = 111 * 1024  # what an idle ESP32 has; CPython cannot say how much of it would be in use
 
@@ -28,6 +32,32 @@ def install_language() -> None:
     gc.mem_free = lambda: HEAP_BYTES
     gc.mem_alloc = lambda: 0
     os.ilistdir = _ilistdir
+
+
+def install_device() -> None:
+    """Replace CPython's modules by MicroPython's surface: for the process of a simulated device only."""
+    from tools.sim.cpython import aio, tls  # noqa: PLC0415 - slow to import, and of no use to host code
+
+    install_language()
+    asyncio.get_event_loop_policy()  # made now: asyncio looks itself up in sys.modules for it
+    surface = ("collect", "disable", "enable", "isenabled", "mem_alloc", "mem_free")
+    chip_gc = types.ModuleType("gc")
+    vars(chip_gc).update({name: getattr(gc, name) for name in surface}, threshold=lambda amount=-1: -1)
+    sys.modules |= {"asyncio": aio, "ssl": tls, "gc": chip_gc}
+    sys.dont_write_bytecode = True  # the chip writes none to its flash
+
+
+def load_shim(name: str) -> types.ModuleType:
+    """Load a hardware shim under its name on the chip, in front of a module that CPython has under it."""
+    from tools.sim.cpython import usocket, utime  # noqa: PLC0415 - before `socket` and `time` are the chip's
+
+    sys.modules |= {"usocket": usocket, "utime": utime}
+    path = Path(__file__).parent.parent / "shims" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec and spec.loader
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _print_exception(exception, file=None):

@@ -1,0 +1,144 @@
+"""What of a chip outlives its program: clock, RTC memory, watchdog, reset cause, flash writes and radio."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tools.sim.radio import Air, Station
+
+PWRON_RESET, HARD_RESET, WDT_RESET, SOFT_RESET = 1, 2, 3, 5  # values of `machine`
+SECONDS_1970_TO_2000 = 946_684_800
+OUTCOMES = ("before", "torn", "after")
+
+
+class Chip:
+    """One chip. The device's program asks it for things by `request`; the launcher powers and restarts it."""
+
+    def __init__(self, mac: str, air: Air) -> None:
+        self.mac = mac
+        self.station = Station(air)
+        self.reset_cause = PWRON_RESET
+        self.pins: dict[int, int] = {}
+        self.boots = 0
+        self.flash_writes = 0
+        self.idf_heap = [[7288, 0, 0, 0], [113840, 96000, 65536, 81920], [15072, 15072, 14848, 15072]]
+        self.kill: Callable[[], None] = lambda: None  # ends the program at once; set by the launcher
+        self.stopped = asyncio.Event()  # the chip was reset or lost power: `next_cause` says which
+        self.next_cause: int | None = None
+        self._cut: tuple[int, str] = (0, "")
+        self._watchdog: asyncio.TimerHandle | None = None
+        self._watchdog_s = 0.0
+        self._rtc_memory = ""
+        self._clock_offset_s = 0.0
+
+    def power_on(self) -> None:
+        """The state of a chip that just got power: its clock starts in 2000, its RTC memory is empty."""
+        self._rtc_memory = ""
+        self._clock_offset_s = SECONDS_1970_TO_2000 - time.time()
+        self.restart(PWRON_RESET)
+
+    def restart(self, cause: int) -> None:
+        """Start over. A soft reset leaves the peripherals alone: Wi-Fi stays, the watchdog runs on."""
+        self.boots += 1
+        self.reset_cause = cause
+        self.next_cause = None
+        self.stopped.clear()
+        if cause != SOFT_RESET:
+            self.pins.clear()
+            self.silence()
+
+    def silence(self) -> None:
+        """Stop everything that works on without a program."""
+        self.station.stop()
+        self.station.reconnects = -1
+        if self._watchdog:
+            self._watchdog.cancel()
+            self._watchdog = None
+
+    def cut_at_write(self, n: int, outcome: str) -> None:
+        """Take the power away at the n-th flash write from now; `outcome` is what is then in flash."""
+        if outcome not in OUTCOMES:
+            raise ValueError(f"outcome: one of {', '.join(OUTCOMES)}")
+        self._cut = (self.flash_writes + n, outcome)
+
+    def stop(self, cause: int | None) -> None:
+        """End the program: a reset with `cause`, or for None a loss of power."""
+        if not self.stopped.is_set():
+            self.next_cause = cause
+            self.stopped.set()
+        self.kill()
+
+    def request(self, operation: str, arguments: list[Any]) -> Any:
+        """Answer one question of the device's shims; None is an answer too."""
+        return getattr(self, "_on_" + operation)(*arguments)
+
+    def _on_hello(self) -> dict[str, Any]:
+        return {
+            "mac": self.mac,
+            "cause": self.reset_cause,
+            "clock": self._clock_offset_s,
+            "memory": self._rtc_memory,
+        }
+
+    def _on_clock(self, offset_s: float) -> None:
+        self._clock_offset_s = offset_s
+
+    def _on_memory(self, memory: str) -> None:
+        self._rtc_memory = memory
+
+    def _on_pin(self, number: int, value: int) -> None:
+        self.pins[number] = value
+
+    def _on_read_pin(self, number: int) -> int:
+        return self.pins.get(number, 0)
+
+    def _on_heap(self) -> list[list[int]]:
+        return self.idf_heap
+
+    def _on_write(self) -> str | None:
+        self.flash_writes += 1
+        at, outcome = self._cut
+        return outcome if self.flash_writes == at else None
+
+    def _on_power_cut(self) -> None:
+        self.stop(None)
+
+    def _on_reset(self, cause: int) -> None:
+        self.stop(cause)
+
+    def _on_watchdog(self, timeout_ms: int) -> None:
+        self._watchdog_s = timeout_ms / 1000
+        self._on_feed()
+
+    def _on_feed(self) -> None:
+        if self._watchdog:
+            self._watchdog.cancel()
+        self._watchdog = asyncio.get_running_loop().call_later(self._watchdog_s, self.stop, WDT_RESET)
+
+    def _on_wifi_active(self, active: bool) -> None:
+        self.station.set_active(active)
+
+    def _on_wifi_connect(self, ssid: str | None, password: str | None) -> None:
+        self.station.connect(ssid, password)
+
+    def _on_wifi_disconnect(self) -> None:
+        self.station.disconnect()
+
+    def _on_wifi_reconnects(self, count: int) -> None:
+        self.station.reconnects = count
+
+    def _on_wifi_state(self) -> dict[str, Any]:
+        station = self.station
+        return {
+            "active": station.active,
+            "connected": station.connected,
+            "status": station.status(),
+            "reconnects": station.reconnects,
+        }
+
+    def _on_wifi_rssi(self) -> int:
+        return self.station.rssi()
+
+    def _on_wifi_scan(self) -> list[tuple[str, int, int]]:
+        return self.station.scan()

@@ -1,0 +1,294 @@
+"""MicroPython's `ssl` (mbedTLS) on CPython's: its defaults, its errors, and dates by the device's own clock."""
+
+import contextlib
+import datetime
+import re
+import ssl as _ssl
+import sys
+import tempfile
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+__all__ = [
+    "CERT_NONE",
+    "CERT_OPTIONAL",
+    "CERT_REQUIRED",
+    "PROTOCOL_TLS_CLIENT",
+    "PROTOCOL_TLS_SERVER",
+    "SSLContext",
+    "wrap_socket",
+]
+
+CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED = 0, 1, 2
+PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER = 0, 1
+
+_NO_CHECK_TIME, _PARTIAL_CHAIN = 0x200000, 0x80000  # X509_V_FLAG_…: dates are checked here, any CA given is trusted
+_UNIX_2000_S = 946_684_800
+_HOSTNAME_MISMATCH, _IP_MISMATCH = 62, 64  # X509_V_ERR_…
+_FUTURE = "The certificate validity starts in the future"
+_EXPIRED = "The certificate validity has expired"
+_WRONG_NAME = "The certificate Common Name (CN) does not match with the expected CN"
+_NOT_TRUSTED = "The certificate is not correctly signed by the trusted CA"
+_ALERT_EXPIRED, _ALERT_UNKNOWN = 45, 46  # RFC 5246 section 7.2
+_FATAL_ALERT = -0x7780  # MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE
+_CONN_EOF = -0x7280  # MBEDTLS_ERR_SSL_CONN_EOF
+_PEM_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+
+
+class SSLContext:
+    """A TLS 1.2 configuration. Verification is off until `verify_mode` is set, for a client too."""
+
+    def __init__(self, protocol):
+        server = protocol == PROTOCOL_TLS_SERVER
+        self._context = _ssl.SSLContext(_ssl.PROTOCOL_TLS_SERVER if server else _ssl.PROTOCOL_TLS_CLIENT)
+        self._context.maximum_version = self._context.minimum_version = _ssl.TLSVersion.TLSv1_2
+        self._context.verify_flags |= _NO_CHECK_TIME | _PARTIAL_CHAIN
+        self._context.check_hostname = False
+        self.verify_mode = CERT_NONE
+
+    @property
+    def verify_mode(self):
+        """CERT_NONE, CERT_OPTIONAL or CERT_REQUIRED."""
+        return int(self._context.verify_mode)
+
+    @verify_mode.setter
+    def verify_mode(self, mode):
+        self._context.check_hostname = False
+        self._context.verify_mode = _ssl.VerifyMode(mode)
+
+    def load_cert_chain(self, certfile, keyfile):
+        """Use a certificate and its key: a str is a path, bytes are PEM or DER. ValueError if one is no good."""
+        certificate, key = _bytes_of(certfile), _bytes_of(keyfile)
+        try:
+            pem_key = _key_as_pem(key)
+        except (ValueError, TypeError):
+            raise ValueError("invalid key") from None
+        pem_chain = b"\n".join(_certificate_as_pem(one) for one in _certificates(certificate))
+        with tempfile.NamedTemporaryFile() as file:  # OpenSSL takes no bytes; only the owner can read it
+            file.write(pem_chain + b"\n" + pem_key)
+            file.flush()
+            try:
+                self._context.load_cert_chain(file.name)
+            except _ssl.SSLError:
+                raise ValueError("invalid key") from None
+
+    def load_verify_locations(self, cafile=None, cadata=None):
+        """Trust the certificates of `cadata`, PEM or DER; one that cannot be parsed spoils them all."""
+        if cafile:
+            cadata = _bytes_of(cafile)
+        for certificate in _certificates(cadata):
+            self._context.load_verify_locations(cadata=certificate.public_bytes(serialization.Encoding.DER))
+
+    def wrap_socket(self, sock, server_side=False, do_handshake_on_connect=True, server_hostname=None):
+        """TLS on a connected (or connecting) socket."""
+        if self.verify_mode == CERT_REQUIRED and not server_side:
+            if not server_hostname:
+                raise ValueError("CERT_REQUIRED requires server_hostname")
+            self._context.check_hostname = True
+        return SSLSocket(self._context, sock, server_side, server_hostname, do_handshake_on_connect)
+
+
+def wrap_socket(
+    sock,
+    server_side=False,
+    key=None,
+    cert=None,
+    cert_reqs=CERT_NONE,
+    cadata=None,
+    server_hostname=None,
+    do_handshake=True,
+):
+    """TLS on a socket in one call."""
+    context = SSLContext(PROTOCOL_TLS_SERVER if server_side else PROTOCOL_TLS_CLIENT)
+    if cert or key:
+        context.load_cert_chain(cert, key)
+    if cadata:
+        context.load_verify_locations(cadata=cadata)
+    context.verify_mode = cert_reqs
+    return context.wrap_socket(sock, server_side, do_handshake, server_hostname)
+
+
+class SSLSocket:
+    """A TLS stream; the handshake runs in whatever is called first. None from a call means: not ready yet."""
+
+    def __init__(self, context, sock, server_side, server_hostname, handshake):
+        self.sock = sock
+        self._in, self._out = _ssl.MemoryBIO(), _ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._in, self._out, server_side, server_hostname)
+        self._verify = context.verify_mode != _ssl.CERT_NONE and not server_side
+        self._unsent = b""
+        self._shaken = False
+        if handshake:
+            self._run(lambda: None)
+
+    def fileno(self):
+        return self.sock.fileno()
+
+    def setblocking(self, flag):
+        self.sock.setblocking(flag)
+
+    def close(self):
+        if self._shaken:
+            with contextlib.suppress(OSError):
+                self._tls.unwrap()  # says goodbye and then wants to hear the peer's, which nobody waits for
+        if self.sock.fileno() >= 0:
+            with contextlib.suppress(OSError):
+                self._flush()
+        self.sock.close()
+
+    def pending(self):
+        """Bytes that can be read without the socket."""
+        return (self._tls.pending() or self._in.pending) if self._shaken else 0
+
+    def wants_write(self, writing):
+        """Whether to wait for the socket to be writable: during the handshake, a write may wait for a read."""
+        return bool(self._unsent) or (writing and self._shaken)
+
+    def read(self, size=-1):
+        data = b""
+        while True:
+            part = self._run(lambda: self._tls.read(4096 if size < 0 else size))
+            if part is None:
+                return data or None
+            if size >= 0 or not part:
+                return data + part
+            data += part
+
+    def readinto(self, buffer, size=None):
+        size = len(buffer) if size is None else size
+        data = self._run(lambda: self._tls.read(size))
+        if data is not None:
+            buffer[: len(data)] = data
+            return len(data)
+        return None
+
+    def readline(self):
+        line = b""
+        while not line.endswith(b"\n"):
+            part = self.read(1)
+            if not part:
+                return line or part
+            line += part
+        return line
+
+    def write(self, data):
+        if self._unsent:
+            self._flush()
+            if self._unsent:
+                return None
+        return self._run(lambda: self._tls.write(data) if len(data) else 0)
+
+    def getpeercert(self, binary_form=False):
+        """The peer's certificate as DER bytes."""
+        return self._tls.getpeercert(binary_form)
+
+    def _run(self, action):
+        while True:
+            try:
+                if not self._shaken:
+                    self._tls.do_handshake()
+                    self._check_dates()
+                    self._shaken = True
+                result = action()
+            except _ssl.SSLWantReadError:
+                self._check_dates()
+                self._flush()
+                if not self._fill():
+                    return None
+                continue
+            except _ssl.SSLZeroReturnError:
+                return b""
+            except _ssl.SSLCertVerificationError as error:
+                self._flush()  # the alert
+                raise ValueError(_verification_text(error)) from None
+            except _ssl.SSLEOFError:
+                if self._shaken:
+                    return b""
+                raise OSError(_CONN_EOF, "MBEDTLS_ERR_SSL_CONN_EOF") from None
+            except _ssl.SSLError as error:
+                with contextlib.suppress(OSError):
+                    self._flush()
+                raise OSError(_FATAL_ALERT, "MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE: " + str(error.reason)) from None
+            self._flush()
+            return result
+
+    def _fill(self):
+        """Take what the socket has; False if that is nothing yet."""
+        try:
+            data = self.sock.recv(16384)
+        except BlockingIOError:
+            return False
+        if data:
+            self._in.write(data)
+        else:
+            self._in.write_eof()
+        return True
+
+    def _flush(self):
+        self._unsent += self._out.read()
+        while self._unsent:
+            try:
+                self._unsent = self._unsent[self.sock.send(self._unsent) :]
+            except BlockingIOError:
+                return
+
+    def _check_dates(self):
+        """Check the dates of the server's chain before anything of ours that follows it leaves."""
+        if not self._verify or self._shaken:
+            return
+        chain = self._tls._sslobj.get_unverified_chain()
+        now = datetime.datetime.fromtimestamp(sys.modules["time"].time() + _UNIX_2000_S, datetime.UTC)
+        for raw in chain or ():
+            certificate = x509.load_der_x509_certificate(raw.public_bytes(2))
+            if now < certificate.not_valid_before_utc:
+                self._refuse(_ALERT_UNKNOWN, _FUTURE)
+            if now > certificate.not_valid_after_utc:
+                self._refuse(_ALERT_EXPIRED, _EXPIRED)
+
+    def _refuse(self, alert, text):
+        self._out.read()
+        self._unsent += bytes((21, 3, 3, 0, 2, 2, alert))
+        self._flush()
+        raise ValueError(text)
+
+
+def _verification_text(error):
+    if error.verify_code in (_HOSTNAME_MISMATCH, _IP_MISMATCH):
+        return _WRONG_NAME
+    return _NOT_TRUSTED
+
+
+def _bytes_of(source):
+    if isinstance(source, str):
+        with open(source, "rb") as file:
+            return file.read()
+    return bytes(source)
+
+
+def _certificates(data):
+    """Every certificate of PEM or DER data; ValueError if there is none or a bad one."""
+    data = data.encode() if isinstance(data, str) else bytes(data)
+    try:
+        if b"-----BEGIN " not in data:
+            return [x509.load_der_x509_certificate(data)]
+        blocks = _PEM_CERTIFICATE.findall(data)
+        found = [x509.load_pem_x509_certificate(block) for block in blocks]
+    except ValueError:
+        raise ValueError("invalid cert") from None
+    if not found or len(found) != data.count(b"-----BEGIN CERTIFICATE-----"):
+        raise ValueError("invalid cert")
+    return found
+
+
+def _certificate_as_pem(certificate):
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _key_as_pem(data):
+    load = (
+        serialization.load_pem_private_key if b"-----BEGIN " in data else serialization.load_der_private_key
+    )
+    return load(data, None).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )

@@ -1,0 +1,61 @@
+"""MicroPython's `vfs.VfsPosix` on CPython, and the mounting of a chip's file system in the device's process."""
+
+import builtins
+import io
+import os
+import sys
+import types
+
+_IS_DIRECTORY, _IS_FILE = 0x4000, 0x8000
+_stat = os.stat  # `os` may be patched to show a chip's flash
+
+
+class VfsPosix:
+    """The host's file system."""
+
+    @staticmethod
+    def open(path, mode="r"):
+        """Open with the interpreter's own file object; binary files open for writing are not buffered."""
+        if "b" in mode and set("wax+") & set(mode):
+            return io.open(path, mode, buffering=0)
+        return io.open(path, mode, encoding=None if "b" in mode else "utf-8")
+
+    @staticmethod
+    def ilistdir(path):
+        """Yield (name, type, 0), in the order of the names."""
+        for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
+            yield (entry.name, _IS_DIRECTORY if entry.is_dir() else _IS_FILE, 0)
+
+    @staticmethod
+    def stat(path):
+        """MicroPython's tuple of ten: type bits, then the size at 6, times at 7 to 9."""
+        found = _stat(path)
+        return (found.st_mode & 0xF000, 0, 0, 0, 0, 0, found.st_size, *map(int, found[7:10]))
+
+    @staticmethod
+    def statvfs(path):
+        """Sizes of the file system, as `os.statvfs` of MicroPython."""
+        return tuple(os.statvfs(path))
+
+    mkdir, remove, rename, rmdir = map(staticmethod, (os.mkdir, os.remove, os.rename, os.rmdir))
+
+
+def file_calls(root):
+    """The functions of `os` that work on a file system, by name, bound to `root`."""
+    calls = {name: getattr(root, name) for name in ("ilistdir", "mkdir", "remove", "rename", "rmdir", "stat")}
+    return calls | {"listdir": lambda path="/": [entry[0] for entry in root.ilistdir(path)]}
+
+
+def mount(root, _point):
+    """Make `root` the file system of this process: of `open` and of `os`, which becomes MicroPython's."""
+    names = file_calls(root) | {"unlink": root.remove, "statvfs": root.statvfs, "getcwd": root.getcwd}
+    names |= {"chdir": root.chdir, "urandom": os.urandom, "sync": lambda: None, "uname": _uname}
+    module = types.ModuleType("os")
+    vars(module).update(names)
+    sys.modules["os"] = module
+    builtins.open = root.open
+
+
+def _uname():
+    release = ".".join(map(str, sys.version_info[:3]))
+    return ("esp32", "esp32", release, "simulated on CPython " + release, "Simulated ESP32")

@@ -1,0 +1,209 @@
+"""The launcher of one simulated ESP32: power, restarts, console, and faults at a chosen flash write."""
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.sim.world import World
+
+ROOT = Path(__file__).resolve().parents[2]
+_START = Path(__file__).with_name("start.py")
+_HISTORY_LINES = 20_000
+_LINE_LIMIT = 8192
+
+
+class Device:
+    """One chip with its flash in `folder`, run by CPython or by the MicroPython unix binary `micropython`.
+
+    mac: its address, which is its identity in the world, so one of a kind there. heap_bytes: size of the heap,
+    where `micropython` is given. on_line: called with every line the console prints.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        world: World,
+        mac: str = "24:0a:c4:00:00:01",
+        micropython: str | Path | None = None,
+        heap_bytes: int = 160 * 1024,
+        on_line: Callable[[str], None] | None = None,
+    ) -> None:
+        self.folder = Path(folder).resolve()
+        self.files = self.folder / "files"
+        self.world = world
+        self.chip = world.chip(mac)
+        self.lines: list[str] = []
+        self._micropython = micropython
+        self._heap_bytes = heap_bytes
+        self._on_line = on_line
+        self._read = 0  # lines that `expect` has passed
+        self._news = asyncio.Condition()
+        self._process: asyncio.subprocess.Process | None = None
+        self._life: asyncio.Task[None] | None = None
+        for part in (self.files, self.folder / "nvs"):
+            part.mkdir(parents=True, exist_ok=True)
+
+    def install(self, source: Path = ROOT) -> None:
+        """Copy boot.py, main.py, lib and firmware to the flash, as `tools board deploy` does to a board."""
+        for name in ("boot.py", "main.py"):
+            shutil.copy(source / name, self.files / name)
+        for name in ("lib", "firmware"):
+            skip = shutil.ignore_patterns("__pycache__", "*.pyc")
+            shutil.copytree(source / name, self.files / name, ignore=skip, dirs_exist_ok=True)
+
+    @property
+    def running(self) -> bool:
+        """Whether a program runs: not when the power is off, nor after the end of main.py."""
+        return self._process is not None
+
+    @property
+    def powered(self) -> bool:
+        """Whether the chip has power; a power cut at a write takes it away."""
+        return self._life is not None and not self._life.done()
+
+    async def power_on(self) -> None:
+        """Give it power, if it has none."""
+        if not self.powered:
+            self.chip.power_on()
+            self._life = asyncio.create_task(self._live())
+
+    async def power_off(self) -> None:
+        """Take its power away, in the middle of whatever it does."""
+        if self._life:
+            self._life.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._life
+            self._life = None
+
+    async def __aenter__(self) -> "Device":
+        await self.power_on()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.power_off()
+
+    async def send(self, line: str) -> None:
+        """Type a line on its console."""
+        if not self._process or not self._process.stdin:
+            raise RuntimeError("no program runs that could read it")
+        self._process.stdin.write(line.encode() + b"\n")
+        await self._process.stdin.drain()
+
+    async def expect(self, pattern: str, timeout_s: float = 30) -> re.Match[str]:
+        """Wait for a console line in which `pattern` is found, from behind the line found last.
+
+        Raises TimeoutError, which shows the last lines.
+        """
+        regex = re.compile(pattern)
+
+        def search() -> re.Match[str] | None:
+            while self._read < len(self.lines):
+                self._read += 1
+                if match := regex.search(self.lines[self._read - 1]):
+                    return match
+            return None
+
+        match = await self._wait(search, timeout_s, f"no line with {pattern!r}")
+        assert match
+        return match
+
+    async def ended(self, timeout_s: float = 30) -> None:
+        """Wait until no program runs and none will by itself: main.py ended, or the power was cut."""
+        await self._wait(lambda: not self.running, timeout_s, "still running")
+
+    async def power_lost(self, timeout_s: float = 30) -> None:
+        """Wait until the power is gone, by a cut."""
+        await self._wait(lambda: not self.powered, timeout_s, "still powered")
+
+    def cut_at_write(self, n: int, outcome: str = "torn") -> None:
+        """Cut its power at the n-th flash write from now, n from 1; `power_on` brings it back.
+
+        outcome: what of that write is in flash: "before" nothing, "after" all, "torn" as bad as can be: half of
+        what was written to a file, no value under an NVS key.
+        """
+        self.chip.cut_at_write(n, outcome)
+
+    async def _wait(self, condition: Callable[[], object], timeout_s: float, complaint: str) -> object:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s), self._news:
+                return await self._news.wait_for(condition)
+        last = "\n".join(self.lines[-30:])
+        raise TimeoutError(f"{self.chip.mac}: {complaint} within {timeout_s:g} s; last lines:\n{last}")
+
+    async def _live(self) -> None:
+        """Run the program, and again after every reset, for as long as there is power."""
+        try:
+            while True:
+                await self._run()
+                await self.chip.stopped.wait()  # after main.py, the watchdog may still bite
+                if self.chip.next_cause is None:
+                    return
+                self.chip.restart(self.chip.next_cause)
+        finally:
+            self.chip.silence()
+            asyncio.get_running_loop().call_soon(asyncio.ensure_future, self._tell())
+
+    async def _run(self) -> None:
+        arguments = [str(_START), str(self.folder), "127.0.0.1", str(self.world.port), self.chip.mac]
+        if self._micropython:
+            command = [str(self._micropython), "-X", f"heapsize={self._heap_bytes}", *arguments]
+        else:
+            command = [sys.executable, "-u", *arguments]
+        pipe = asyncio.subprocess.PIPE
+        self._process = process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, "PYTHONPATH": "", "MICROPYPATH": ".frozen", "PYTHONDONTWRITEBYTECODE": "1"},
+            start_new_session=True,  # a Ctrl-C is for the launcher
+        )
+        self.chip.kill = lambda: _kill(process)
+        try:
+            if self.chip.stopped.is_set():  # a watchdog that ran on may bite before there is a program
+                _kill(process)
+            await self._read_console(process)
+            await process.wait()
+        finally:
+            _kill(process)
+            await process.wait()
+            self.chip.kill = lambda: None
+            self._process = None
+            await self._tell()
+
+    async def _read_console(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout
+        rest = b""
+        while data := await process.stdout.read(4096):
+            *lines, rest = (rest + data).split(b"\n")
+            if len(rest) > _LINE_LIMIT:
+                lines, rest = [*lines, rest], b""
+            for line in lines:
+                self._add(line)
+            await self._tell()
+        if rest:
+            self._add(rest)
+
+    def _add(self, line: bytes) -> None:
+        text = line.decode(errors="replace").rstrip("\r")
+        self.lines.append(text)
+        if len(self.lines) > _HISTORY_LINES:
+            dropped = _HISTORY_LINES // 10
+            del self.lines[:dropped]
+            self._read = max(0, self._read - dropped)
+        if self._on_line:
+            self._on_line(text)
+
+    async def _tell(self) -> None:
+        async with self._news:
+            self._news.notify_all()
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()

@@ -1,0 +1,124 @@
+"""The network between a chip and a server: delay, silence while Wi-Fi is lost, and what that breaks."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+
+from tools.sim.radio import Station
+
+_CHUNK_BYTES = 16384
+_CHUNKS_IN_FLIGHT = 64
+
+
+class Relay:
+    """A TCP port that passes on to `target`, each way late by `delay_s()`, for as long as `station` is up.
+
+    While the station is down, bytes stay where they are. A connection that lived through a loss is reset when
+    the station is up again, or after `loss_limit_s` without it.
+    """
+
+    def __init__(
+        self, target: tuple[str, int], station: Station, delay_s: Callable[[], float], loss_limit_s: float = 20
+    ) -> None:
+        self._target = target
+        self._station = station
+        self._delay_s = delay_s
+        self._loss_limit_s = loss_limit_s
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> int:
+        """Listen on a free port of the loopback interface and return it."""
+        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", 0)
+        return self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        if self._server:
+            self._server.close()
+        tasks = list(self._connections)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._connections.add(task)
+        try:
+            await self._connection(reader, writer)
+        finally:
+            self._connections.discard(task)
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_writer = None
+        try:
+            await asyncio.sleep(2 * self._delay_s())  # SYN and its answer
+            await self._station.up.wait()
+            far_reader, far_writer = await asyncio.open_connection(*self._target)
+            for end in (writer, far_writer):
+                end.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if await self._pump_until_lost(reader, writer, far_reader, far_writer):
+                _reset(writer, far_writer)
+        except OSError:  # refused by the server: the device was already let in, so a reset is what is left
+            _reset(writer)
+        finally:
+            for end in (writer, far_writer):
+                if end:
+                    end.close()
+
+    async def _pump_until_lost(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        far_reader: asyncio.StreamReader,
+        far_writer: asyncio.StreamWriter,
+    ) -> bool:
+        """Pass both ways until both ends have closed (False), or until one or the radio broke off (True)."""
+        loss = asyncio.create_task(self._lost())
+        pumps = [asyncio.create_task(self._pump(*way)) for way in ((reader, far_writer), (far_reader, writer))]
+        both = asyncio.gather(*pumps)
+        try:
+            await asyncio.wait((loss, both), return_when=asyncio.FIRST_COMPLETED)
+            return loss.done() or both.exception() is not None
+        finally:
+            for task in (loss, *pumps):
+                task.cancel()
+            await asyncio.gather(loss, *pumps, return_exceptions=True)
+
+    async def _lost(self) -> None:
+        await self._station.down.wait()
+        await asyncio.wait([up := asyncio.create_task(self._station.up.wait())], timeout=self._loss_limit_s)
+        up.cancel()
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        loop = asyncio.get_running_loop()
+        in_flight: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_CHUNKS_IN_FLIGHT)
+
+        async def read() -> None:
+            data = b"-"
+            while data:
+                data = await reader.read(_CHUNK_BYTES)
+                await in_flight.put((loop.time() + self._delay_s(), data))
+
+        async def write() -> None:
+            while True:
+                due, data = await in_flight.get()
+                await asyncio.sleep(due - loop.time())
+                await self._station.up.wait()
+                if not data:
+                    writer.write_eof()
+                    return
+                writer.write(data)
+                await writer.drain()
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(read())
+            group.create_task(write())
+
+
+def _reset(*writers: asyncio.StreamWriter) -> None:
+    for writer in writers:
+        linger = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        writer.transport.abort()

@@ -1,0 +1,114 @@
+"""`network` of the simulated chip: a Wi-Fi station whose radio is in the world."""
+
+import _world
+
+STA_IF = 0
+AUTH_OPEN = 0
+AUTH_WPA2_PSK = 3
+STAT_BEACON_TIMEOUT = 200
+STAT_NO_AP_FOUND = 201
+STAT_WRONG_PASSWORD = 202
+STAT_ASSOC_FAIL = 203
+STAT_HANDSHAKE_TIMEOUT = 204
+STAT_IDLE = 1000
+STAT_CONNECTING = 1001
+STAT_GOT_IP = 1010
+
+_NO_ADDRESS = ("0.0.0.0", "0.0.0.0", "0.0.0.0", "0.0.0.0")
+_ADDRESS = ("192.168.4.20", "255.255.255.0", "192.168.4.1", "192.168.4.1")
+_hostname = ["mpy-esp32"]
+_mac = [b""]
+
+
+def hostname(*name):
+    """Get or set the name the station gives itself, at most 32 characters."""
+    if not name:
+        return _hostname[0]
+    if not 1 <= len(name[0]) <= 32:
+        raise ValueError
+    _hostname[0] = name[0]
+    return None
+
+
+class WLAN:
+    """The station interface. Without `disconnect` first, `connect` raises while connecting and when connected."""
+
+    IF_STA = 0
+
+    def __init__(self, interface_id=STA_IF):
+        if interface_id != STA_IF:
+            raise ValueError("invalid WLAN interface identifier")
+
+    def active(self, *is_active):
+        if is_active:
+            _world.call("wifi_active", bool(is_active[0]))
+        return _state()["active"]
+
+    def connect(self, ssid=None, key=None, *, bssid=None):
+        _world.call("wifi_connect", _text(ssid), _text(key))
+
+    def disconnect(self):
+        _world.call("wifi_disconnect")
+
+    def isconnected(self):
+        return _state()["connected"]
+
+    def status(self, *param):
+        """The driver's last word, which a new `connect` does not take back; or `status("rssi")` in dBm."""
+        if not param:
+            return _state()["status"]
+        if param[0] != "rssi":
+            raise ValueError("unknown status param")
+        return _world.call("wifi_rssi")
+
+    def scan(self):
+        """[(ssid, bssid, channel, RSSI, authmode, hidden)], the names as bytes."""
+        found = _world.call("wifi_scan")
+        return [(name.encode(), b"\x02SIM\0\1", 1, rssi, authmode, False) for name, rssi, authmode in found]
+
+    def config(self, *param, **kwargs):
+        """Get `mac`, `hostname` or `reconnects`; set `hostname` or `reconnects` (-1 for ever, the default)."""
+        if param and kwargs:
+            raise TypeError("either pos or kw args are allowed")
+        if kwargs:
+            return _set(kwargs)
+        if len(param) != 1:
+            raise TypeError("can query only one param")
+        if param[0] == "mac":
+            return _mac[0]
+        if param[0] in ("hostname", "dhcp_hostname"):
+            return hostname()
+        if param[0] == "reconnects":
+            return _state()["reconnects"]
+        raise ValueError("unknown config param")
+
+    def ifconfig(self):
+        """(address, netmask, gateway, DNS server), all 0.0.0.0 until connected."""
+        return _ADDRESS if self.isconnected() else _NO_ADDRESS
+
+    def ipconfig(self, param):
+        """Get `addr4`, an (address, netmask) pair, or `gw4`."""
+        config = self.ifconfig()
+        if param == "addr4":
+            return config[:2]
+        if param == "gw4":
+            return config[2]
+        raise ValueError("unexpected key")
+
+
+def _set(settings):
+    for name, value in settings.items():
+        if name in ("hostname", "dhcp_hostname"):
+            hostname(value)
+        elif name == "reconnects":
+            _world.call("wifi_reconnects", value)
+        elif name not in ("pm", "txpower"):  # power: nothing to see in simulation
+            raise ValueError("unknown config param")
+
+
+def _state():
+    return _world.call("wifi_state")
+
+
+def _text(value):
+    return value.decode() if isinstance(value, (bytes, bytearray)) else value

@@ -1,0 +1,63 @@
+# First program of a simulated chip's process, on CPython and on MicroPython: builds the chip, runs its files.
+#   start.py FOLDER HOST PORT MAC
+
+import sys
+
+_SHIMS = ("_world", "_flash", "time", "socket", "esp", "esp32", "network", "machine")
+_ON_CPYTHON = sys.implementation.name == "cpython"
+
+
+def main(here, folder, host, port, mac):
+    if _ON_CPYTHON:
+        sys.path[0] = here[: -len("/tools/sim")]
+        from tools.sim.cpython import install_device, load_shim
+        from tools.sim.cpython.vfs import VfsPosix, mount
+
+        install_device()
+    else:
+        from vfs import VfsPosix, mount, umount
+
+        load_shim = __import__
+        sys.path.insert(0, here + "/shims")
+    shims = {}
+    for name in _SHIMS:
+        shims[name] = load_shim(name)
+        if name == "_world":
+            kept = shims[name].connect(host, int(port), mac)
+    shims["time"]._offset[0] = kept["clock"]
+    shims["machine"]._kept.update(kept)
+    shims["network"]._mac[0] = shims["machine"].unique_id()
+
+    call = shims["_world"].call
+    _flash = shims["_flash"]
+    files, nvs = (_flash.Folder(VfsPosix(), folder + part) for part in ("/files", "/nvs"))
+    flash = _flash.Flash(files, nvs, gate=lambda: call("write"), cut=lambda: call("power_cut"))
+    _flash.current[0] = flash
+    root = _flash.FlashVfs(flash)
+    if _ON_CPYTHON:
+        sys.path[:1] = [folder + "/files", folder + "/files/lib"]
+    else:
+        umount("/")
+        sys.path[:] = ["", ".frozen", "/lib"]
+    mount(root, "/")
+    run(call, shims["machine"].SOFT_RESET)
+
+
+def run(call, soft_reset):
+    """As the chip does: boot.py, then main.py in the same namespace; an error ends one, not the other."""
+    namespace = {"__name__": "__main__"}
+    for name in ("boot.py", "main.py"):
+        try:
+            with open(name) as file:
+                source = file.read()
+        except OSError:
+            continue  # the chip passes over it in silence
+        try:
+            exec(compile(source, name, "exec"), namespace)
+        except SystemExit:
+            call("reset", soft_reset)
+        except BaseException as error:
+            sys.print_exception(error)
+
+
+main(sys.argv[0][: -len("/start.py")], *sys.argv[1:])

@@ -129,6 +129,8 @@ def import_breach(name: str, imported: str) -> str | None:
         return None if imported in allowed or target in allowed else f"{package} may not import {imported}"
     if imported not in LEVELS:
         return f"{imported} is not on a stock ESP32, nor a module of iot"
+    if name.startswith("iot.aws.") and LEVELS[imported] > 1:
+        return f"{imported}: what speaks AWS is handed its client and knows no peer"
     if LEVELS[imported] < LEVELS[name] or name.startswith(imported + "."):
         return None
     return f"level {LEVELS[name]} may not import {imported} of level {LEVELS[imported]}"
@@ -218,6 +220,7 @@ def test_a_clean_module_has_no_breach() -> None:
         ),
         ("iot.mqtt.packet", "from . import client", "level 0 may not import iot.mqtt.client of level 2"),
         ("iot.mqtt.packet", "from ..wifi import Wifi", "level 0 may not import iot.wifi of level 2"),
+        ("iot.aws.provisioning", "from iot.mqtt.client import Client", "is handed its client"),
         ("iot.config", "def f():\n  import iot.system", "iot.config:2: level 0 may not import iot.system"),
         ("iot.system", "import firmware.app", "firmware.app is not on a stock ESP32"),
         ("iot.system", "from tools import cloud", "tools is not on a stock ESP32"),

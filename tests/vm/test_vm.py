@@ -14,7 +14,23 @@ ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "tests/unit"
 VM = ROOT / "tests/vm"
 FOLDERS = {ROOT / "lib": "/lib", ROOT / "firmware": "/firmware", UNIT: "/unit"}
-TIMEOUT_S = 300  # for one file; a single test has 20 s, see dual.py
+SAMPLE = """
+import asyncio
+
+async def fail():
+    raise ValueError("pear")
+
+async def test_good():
+    await asyncio.sleep_ms(1)
+
+async def test_bad():
+    await asyncio.wait_for_ms(fail(), 1000)
+
+async def test_bad_in_a_task_that_nobody_awaits():
+    asyncio.create_task(fail())
+    await asyncio.sleep_ms(1)
+"""
+TIMEOUT_S = 120  # for one file; a single test has 20 s, see dual.py
 
 
 def names_in(file: Path) -> list[str]:
@@ -30,13 +46,17 @@ dual = pytest.mark.parametrize(("file", "test"), CASES, ids=[f"{file}::{test}" f
 @dual
 @pytest.mark.timeout(TIMEOUT_S)
 def test_in_webassembly_vm(file: str, test: str) -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed")
-    if not (VM / "node_modules/@micropython").is_dir():
-        pytest.skip("the MicroPython VM is not installed: make setup, with npm on the PATH")
-    folders = [f"{folder}={target}" for folder, target in FOLDERS.items() if folder.is_dir()]
-    check(test, run(file, (node, str(VM / "run.mjs"), str(VM / "dual.py"), *folders, "--", file)))
+    check(test, run(file, vm_command(file, FOLDERS)))
+
+
+@pytest.mark.timeout(TIMEOUT_S)
+def test_tells_what_fails(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(SAMPLE)
+    parts, output = run("test_it", vm_command("test_it", {tmp_path: "/unit"}))
+    assert parts["test_good"].startswith("PASSED")
+    assert "ValueError: pear" in parts["test_bad"]
+    assert "ValueError: pear" in parts["test_bad_in_a_task_that_nobody_awaits"]
+    assert output.endswith("1 passed, 2 failed\n")
 
 
 @dual
@@ -47,22 +67,36 @@ def test_on_unix_port(file: str, test: str) -> None:
     check(test, run(file, (os.environ["MICROPYTHON"], "-X", "heapsize=512k", "-c", program)))
 
 
+def vm_command(file: str, folders: dict[Path, str]) -> tuple[str, ...]:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    if not (VM / "node_modules/@micropython").is_dir():
+        pytest.skip("the MicroPython VM is not installed: make setup, with npm on the PATH")
+    copied = [f"{folder}={target}" for folder, target in folders.items()]
+    return (node, str(VM / "run.mjs"), str(VM / "dual.py"), *copied, "--", file)
+
+
 @cache
 def run(file: str, command: tuple[str, ...]) -> tuple[dict[str, str], str]:
     """Run all tests of a file at once; return each test's part of what was printed, and all of it."""
     path = ":".join(str(folder) for folder in (ROOT, ".frozen", ROOT / "lib", UNIT, VM))
-    result = subprocess.run(
+    environment = {**os.environ, "MICROPYPATH": path}
+    with subprocess.Popen(
         command,
-        env={**os.environ, "MICROPYPATH": path},
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=TIMEOUT_S - 10,
-        check=False,
-    )
-    parts = re.split(rf"^(?=PASSED {file}::|FAILED {file}::)", result.stdout, flags=re.MULTILINE)[1:]
-    return {part.split(maxsplit=2)[1].removeprefix(f"{file}::"): part for part in parts}, result.stdout
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=TIMEOUT_S - 10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output = process.communicate()[0] + f"killed after {TIMEOUT_S - 10} s\n"
+    parts = re.split(rf"^(?=PASSED {file}::|FAILED {file}::)", output, flags=re.MULTILINE)[1:]
+    return {part.split(maxsplit=2)[1].removeprefix(f"{file}::"): part for part in parts}, output
 
 
 def check(test: str, outcome: tuple[dict[str, str], str]) -> None:

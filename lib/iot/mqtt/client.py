@@ -1,7 +1,6 @@
 """MQTT 3.1.1 client, QoS 0 and 1. Call names follow umqtt.simple; whatever may wait is a coroutine.
 
-`publish` and `subscribe` return at once, connected or not: their bounded queues belong to the client and outlive
-every connection.
+`publish` and `subscribe` return at once, connected or not: their bounded queues outlive every connection.
 """
 
 import asyncio
@@ -13,78 +12,92 @@ from micropython import const
 
 from iot.backoff import Backoff
 from iot.mqtt import packet
-from iot.mqtt.connection import Connection
+from iot.mqtt.connection import Connection, within
 from iot.mqtt.framer import Framer
 from iot.mqtt.inbox import Inbox
 from iot.mqtt.outbox import Outbox
 from iot.mqtt.packet import Malformed, MQTTError, Refused
 
 _STABLE_MS = const(30000)  # a connection that lasted this long starts the backoff anew
-# mbedTLS's fatal alert, close notify and end of file during the handshake
+_CONNECT_INTERVAL_MS = const(1000)  # AWS refuses a client id that connects more often
+_OF_IDENTITY = (None, 4, 5)  # refusals that may mean this client's certificate: hung up, and CONNACK's codes
+# How a broker hangs up in the handshake: a reset, and mbedTLS's fatal alert, close notify and end of file.
 _HUNG_UP = (errno.ECONNRESET, -0x7780, -0x7880, -0x7280)
 
 
 class Client:
     """A client that keeps to one broker.
 
-    client_id: 1 to 128 characters (AWS's limit).
+    client_id: 1 to 128 bytes (AWS's limit).
     open_stream: coroutine function that returns a connected stream with MicroPython's methods.
-    notify: called as notify("connected", session present), notify("disconnected", reason) also after a failed
-        attempt, and notify("published", packet id) at a PUBACK.
-    keep_alive_s: 0 (off) to 65535; AWS wants 30 to 1200. clean: ask for no persistent session.
-    window: QoS 1 messages in flight, at most. outbox_bytes, packet_limit: bytes of the send and receive buffers;
-        a packet over `packet_limit` is refused by `publish`, and dropped and counted when received.
-    connect_timeout_ms counts for the stream and for the CONNACK; puback_timeout_ms and suback_timeout_ms until a
-        request is sent once more; connect_interval_ms between two CONNECTs of `run`.
+    notify: called with ("connected", session present), ("disconnected", reason), after a failed attempt too,
+        and ("published", packet id) at a PUBACK.
+    keep_alive_s: 0 (off) to 65535; AWS takes 30 to 1200.
+    clean: ask for no persistent session.
+    window: messages of QoS 1 in flight, at most.
+    outbox_bytes: the send buffer.
+    packet_limit: the receive buffer. A longer packet is refused by `publish`, and dropped and counted when it
+        arrives.
+    connect_timeout_ms: for opening the stream, and again for the CONNACK.
+    timeout_ms: for a write and a PINGRESP, after which the connection ends; and for a SUBACK and a PUBACK,
+        after which the request is sent again.
     """
 
     def __init__(
-        self, client_id, open_stream, log, notify=None, keep_alive_s=60, clean=False,
-        window=8, outbox_bytes=8192, packet_limit=4096,
-        connect_timeout_ms=30000, write_timeout_ms=15000, ping_timeout_ms=10000,
-        puback_timeout_ms=10000, suback_timeout_ms=10000, connect_interval_ms=1000, backoff=None,
-    ):  # fmt: skip
+        self,
+        client_id,
+        open_stream,
+        log,
+        notify=None,
+        *,
+        keep_alive_s=60,
+        clean=False,
+        window=8,
+        outbox_bytes=8192,
+        packet_limit=4096,
+        connect_timeout_ms=30000,
+        timeout_ms=10000,
+        backoff=None,
+    ):
         self._client_id = client_id.encode()
         if not 1 <= len(self._client_id) <= 128:
             raise ValueError("client id: 1 to 128 bytes, not {}".format(len(self._client_id)))
         if not 0 <= keep_alive_s <= 65535:
             raise ValueError("keep_alive_s: 0 to 65535, not {}".format(keep_alive_s))
-        self.refusals = 0  # in a row: CONNACK 4 or 5, or the broker hung up between TLS's start and CONNACK
         self.outbox = Outbox(outbox_bytes, window)
         self.inbox = Inbox(self._wake)
+        self.refusals = 0  # of the identity, since the last success
         self._open_stream = open_stream
         self._log = log
         self._notify = notify
         self._keep_alive_s = keep_alive_s
         self._clean = clean
-        self._will = None
         self._limit = min(packet_limit, outbox_bytes)
         self._framer = Framer(packet_limit)
         self._connect_timeout_ms = connect_timeout_ms
-        self._write_timeout_ms = write_timeout_ms
-        self._ping_timeout_ms = ping_timeout_ms
-        self._puback_timeout_ms = puback_timeout_ms
-        self._suback_timeout_ms = suback_timeout_ms
-        self._connect_interval_ms = connect_interval_ms
-        shortest_ms = min(write_timeout_ms, ping_timeout_ms, puback_timeout_ms, suback_timeout_ms)
-        self._look_ms = max(5, min(1000, shortest_ms // 8, keep_alive_s * 125 or 1000))
+        self._timeout_ms = timeout_ms
         self._backoff = backoff or Backoff()
+        self._will = None
         self._connection = None  # the present or the last one
-        self._opening = False
+        self._connecting = False
         self._session_present = False
-        self._connected_ms = None
+        self._attempt_ms = None
         self._last_id = 0
         self._left = asyncio.Event()
 
     @property
     def connected(self):
-        """True between CONNACK and the connection's end."""
-        return self._connection is not None and self._connection.established
+        """True from the CONNACK to the connection's end."""
+        connection = self._connection
+        return connection is not None and connection.accepted and connection.reason is None
 
     def set_last_will(self, topic, payload, retain=False, qos=0):
-        """What the broker publishes if this client vanishes without a DISCONNECT (3.1.2.5); from the next connect on."""
+        """What the broker publishes when this client vanishes without a DISCONNECT (3.1.2.5).
+
+        Counts from the next connection on. ValueError for a topic or QoS that cannot be, or over 65535 bytes.
+        """
         _check_qos(qos)
-        data = _bytes(payload)
+        data = _to_bytes(payload)
         if len(data) > 65535:
             raise ValueError("last will: at most 65535 bytes, not {}".format(len(data)))
         self._will = packet.check_topic(topic), data, qos, retain
@@ -94,71 +107,75 @@ class Client:
 
         Raises Refused if the broker said no or hung up before its CONNACK, MQTTError for any other failure.
         """
-        if self._opening or (self._connection and not self._connection.closed.is_set()):
+        if self._connecting or (self._connection and not self._connection.closed.is_set()):
             raise MQTTError("already connected or connecting")
-        self._opening = True
-        self._connected_ms = time.ticks_ms()
+        self._connecting = True
+        self._attempt_ms = time.ticks_ms()
         try:
-            await self._connect()
+            await self._open()
         except MQTTError as error:
-            refused = isinstance(error, Refused) and error.of_identity
-            self.refusals = self.refusals + 1 if refused else 0
+            if isinstance(error, Refused) and error.code in _OF_IDENTITY:
+                self.refusals += 1
             self._log.warning("mqtt", "not connected: {}", error)
             self._tell("disconnected", str(error))
             raise
         finally:
-            self._opening = False
+            self._connecting = False
         self.refusals = 0
         self._log.info("mqtt", "connected, session {}", "present" if self._session_present else "new")
         self._tell("connected", self._session_present)
         return self._session_present
 
-    async def _connect(self):
-        timeout = "no answer within {} ms".format(self._connect_timeout_ms)
+    async def _open(self):
+        late = "no answer within {} ms".format(self._connect_timeout_ms)
         try:
             stream = await asyncio.wait_for_ms(self._open_stream(), self._connect_timeout_ms)
         except asyncio.TimeoutError:
-            raise MQTTError(timeout) from None
+            raise MQTTError(late)
         except (OSError, ValueError) as error:
-            raise _failure(str(error), error) from error
+            raise _failure(str(error), error)
         self._connection = connection = Connection(
-            stream, self._framer, self._packet_in, self._packet_out, self.outbox.written, self._look, self._gone,
-            self._write_timeout_ms, self._ping_timeout_ms, self._look_ms,
-        )  # fmt: skip
-        connect = bytearray(packet.connect_size(self._client_id, self._will))
-        packet.connect_into(connect, 0, self._client_id, self._keep_alive_s, self._clean, self._will)
-        connection.start(connect)
+            stream,
+            self._framer,
+            packet.connect(self._client_id, self._keep_alive_s, self._clean, self._will),
+            packet_in=self._packet_in,
+            packet_out=self._packet_out,
+            packet_written=self.outbox.written,
+            look=self._look,
+            gone=self._gone,
+            timeout_ms=self._timeout_ms,
+            look_ms=min(1000, self._timeout_ms // 8 + 1, self._keep_alive_s * 125 or 1000),
+        )
+        connection.start()
         try:
-            await asyncio.wait_for_ms(connection.answered.wait(), self._connect_timeout_ms)
-        except asyncio.TimeoutError:
-            connection.end(timeout)
+            if not await within(self._connect_timeout_ms, connection.answered.wait()):
+                connection.end(late)
         finally:
-            if not connection.established:
+            if not connection.accepted:
                 connection.end("cancelled")
                 await connection.closed.wait()
-        if connection.reason is not None:
+        if not connection.accepted:
             raise _failure(connection.reason, connection.error)
 
     async def run(self):
-        """Stay connected until `disconnect`, or until cancelled; both leave nothing behind.
+        """Stay connected until `disconnect`, or until cancelled; neither leaves anything behind.
 
-        Waits between attempts by full-jitter backoff, and never sends more than one CONNECT in `connect_interval_ms`.
+        Waits between attempts by full-jitter backoff, but sends no more than one CONNECT a second.
         """
         self._left.clear()
         delay_ms = 0
         try:
             while not await self._rest(delay_ms):
-                if not self.connected:
-                    try:
+                try:
+                    if not self.connected:
                         await self.connect()
-                    except MQTTError:
-                        delay_ms = self._backoff.next_ms()
-                        continue
-                since_ms = time.ticks_ms()
-                await self._connection.closed.wait()
-                await self._connection.task  # a bug that ended it is not to be hidden
-                if time.ticks_diff(time.ticks_ms(), since_ms) >= _STABLE_MS:
-                    self._backoff.reset()
+                    since_ms = time.ticks_ms()
+                    await self._connection.closed.wait()
+                    await self._connection.task  # if a bug ended it, that is not hidden
+                    if time.ticks_diff(time.ticks_ms(), since_ms) >= _STABLE_MS:
+                        self._backoff.reset()
+                except MQTTError:
+                    pass  # connect has told
                 delay_ms = self._backoff.next_ms()
         finally:
             if self._connection:
@@ -167,41 +184,32 @@ class Client:
 
     async def _rest(self, delay_ms):
         """Wait before the next CONNECT; True if `disconnect` was called."""
-        if self._connected_ms is not None and not self.connected:
-            since_ms = time.ticks_diff(time.ticks_ms(), self._connected_ms)
-            delay_ms = max(delay_ms, self._connect_interval_ms - since_ms)
-        if delay_ms and not self._left.is_set():
-            try:
-                await asyncio.wait_for_ms(self._left.wait(), delay_ms)
-            except asyncio.TimeoutError:
-                pass
-        return self._left.is_set()
+        if self.connected:
+            return False
+        if self._attempt_ms is not None:
+            passed_ms = time.ticks_diff(time.ticks_ms(), self._attempt_ms)
+            delay_ms = max(delay_ms, _CONNECT_INTERVAL_MS - passed_ms)
+        return self._left.is_set() or await within(delay_ms, self._left.wait())
 
     async def disconnect(self):
-        """Send DISCONNECT, which drops the last will, and end the connection; ends `run` too. See `flush`."""
+        """Send DISCONNECT, which drops the last will, and end the connection and `run`. See `flush`."""
         self._left.set()
         connection = self._connection
         if connection and not connection.closed.is_set():
             connection.leave()
-            try:
-                await asyncio.wait_for_ms(connection.closed.wait(), self._write_timeout_ms)
-            except asyncio.TimeoutError:
+            if not await within(self._timeout_ms, connection.closed.wait()):
                 connection.end("disconnect asked")
                 await connection.closed.wait()
 
     async def ping(self):
-        """Ask the broker for a sign of life; MQTTError if there is no connection, or none after it."""
+        """Ask the broker for a sign of life; MQTTError if there is no connection, or none any more."""
         if not self.connected:
             raise MQTTError("not connected")
         await self._connection.ping()
 
     async def flush(self, timeout_ms):
-        """Wait until all messages are written and acknowledged; False if some are not after `timeout_ms`."""
-        try:
-            await asyncio.wait_for_ms(self.outbox.emptied(), timeout_ms)
-        except asyncio.TimeoutError:
-            return False
-        return True
+        """Wait until all messages are written (QoS 0) or acknowledged (QoS 1); False after `timeout_ms`."""
+        return await within(timeout_ms, self.outbox.emptied())
 
     def publish(self, topic, payload, qos=0, retain=False):
         """Queue a message; returns its Receipt, which is false if the outbox is full.
@@ -209,23 +217,23 @@ class Client:
         payload: bytes, bytearray, memoryview, str, or a dict or list, which goes out as JSON.
         Raises ValueError for a topic or QoS that cannot be, or a message over the limit.
         """
-        name = packet.check_topic(topic)
         _check_qos(qos)
-        data = _bytes(payload)
+        name = packet.check_topic(topic)
+        data = _to_bytes(payload)
         size = packet.publish_size(name, data, qos)
         if size > self._limit:
             raise ValueError('publish to "{}": {} bytes; the limit is {}'.format(topic, size, self._limit))
         packet_id = self._packet_id() if qos else 0
         receipt = self.outbox.add(size, packet_id)
         if receipt:
-            packet.publish_into(self.outbox.buffer, receipt.offset, name, data, qos, retain, packet_id)
+            packet.publish_into(self.outbox.buffer, receipt.offset, name, data, packet_id, retain=retain)
             self._wake()
         return receipt
 
     def subscribe(self, topic_filter, qos=1, depth=8):
-        """Subscribe, now and again whenever the broker has lost the session; returns the Subscription.
+        """Subscribe, now and whenever the broker has lost the session; returns the Subscription.
 
-        depth: messages it keeps until they are read, at least 1. ValueError for a filter or QoS that cannot be.
+        depth: messages that wait to be read, at least 1. ValueError for a filter or QoS that cannot be.
         """
         packet.check_filter(topic_filter)
         _check_qos(qos)
@@ -254,7 +262,7 @@ class Client:
 
     def _packet_in(self, first, framer):
         kind = first & 0xF0
-        if not self._connection.established:
+        if not self._connection.accepted:
             if kind != packet.CONNACK:
                 raise Malformed(first, "before CONNACK")
             self._accept(first, framer.body)
@@ -263,28 +271,25 @@ class Client:
         elif kind == packet.PUBACK:
             self._acknowledged(packet.ack_from(first, framer.body))
         elif kind == packet.SUBACK:
-            self._subscribed(*packet.suback_from(first, framer.body))
+            self._answered(*packet.suback_from(first, framer.body))
         elif kind == packet.UNSUBACK:
-            self._subscribed(packet.ack_from(first, framer.body), None)
+            self._answered(packet.ack_from(first, framer.body), None)
         else:
             raise Malformed(first, "not expected")
         return 0
 
     def _accept(self, first, body):
-        session_present, code = packet.connack_from(first, body)
-        if code:
-            raise Refused("refused by the broker: " + packet.refusal(code), code)
-        if session_present and self._clean:
+        self._session_present = packet.connack_from(first, body)
+        if self._session_present and self._clean:
             raise Malformed(first, "a session, though none was asked for")  # 3.2.2.2
-        self._session_present = session_present
-        self.inbox.rewind(session_present)
-        self._connection.establish(self._keep_alive_s)
+        self.inbox.rewind(self._session_present)
+        self._connection.accept(self._keep_alive_s)
 
     def _message(self, first, framer):
         if framer.oversize:
             topic, packet_id, size = framer.oversize
             self.inbox.oversize += 1
-            self._log.warning("mqtt", "dropped a message of {} bytes on {}", size, topic or "a topic too long to show")
+            self._log.warning("mqtt", "dropped {} bytes on {}", size, topic or "a topic too long to show")
             return packet_id  # acknowledged all the same: the broker would send it for ever
         topic, payload, packet_id = packet.publish_from(first, framer.body)
         self.inbox.deliver(topic, payload)
@@ -297,7 +302,7 @@ class Client:
         else:
             self._log.debug("mqtt", "PUBACK for packet {}, which is not in flight", packet_id)
 
-    def _subscribed(self, packet_id, granted):
+    def _answered(self, packet_id, granted):
         subscription = self.inbox.answered(packet_id, granted is not None)
         if subscription and subscription.refused:
             self._log.warning("mqtt", "subscription to {} refused", subscription.topic_filter)
@@ -306,22 +311,21 @@ class Client:
         subscription = self.inbox.due()
         if not subscription:
             return self.outbox.take()
-        topic_filter = subscription.topic_filter.encode()
-        buf = bytearray(packet.subscribe_size(topic_filter))
         packet_id = self._packet_id()
         self.inbox.asked(subscription, packet_id)
+        topic_filter = subscription.topic_filter.encode()
         if subscription.closed:
-            return memoryview(buf)[: packet.unsubscribe_into(buf, 0, packet_id, topic_filter)]
-        return memoryview(buf)[: packet.subscribe_into(buf, 0, packet_id, topic_filter, subscription.qos)]
+            return packet.unsubscribe(packet_id, topic_filter)
+        return packet.subscribe(packet_id, topic_filter, subscription.qos)
 
     def _look(self, now_ms):
-        requests = self.inbox.expire(now_ms, self._suback_timeout_ms)
-        if self.outbox.expire(now_ms, self._puback_timeout_ms) or requests:
+        requests = self.inbox.expire(now_ms, self._timeout_ms)
+        if self.outbox.expire(now_ms, self._timeout_ms) or requests:
             self._wake()
 
     def _gone(self, reason):
         self.outbox.rewind()
-        if not self._opening:  # else connect tells
+        if self._connection.accepted:  # else connect tells
             self._log.warning("mqtt", "disconnected: {}", reason)
             self._tell("disconnected", reason)
 
@@ -331,17 +335,16 @@ def _check_qos(qos):
         raise ValueError("QoS {}: only 0 and 1 are supported".format(qos))
 
 
-def _bytes(payload):
+def _to_bytes(payload):
     if isinstance(payload, (dict, list)):
         payload = json.dumps(payload)
     return payload.encode() if isinstance(payload, str) else payload
 
 
 def _failure(reason, error):
+    """The MQTTError for what ended an attempt to connect."""
     if isinstance(error, MQTTError):
         return error
-    if isinstance(error, EOFError) or (
-        isinstance(error, OSError) and not isinstance(error, ValueError) and error.errno in _HUNG_UP
-    ):
+    if isinstance(error, EOFError) or (isinstance(error, OSError) and error.errno in _HUNG_UP):
         return Refused("the broker hung up before its CONNACK: " + reason)
     return MQTTError(reason)

@@ -17,11 +17,12 @@ class Framer:
         self.reset()
 
     def reset(self):
+        """Begin with a new stream."""
         self._start = self._end = self._skip = 0
         self._passing = None
 
     def room(self):
-        """A view to read the next bytes into; tell `fed` how many there were."""
+        """A view to read the next bytes into; then call `fed`."""
         if self._start:
             held = self._end - self._start
             self._view[:held] = self._view[self._start : self._end]
@@ -29,10 +30,11 @@ class Framer:
         return self._view[self._end :]
 
     def fed(self, count):
+        """`count` bytes were read into `room`."""
         self._end += count
 
     def next(self):
-        """The first byte of the next packet, its rest in `body` or `oversize`; None if it is not all there yet."""
+        """The first byte of the next packet, with `body` or `oversize` set; None if it is not all there."""
         if self._skip:
             skipped = min(self._skip, self._end - self._start)
             self._start += skipped
@@ -42,12 +44,9 @@ class Framer:
         if self._passing:
             return self._pass()
         start, view = self._start, self._view
-        if start == self._end:
+        remaining, header = packet.remaining_from(view, start, self._end)
+        if not header:
             return None
-        length = packet.remaining_from(view, start, self._end)
-        if length is None:
-            return None
-        remaining, header = length
         if header + remaining > len(view):
             return self._begin_passing(view[start], remaining, start + header)
         stop = start + header + remaining

@@ -5,31 +5,27 @@ import time
 
 from micropython import const
 
-# The life of a subscription. A request is due in _WANTED and _LEAVING; _ASKED and _LEFT wait for the answer.
+# The life of a subscription: a request is due in _WANTED and _LEAVING, _ASKED and _LEFT wait for its answer.
 _WANTED, _ASKED, _GRANTED, _REFUSED = const(0), const(1), const(2), const(3)
 _LEAVING, _LEFT = const(4), const(5)
 
 
 def matches(topic_filter, topic):
-    """True if `topic` is within `topic_filter` (MQTT 3.1.1, 4.7): "a/#" holds "a", "#" and "+/…" hold no "$…"."""
+    """True if `topic` is within `topic_filter` (MQTT 3.1.1, 4.7): "a/#" holds "a", "#" holds no "$a"."""
     if topic[0] == "$" and topic_filter[0] != "$":
         return False
-    wanted = topic_filter.split("/")
     levels = topic.split("/")
-    if wanted[-1] == "#":
-        wanted.pop()
-        if len(levels) < len(wanted):
+    wanted = topic_filter.split("/")
+    for i, want in enumerate(wanted):
+        if want == "#":
+            return True
+        if i == len(levels) or want not in ("+", levels[i]):
             return False
-    elif len(levels) != len(wanted):
-        return False
-    for want, level in zip(wanted, levels):  # noqa: B905 (MicroPython has no strict=)
-        if want != level and want != "+":
-            return False
-    return True
+    return len(levels) == len(wanted)
 
 
 class Subscription:
-    """Messages of one topic filter: `async for topic, payload in subscription`, or `read()` for those who poll.
+    """Messages of one topic filter: `async for topic, payload in …`, or `read()` for those who poll.
 
     Holds `depth` messages; on overflow the oldest goes and `dropped` counts it.
     """
@@ -59,11 +55,13 @@ class Subscription:
         return self.state == _REFUSED
 
     def takes(self, topic):
+        """True if a message on `topic` is for this subscription."""
         if self.closed:
             return False
         return matches(self.topic_filter, topic) if self._wildcards else topic == self.topic_filter
 
     def put(self, topic, payload):
+        """Queue a message."""
         if len(self._messages) >= self._depth:
             self._messages.pop(0)
             self.dropped += 1
@@ -103,6 +101,7 @@ class Subscription:
             self._answered.set()
 
     def move(self, state, packet_id=0):
+        """The next step of its life, with the packet id of the request that waits for an answer."""
         self.state = state
         self.packet_id = packet_id
         if state in (_GRANTED, _REFUSED):
@@ -112,23 +111,24 @@ class Subscription:
 class Inbox:
     """All subscriptions of a client, and what the broker has yet to be told about them.
 
-    changed: called when a request became due. `unclaimed` counts messages that no subscription takes, `oversize`
-    those longer than the receive buffer.
+    changed: called when a request became due.
     """
 
     def __init__(self, changed):
-        self.unclaimed = 0
-        self.oversize = 0
+        self.unclaimed = 0  # messages that no subscription takes
+        self.oversize = 0  # messages longer than the receive buffer
         self._changed = changed
         self._subscriptions = []
 
     def subscribe(self, topic_filter, qos, depth):
+        """A new Subscription, to be asked for."""
         subscription = Subscription(self, topic_filter, qos, depth)
         self._subscriptions.append(subscription)
         self._changed()
         return subscription
 
     def leave(self, subscription):
+        """Have the broker told that `subscription` is closed."""
         subscription.move(_LEAVING)
         self._changed()
 
@@ -155,10 +155,7 @@ class Inbox:
         return None
 
     def _shared(self, subscription):
-        for other in self._subscriptions:
-            if not other.closed and other.topic_filter == subscription.topic_filter:
-                return True
-        return False
+        return any(not s.closed and s.topic_filter == subscription.topic_filter for s in self._subscriptions)
 
     def asked(self, subscription, packet_id):
         """The request that was due for `subscription` is on its way under `packet_id`."""
@@ -167,10 +164,7 @@ class Inbox:
 
     def holds(self, packet_id):
         """True if a request with this packet id waits for its answer."""
-        for subscription in self._subscriptions:
-            if subscription.packet_id == packet_id:
-                return True
-        return False
+        return any(subscription.packet_id == packet_id for subscription in self._subscriptions)
 
     def answered(self, packet_id, granted):
         """Take a SUBACK or UNSUBACK; returns its subscription, None if nobody asked."""
@@ -193,7 +187,7 @@ class Inbox:
         return expired
 
     def rewind(self, session_present):
-        """A new connection: ask again for what was not answered, and for everything if the broker has no session."""
+        """A new connection: ask again what was not answered, and everything if the broker has no session."""
         for subscription in list(self._subscriptions):
             if not subscription.closed:
                 if subscription.state == _ASKED or not session_present:

@@ -1,6 +1,6 @@
-"""MQTT 3.1.1 packets: encoders into a caller's buffer, decoders out of a view, and the framing of a byte stream.
+"""MQTT 3.1.1 packets: encoders, into the caller's buffer where there are many, and decoders out of a view.
 
-Everything here is pure. Section numbers are those of the OASIS standard, "MQTT Version 3.1.1".
+Section numbers are those of the OASIS standard, "MQTT Version 3.1.1".
 """
 
 import struct
@@ -16,13 +16,12 @@ PINGRESP = const(0xD0)
 
 DUP = const(0x08)  # 3.3.1.1, in the first byte of a PUBLISH
 
-PINGREQ_PACKET = b"\xc0\x00"
-DISCONNECT_PACKET = b"\xe0\x00"
+PINGREQ = b"\xc0\x00"
+DISCONNECT = b"\xe0\x00"
 
 _CONNECT = const(0x10)
 _SUBSCRIBE = const(0x82)  # the low bits 0010 are reserved: 3.8.1
 _UNSUBSCRIBE = const(0xA2)
-_MAX_REMAINING = const(268435455)  # 2.2.3
 _SUBACK_FAILURE = const(0x80)
 
 _NAMES = (
@@ -48,30 +47,18 @@ class Malformed(MQTTError):
     """The peer sent what MQTT 3.1.1 (or this client) does not allow; names the packet and the reason."""
 
     def __init__(self, first, reason):
-        super().__init__("{}: {}".format(name(first), reason))
+        super().__init__("{}: {}".format(_NAMES[first >> 4], reason))
 
 
 class Refused(MQTTError):
-    """The broker refused the connection. `code` is the CONNACK return code (3.2.2.3), None if it just hung up."""
+    """The broker refused the connection.
+
+    `code` is the CONNACK return code (3.2.2.3), None if it hung up before one.
+    """
 
     def __init__(self, reason, code=None):
         super().__init__(reason)
         self.code = code
-
-    @property
-    def of_identity(self):
-        """True if it may be this client's certificate or name that was refused, and not the moment."""
-        return self.code in (None, 4, 5)
-
-
-def name(first):
-    """The name of the packet type in a packet's first byte."""
-    return _NAMES[first >> 4]
-
-
-def refusal(code):
-    """The meaning of a CONNACK return code (3.2.2.3)."""
-    return _REFUSALS[code]
 
 
 # Topics
@@ -108,8 +95,7 @@ def _check_string(what, text):
 
 
 def _size(remaining):
-    if remaining > _MAX_REMAINING:
-        raise ValueError("a packet of {} bytes; MQTT's limit is {}".format(remaining, _MAX_REMAINING))
+    """Bytes of a whole packet: the remaining length takes 1 to 4 of them (2.2.3)."""
     return remaining + (2 if remaining < 128 else 3 if remaining < 16384 else 4 if remaining < 2097152 else 5)
 
 
@@ -132,39 +118,32 @@ def _string_into(buf, at, data):
     return end
 
 
-def _connect_remaining(client_id, will):
-    return 12 + len(client_id) + (4 + len(will[0]) + len(will[1]) if will else 0)
-
-
-def connect_size(client_id, will=None):
-    """Bytes that `connect_into` writes."""
-    return _size(_connect_remaining(client_id, will))
-
-
-def connect_into(buf, at, client_id, keep_alive_s, clean, will=None):
-    """Write a CONNECT (3.1) to `buf` from `at` on; return where it ends. `will` is (topic, payload, qos, retain)."""
-    at = _header_into(buf, at, _CONNECT, _connect_remaining(client_id, will))
-    at = _string_into(buf, at, b"MQTT")
+def connect(client_id, keep_alive_s, clean, will=None):
+    """A CONNECT (3.1). `will` is (topic, payload, qos, retain)."""
+    remaining = 12 + len(client_id)
     flags = 0x02 if clean else 0
     if will:
-        flags |= 0x04 | will[2] << 3 | (0x20 if will[3] else 0)
+        topic, payload, qos, retain = will
+        remaining += 4 + len(topic) + len(payload)
+        flags |= 0x04 | qos << 3 | (0x20 if retain else 0)
+    buf = bytearray(_size(remaining))
+    at = _string_into(buf, _header_into(buf, 0, _CONNECT, remaining), b"MQTT")
     struct.pack_into(">BBH", buf, at, 4, flags, keep_alive_s)
     at = _string_into(buf, at + 4, client_id)
     if will:
-        at = _string_into(buf, at, will[0])
-        at = _string_into(buf, at, will[1])
-    return at
+        _string_into(buf, _string_into(buf, at, topic), payload)
+    return buf
 
 
 def publish_size(topic, payload, qos):
     """Bytes that `publish_into` writes."""
-    return _size(2 + len(topic) + (2 if qos else 0) + len(payload))
+    return _size(2 + len(topic) + 2 * qos + len(payload))
 
 
-def publish_into(buf, at, topic, payload, qos, retain, packet_id):
-    """Write a PUBLISH (3.3) to `buf` from `at` on; return where it ends. `packet_id` counts for QoS 1 only."""
-    remaining = 2 + len(topic) + (2 if qos else 0) + len(payload)
-    at = _header_into(buf, at, PUBLISH | qos << 1 | (1 if retain else 0), remaining)
+def publish_into(buf, at, topic, payload, packet_id, *, retain):
+    """Write a PUBLISH (3.3) to `buf` from `at` on; return where it ends. Packet id 0 means QoS 0."""
+    qos = 1 if packet_id else 0
+    at = _header_into(buf, at, PUBLISH | qos << 1 | retain, 2 + len(topic) + 2 * qos + len(payload))
     at = _string_into(buf, at, topic)
     if qos:
         struct.pack_into(">H", buf, at, packet_id)
@@ -180,25 +159,25 @@ def puback_into(buf, at, packet_id):
     return at + 4
 
 
-def subscribe_size(topic_filter):
-    """Bytes that `subscribe_into` writes; `unsubscribe_into` never writes more."""
-    return _size(5 + len(topic_filter))
+def subscribe(packet_id, topic_filter, qos):
+    """A SUBSCRIBE (3.8) for one filter."""
+    buf = _request(_SUBSCRIBE, packet_id, topic_filter, 1)
+    buf[-1] = qos
+    return buf
 
 
-def subscribe_into(buf, at, packet_id, topic_filter, qos):
-    """Write a SUBSCRIBE (3.8) for one filter to `buf` from `at` on; return where it ends."""
-    at = _header_into(buf, at, _SUBSCRIBE, 5 + len(topic_filter))
+def unsubscribe(packet_id, topic_filter):
+    """An UNSUBSCRIBE (3.10) for one filter."""
+    return _request(_UNSUBSCRIBE, packet_id, topic_filter, 0)
+
+
+def _request(first, packet_id, topic_filter, extra):
+    remaining = 4 + len(topic_filter) + extra
+    buf = bytearray(_size(remaining))
+    at = _header_into(buf, 0, first, remaining)
     struct.pack_into(">H", buf, at, packet_id)
-    at = _string_into(buf, at + 2, topic_filter)
-    buf[at] = qos
-    return at + 1
-
-
-def unsubscribe_into(buf, at, packet_id, topic_filter):
-    """Write an UNSUBSCRIBE (3.10) for one filter to `buf` from `at` on; return where it ends."""
-    at = _header_into(buf, at, _UNSUBSCRIBE, 4 + len(topic_filter))
-    struct.pack_into(">H", buf, at, packet_id)
-    return _string_into(buf, at + 2, topic_filter)
+    _string_into(buf, at + 2, topic_filter)
+    return buf
 
 
 # Decoders. `first` is the packet's first byte, `body` a memoryview of what follows the fixed header.
@@ -222,14 +201,14 @@ def packet_id_from(first, body, at):
 
 
 def connack_from(first, body):
-    """Decode a CONNACK (3.2) to (session present, return code)."""
+    """Decode a CONNACK (3.2) to whether the broker had kept the session; raise Refused if it refuses."""
     _check(first, body, 2)
     present, code = body[0], body[1]
-    if present > 1 or (present and code):
+    if present > 1 or (present and code) or code >= len(_REFUSALS):
         raise Malformed(first, "flags {:#x} with return code {}".format(present, code))
-    if code >= len(_REFUSALS):
-        raise Malformed(first, "unknown return code {}".format(code))
-    return bool(present), code
+    if code:
+        raise Refused("refused by the broker: " + _REFUSALS[code], code)
+    return bool(present)
 
 
 def check_publish(first):
@@ -288,12 +267,12 @@ def pingresp_from(first, body):
 def remaining_from(buf, start, end):
     """Decode the remaining length (2.2.3) of the packet in buf[start:end].
 
-    Returns (remaining length, size of the fixed header), or None if more bytes are needed.
+    Returns (remaining length, size of the fixed header), or (0, 0) while more bytes are needed.
     """
     remaining = 0
     for i in range(1, 5):
         if start + i >= end:
-            return None
+            return 0, 0
         byte = buf[start + i]
         remaining |= (byte & 127) << 7 * (i - 1)
         if byte < 128:

@@ -9,8 +9,8 @@ BIN := .venv/bin
 STUBS := .venv/stubs
 VM := tests/vm/node_modules
 
-# For `make run`, `make test` and `make bench`; MICROPYTHON is the path of a MicroPython unix binary, and never needed.
-export ONCE DEVICES MICROPYTHON
+# The path of a MicroPython unix binary for `make run`, `make test` and `make bench`; never needed.
+export MICROPYTHON
 # Debian keeps mosquitto where only root looks.
 export PATH := $(PATH):/usr/sbin
 
@@ -47,7 +47,7 @@ $(VM)/ready: tests/vm/package.json
 	touch $@
 
 run: .venv/ready  ## bring a simulated ESP32 to life against a local AWS IoT Core (ONCE=1, DEVICES=20)
-	@$(BIN)/python -m tools run
+	@$(BIN)/python -m tools run $(if $(filter-out 0,$(ONCE)),--once) $(if $(DEVICES),--devices $(DEVICES))
 
 test: setup  ## run all tests
 	@$(BIN)/python -m pytest tests

@@ -34,6 +34,9 @@ class Service(Protocol):
     def handle(self, client: Client, topic: str, payload: bytes) -> None:
         """Answer it with client.answer()."""
 
+    def sweep(self) -> None:
+        """Drop what has expired; called once a minute."""
+
 
 class Broker:
     """The MQTT endpoint.
@@ -68,7 +71,7 @@ class Broker:
         self._services = services
         self._clock = clock
         self._clients: dict[str, Client] = {}
-        self._sessions: dict[str, tuple[str, int]] = {}
+        self._presences: dict[str, tuple[str, int]] = {}
         self._connections: set[asyncio.Task[None]] = set()
         self._handshakes = 0
         context.sni_callback = _note_server_name
@@ -130,8 +133,7 @@ class Broker:
                 ssl_shutdown_timeout=_SHUTDOWN_S,
             )
         except OSError as error:  # ssl.SSLError is one
-            detail = getattr(error, "reason", None) or str(error) or "peer closed the connection"
-            self.tell(Event("refused", address, reason="TLS", detail=detail))
+            self.tell(Event("refused", address, reason="TLS", detail=_tls_error(error)))
             return
         finally:
             self._handshakes -= 1
@@ -152,7 +154,8 @@ class Broker:
     async def _sweep(self) -> None:
         while True:
             self.router.expire_sessions()
-            self.registry.purge_expired_tokens()
+            for service in self._services:
+                service.sweep()
             await asyncio.sleep(_SWEEP_S)
 
     # For clients
@@ -161,7 +164,7 @@ class Broker:
         return next((service for service in self._services if service.claims(topic)), None)
 
     def joining(self, client: Client, clean: bool) -> tuple[Session, bool]:
-        """A CONNECT was accepted: whoever has this client id is out (3.1.4-2); the session, and if it was there."""
+        """A CONNECT is accepted: whoever has its client id is out (3.1.4-2). The session, and if it was there."""
         if old := self._clients.get(client.client_id):
             old.end(wire.DUPLICATE_CLIENTID, f"{client.address} connected with the same client id")
         return self.router.open_session(client.client_id, clean)
@@ -169,7 +172,7 @@ class Broker:
     def joined(self, client: Client) -> None:
         self._clients[client.client_id] = client
         version = self._store.next_presence_version(client.client_id)
-        self._sessions[client.client_id] = (secrets.token_hex(16), version)
+        self._presences[client.client_id] = (secrets.token_hex(16), version)
         self._presence(client, "connected", {"ipAddress": client.address.rpartition(":")[0]})
 
     def left(self, client: Client, session: Session, reason: str, detail: str, will: Will | None) -> None:
@@ -182,20 +185,24 @@ class Broker:
         if will is not None:
             self._publish_will(client, will)
         initiated = reason == wire.CLIENT_INITIATED_DISCONNECT
-        self._presence(client, "disconnected", {"clientInitiatedDisconnect": initiated, "disconnectReason": reason})
-        self._sessions.pop(client.client_id, None)
+        self._presence(
+            client, "disconnected", {"clientInitiatedDisconnect": initiated, "disconnectReason": reason}
+        )
+        self._presences.pop(client.client_id, None)
 
     def _publish_will(self, client: Client, will: Will) -> None:
         if client.may_publish(will.topic, will.retain):
             self.router.publish(will.topic, will.payload, will.qos, will.retain)
         else:
             detail = f"its will on {will.topic} is not allowed and was not sent"
-            self.tell(Event("rejected", client.address, client.client_id, client.certificate_id, "will", detail))
+            self.tell(
+                Event("rejected", client.address, client.client_id, client.certificate_id, "will", detail)
+            )
 
     def _presence(self, client: Client, event: str, more: dict[str, object]) -> None:
         if topics.has_wildcard(client.client_id):  # AWS: these get no lifecycle events
             return
-        identifier, version = self._sessions[client.client_id]
+        identifier, version = self._presences[client.client_id]
         payload = {
             "clientId": client.client_id,
             "timestamp": int(self._clock() * 1000),
@@ -216,4 +223,12 @@ class Broker:
 
 
 def _note_server_name(tls: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
-    tls.server_name = name or ""
+    setattr(tls, "server_name", name or "")  # noqa: B010  the only way to hand it over
+
+
+def _tls_error(error: OSError) -> str:
+    """OpenSSL's reason in words, such as "certificate verify failed: unable to get issuer certificate"."""
+    if isinstance(error, ssl.SSLError) and error.reason:
+        text = error.reason.replace("_", " ").lower()
+        return f"{text}: {error.verify_message}" if isinstance(error, ssl.SSLCertVerificationError) else text
+    return str(error) or "peer closed the connection in the handshake"

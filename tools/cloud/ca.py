@@ -7,19 +7,20 @@ import ssl
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from .errors import CertificateValidationException
 
-# From before any device's clock (a chip without a clock starts in 2000, with a build time in 2020 or later) to
-# the last year that X.509 writes with two digits, which small parsers expect.
+# From before any device's clock can be right, to the last year that X.509 writes with two digits, which small
+# parsers expect.
 _NOT_BEFORE = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 _NOT_AFTER = dt.datetime(2049, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
 
 _Key = ec.EllipticCurvePrivateKey
+_PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 
 def write_atomic(path: Path, data: bytes, mode: int = 0o644) -> None:
@@ -65,12 +66,14 @@ class Authority:
         """The device certificate (PEM) for a signing request; raises CertificateValidationException."""
         try:
             request = x509.load_pem_x509_csr(request_pem.encode())
-            valid = request.is_signature_valid
-        except (ValueError, TypeError, InvalidSignature) as error:
-            raise CertificateValidationException(f"not a certificate signing request in PEM: {error}") from None
+            valid, key = request.is_signature_valid, request.public_key()
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise CertificateValidationException(f"not a certificate signing request: {error}") from None
         if not valid:
             raise CertificateValidationException("the signing request's signature is wrong")
-        return self._device_certificate(request.public_key())
+        if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+            raise CertificateValidationException("the key is neither an elliptic curve one nor RSA")
+        return self._device_certificate(key)
 
     def server_context(self, hosts: tuple[str, ...]) -> ssl.SSLContext:
         """A mutual TLS context (1.2 and later) whose certificate is for `hosts`, names and IP addresses."""
@@ -98,7 +101,7 @@ class Authority:
         builder = builder.add_extension(_alternative_names(hosts), critical=False)
         return self._finish(builder, ExtendedKeyUsageOID.SERVER_AUTH)
 
-    def _device_certificate(self, public_key: ec.EllipticCurvePublicKey) -> str:
+    def _device_certificate(self, public_key: _PublicKey) -> str:
         builder = _builder(_name("AWS IoT Certificate"), self._certificate.subject, public_key)
         return _pem(self._finish(builder, ExtendedKeyUsageOID.CLIENT_AUTH)).decode()
 
@@ -158,9 +161,7 @@ def _root(key: _Key) -> x509.Certificate:
     return builder.sign(key, hashes.SHA256())
 
 
-def _builder(
-    subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey
-) -> x509.CertificateBuilder:
+def _builder(subject: x509.Name, issuer: x509.Name, public_key: _PublicKey) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

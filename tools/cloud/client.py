@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from . import connection as wire
 from . import packet as mqtt
 from . import topics
+from .authorization import Authorization
 from .ca import certificate_id
 from .errors import ResourceNotFoundException
 from .events import Event
@@ -14,8 +15,6 @@ from .store import Message
 
 if TYPE_CHECKING:
     from .broker import Broker
-
-_CACHED_DECISIONS = 1000
 
 
 class Client:
@@ -34,8 +33,6 @@ class Client:
         self._limits = broker.limits
         self._session: Session | None = None
         self._will: mqtt.Will | None = None
-        self._decisions: dict[tuple[str, str], bool] = {}
-        self._revision = -1
 
     # wire.Handler
 
@@ -58,7 +55,7 @@ class Client:
         elif self._session is None:
             self._close(wire.CLIENT_ERROR, f"{type(packet).__name__.upper()} before CONNECT")
         else:
-            self._HANDLERS[type(packet)](self, packet)
+            self._dispatch(self._session, packet)
 
     def drained(self) -> None:
         if self._session is not None:
@@ -83,24 +80,17 @@ class Client:
         return self._connection.writable
 
     def may_receive(self, topic: str) -> bool:
-        return self.allowed("iot:Receive", f"topic/{topic}")
+        return self._authorization.allows("iot:Receive", f"topic/{topic}")
 
     def deliver(self, packet: mqtt.Publish) -> None:
         self._connection.send(mqtt.publish(packet))
 
     # For the broker and its services
 
-    def allowed(self, action: str, resource: str) -> bool:
-        """Whether the policies of the client's certificate allow it now."""
-        registry = self._broker.registry
-        if self._revision != registry.revision or len(self._decisions) >= _CACHED_DECISIONS:
-            self._authorize = registry.authorizer(self.certificate_id, self.client_id)
-            self._decisions = {}
-            self._revision = registry.revision
-        key = (action, resource)
-        if key not in self._decisions:
-            self._decisions[key] = self._authorize(action, resource)
-        return self._decisions[key]
+    def may_publish(self, topic: str, retain: bool) -> bool:
+        """Whether its policies allow iot:Publish, and iot:RetainPublish to retain."""
+        actions = ("iot:Publish", "iot:RetainPublish") if retain else ("iot:Publish",)
+        return all(self._authorization.allows(action, f"topic/{topic}") for action in actions)
 
     def answer(self, topic: str, payload: bytes) -> None:
         """Send a service's answer to this connection and no other, if it is subscribed to the topic."""
@@ -110,7 +100,9 @@ class Client:
         if granted:
             self._broker.router.send(self._session, Message(topic, payload, max(granted), private=True))
         else:
-            self._tell("rejected", "not subscribed", f"an answer on {topic} was lost: subscribe before asking")
+            self._tell(
+                "rejected", "not subscribed", f"an answer on {topic} was lost: subscribe before asking"
+            )
 
     def end(self, reason: str, detail: str) -> None:
         """Disconnect the client."""
@@ -134,7 +126,8 @@ class Client:
             self._close(wire.CLIENT_ERROR, detail, mqtt.connack(mqtt.IDENTIFIER_REJECTED))
             return
         self.client_id = packet.client_id
-        if not self.allowed("iot:Connect", f"client/{packet.client_id}"):
+        self._authorization = Authorization(self._broker.registry, self.certificate_id, self.client_id)
+        if not self._authorization.allows("iot:Connect", f"client/{packet.client_id}"):
             self._close(wire.FORBIDDEN_ACCESS, f"iot:Connect on client/{packet.client_id} is not allowed")
             return
         if packet.will is not None and (error := self._will_error(packet.will)):
@@ -160,9 +153,23 @@ class Client:
             return f"payload larger than {self._limits.payload_bytes} bytes"
         return topics.topic_error(will.topic, self._limits)
 
-    def may_publish(self, topic: str, retain: bool) -> bool:
-        resource = f"topic/{topic}"
-        return self.allowed("iot:Publish", resource) and (not retain or self.allowed("iot:RetainPublish", resource))
+    def _dispatch(self, session: Session, packet: mqtt.Packet) -> None:
+        match packet:
+            case mqtt.Publish():
+                self._publish(packet)
+            case mqtt.Puback():
+                session.acknowledge(packet.packet_id)
+                session.pump()
+            case mqtt.Subscribe():
+                self._subscribe(session, packet)
+            case mqtt.Unsubscribe():
+                for topic_filter in packet.filters:
+                    self._broker.router.unsubscribe(session, topic_filter)
+                self._connection.send(mqtt.unsuback(packet.packet_id))
+            case mqtt.Pingreq():
+                self._connection.send(mqtt.pingresp())
+            case mqtt.Disconnect():
+                self._close(wire.CLIENT_INITIATED_DISCONNECT, "")
 
     def _publish(self, packet: mqtt.Publish) -> None:
         if not self._publishes.take(self._broker.monotonic()):
@@ -174,7 +181,9 @@ class Client:
             self._close(wire.CLIENT_ERROR, f"PUBLISH: {error}")
             return
         if not self.may_publish(topic, packet.retain):
-            action = "iot:RetainPublish" if packet.retain and self.may_publish(topic, False) else "iot:Publish"
+            action = (
+                "iot:RetainPublish" if packet.retain and self.may_publish(topic, False) else "iot:Publish"
+            )
             self._close(wire.AUTH_ERROR, f"{action} on topic/{topic} is not allowed")
             return
         if service is None:
@@ -198,27 +207,17 @@ class Client:
         """Over the rate AWS discards the message; a QoS 1 one gets no PUBACK."""
         if not self.discarded:
             rate = f"{self._limits.publishes_per_s:g}"
-            self._tell("throttled", wire.THROTTLED, f"over {rate} publishes/s, from {packet.topic} on discarded")
+            self._tell(
+                "throttled", wire.THROTTLED, f"over {rate} publishes/s, from {packet.topic} on discarded"
+            )
         self.discarded += 1
 
-    def _puback(self, packet: mqtt.Puback) -> None:
-        self._session.acknowledge(packet.packet_id)
-        self._session.pump()
-
-    def _subscribe(self, packet: mqtt.Subscribe) -> None:
-        session, limits = self._session, self._limits
-        if len(packet.filters) > limits.filters_per_subscribe:
-            self._close(wire.CLIENT_ERROR, f"SUBSCRIBE with more than {limits.filters_per_subscribe} filters")
-            return
-        wanted = session.subscriptions.keys() | {topic_filter for topic_filter, _ in packet.filters}
-        if len(wanted) > limits.subscriptions_per_connection:
-            self._close(wire.CLIENT_ERROR, f"more than {limits.subscriptions_per_connection} subscriptions")
+    def _subscribe(self, session: Session, packet: mqtt.Subscribe) -> None:
+        if error := self._subscribe_error(session, [topic_filter for topic_filter, _ in packet.filters]):
+            self._close(wire.CLIENT_ERROR, f"SUBSCRIBE: {error}")
             return
         for topic_filter, _ in packet.filters:
-            if error := topics.filter_error(topic_filter, limits):
-                self._close(wire.CLIENT_ERROR, f"SUBSCRIBE {topic_filter}: {error}")
-                return
-            if not self.allowed("iot:Subscribe", f"topicfilter/{topic_filter}"):
+            if not self._authorization.allows("iot:Subscribe", f"topicfilter/{topic_filter}"):
                 self._close(wire.AUTH_ERROR, f"iot:Subscribe on topicfilter/{topic_filter} is not allowed")
                 return
         for topic_filter, qos in packet.filters:
@@ -227,22 +226,10 @@ class Client:
         for topic_filter, qos in packet.filters:
             self._broker.router.send_retained(session, topic_filter, qos)
 
-    def _unsubscribe(self, packet: mqtt.Unsubscribe) -> None:
-        for topic_filter in packet.filters:
-            self._broker.router.unsubscribe(self._session, topic_filter)
-        self._connection.send(mqtt.unsuback(packet.packet_id))
-
-    def _pingreq(self, _packet: mqtt.Pingreq) -> None:
-        self._connection.send(mqtt.pingresp())
-
-    def _disconnect(self, _packet: mqtt.Disconnect) -> None:
-        self._close(wire.CLIENT_INITIATED_DISCONNECT, "")
-
-    _HANDLERS = {  # noqa: RUF012
-        mqtt.Publish: _publish,
-        mqtt.Puback: _puback,
-        mqtt.Subscribe: _subscribe,
-        mqtt.Unsubscribe: _unsubscribe,
-        mqtt.Pingreq: _pingreq,
-        mqtt.Disconnect: _disconnect,
-    }
+    def _subscribe_error(self, session: Session, filters: list[str]) -> str | None:
+        limits = self._limits
+        if len(filters) > limits.filters_per_subscribe:
+            return f"more than {limits.filters_per_subscribe} filters"
+        if len(session.subscriptions.keys() | set(filters)) > limits.subscriptions_per_connection:
+            return f"more than {limits.subscriptions_per_connection} subscriptions"
+        return next((f"{f}: {error}" for f in filters if (error := topics.filter_error(f, limits))), None)

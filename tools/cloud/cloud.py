@@ -8,20 +8,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from . import fleet
 from .broker import Broker
 from .ca import Authority
-from .database import Database
+from .database import Database, StateError
+from .errors import ResourceNotFoundException
 from .events import Event
 from .limits import Limits
 from .provisioning import Provisioning
 from .registry import Registry
 from .store import Store
+from .tokens import OwnershipTokens
 
 _log = logging.getLogger(__name__)
 
 
 class Cloud:
     """AWS IoT Core's device side on this machine: `async with Cloud(folder) as cloud: …`.
+
+    One thread's: call it where its event loop runs.
 
     Args:
         state: directory of all that outlives the process; made if it does not exist.
@@ -42,6 +47,7 @@ class Cloud:
         listen: str = "127.0.0.1",
         port: int = 0,
         hosts: tuple[str, ...] = ("localhost", "127.0.0.1"),
+        *,
         limits: Limits | None = None,
         on_event: Callable[[Event], None] | None = None,
         clock: Callable[[], float] = time.time,
@@ -50,11 +56,20 @@ class Cloud:
         self.on_event = on_event
         self.port = port
         self._listen = listen
+        self._hosts = tuple(hosts)
         self._clock = clock
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._database = Database(state)
-        self._authority = Authority(state)
-        self._context = self._authority.server_context(tuple(hosts))
+        self._broker: Broker | None = None
+        try:
+            state.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._database = Database(state)
+        except OSError as error:
+            raise StateError(f"{state}: {error.strerror}; use a directory that can be written") from error
+        try:
+            self._authority = Authority(state)
+            self._context = self._authority.server_context(self._hosts)
+        except (OSError, ValueError) as error:
+            self._database.close()
+            raise StateError(f"{state}: {error}; restore its files, or delete it to start anew") from error
         self.registry = Registry(self._database, self._authority, clock)
 
     @property
@@ -63,17 +78,24 @@ class Cloud:
         return self._authority.root_pem
 
     async def start(self) -> None:
-        """Listen; raises OSError if the address or the port cannot be had."""
+        """Listen. Raises OSError if the address or the port cannot be had; the state is closed then."""
         store = Store(self._database, self.limits.session_expiry_s, self._clock)
-        provisioning = Provisioning(self.registry, self._database, self.limits.token_expiry_s, self._tell)
-        self._broker = Broker(
-            self._context, self.registry, store, [provisioning], self.limits, self._tell, self._clock
+        tokens = OwnershipTokens(self._database, self.limits.token_expiry_s, self._clock)
+        services = [Provisioning(self.registry, tokens, self._database, self._tell)]
+        broker = Broker(
+            self._context, self.registry, store, services, self.limits, tell=self._tell, clock=self._clock
         )
-        self.port = await self._broker.start(self._listen, self.port)
+        try:
+            self.port = await broker.start(self._listen, self.port)
+        except OSError:
+            self._database.close()
+            raise
+        self._broker = broker
 
     async def stop(self) -> None:
         """Disconnect everyone, stop listening, close the state."""
-        await self._broker.stop()
+        if self._broker is not None:
+            await self._broker.stop()
         self._database.close()
 
     async def __aenter__(self) -> "Cloud":
@@ -84,7 +106,7 @@ class Cloud:
         await self.stop()
 
     def create_identity(self, policy_document: dict[str, Any]) -> tuple[str, str]:
-        """An active certificate with a policy, for a client that is no provisioned thing: (certificate, key), PEM."""
+        """(certificate, key), PEM, with a policy of its own: for a client that is no provisioned thing."""
         made = self.registry.create_keys_and_certificate(setAsActive=True)
         policy = self.registry.ensure_policy(json.dumps(policy_document))
         self.registry.attach_policy(policyName=policy, target=made["certificateArn"])
@@ -97,17 +119,24 @@ class Cloud:
         template: str = "LocalTemplate",
         parameters: dict[str, str] | None = None,
     ) -> dict[str, Any]:
-        """A device's configuration with a new claim certificate; template and policies are made when they are new.
+        """A device's configuration with a claim certificate of its own; the cloud must have started.
 
         Args:
-            wifi: as in the device's configuration, [{"ssid": …, "password": …}].
-            endpoint: name or address of this cloud, as the device reaches it; one of `hosts`.
-            template: the provisioning template's name.
-            parameters: what the device sends with RegisterThing; a random SerialNumber unless given. The thing is
-                called "esp32-" and the SerialNumber.
+            wifi: as in the configuration, [{"ssid": …, "password": …}].
+            endpoint: name or address of this cloud as the device reaches it, one of `hosts`.
+            template: the provisioning template; made, with its policy, if there is none of this name.
+            parameters: sent by the device with RegisterThing. Unless given a random SerialNumber, after which
+                the thing is called `esp32-…`.
+
+        Raises:
+            ValueError: the server's certificate is not for `endpoint`.
         """
+        if endpoint not in self._hosts:
+            raise ValueError(
+                f"endpoint {endpoint!r} is not in the server's certificate: {', '.join(self._hosts)}"
+            )
         self._ensure_template(template)
-        certificate, key = self.create_identity(self._claim_policy(template))
+        certificate, key = self.create_identity(fleet.claim_policy(self.registry.arn, template))
         return {
             "wifi": wifi,
             "aws": {
@@ -122,65 +151,16 @@ class Cloud:
         }
 
     def _ensure_template(self, name: str) -> None:
-        policy = self.registry.ensure_policy(json.dumps(self._thing_policy()), "LocalThingPolicy")
-        known = {template["templateName"] for template in self.registry.list_provisioning_templates()["templates"]}
-        if name in known:
-            return
-        serial = {"Ref": "SerialNumber"}
-        body = {
-            "Parameters": {"SerialNumber": {"Type": "String"}, "AWS::IoT::Certificate::Id": {"Type": "String"}},
-            "Resources": {
-                "thing": {
-                    "Type": "AWS::IoT::Thing",
-                    "Properties": {
-                        "ThingName": {"Fn::Join": ["", ["esp32-", serial]]},
-                        "AttributePayload": {"serialNumber": serial},
-                    },
-                },
-                "certificate": {
-                    "Type": "AWS::IoT::Certificate",
-                    "Properties": {"CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}, "Status": "ACTIVE"},
-                },
-                "policy": {"Type": "AWS::IoT::Policy", "Properties": {"PolicyName": policy}},
-            },
-            "DeviceConfiguration": {},
-        }
-        self.registry.create_provisioning_template(
-            templateName=name,
-            templateBody=json.dumps(body),
-            provisioningRoleArn="arn:aws:iam::123456789012:role/provisioning",
-            enabled=True,
-        )
-
-    def _claim_policy(self, template: str) -> dict[str, Any]:
-        """What AWS's guide gives a claim certificate: connecting, and the two provisioning calls."""
-        topics = ["$aws/certificates/create/*", f"$aws/provisioning-templates/{template}/provision/*"]
-        return self._policy("*", publish=topics, receive=topics)
-
-    def _thing_policy(self) -> dict[str, Any]:
-        """Each thing its own topics: telemetry/NAME out, cmd/NAME in, and the services' `$aws/things/NAME`."""
-        thing = "${iot:Connection.Thing.ThingName}"
-        services = f"$aws/things/{thing}/*"
-        return self._policy(
-            thing,
-            publish=[f"telemetry/{thing}", f"telemetry/{thing}/*", services],
-            receive=[f"cmd/{thing}", f"cmd/{thing}/*", services],
-        )
-
-    def _policy(self, client: str, publish: list[str], receive: list[str]) -> dict[str, Any]:
-        def allow(actions: list[str], kind: str, names: list[str]) -> dict[str, Any]:
-            resources = [self.registry.arn(f"{kind}/{name}") for name in names]
-            return {"Effect": "Allow", "Action": actions, "Resource": resources}
-
-        return {
-            "Version": "2012-10-17",
-            "Statement": [
-                allow(["iot:Connect"], "client", [client]),
-                allow(["iot:Publish"], "topic", publish),
-                allow(["iot:Subscribe"], "topicfilter", receive),
-                allow(["iot:Receive"], "topic", receive),
-            ],
-        }
+        try:
+            self.registry.describe_provisioning_template(templateName=name)
+        except ResourceNotFoundException:
+            document = json.dumps(fleet.thing_policy(self.registry.arn))
+            self.registry.create_provisioning_template(
+                templateName=name,
+                templateBody=fleet.template_body(self.registry.ensure_policy(document)),
+                provisioningRoleArn="arn:aws:iam::123456789012:role/provisioning",
+                enabled=True,
+            )
 
     def _tell(self, event: Event) -> None:
         _log.info("%s", event)

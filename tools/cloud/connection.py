@@ -1,6 +1,7 @@
 """The wire: one TLS connection as packets in, packets out, deadlines and bounded buffers."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from . import packet as mqtt
@@ -55,7 +56,7 @@ class Connection(asyncio.Protocol):
 
     # asyncio.Protocol
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._loop = asyncio.get_running_loop()
         self._transport = transport
         self._last_received = self._loop.time()
@@ -66,24 +67,41 @@ class Connection(asyncio.Protocol):
         self._handler.opened(self)
 
     def data_received(self, data: bytes) -> None:
+        if self._closed:
+            return
         self._last_received = self._loop.time()
         delay_s = self._bytes.borrow(len(data), self._last_received)
-        if delay_s and not self._closed:
+        if delay_s:
             self._transport.pause_reading()
-            self._after("throughput", delay_s, self._transport.resume_reading)
+            self._after("throughput", delay_s, self._resume_reading)
+        self._decode(data)
+
+    def _decode(self, data: bytes = b"") -> None:
+        """Handle a few packets; if there may be more, go on after the other connections had their turn."""
+        self._cancel("decode")
         try:
-            for packet in self._decoder.feed(data):
+            for count, packet in enumerate(self._decoder.feed(data), start=1):
+                self._handler.received(packet)
                 if self._closed:
                     return
-                self._handler.received(packet)
+                if count == self._limits.packets_per_turn:
+                    self._transport.pause_reading()
+                    self._after("decode", 0, self._decode)
+                    return
+            self._resume_reading("decode")
         except mqtt.UnacceptableProtocol as error:
             self.close(CLIENT_ERROR, str(error), mqtt.connack(mqtt.UNACCEPTABLE_PROTOCOL))
         except mqtt.ProtocolError as error:
             self.close(CLIENT_ERROR, str(error))
 
+    def _resume_reading(self, after: str = "throughput") -> None:
+        self._cancel(after)
+        if not self._timers.keys() & {"throughput", "decode"}:
+            self._transport.resume_reading()
+
     def pause_writing(self) -> None:
         self.writable = False
-        detail = f"took nothing for {self._limits.write_stall_s:g} s"
+        detail = f"reads too slowly, its buffer was full for {self._limits.write_stall_s:g} s"
         self._after("stall", self._limits.write_stall_s, self.close, CONNECTION_LOST, detail)
 
     def resume_writing(self) -> None:
@@ -102,7 +120,7 @@ class Connection(asyncio.Protocol):
     # For the handler
 
     def established(self, keep_alive_s: float) -> None:
-        """CONNECT was accepted: from now on the keep-alive holds, 1.5 times of it to the next packet (3.1.2.10)."""
+        """CONNECT was accepted: from now on the next packet must come within 1.5 keep-alives (3.1.2.10)."""
         self._cancel("connect")
         self._keep_alive_s = keep_alive_s
         self._check_keep_alive()
@@ -121,7 +139,10 @@ class Connection(asyncio.Protocol):
             return
         self._transport.write(data)
         if self._transport.get_write_buffer_size() > self._limits.write_buffer_limit_bytes:
-            self.close(CONNECTION_LOST, f"{self._limits.write_buffer_limit_bytes} bytes wait for a peer that reads none")
+            self.close(
+                CONNECTION_LOST,
+                f"{self._limits.write_buffer_limit_bytes} bytes wait for a peer that reads none",
+            )
             self._transport.abort()
 
     def close(self, reason: str, detail: str, last: bytes = b"") -> None:
@@ -148,7 +169,7 @@ class Connection(asyncio.Protocol):
         else:
             self._after("keep-alive", rest_s, self._check_keep_alive)
 
-    def _after(self, name: str, delay_s: float, call: object, *arguments: object) -> None:
+    def _after(self, name: str, delay_s: float, call: Callable[..., None], *arguments: str) -> None:
         self._cancel(name)
         self._timers[name] = self._loop.call_later(delay_s, call, *arguments)
 

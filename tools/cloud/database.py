@@ -10,25 +10,31 @@ from typing import Any
 
 _VERSION = 1
 _SCHEMA = """
-CREATE TABLE certificates (certificate_id TEXT PRIMARY KEY, pem TEXT NOT NULL, status TEXT NOT NULL,
-  created_s REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE policies (name TEXT PRIMARY KEY, document TEXT NOT NULL, created_s REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE policy_targets (policy TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (target, policy)) WITHOUT ROWID;
-CREATE TABLE things (name TEXT PRIMARY KEY, thing_type TEXT, attributes TEXT NOT NULL, version INTEGER NOT NULL)
-  WITHOUT ROWID;
-CREATE TABLE thing_principals (thing TEXT NOT NULL, principal TEXT NOT NULL, PRIMARY KEY (principal, thing))
-  WITHOUT ROWID;
-CREATE TABLE templates (name TEXT PRIMARY KEY, body TEXT NOT NULL, description TEXT NOT NULL, role TEXT NOT NULL,
-  enabled INTEGER NOT NULL, created_s REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE tokens (token TEXT PRIMARY KEY, certificate_id TEXT NOT NULL, expires_s REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE retained (topic TEXT PRIMARY KEY, payload BLOB NOT NULL, qos INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE sessions (client_id TEXT PRIMARY KEY, expires_s REAL) WITHOUT ROWID;
-CREATE TABLE subscriptions (client_id TEXT NOT NULL, filter TEXT NOT NULL, qos INTEGER NOT NULL,
-  PRIMARY KEY (client_id, filter)) WITHOUT ROWID;
-CREATE TABLE queued (id INTEGER PRIMARY KEY AUTOINCREMENT, client_id TEXT NOT NULL, packet_id INTEGER,
-  topic TEXT NOT NULL, payload BLOB NOT NULL, retain INTEGER NOT NULL);
+CREATE TABLE certificates (
+  certificate_id TEXT PRIMARY KEY, pem TEXT NOT NULL, status TEXT NOT NULL, created_s REAL NOT NULL
+);
+CREATE TABLE policies (name TEXT PRIMARY KEY, document TEXT NOT NULL, created_s REAL NOT NULL);
+CREATE TABLE policy_targets (policy TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (target, policy));
+CREATE TABLE things (
+  name TEXT PRIMARY KEY, thing_type TEXT, attributes TEXT NOT NULL, version INTEGER NOT NULL
+);
+CREATE TABLE thing_principals (thing TEXT NOT NULL, principal TEXT NOT NULL, PRIMARY KEY (principal, thing));
+CREATE TABLE templates (
+  name TEXT PRIMARY KEY, body TEXT NOT NULL, description TEXT NOT NULL, role TEXT NOT NULL,
+  enabled INTEGER NOT NULL, created_s REAL NOT NULL
+);
+CREATE TABLE tokens (token TEXT PRIMARY KEY, certificate_id TEXT NOT NULL, expires_s REAL NOT NULL);
+CREATE TABLE retained (topic TEXT PRIMARY KEY, payload BLOB NOT NULL, qos INTEGER NOT NULL);
+CREATE TABLE sessions (client_id TEXT PRIMARY KEY, expires_s REAL);  -- NULL while connected
+CREATE TABLE subscriptions (
+  client_id TEXT NOT NULL, filter TEXT NOT NULL, qos INTEGER NOT NULL, PRIMARY KEY (client_id, filter)
+);
+CREATE TABLE queued (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, client_id TEXT NOT NULL, packet_id INTEGER,  -- NULL until sent
+  topic TEXT NOT NULL, payload BLOB NOT NULL, retain INTEGER NOT NULL
+);
 CREATE INDEX queued_by_client ON queued (client_id);
-CREATE TABLE presence (client_id TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE presence (client_id TEXT PRIMARY KEY, version INTEGER NOT NULL);
 """
 
 
@@ -52,7 +58,8 @@ class Database:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._lock.close()
-            raise StateError(f"{folder} is in use by another cloud; stop it or give another --state") from None
+            text = f"{folder} is in use by another cloud; stop that one or use another directory"
+            raise StateError(text) from None
         path = folder / "cloud.sqlite3"
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -60,21 +67,21 @@ class Database:
             self._open()
         except (OSError, sqlite3.Error) as error:
             self._lock.close()
-            raise StateError(f"{path}: {error}; restore it, or delete {folder} to start anew") from error
+            raise StateError(f"{path}: {error}; restore it or delete {folder}") from error
         except StateError:
             self.close()
             raise
 
     def _open(self) -> None:
         # A commit in WAL mode is in the kernel's hands when it returns and survives the process's death.
-        # synchronous=NORMAL does not wait for the disk; only a crash of the machine may cost the last commits.
+        # synchronous=NORMAL does not wait for the disk: a crash of the machine alone can cost the last commits.
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
-        (version,) = self.one("PRAGMA user_version")
+        version = self.all("PRAGMA user_version")[0][0]
         if version == 0:
             self._connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={_VERSION};COMMIT;")
         elif version != _VERSION:
-            raise StateError(f"the state is of version {version}, this cloud's is {_VERSION}; give another --state")
+            raise StateError(f"the state is of version {version}, not {_VERSION}; use another directory")
 
     def close(self) -> None:
         self._connection.close()

@@ -8,8 +8,8 @@ class Event:
     """One fact.
 
     Args:
-        kind: "connected", "disconnected", "refused" (never got to be connected), "subscribed", "provisioned",
-            "rejected" (a request to a service), "throttled" (publishes discarded) or "server" (about the cloud itself).
+        kind: "connected", "disconnected", "refused" (never got to be connected), "provisioned", "rejected"
+            (a request to a service), "throttled" (publishes discarded) or "server" (about the cloud itself).
         address: the peer's "address:port".
         client_id: "" until CONNECT.
         certificate_id: "" until the handshake is done.

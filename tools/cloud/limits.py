@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Limits:
-    """The numbers of "AWS IoT Core message broker and protocol limits and quotas", and the broker's own bounds."""
+    """AWS's numbers ("AWS IoT Core message broker and protocol limits and quotas"), and the broker's own."""
 
     # AWS's
     keep_alive_min_s: float = 30
@@ -24,6 +24,8 @@ class Limits:
     token_expiry_s: float = 3600
 
     # The broker's own: what keeps one slow or hostile client from costing the others anything
+    reserved_topic_bytes: int = 512
+    packets_per_turn: int = 32
     connections: int = 1000
     handshakes: int = 200
     handshake_s: float = 10
@@ -36,7 +38,7 @@ class Limits:
 
     @property
     def packet_bytes(self) -> int:
-        """The largest MQTT packet: a full payload, and a topic and client id of any allowed length beside it."""
+        """The largest MQTT packet: a full payload, with any allowed topic and client id beside it."""
         return self.payload_bytes + 4096
 
     @classmethod
@@ -71,7 +73,7 @@ class TokenBucket:
         return True
 
     def borrow(self, units: float, now: float) -> float:
-        """Take `units` in any case; returns the seconds to wait until the debt is paid, 0 if there is none."""
+        """Take `units` in any case; returns the seconds until the debt is paid, 0 if there is none."""
         self._refill(now)
         self._level -= units
         return max(0.0, -self._level / self._rate)

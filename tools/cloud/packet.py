@@ -1,7 +1,7 @@
 """MQTT 3.1.1 packets, strictly: what a client may send is decoded, what a server sends is encoded."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 CONNECT, CONNACK, PUBLISH, PUBACK = 1, 2, 3, 4
@@ -11,9 +11,21 @@ PINGREQ, PINGRESP, DISCONNECT = 12, 13, 14
 ACCEPTED, UNACCEPTABLE_PROTOCOL, IDENTIFIER_REJECTED = 0, 1, 2
 
 _NAMES = {
-    1: "CONNECT", 2: "CONNACK", 3: "PUBLISH", 4: "PUBACK", 5: "PUBREC", 6: "PUBREL", 7: "PUBCOMP", 8: "SUBSCRIBE",
-    9: "SUBACK", 10: "UNSUBSCRIBE", 11: "UNSUBACK", 12: "PINGREQ", 13: "PINGRESP", 14: "DISCONNECT",
-}  # fmt: skip
+    CONNECT: "CONNECT",
+    CONNACK: "CONNACK",
+    PUBLISH: "PUBLISH",
+    PUBACK: "PUBACK",
+    5: "PUBREC",
+    6: "PUBREL",
+    7: "PUBCOMP",
+    SUBSCRIBE: "SUBSCRIBE",
+    SUBACK: "SUBACK",
+    UNSUBSCRIBE: "UNSUBSCRIBE",
+    UNSUBACK: "UNSUBACK",
+    PINGREQ: "PINGREQ",
+    PINGRESP: "PINGRESP",
+    DISCONNECT: "DISCONNECT",
+}
 _FLAGS = {SUBSCRIBE: 0b0010, UNSUBSCRIBE: 0b0010}  # the others have none, PUBLISH has its own (2.2.2)
 _MAX_HEADER = 5
 _QOS_2 = 2
@@ -87,7 +99,7 @@ class Decoder:
     """Cuts a byte stream into packets.
 
     Args:
-        limit: the largest remaining length accepted, bytes; a larger one is an error before any of it is stored.
+        limit: the largest remaining length accepted, bytes; a larger one is an error before it is stored.
     """
 
     def __init__(self, limit: int) -> None:
@@ -208,7 +220,9 @@ def _connect(fields: _Fields, _flags: int) -> Connect:
     protocol, level = fields.text(), fields.u8()
     if (protocol, level) != ("MQTT", 4):
         if protocol in ("MQTT", "MQIsdp"):
-            raise UnacceptableProtocol(f"protocol {protocol} level {level}, only MQTT 3.1.1 (level 4) is spoken")
+            raise UnacceptableProtocol(
+                f"protocol {protocol} level {level}, only MQTT 3.1.1 (level 4) is spoken"
+            )
         raise fields.error("is not of MQTT")
     flags = fields.u8()
     has_will, qos, retain = bool(flags & 0x04), flags >> 3 & 0b11, bool(flags & 0x20)
@@ -265,7 +279,7 @@ def _unsubscribe(fields: _Fields, _flags: int) -> Unsubscribe:
     return Unsubscribe(packet_id, tuple(filters))
 
 
-_DECODERS = {
+_DECODERS: dict[int, Callable[[_Fields, int], Packet]] = {
     CONNECT: _connect,
     PUBLISH: _publish,
     PUBACK: _puback,

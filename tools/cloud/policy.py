@@ -1,4 +1,4 @@
-"""AWS IoT policies: parsed once, asked for every action. An explicit Deny wins, what is not allowed is denied."""
+"""AWS IoT policies: an explicit Deny wins, and what is not allowed is denied."""
 
 import json
 import re
@@ -109,10 +109,9 @@ def _conditions(source: Any, where: str) -> list[tuple[Callable[[str, str], bool
             raise MalformedPolicyException(f"{where}: {operator} is not supported here")
         if not isinstance(keys, dict):
             raise MalformedPolicyException(f"{where}.{operator}: must be an object")
-        for key, values in keys.items():
-            if isinstance(values, bool):
-                values = str(values).lower()
-            conditions.append((_OPERATORS[operator], key, _strings(values, f"{where}.{operator}.{key}")))
+        for key, value in keys.items():
+            wanted = str(value).lower() if isinstance(value, bool) else value
+            conditions.append((_OPERATORS[operator], key, _strings(wanted, f"{where}.{operator}.{key}")))
     return conditions
 
 

@@ -1,4 +1,4 @@
-"""Fleet provisioning over MQTT: `$aws/certificates/create…/json` and `$aws/provisioning-templates/T/provision/json`."""
+"""Fleet provisioning over MQTT (AWS: "Device provisioning MQTT API")."""
 
 import json
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from .errors import AwsError, ResourceAlreadyExistsException, ResourceNotFoundEx
 from .events import Event
 from .registry import Registry
 from .template import ParameterError, Registration, Template
+from .tokens import OwnershipTokens
 
 _CREATE = "$aws/certificates/create/json"
 _CREATE_FROM_CSR = "$aws/certificates/create-from-csr/json"
@@ -21,40 +22,48 @@ class _Rejected(Exception):
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
+        self.code = code
         self.answer = {"statusCode": status, "errorCode": code, "errorMessage": message}
 
 
 class Provisioning:
-    """The service behind the provisioning topics (AWS: "Device provisioning MQTT API").
+    """The service behind `$aws/certificates/create…/json` and `$aws/provisioning-templates/T/provision/json`.
 
     Args:
         registry: where things and certificates come to be.
-        database: RegisterThing is one transaction in it.
-        token_expiry_s: the lifetime of a certificateOwnershipToken.
+        tokens: what ties RegisterThing to a certificate made before.
+        database: each request is one transaction in it.
         tell: called with each Event.
     """
 
     def __init__(
-        self, registry: Registry, database: Database, token_expiry_s: float, tell: Callable[[Event], None]
+        self,
+        registry: Registry,
+        tokens: OwnershipTokens,
+        database: Database,
+        tell: Callable[[Event], None],
     ) -> None:
         self._registry = registry
         self._db = database
-        self._token_expiry_s = token_expiry_s
+        self._tokens = tokens
         self._tell = tell
 
     def claims(self, topic: str) -> bool:
         return topic in (_CREATE, _CREATE_FROM_CSR) or _template_name(topic) is not None
 
     def handle(self, client: Client, topic: str, payload: bytes) -> None:
-        """Answer on `…/accepted` or `…/rejected`, to the connection that asked alone: it may hold a private key."""
+        """Answer on `…/accepted` or `…/rejected`, only to who asked: there may be a private key in it."""
         try:
             with self._db.transaction():
                 answer = self._answer(client, topic, _json_object(payload))
         except _Rejected as rejected:
-            self._tell(_event(client, "rejected", rejected.answer["errorCode"], f"{topic}: {rejected}"))
+            self._tell(_event(client, "rejected", rejected.code, f"{topic}: {rejected}"))
             client.answer(f"{topic}/rejected", json.dumps(rejected.answer).encode())
         else:
             client.answer(f"{topic}/accepted", json.dumps(answer).encode())
+
+    def sweep(self) -> None:
+        self._tokens.purge()
 
     def _answer(self, client: Client, topic: str, request: dict[str, Any]) -> dict[str, Any]:
         if topic == _CREATE:
@@ -63,7 +72,9 @@ class Provisioning:
         if topic == _CREATE_FROM_CSR:
             try:
                 csr = str(request.get("certificateSigningRequest", ""))
-                return self._pending(self._registry.create_certificate_from_csr(certificateSigningRequest=csr))
+                return self._pending(
+                    self._registry.create_certificate_from_csr(certificateSigningRequest=csr)
+                )
             except AwsError as error:
                 raise _Rejected(400, "InvalidCertificateSigningRequest", str(error)) from None
         return self._register_thing(client, _template_name(topic) or "", request)
@@ -71,7 +82,7 @@ class Provisioning:
     def _pending(self, made: dict[str, Any]) -> dict[str, Any]:
         identifier = made["certificateId"]
         self._registry.set_certificate_status(identifier, "PENDING_ACTIVATION")
-        token = self._registry.create_ownership_token(identifier, self._token_expiry_s)
+        token = self._tokens.issue(identifier)
         return {
             "certificateId": identifier,
             "certificatePem": made["certificatePem"],
@@ -82,12 +93,14 @@ class Provisioning:
         template = self._template(template_name)
         token = request.get("certificateOwnershipToken")
         if not isinstance(token, str) or not token:
-            raise _Rejected(400, "InvalidCertificateOwnershipToken", "Certificate ownership token cannot be empty.")
+            raise _Rejected(
+                400, "InvalidCertificateOwnershipToken", "Certificate ownership token cannot be empty."
+            )
         parameters = request.get("parameters") or {}
         if not isinstance(parameters, dict):
             raise _Rejected(400, "InvalidParameters", "parameters must be an object")
         # The transaction is undone with a rejection, so that a token is spent by success alone.
-        certificate_id = self._registry.redeem_ownership_token(token)
+        certificate_id = self._tokens.redeem(token)
         if certificate_id is None:
             text = "Certificate ownership token is unknown, expired or was used."
             raise _Rejected(400, "InvalidCertificateOwnershipToken", text)
@@ -124,14 +137,16 @@ class Provisioning:
         registry.update_certificate(certificateId=certificate_id, newStatus=wanted.certificate_status)
 
     def _thing(self, wanted: Registration, name: str) -> None:
-        attributes = {"attributes": wanted.attributes}
+        attributes: dict[str, Any] = {"attributes": wanted.attributes}
         try:
-            self._registry.create_thing(thingName=name, thingTypeName=wanted.thing_type, attributePayload=attributes)
+            self._registry.create_thing(
+                thingName=name, thingTypeName=wanted.thing_type, attributePayload=attributes
+            )
         except ResourceAlreadyExistsException:  # it registers again, as after a factory reset
             if wanted.attributes_override == "FAIL":
                 raise
             if wanted.attributes_override != "DO_NOTHING":
-                attributes["merge"] = wanted.attributes_override == "MERGE"
+                attributes = {"attributes": wanted.attributes, "merge": wanted.attributes_override == "MERGE"}
                 self._registry.update_thing(
                     thingName=name, thingTypeName=wanted.thing_type, attributePayload=attributes
                 )

@@ -1,9 +1,8 @@
-"""Certificates, policies, things and templates, with the names and keyword arguments of boto3's `iot` client."""
+"""Certificates, policies, things and templates, by the names and arguments of boto3's `iot` client."""
 
 import hashlib
 import json
 import re
-import secrets
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +15,7 @@ from .errors import (
     ResourceAlreadyExistsException,
     ResourceNotFoundException,
 )
-from .policy import Policy, is_allowed
+from .policy import Policy
 from .template import Template
 
 _POLICY_NAME = re.compile(r"[\w+=,.@-]{1,128}")
@@ -56,14 +55,14 @@ class Registry:
 
     # Certificates
 
-    def create_keys_and_certificate(self, *, setAsActive: bool = False) -> dict[str, Any]:  # noqa: N803
+    def create_keys_and_certificate(self, *, setAsActive: bool = False) -> dict[str, Any]:
         """A new key pair and its certificate; the private key is returned here and kept nowhere."""
         pem, key = self._authority.issue()
         pair = {"PublicKey": ca.public_key_pem(pem), "PrivateKey": key}
         return self._add_certificate(pem, "ACTIVE" if setAsActive else "INACTIVE") | {"keyPair": pair}
 
     def create_certificate_from_csr(
-        self, *, certificateSigningRequest: str, setAsActive: bool = False  # noqa: N803
+        self, *, certificateSigningRequest: str, setAsActive: bool = False
     ) -> dict[str, Any]:
         """Raises CertificateValidationException."""
         pem = self._authority.sign(certificateSigningRequest)
@@ -72,9 +71,13 @@ class Registry:
     def _add_certificate(self, pem: str, status: str) -> dict[str, Any]:
         identifier = ca.certificate_id(pem)
         self._db.run("INSERT INTO certificates VALUES (?, ?, ?, ?)", identifier, pem, status, self._clock())
-        return {"certificateArn": self.arn(f"cert/{identifier}"), "certificateId": identifier, "certificatePem": pem}
+        return {
+            "certificateArn": self.arn(f"cert/{identifier}"),
+            "certificateId": identifier,
+            "certificatePem": pem,
+        }
 
-    def describe_certificate(self, *, certificateId: str) -> dict[str, Any]:  # noqa: N803
+    def describe_certificate(self, *, certificateId: str) -> dict[str, Any]:
         row = self._db.one(
             "SELECT pem, status, created_s FROM certificates WHERE certificate_id = ?", certificateId
         )
@@ -97,25 +100,34 @@ class Registry:
         ]
         return {"certificates": certificates}
 
-    def update_certificate(self, *, certificateId: str, newStatus: str) -> None:  # noqa: N803
-        """Activate, deactivate or revoke; a connection with a certificate that is no longer ACTIVE is closed."""
+    def update_certificate(self, *, certificateId: str, newStatus: str) -> None:
+        """Activate, deactivate or revoke; a connection whose certificate is no longer ACTIVE is closed."""
         if newStatus not in _STATUSES:
             raise InvalidRequestException(f"newStatus: {newStatus!r}, must be one of {', '.join(_STATUSES)}")
         self.describe_certificate(certificateId=certificateId)
         self.set_certificate_status(certificateId, newStatus)
 
+    def set_certificate_status(self, certificate_id: str, status: str) -> None:
+        """As update_certificate, with the statuses that only the service sets (PENDING_ACTIVATION)."""
+        self._db.run("UPDATE certificates SET status = ? WHERE certificate_id = ?", status, certificate_id)
+        self._changed()
+        if self.on_certificate_status is not None:
+            self.on_certificate_status(certificate_id, status)
+
     # Policies
 
-    def create_policy(self, *, policyName: str, policyDocument: str) -> dict[str, Any]:  # noqa: N803
+    def create_policy(self, *, policyName: str, policyDocument: str) -> dict[str, Any]:
         if not _POLICY_NAME.fullmatch(policyName):
-            raise InvalidRequestException(f"policyName: {policyName!r}, must be 1 to 128 of A-Z a-z 0-9 _+=,.@-")
+            raise InvalidRequestException(
+                f"policyName: {policyName!r}, must be 1 to 128 of A-Z a-z 0-9 _+=,.@-"
+            )
         Policy(policyDocument)
         if self._db.one("SELECT 1 FROM policies WHERE name = ?", policyName):
             raise ResourceAlreadyExistsException(f"policy {policyName} exists")
         self._db.run("INSERT INTO policies VALUES (?, ?, ?)", policyName, policyDocument, self._clock())
         return self.get_policy(policyName=policyName)
 
-    def get_policy(self, *, policyName: str) -> dict[str, Any]:  # noqa: N803
+    def get_policy(self, *, policyName: str) -> dict[str, Any]:
         row = self._db.one("SELECT document FROM policies WHERE name = ?", policyName)
         if row is None:
             raise ResourceNotFoundException(f"policy {policyName} does not exist")
@@ -130,20 +142,20 @@ class Registry:
         names = [name for (name,) in self._db.all("SELECT name FROM policies ORDER BY name")]
         return {"policies": [{"policyName": n, "policyArn": self.arn(f"policy/{n}")} for n in names]}
 
-    def delete_policy(self, *, policyName: str) -> None:  # noqa: N803
+    def delete_policy(self, *, policyName: str) -> None:
         self.get_policy(policyName=policyName)
         if self._db.one("SELECT 1 FROM policy_targets WHERE policy = ?", policyName):
             raise DeleteConflictException(f"policy {policyName} is attached; detach it first")
         self._db.run("DELETE FROM policies WHERE name = ?", policyName)
 
-    def attach_policy(self, *, policyName: str, target: str) -> None:  # noqa: N803
+    def attach_policy(self, *, policyName: str, target: str) -> None:
         """Attach a policy to a certificate's ARN."""
         self.get_policy(policyName=policyName)
         self._certificate_of(target)
         self._db.run("INSERT OR IGNORE INTO policy_targets VALUES (?, ?)", policyName, target)
         self._changed()
 
-    def detach_policy(self, *, policyName: str, target: str) -> None:  # noqa: N803
+    def detach_policy(self, *, policyName: str, target: str) -> None:
         self.get_policy(policyName=policyName)
         self._db.run("DELETE FROM policy_targets WHERE policy = ? AND target = ?", policyName, target)
         self._changed()
@@ -152,14 +164,21 @@ class Registry:
         rows = self._db.all("SELECT policy FROM policy_targets WHERE target = ? ORDER BY policy", target)
         return {"policies": [{"policyName": n, "policyArn": self.arn(f"policy/{n}")} for (n,) in rows]}
 
+    def ensure_policy(self, document: str, name: str | None = None) -> str:
+        """The name of a policy with this document, its hash unless given; made when it is new."""
+        name = name or hashlib.sha256(document.encode()).hexdigest()
+        if not self._db.one("SELECT 1 FROM policies WHERE name = ?", name):
+            self.create_policy(policyName=name, policyDocument=document)
+        return name
+
     # Things
 
     def create_thing(
         self,
         *,
-        thingName: str,  # noqa: N803
-        thingTypeName: str | None = None,  # noqa: N803
-        attributePayload: dict[str, Any] | None = None,  # noqa: N803
+        thingName: str,
+        thingTypeName: str | None = None,
+        attributePayload: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """As on AWS, the same thing once more is no error, another content under its name is."""
         if not _THING_NAME.fullmatch(thingName):
@@ -167,12 +186,14 @@ class Registry:
         wanted = (thingTypeName, (attributePayload or {}).get("attributes", {}))
         row = self._db.one("SELECT thing_type, attributes FROM things WHERE name = ?", thingName)
         if row is None:
-            self._db.run("INSERT INTO things VALUES (?, ?, ?, 1)", thingName, wanted[0], json.dumps(wanted[1]))
+            self._db.run(
+                "INSERT INTO things VALUES (?, ?, ?, 1)", thingName, wanted[0], json.dumps(wanted[1])
+            )
         elif (row[0], json.loads(row[1])) != wanted:
             raise ResourceAlreadyExistsException(f"thing {thingName} exists with another content")
         return {"thingName": thingName, "thingArn": self.arn(f"thing/{thingName}")}
 
-    def describe_thing(self, *, thingName: str) -> dict[str, Any]:  # noqa: N803
+    def describe_thing(self, *, thingName: str) -> dict[str, Any]:
         row = self._db.one("SELECT thing_type, attributes, version FROM things WHERE name = ?", thingName)
         if row is None:
             raise ResourceNotFoundException(f"thing {thingName} does not exist")
@@ -188,9 +209,9 @@ class Registry:
     def update_thing(
         self,
         *,
-        thingName: str,  # noqa: N803
-        thingTypeName: str | None = None,  # noqa: N803
-        attributePayload: dict[str, Any] | None = None,  # noqa: N803
+        thingName: str,
+        thingTypeName: str | None = None,
+        attributePayload: dict[str, Any] | None = None,
     ) -> None:
         """Attributes replace the ones there, or with `merge` join them (an empty value removes one)."""
         thing = self.describe_thing(thingName=thingName)
@@ -208,35 +229,43 @@ class Registry:
         names = [name for (name,) in self._db.all("SELECT name FROM things ORDER BY name")]
         return {"things": [self.describe_thing(thingName=name) for name in names]}
 
-    def attach_thing_principal(self, *, thingName: str, principal: str) -> None:  # noqa: N803
+    def attach_thing_principal(self, *, thingName: str, principal: str) -> None:
         self.describe_thing(thingName=thingName)
         self._certificate_of(principal)
         self._db.run("INSERT OR IGNORE INTO thing_principals VALUES (?, ?)", thingName, principal)
         self._changed()
 
-    def detach_thing_principal(self, *, thingName: str, principal: str) -> None:  # noqa: N803
+    def detach_thing_principal(self, *, thingName: str, principal: str) -> None:
         self._db.run("DELETE FROM thing_principals WHERE thing = ? AND principal = ?", thingName, principal)
         self._changed()
 
-    def list_thing_principals(self, *, thingName: str) -> dict[str, Any]:  # noqa: N803
+    def list_thing_principals(self, *, thingName: str) -> dict[str, Any]:
         self.describe_thing(thingName=thingName)
         rows = self._db.all("SELECT principal FROM thing_principals WHERE thing = ?", thingName)
         return {"principals": [principal for (principal,) in rows]}
+
+    def list_principal_things(self, *, principal: str) -> dict[str, Any]:
+        rows = self._db.all(
+            "SELECT thing FROM thing_principals WHERE principal = ? ORDER BY thing", principal
+        )
+        return {"things": [thing for (thing,) in rows]}
 
     # Templates
 
     def create_provisioning_template(
         self,
         *,
-        templateName: str,  # noqa: N803
-        templateBody: str,  # noqa: N803
-        provisioningRoleArn: str,  # noqa: N803
+        templateName: str,
+        templateBody: str,
+        provisioningRoleArn: str,
         description: str = "",
         enabled: bool = False,
     ) -> dict[str, Any]:
         """As on AWS, a template is disabled until `enabled` is set."""
         if not _TEMPLATE_NAME.fullmatch(templateName):
-            raise InvalidRequestException(f"templateName: {templateName!r}, must be 1 to 36 of 0-9 A-Z a-z _ -")
+            raise InvalidRequestException(
+                f"templateName: {templateName!r}, must be 1 to 36 of 0-9 A-Z a-z _ -"
+            )
         Template(templateBody)
         if self._db.one("SELECT 1 FROM templates WHERE name = ?", templateName):
             raise ResourceAlreadyExistsException(f"template {templateName} exists")
@@ -247,8 +276,10 @@ class Registry:
         arn = self.arn(f"provisioningtemplate/{templateName}")
         return {"templateName": templateName, "templateArn": arn, "defaultVersionId": 1}
 
-    def describe_provisioning_template(self, *, templateName: str) -> dict[str, Any]:  # noqa: N803
-        row = self._db.one("SELECT body, description, role, enabled FROM templates WHERE name = ?", templateName)
+    def describe_provisioning_template(self, *, templateName: str) -> dict[str, Any]:
+        row = self._db.one(
+            "SELECT body, description, role, enabled FROM templates WHERE name = ?", templateName
+        )
         if row is None:
             raise ResourceNotFoundException(f"template {templateName} does not exist")
         return {
@@ -262,70 +293,7 @@ class Registry:
 
     def list_provisioning_templates(self) -> dict[str, Any]:
         rows = self._db.all("SELECT name, description, enabled FROM templates ORDER BY name")
-        return {
-            "templates": [{"templateName": n, "description": d, "enabled": bool(e)} for n, d, e in rows]
-        }
-
-    # What the data plane asks
-
-    def set_certificate_status(self, certificate_id: str, status: str) -> None:
-        """As update_certificate, with the statuses that only the service sets (PENDING_ACTIVATION)."""
-        self._db.run("UPDATE certificates SET status = ? WHERE certificate_id = ?", status, certificate_id)
-        self._changed()
-        if self.on_certificate_status is not None:
-            self.on_certificate_status(certificate_id, status)
-
-    def create_ownership_token(self, certificate_id: str, lifetime_s: float) -> str:
-        token = secrets.token_urlsafe(48)
-        self._db.run("INSERT INTO tokens VALUES (?, ?, ?)", token, certificate_id, self._clock() + lifetime_s)
-        return token
-
-    def redeem_ownership_token(self, token: str) -> str | None:
-        """The certificate's id if the token is valid; it is not a second time."""
-        row = self._db.one(
-            "DELETE FROM tokens WHERE token = ? AND expires_s > ? RETURNING certificate_id", token, self._clock()
-        )
-        return row and row[0]
-
-    def purge_expired_tokens(self) -> None:
-        """Forget expired tokens and, as AWS does, the certificates that they would have activated."""
-        with self._db.transaction():
-            rows = self._db.all("DELETE FROM tokens WHERE expires_s <= ? RETURNING certificate_id", self._clock())
-            for row in rows:
-                sql = "DELETE FROM certificates WHERE certificate_id = ? AND status = 'PENDING_ACTIVATION'"
-                self._db.run(sql, *row)
-
-    def ensure_policy(self, document: str, name: str | None = None) -> str:
-        """The name of a policy with this document, made when it is new; named by its hash if no name is given."""
-        name = name or hashlib.sha256(document.encode()).hexdigest()
-        if not self._db.one("SELECT 1 FROM policies WHERE name = ?", name):
-            self.create_policy(policyName=name, policyDocument=document)
-        return name
-
-    def authorizer(self, certificate_id: str, client_id: str) -> Callable[[str, str], bool]:
-        """A function (action, resource) -> allowed for one connection, valid while `revision` stays the same."""
-        arn = self.arn(f"cert/{certificate_id}")
-        sql = "SELECT document FROM policies JOIN policy_targets ON name = policy WHERE target = ?"
-        policies = [Policy(document) for (document,) in self._db.all(sql, arn)]
-        variables = self._variables(certificate_id, arn, client_id)
-        return lambda action, resource: is_allowed(policies, action, self.arn(resource), variables)
-
-    def _variables(self, certificate_id: str, arn: str, client_id: str) -> dict[str, str]:
-        pem = self.describe_certificate(certificateId=certificate_id)["certificateDescription"]["certificatePem"]
-        variables = {"iot:ClientId": client_id, "iot:CertificateId": certificate_id}
-        variables |= ca.subject_variables(pem)
-        # A thing's variables exist for the client whose id is the thing's name
-        sql = "SELECT 1 FROM thing_principals WHERE principal = ? AND thing = ?"
-        attached = self._db.one(sql, arn, client_id) is not None
-        variables["iot:Connection.Thing.IsAttached"] = str(attached).lower()
-        if attached:
-            thing = self.describe_thing(thingName=client_id)
-            variables["iot:Connection.Thing.ThingName"] = client_id
-            if "thingTypeName" in thing:
-                variables["iot:Connection.Thing.ThingTypeName"] = thing["thingTypeName"]
-            for name, value in thing["attributes"].items():
-                variables[f"iot:Connection.Thing.Attributes[{name}]"] = value
-        return variables
+        return {"templates": [{"templateName": n, "description": d, "enabled": bool(e)} for n, d, e in rows]}
 
     def _certificate_of(self, arn: str) -> str:
         prefix = self.arn("cert/")

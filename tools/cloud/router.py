@@ -17,7 +17,7 @@ class Router:
     def __init__(self, store: Store, limits: Limits) -> None:
         self._store = store
         self._limits = limits
-        self._tree = FilterTree()
+        self._tree: FilterTree[Session] = FilterTree()
         self._sessions: dict[str, Session] = {}
         for stored in store.load_sessions():
             session = Session(stored.client_id, store, limits)
@@ -29,11 +29,13 @@ class Router:
     def open_session(self, client_id: str, clean: bool) -> tuple[Session, bool]:
         """The session for a client that connects, and whether it was there before (3.1.2.4)."""
         self.expire_sessions()
-        session = self._sessions.get(client_id)
-        present = session is not None and not clean
-        if not present:
+        if clean:
             self._delete(client_id)
-            session = self._sessions[client_id] = Session(client_id, None if clean else self._store, self._limits)
+        session = self._sessions.get(client_id)
+        present = session is not None
+        if session is None:
+            session = Session(client_id, None if clean else self._store, self._limits)
+            self._sessions[client_id] = session
         if not clean:
             self._store.keep_session(client_id)
         return session, present
@@ -72,7 +74,7 @@ class Router:
                 self._store.remove_subscription(session.client_id, topic_filter)
 
     def send_retained(self, session: Session, topic_filter: str, qos: int) -> None:
-        """The topic's retained message for a new subscription; a filter with wildcards gets none, as on AWS."""
+        """The retained message for a new subscription; a filter with wildcards gets none, as on AWS."""
         if has_wildcard(topic_filter):
             return
         kept = self._store.retained(topic_filter)
@@ -81,8 +83,9 @@ class Router:
             self.send(session, Message(topic_filter, payload, min(qos, published_qos), retain=True))
 
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool = False) -> None:
-        """Deliver to everyone subscribed. When it returns, a QoS 1 message is stored for every persistent session."""
-        targets = [(s, Message(topic, payload, min(qos, granted))) for s, granted in self._tree.match(topic).items()]
+        """Deliver to all subscribed; when it returns, QoS 1 is stored for every persistent session."""
+        matched = self._tree.match(topic).items()
+        targets = [(session, Message(topic, payload, min(qos, granted))) for session, granted in matched]
         with self._store.transaction():
             if retain:
                 self._store.retain(topic, payload, qos)

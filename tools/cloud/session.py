@@ -41,6 +41,7 @@ class Session:
         self._limits = limits
         self._queue: deque[Message] = deque()
         self._inflight: dict[int, Message] = {}
+        self._again: deque[int] = deque()  # packet ids to send once more
         self._bytes = 0
         self._last_id = 0
         self._receiver: Receiver | None = None
@@ -61,10 +62,9 @@ class Session:
                 self._last_id = packet_id
 
     def attach(self, receiver: Receiver) -> None:
-        """The client is connected: send again, with DUP, all it has not acknowledged (4.4), then what waited."""
+        """The client is connected: send what it did not acknowledge again, with DUP (4.4), then the rest."""
         self._receiver = receiver
-        for packet_id, message in list(self._inflight.items()):
-            self._send(packet_id, message, dup=True)
+        self._again = deque(self._inflight)
         self.pump()
 
     def detach(self) -> None:
@@ -72,8 +72,12 @@ class Session:
         self._receiver = None
         for packet_id in [i for i, message in self._inflight.items() if message.private]:
             self.acknowledge(packet_id)
-        kept = [message for message in self._queue if not message.private]
-        self._queue = deque(kept)
+        waiting, self._queue = self._queue, deque()
+        for message in waiting:
+            if message.private:
+                self._forget(message)
+            else:
+                self._queue.append(message)
 
     def offer(self, message: Message) -> bool:
         """Keep a QoS 1 message until it is acknowledged; False if the queue is full. `pump` sends it."""
@@ -89,18 +93,32 @@ class Session:
 
     def pump(self) -> None:
         """Send what waits, as far as the window and the connection allow."""
-        while self._queue and self._receiver is not None and self._receiver.writable:
-            if len(self._inflight) >= self._limits.unacknowledged:
+        while self._receiver is not None and self._receiver.writable:
+            if self._again:
+                self._send_again(self._receiver, self._again.popleft())
+            elif self._queue and len(self._inflight) < self._limits.unacknowledged:
+                self._send_next(self._receiver, self._queue.popleft())
+            else:
                 return
-            message = self._queue.popleft()
-            if not self._receiver.may_receive(message.topic):
-                self._forget(message)
-                continue
-            packet_id = self._next_id()
-            self._inflight[packet_id] = message
-            if self._store is not None and message.row is not None:
-                self._store.set_packet_id(message.row, packet_id)
-            self._send(packet_id, message)
+
+    def _send_again(self, receiver: Receiver, packet_id: int) -> None:
+        message = self._inflight.get(packet_id)
+        if message is None:  # acknowledged meanwhile
+            return
+        if receiver.may_receive(message.topic):
+            receiver.deliver(Publish(message.topic, message.payload, 1, message.retain, True, packet_id))
+        else:
+            self.acknowledge(packet_id)
+
+    def _send_next(self, receiver: Receiver, message: Message) -> None:
+        if not receiver.may_receive(message.topic):
+            self._forget(message)
+            return
+        packet_id = self._next_id()
+        self._inflight[packet_id] = message
+        if self._store is not None and message.row is not None:
+            self._store.set_packet_id(message.row, packet_id)
+        receiver.deliver(Publish(message.topic, message.payload, 1, message.retain, False, packet_id))
 
     def send_qos_0(self, message: Message) -> None:
         """Send at once or never."""
@@ -117,10 +135,6 @@ class Session:
         message = self._inflight.pop(packet_id, None)
         if message is not None:
             self._forget(message)
-
-    def _send(self, packet_id: int, message: Message, dup: bool = False) -> None:
-        if self._receiver is not None:
-            self._receiver.deliver(Publish(message.topic, message.payload, 1, message.retain, dup, packet_id))
 
     def _forget(self, message: Message) -> None:
         self._bytes -= len(message.payload)

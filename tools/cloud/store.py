@@ -11,7 +11,7 @@ from .database import Database
 class Message:
     """An application message on its way to one session.
 
-    `row` is its place in the database when it is kept there. A `private` one is for the present connection alone.
+    `row` is its place in the database if it is kept there; a `private` one is for this connection alone.
     """
 
     topic: str
@@ -47,17 +47,24 @@ class Store:
 
     def load_sessions(self) -> Iterator[StoredSession]:
         """All sessions; those that were connected when the process ended begin to expire now."""
-        self._db.run("UPDATE sessions SET expires_s = ? WHERE expires_s IS NULL", self._clock() + self._expiry_s)
+        self._db.run(
+            "UPDATE sessions SET expires_s = ? WHERE expires_s IS NULL", self._clock() + self._expiry_s
+        )
         for (client_id,) in self._db.all("SELECT client_id FROM sessions"):
             filters = self._db.all("SELECT filter, qos FROM subscriptions WHERE client_id = ?", client_id)
             rows = self._db.all(
-                "SELECT packet_id, topic, payload, retain, id FROM queued WHERE client_id = ? ORDER BY id", client_id
+                "SELECT packet_id, topic, payload, retain, id FROM queued WHERE client_id = ? ORDER BY id",
+                client_id,
             )
-            messages = [(p, Message(topic, body, 1, bool(retain), row)) for p, topic, body, retain, row in rows]
+            messages = [
+                (p, Message(topic, body, 1, bool(retain), row)) for p, topic, body, retain, row in rows
+            ]
             yield StoredSession(client_id, dict(filters), messages)
 
     def expired_sessions(self) -> list[str]:
-        return [c for (c,) in self._db.all("SELECT client_id FROM sessions WHERE expires_s <= ?", self._clock())]
+        return [
+            c for (c,) in self._db.all("SELECT client_id FROM sessions WHERE expires_s <= ?", self._clock())
+        ]
 
     def keep_session(self, client_id: str) -> None:
         """The session's client is connected: it does not expire."""

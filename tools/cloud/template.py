@@ -56,7 +56,7 @@ class Template:
         for name, declaration in self._parameters.items():
             if _object(declaration, f"Parameters.{name}").get("Type") != "String":
                 raise InvalidRequestException(f"Parameters.{name}.Type: must be String")
-        self._resources = {_THING: [], _CERTIFICATE: [], _POLICY: []}
+        self._resources: dict[str, list[dict[str, Any]]] = {_THING: [], _CERTIFICATE: [], _POLICY: []}
         for name, resource in _object(source.get("Resources"), "Resources").items():
             self._add_resource(_object(resource, f"Resources.{name}"), f"Resources.{name}")
         if len(self._resources[_CERTIFICATE]) != 1 or len(self._resources[_THING]) > 1:
@@ -75,7 +75,9 @@ class Template:
         if kind == _THING and "ThingName" not in properties:
             raise InvalidRequestException(f"{where}.Properties: ThingName is missing")
         if kind == _CERTIFICATE and properties.get("CertificateId") != {"Ref": CERTIFICATE_ID}:
-            raise InvalidRequestException(f'{where}.Properties.CertificateId: must be {{"Ref": "{CERTIFICATE_ID}"}}')
+            raise InvalidRequestException(
+                f'{where}.Properties.CertificateId: must be {{"Ref": "{CERTIFICATE_ID}"}}'
+            )
         if kind == _POLICY:
             if len(properties) != 1:
                 raise InvalidRequestException(f"{where}.Properties: PolicyName or PolicyDocument")
@@ -112,7 +114,9 @@ class Template:
             attributes_override=thing.get("OverrideSettings", {}).get("AttributePayload", "MERGE"),
             certificate_status=self._status(values),
             policy_names=tuple(_text(p["PolicyName"], values) for p in policies if "PolicyName" in p),
-            policy_documents=tuple(_document(p["PolicyDocument"], values) for p in policies if "PolicyDocument" in p),
+            policy_documents=tuple(
+                _document(p["PolicyDocument"], values) for p in policies if "PolicyDocument" in p
+            ),
             device_configuration=_texts(self._configuration, values),
         )
 

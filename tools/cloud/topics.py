@@ -1,8 +1,11 @@
 """Topic names and filters as AWS IoT Core has them: MQTT 3.1.1 section 4.7 with AWS's differences."""
 
 from collections.abc import Hashable, Iterator
+from typing import Generic, TypeVar
 
 from .limits import Limits
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 def is_reserved(topic: str) -> bool:
@@ -36,17 +39,17 @@ def filter_error(topic_filter: str, limits: Limits) -> str | None:
 def _size_error(topic: str, limits: Limits) -> str | None:
     if not topic:
         return "empty topic"
-    if is_reserved(topic):  # exempt; the packet's limit holds
-        return None
-    if len(topic.encode()) > limits.topic_bytes:
-        return f"topic longer than {limits.topic_bytes} bytes"
-    if topic.count("/") > limits.topic_slashes:
+    reserved = is_reserved(topic)  # exempt from AWS's limits
+    longest = limits.reserved_topic_bytes if reserved else limits.topic_bytes
+    if len(topic.encode()) > longest:
+        return f"topic longer than {longest} bytes"
+    if not reserved and topic.count("/") > limits.topic_slashes:
         return f"topic with more than {limits.topic_slashes} slashes"
     return None
 
 
 def matches(topic_filter: str, topic: str) -> bool:
-    """Whether a filter matches a topic. On AWS `a/#` does not match `a`; a leading wildcard never matches `$…`."""
+    """Whether a filter matches. On AWS `a/#` does not match `a`; a leading wildcard matches no `$…` (4.7.2)."""
     if is_reserved(topic) and topic_filter[:1] in ("+", "#"):
         return False
     filter_levels, levels = topic_filter.split("/"), topic.split("/")
@@ -60,19 +63,19 @@ def matches(topic_filter: str, topic: str) -> bool:
     return len(filter_levels) == len(levels)
 
 
-class FilterTree:
+class FilterTree(Generic[Key]):
     """Which keys subscribe to what, found by walking a topic's levels and not by trying every filter."""
 
     def __init__(self) -> None:
-        self._root = _Node()
+        self._root: _Node[Key] = _Node()
 
-    def add(self, topic_filter: str, key: Hashable, qos: int) -> None:
+    def add(self, topic_filter: str, key: Key, qos: int) -> None:
         node = self._root
         for level in topic_filter.split("/"):
             node = node.children.setdefault(level, _Node())
         node.subscribers[key] = qos
 
-    def discard(self, topic_filter: str, key: Hashable) -> None:
+    def discard(self, topic_filter: str, key: Key) -> None:
         path, node = [], self._root
         for level in topic_filter.split("/"):
             if level not in node.children:
@@ -86,16 +89,18 @@ class FilterTree:
                 return
             del parent.children[level]
 
-    def match(self, topic: str) -> dict[Hashable, int]:
-        """Each key with the highest QoS among its filters that match (3.3.5: one copy for overlapping filters)."""
-        found: dict[Hashable, int] = {}
+    def match(self, topic: str) -> dict[Key, int]:
+        """Each key with the highest QoS among its filters that match (3.3.5: one copy for all of them)."""
+        found: dict[Key, int] = {}
         levels = topic.split("/")
         for node in self._walk(self._root, levels, 0, not is_reserved(topic)):
             for key, qos in node.subscribers.items():
                 found[key] = max(qos, found.get(key, 0))
         return found
 
-    def _walk(self, node: "_Node", levels: list[str], depth: int, wildcards: bool) -> Iterator["_Node"]:
+    def _walk(
+        self, node: "_Node[Key]", levels: list[str], depth: int, wildcards: bool
+    ) -> Iterator["_Node[Key]"]:
         if depth == len(levels):
             yield node
             return
@@ -106,9 +111,9 @@ class FilterTree:
                 yield from self._walk(node.children[level], levels, depth + 1, True)
 
 
-class _Node:
+class _Node(Generic[Key]):
     __slots__ = ("children", "subscribers")
 
     def __init__(self) -> None:
-        self.children: dict[str, _Node] = {}
-        self.subscribers: dict[Hashable, int] = {}
+        self.children: dict[str, _Node[Key]] = {}
+        self.subscribers: dict[Key, int] = {}

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from tools.sim.world import World
 
@@ -15,12 +16,13 @@ ROOT = Path(__file__).resolve().parents[2]
 _START = Path(__file__).with_name("start.py")
 _HISTORY_LINES = 20_000
 _LINE_LIMIT = 8192
+_Found = TypeVar("_Found")
 
 
 class Device:
     """One chip with its flash in `folder`, run by CPython or by the MicroPython unix binary `micropython`.
 
-    mac: its address, which is its identity in the world, so one of a kind there. heap_bytes: size of the heap,
+    mac: its address, which is its identity in the world, so one of a kind there. heap_bytes: its heap,
     where `micropython` is given. on_line: called with every line the console prints.
     """
 
@@ -108,9 +110,7 @@ class Device:
                     return match
             return None
 
-        match = await self._wait(search, timeout_s, f"no line with {pattern!r}")
-        assert match
-        return match
+        return await self._wait(search, timeout_s, f"no line with {pattern!r}")
 
     async def ended(self, timeout_s: float = 30) -> None:
         """Wait until no program runs and none will by itself: main.py ended, or the power was cut."""
@@ -123,15 +123,17 @@ class Device:
     def cut_at_write(self, n: int, outcome: str = "torn") -> None:
         """Cut its power at the n-th flash write from now, n from 1; `power_on` brings it back.
 
-        outcome: what of that write is in flash: "before" nothing, "after" all, "torn" as bad as can be: half of
-        what was written to a file, no value under an NVS key.
+        outcome: what of that write is in flash: "before" nothing, "after" all, "torn" as bad as can be:
+        half of what was written to a file, no value under an NVS key.
         """
         self.chip.cut_at_write(n, outcome)
 
-    async def _wait(self, condition: Callable[[], object], timeout_s: float, complaint: str) -> object:
+    async def _wait(self, condition: Callable[[], _Found | None], timeout_s: float, complaint: str) -> _Found:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s), self._news:
-                return await self._news.wait_for(condition)
+                while not (found := condition()):
+                    await self._news.wait()
+                return found
         last = "\n".join(self.lines[-30:])
         raise TimeoutError(f"{self.chip.mac}: {complaint} within {timeout_s:g} s; last lines:\n{last}")
 

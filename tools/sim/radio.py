@@ -30,7 +30,7 @@ class Air:
 
 
 class Station:
-    """One chip's Wi-Fi station. `up` and `down` tell whether data passes just now; the device is told later."""
+    """One chip's Wi-Fi station. `up` and `down`: whether data passes now; the device is told later."""
 
     def __init__(self, air: Air) -> None:
         self.air = air

@@ -19,7 +19,11 @@ class Relay:
     """
 
     def __init__(
-        self, target: tuple[str, int], station: Station, delay_s: Callable[[], float], loss_limit_s: float = 20
+        self,
+        target: tuple[str, int],
+        station: Station,
+        delay_s: Callable[[], float],
+        loss_limit_s: float = 20,
     ) -> None:
         self._target = target
         self._station = station
@@ -41,14 +45,10 @@ class Relay:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._connection(reader, writer))
         self._connections.add(task)
-        try:
-            await self._connection(reader, writer)
-        finally:
-            self._connections.discard(task)
+        task.add_done_callback(self._connections.discard)
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_writer = None
@@ -63,9 +63,9 @@ class Relay:
         except OSError:  # refused by the server: the device was already let in, so a reset is what is left
             _reset(writer)
         finally:
-            for end in (writer, far_writer):
-                if end:
-                    end.close()
+            writer.close()
+            if far_writer:
+                far_writer.close()
 
     async def _pump_until_lost(
         self,
@@ -76,11 +76,15 @@ class Relay:
     ) -> bool:
         """Pass both ways until both ends have closed (False), or until one or the radio broke off (True)."""
         loss = asyncio.create_task(self._lost())
-        pumps = [asyncio.create_task(self._pump(*way)) for way in ((reader, far_writer), (far_reader, writer))]
-        both = asyncio.gather(*pumps)
+        ways = ((reader, far_writer), (far_reader, writer))
+        pumps = [asyncio.create_task(self._pump(*way)) for way in ways]
+        going = {loss, *pumps}
         try:
-            await asyncio.wait((loss, both), return_when=asyncio.FIRST_COMPLETED)
-            return loss.done() or both.exception() is not None
+            while going != {loss}:
+                ended, going = await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
+                if loss in ended or any(task.exception() for task in ended):
+                    return True
+            return False
         finally:
             for task in (loss, *pumps):
                 task.cancel()

@@ -22,7 +22,7 @@ class World:
     """Everything outside the chips, as an async context manager in the caller's event loop.
 
     access_points: name to password ("" is an open network). hosts: name to (address, port), the real place of
-    a server; `localhost` and literal addresses need no entry, and any name leads to a time server on port 123.
+    a server; `localhost` and literal addresses need no entry, and any name is a time server on port 123.
     delay_ms: how late everything is each way on every TCP connection. ntp: how time servers behave.
     """
 
@@ -39,7 +39,7 @@ class World:
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> "World":
-        self._server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._called, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -72,10 +72,12 @@ class World:
             self._chips[mac] = Chip(mac, self.air)
         return self._chips[mac]
 
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
+    def _called(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._talk(reader, writer))
         self._talks.add(task)
+        task.add_done_callback(self._talks.discard)
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             if not (mac := await reader.readline()):
                 return
@@ -92,7 +94,6 @@ class World:
         except ConnectionError:
             return  # the program was killed in the middle of a sentence
         finally:
-            self._talks.discard(task)
             writer.close()
 
     async def _reply(self, chip: Chip, operation: str, arguments: list) -> dict:

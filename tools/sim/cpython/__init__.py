@@ -36,7 +36,7 @@ def install_language() -> None:
 
 def install_device() -> None:
     """Replace CPython's modules by MicroPython's surface: for the process of a simulated device only."""
-    from tools.sim.cpython import aio, tls  # noqa: PLC0415 - slow to import, and of no use to host code
+    from tools.sim.cpython import aio, tls  # slow to import, of no use to host code
 
     install_language()
     asyncio.get_event_loop_policy()  # made now: asyncio looks itself up in sys.modules for it
@@ -48,8 +48,8 @@ def install_device() -> None:
 
 
 def load_shim(name: str) -> types.ModuleType:
-    """Load a hardware shim under its name on the chip, in front of a module that CPython has under it."""
-    from tools.sim.cpython import usocket, utime  # noqa: PLC0415 - before `socket` and `time` are the chip's
+    """Load a hardware shim under its name on the chip, in front of a module of CPython that has it too."""
+    from tools.sim.cpython import usocket, utime  # before `socket` and `time` are the chip's
 
     sys.modules |= {"usocket": usocket, "utime": utime}
     path = Path(__file__).parent.parent / "shims" / f"{name}.py"

@@ -7,6 +7,7 @@ Task can be cancelled, awaited and asked if it is done, nothing else; close() of
 
 import asyncio as _aio
 import codecs as _codecs
+import errno as _errno
 import os as _os
 import sys as _sys
 import weakref as _weakref
@@ -37,10 +38,10 @@ __all__ = [
 
 _tasks = _weakref.WeakKeyDictionary()  # CPython's task -> ours
 _running = set()  # MicroPython's scheduler keeps its tasks alive, CPython's does not
-_waiting = {}  # (file descriptor, for writing) -> future of the task that waits
+_waiting = {}  # (file descriptor, until writable) -> {wants to write: future of the task that waits}
 
 
-class TimeoutError(Exception):  # noqa: A001 - its name in MicroPython, where the builtin does not exist
+class TimeoutError(Exception):  # in MicroPython there is no builtin of this name
     """A `wait_for` took too long."""
 
 
@@ -111,7 +112,7 @@ def _promote(aw):
 
 
 async def wait_for(aw, timeout):
-    """Wait for `aw`, at most `timeout` seconds (None for ever); then it is cancelled and TimeoutError raised."""
+    """Wait for `aw`, at most `timeout` seconds (None for ever); then cancel it and raise TimeoutError."""
     task = _promote(aw)._task
     try:
         await _aio.wait({task}, timeout=timeout)
@@ -267,36 +268,41 @@ def _as_bytes(data):
 
 
 async def _ready(stream, writing):
-    """Wait until the stream can go on: what a TLS stream waits for may be the other direction."""
-    writing = getattr(stream, "wants_write", lambda default: default)(writing)
+    """Wait until the stream can go on, if it is for a TLS handshake in the other direction."""
     if not writing and getattr(stream, "pending", int)():
         await _aio.sleep(0)
         return
-    key = (stream.fileno(), writing)
-    if key[0] < 0:
+    fd = stream.fileno()
+    if fd < 0:
         return  # closed: the next read or write says so
-    if key in _waiting:
-        raise AssertionError("a task is waiting for this stream already")
+    for_write = getattr(stream, "wants_write", bool)(writing)
+    waiters = _waiting.setdefault((fd, for_write), {})
+    if writing in waiters:
+        raise AssertionError("a task waits for this stream already")
     loop = _aio.get_running_loop()
-    future = _waiting[key] = loop.create_future()
-    (loop.add_writer if writing else loop.add_reader)(key[0], _wake, key)
+    if not waiters:
+        (loop.add_writer if for_write else loop.add_reader)(fd, _wake, fd, for_write)
+    future = waiters[writing] = loop.create_future()
     try:
         await future
     finally:
-        if _waiting.get(key) is future:
-            _forget(key)
+        if waiters.get(writing) is future:
+            del waiters[writing]
+            if not waiters:
+                _wake(fd, for_write)
 
 
-def _wake(key):
-    future = _waiting[key]
-    _forget(key)
-    if not future.done():
-        future.set_result(None)
-
-
-def _forget(key):
-    loop = _waiting.pop(key).get_loop()
-    (loop.remove_writer if key[1] else loop.remove_reader)(key[0])
+def _wake(fd, for_write):
+    """Wake every task that waits for this direction of a descriptor."""
+    waiters = _waiting.pop((fd, for_write), None)
+    if waiters is None:
+        return
+    loop = _aio.get_running_loop()
+    (loop.remove_writer if for_write else loop.remove_reader)(fd)
+    for future in waiters.values():
+        if not future.done():
+            future.set_result(None)
+    waiters.clear()
 
 
 class Stream:
@@ -317,9 +323,8 @@ class Stream:
     async def wait_closed(self):
         """Close; a task that waits for this stream is woken and finds out."""
         fd = self.s.fileno()
-        for key in ((fd, False), (fd, True)):
-            if key in _waiting:
-                _wake(key)
+        _wake(fd, False)
+        _wake(fd, True)
         self.s.close()
 
     async def read(self, n=-1):
@@ -390,9 +395,7 @@ StreamReader = StreamWriter = Stream
 
 async def open_connection(host, port, ssl=None, server_hostname=None):
     """Connect; with `ssl` the TLS handshake happens in the first read or drain. Returns (stream, stream)."""
-    from errno import EINPROGRESS  # noqa: PLC0415 - as MicroPython does: the module is the chip's by then
-
-    import socket  # noqa: PLC0415
+    import socket  # by now the chip's
 
     ai = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
     s = socket.socket(*ai[:3])
@@ -400,7 +403,7 @@ async def open_connection(host, port, ssl=None, server_hostname=None):
     try:
         s.connect(ai[-1])
     except OSError as error:
-        if error.errno != EINPROGRESS:
+        if error.errno != _errno.EINPROGRESS:
             raise
     if ssl:
         s = ssl.wrap_socket(s, server_hostname=server_hostname or host, do_handshake_on_connect=False)

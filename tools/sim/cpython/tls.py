@@ -1,4 +1,4 @@
-"""MicroPython's `ssl` (mbedTLS) on CPython's: its defaults, its errors, and dates by the device's own clock."""
+"""MicroPython's `ssl` (mbedTLS) on CPython's: its defaults, its errors, dates by the device's own clock."""
 
 import contextlib
 import datetime
@@ -23,7 +23,7 @@ __all__ = [
 CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED = 0, 1, 2
 PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER = 0, 1
 
-_NO_CHECK_TIME, _PARTIAL_CHAIN = 0x200000, 0x80000  # X509_V_FLAG_…: dates are checked here, any CA given is trusted
+_NO_CHECK_TIME, _PARTIAL_CHAIN = 0x200000, 0x80000  # X509_V_FLAG_…
 _UNIX_2000_S = 946_684_800
 _HOSTNAME_MISMATCH, _IP_MISMATCH = 62, 64  # X509_V_ERR_…
 _FUTURE = "The certificate validity starts in the future"
@@ -58,7 +58,7 @@ class SSLContext:
         self._context.verify_mode = _ssl.VerifyMode(mode)
 
     def load_cert_chain(self, certfile, keyfile):
-        """Use a certificate and its key: a str is a path, bytes are PEM or DER. ValueError if one is no good."""
+        """Use a certificate and its key: a str is a path, bytes are PEM or DER; ValueError if bad."""
         certificate, key = _bytes_of(certfile), _bytes_of(keyfile)
         try:
             pem_key = _key_as_pem(key)
@@ -142,7 +142,7 @@ class SSLSocket:
         return (self._tls.pending() or self._in.pending) if self._shaken else 0
 
     def wants_write(self, writing):
-        """Whether to wait for the socket to be writable: during the handshake, a write may wait for a read."""
+        """Whether it is the socket's writability to wait for: in a handshake, a write may wait for a read."""
         return bool(self._unsent) or (writing and self._shaken)
 
     def read(self, size=-1):
@@ -209,7 +209,7 @@ class SSLSocket:
             except _ssl.SSLError as error:
                 with contextlib.suppress(OSError):
                     self._flush()
-                raise OSError(_FATAL_ALERT, "MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE: " + str(error.reason)) from None
+                raise OSError(_FATAL_ALERT, f"MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE: {error.reason}") from None
             self._flush()
             return result
 

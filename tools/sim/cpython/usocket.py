@@ -14,8 +14,8 @@ __all__ = [
 ]
 
 
-class socket(_socket.socket):  # noqa: N801 - its name in MicroPython
-    """A socket with the stream methods of MicroPython; `close` wakes whoever waits for it in asyncio."""
+class socket(_socket.socket):
+    """A socket that has a stream's methods too, as in MicroPython."""
 
     def read(self, size=-1):
         """Up to `size` bytes, or for -1 all until the peer closes; None when nothing is there yet."""

@@ -1,4 +1,4 @@
-"""MicroPython's `vfs.VfsPosix` on CPython, and the mounting of a chip's file system in the device's process."""
+"""MicroPython's `vfs` on CPython: the host's file system, and a mount that lasts as long as the process."""
 
 import builtins
 import io

@@ -60,8 +60,8 @@ class Flash:
         self._cut = cut
 
     def write(self, whole, torn=None, after=None):
-        """Do `whole` as one write. A cut in its middle leaves `torn`, by default nothing; a cut after it leaves
-        `after`, by default the whole."""
+        """Do `whole` as one write. A cut in its middle leaves what `torn` does, or nothing; a cut behind it
+        what `after` does, or the whole."""
         outcome = self._gate()
         if outcome is None:
             return whole()
@@ -99,7 +99,7 @@ class FlashVfs:
         if not set("wax+") & set(mode):
             return self._files.open(_rooted(path), mode)
         if "w" in mode or not self._exists(path):
-            raw = self._flash.write(lambda: self._open_raw(path, mode), torn=lambda: self._open_raw(path, mode))
+            raw = self._flash.write(lambda: self._open_raw(path, mode))
         else:
             raw = self._open_raw(path, mode)
         return FlashFile(self._flash, raw, "b" in mode)

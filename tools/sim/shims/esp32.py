@@ -54,8 +54,11 @@ class NVS:
     def commit(self):
         for name, key in [place for place in self._flash.uncommitted if place[0] == self._namespace]:
             data = self._flash.uncommitted[name, key]
-            self._flash.write(lambda k=key, d=data: self._store(k, d), torn=lambda k=key: self._store(k, None))
+            self._commit_key(key, data)
             del self._flash.uncommitted[name, key]
+
+    def _commit_key(self, key, data):
+        self._flash.write(lambda: self._store(key, data), torn=lambda: self._store(key, None))
 
     def _set(self, key, data):
         if len(key) > _NAME_LIMIT:

@@ -31,7 +31,7 @@ def hostname(*name):
 
 
 class WLAN:
-    """The station interface. Without `disconnect` first, `connect` raises while connecting and when connected."""
+    """The station interface. `connect` raises while connecting and while connected: `disconnect` first."""
 
     IF_STA = 0
 
@@ -67,7 +67,7 @@ class WLAN:
         return [(name.encode(), b"\x02SIM\0\1", 1, rssi, authmode, False) for name, rssi, authmode in found]
 
     def config(self, *param, **kwargs):
-        """Get `mac`, `hostname` or `reconnects`; set `hostname` or `reconnects` (-1 for ever, the default)."""
+        """Get `mac`, `hostname` or `reconnects`; set one of the last two (reconnects=-1: for ever)."""
         if param and kwargs:
             raise TypeError("either pos or kw args are allowed")
         if kwargs:

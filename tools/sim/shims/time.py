@@ -1,4 +1,4 @@
-"""`time` of the simulated chip: its own clock, which starts in 2000 and counts from there (epoch 2000-01-01)."""
+"""`time` of the simulated chip: its own clock, which starts in 2000 and counts from there."""
 
 import utime
 from utime import sleep, sleep_ms, sleep_us, ticks_add, ticks_cpu, ticks_diff, ticks_ms, ticks_us
@@ -59,5 +59,5 @@ def _days_to_year(year):
 
 
 def _days_to_month(year, month):
-    leap = month > 2 and (year % 4 == 0 and year % 100 != 0 or year % 400 == 0)
+    leap = month > 2 and ((year % 4 == 0 and year % 100 != 0) or year % 400 == 0)
     return _DAYS_TO_MONTH[month - 1] + leap

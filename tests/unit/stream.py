@@ -11,6 +11,7 @@ class Stream:
         self.stuck = False  # drain never ends
         self.write_error = None
         self.most_per_read = 1 << 16
+        self.largest_read = 0
         self._broker = broker
         self._incoming = bytearray()
         self._error = None
@@ -31,6 +32,7 @@ class Stream:
 
     async def readinto(self, view):
         assert len(view) > 0, "read into nothing"
+        self.largest_read = max(self.largest_read, len(view))
         while not self._incoming and not self._ended:
             self._readable.clear()
             await self._readable.wait()
@@ -70,7 +72,7 @@ class Stream:
 class Broker:
     """Answers as a friendly broker would; the attributes make it less friendly.
 
-    `packets` lists all that came, as (first byte, body) pairs; `writes` the size of each write.
+    `packets` lists all that came, as (first byte, body) pairs.
     """
 
     def __init__(self):
@@ -80,7 +82,6 @@ class Broker:
         self.pongs = True
         self.open_error = None
         self.packets = []
-        self.writes = []
         self.streams = []
         self._rest = b""
 
@@ -89,10 +90,6 @@ class Broker:
             raise self.open_error
         self.streams.append(Stream(self))
         self._rest = b""
-        return self.streams[-1]
-
-    @property
-    def stream(self):
         return self.streams[-1]
 
     def sent(self, kind):
@@ -108,7 +105,6 @@ class Broker:
         await self.until(lambda: len(self.sent(kind)) >= count)
 
     def take(self, stream, data):
-        self.writes.append(len(data))
         self._rest += data
         while True:
             packet = self._cut()

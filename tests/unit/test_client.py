@@ -1,20 +1,25 @@
 """The MQTT client against a scripted broker in memory."""
 
 import asyncio
+import errno
+import time
 
 from check import araises, raises
+from iot.backoff import Backoff
 from iot.mqtt.client import Client
 from iot.mqtt.packet import MQTTError, Refused
 from stream import Broker, Notes, packet_id, payload, publish
 
+PUBLISH, PUBACK, SUBSCRIBE, UNSUBSCRIBE, PINGREQ, DISCONNECT = 0x30, 0x40, 0x80, 0xA0, 0xC0, 0xE0
+SESSION_PRESENT = b"\x20\x02\x01\x00"
 
-class Fixture:
-    """A client, its broker and its notes."""
+
+class Bench:
+    """A client, its broker and its notes; connected inside `async with`."""
 
     def __init__(self, **options):
         self.broker = Broker()
         self.notes = Notes()
-        options.setdefault("connect_interval_ms", 0)
         self.client = Client("thing-1", self.broker.open_stream, self.notes, self.notes.notify, **options)
 
     async def __aenter__(self):
@@ -24,31 +29,622 @@ class Fixture:
     async def __aexit__(self, *exception):
         await self.client.disconnect()
 
+    @property
+    def stream(self):
+        return self.broker.streams[-1]
+
+    async def lost(self):
+        """Wait for the connection's end and return its reason."""
+        before = len(self.notes.details("disconnected"))
+        await self.broker.until(lambda: len(self.notes.details("disconnected")) > before)
+        assert self.stream.closed and not self.client.connected
+        return self.notes.details("disconnected")[-1]
+
+
+# The good way
+
 
 async def test_connects_publishes_and_disconnects():
-    async with Fixture() as f:
-        assert f.client.connected
-        zero = f.client.publish("a/b", b"zero")
-        one = f.client.publish("a/b", {"n": 1}, qos=1)
+    async with Bench() as b:
+        assert b.client.connected
+        zero = b.client.publish("a/b", b"zero")
+        one = b.client.publish("a/b", {"n": 1}, qos=1)
         assert zero and one
         assert await zero.wait(1000)
         assert await one
-        assert f.broker.packets[1][1] == b"\x00\x03a/bzero"
-        assert payload(f.broker.packets[2][1]) == b'{"n": 1}'
-    assert f.broker.packets[0] == (0x10, b"\x00\x04MQTT\x04\x00\x00\x3c\x00\x07thing-1")
-    assert f.broker.packets[-1] == (0xE0, b"")
-    assert f.broker.stream.closed and not f.client.connected
-    assert f.notes.events == [("connected", False), ("published", 1), ("disconnected", "disconnect asked")]
+        assert b.broker.packets[1] == (0x30, b"\x00\x03a/bzero")
+        assert b.broker.packets[2] == (0x32, b'\x00\x03a/b\x00\x01{"n": 1}')
+    assert b.broker.packets[0] == (0x10, b"\x00\x04MQTT\x04\x00\x00\x3c\x00\x07thing-1")
+    assert b.broker.packets[-1] == (0xE0, b"")
+    assert b.stream.closed and not b.client.connected
+    assert b.notes.events == [("connected", False), ("published", 1), ("disconnected", "disconnect asked")]
 
 
 async def test_receives_what_it_subscribed_to():
-    async with Fixture() as f:
-        sub = f.client.subscribe("a/+")
-        assert await sub.acknowledged(1000)
-        f.broker.stream.feed(publish("a/b", b"one", 1, 7) + publish("a/c", b"two") + publish("x", b"no"))
-        assert await sub.__anext__() == ("a/b", b"one")
-        assert await sub.__anext__() == ("a/c", b"two")
-        assert sub.read() is None
-        await f.broker.until_sent(0x40)
-        assert f.broker.sent(0x40) == [(0x40, b"\x00\x07")]
-        assert f.client.inbox.unclaimed == 1
+    async with Bench() as b:
+        subscription = b.client.subscribe("a/+")
+        assert await subscription.acknowledged(1000)
+        b.stream.feed(publish("a/b", b"one", 1, 7) + publish("a/c", b"two") + publish("x", b"no"))
+        assert await subscription.__anext__() == ("a/b", b"one")
+        assert await subscription.__anext__() == ("a/c", b"two")
+        assert subscription.read() is None
+        await b.broker.until_sent(PUBACK)
+        assert b.broker.sent(PUBACK) == [(0x40, b"\x00\x07")]
+        await b.broker.until(lambda: b.client.inbox.unclaimed == 1)
+        subscription.close()
+        await b.broker.until_sent(UNSUBSCRIBE)
+        assert b.broker.sent(UNSUBSCRIBE) == [(0xA2, b"\x00\x02\x00\x03a/+")]
+
+
+async def test_a_stream_in_single_bytes_is_the_same():
+    async with Bench() as b:
+        b.stream.most_per_read = 1
+        subscription = b.client.subscribe("#", depth=20)
+        assert await subscription.acknowledged(1000)
+        for i in range(20):
+            b.stream.feed(publish("t/{}".format(i), bytes(i * 10), 1, i + 1))
+        await b.broker.until_sent(PUBACK, 20)
+        for i in range(20):
+            assert subscription.read() == ("t/{}".format(i), bytes(i * 10))
+
+
+async def test_payloads_may_be_bytes_text_or_json():
+    async with Bench() as b:
+        for data in (b"raw", bytearray(b"raw"), memoryview(b"raw"), "größe", [1, None], {"a": True}):
+            b.client.publish("t", data)
+        assert await b.client.flush(1000)
+        texts = [payload(body, 0) for _, body in b.broker.sent(PUBLISH)]
+        assert texts == [b"raw", b"raw", b"raw", "größe".encode(), b"[1, null]", b'{"a": true}']
+
+
+async def test_the_will_goes_with_the_connect():
+    b = Bench(clean=True, keep_alive_s=30)
+    b.client.set_last_will("gone/thing-1", {"x": 1}, retain=True, qos=1)
+    async with b:
+        pass
+    assert b.broker.packets[0][1] == (
+        b'\x00\x04MQTT\x04\x2e\x00\x1e\x00\x07thing-1\x00\x0cgone/thing-1\x00\x08{"x": 1}'
+    )
+
+
+async def test_arguments_that_cannot_be_are_refused():
+    b = Bench(packet_limit=128)
+    raises(ValueError, "no wildcards", b.client.publish, "a/#", b"")
+    raises(ValueError, "QoS 2: only 0 and 1", b.client.publish, "a", b"", 2)
+    raises(ValueError, "QoS 2", b.client.subscribe, "a", 2)
+    raises(ValueError, "filter: 1 to 65535 bytes", b.client.subscribe, "")
+    raises(ValueError, "depth: at least 1", b.client.subscribe, "a", 1, 0)
+    raises(ValueError, "last will: at most 65535 bytes, not 65536", b.client.set_last_will, "a", "x" * 65536)
+    raises(ValueError, "no wildcards", b.client.set_last_will, "+", b"")
+    raises(ValueError, 'publish to "a/b": 129 bytes; the limit is 128', b.client.publish, "a/b", bytes(122))
+    assert b.client.publish("a/b", bytes(121)) and len(b.client.outbox) == 1
+    raises(ValueError, "client id: 1 to 128 bytes, not 129", Client, "x" * 129, None, None)
+    raises(ValueError, "keep_alive_s: 0 to 65535, not -1", Client, "x", None, None, keep_alive_s=-1)
+
+
+# QoS 1
+
+
+async def test_the_window_bounds_what_is_in_flight():
+    b = Bench(window=3)
+    b.broker.acknowledges = False
+    async with b:
+        receipts = [b.client.publish("t", str(i), qos=1) for i in range(8)]
+        await b.broker.until_sent(PUBLISH, 3)
+        await b.client.ping()
+        assert len(b.broker.sent(PUBLISH)) == 3
+        b.stream.feed(b"\x40\x02" + packet_id(b.broker.sent(PUBLISH)[1][1]))
+        assert await receipts[1].wait(1000)
+        await b.broker.until_sent(PUBLISH, 4)
+        await b.client.ping()
+        assert [payload(body) for _, body in b.broker.sent(PUBLISH)] == [b"0", b"1", b"2", b"3"]
+        assert not receipts[0].done and not receipts[7].done
+
+
+async def test_acks_may_come_in_any_order_and_unknown_ones_are_ignored():
+    b = Bench()
+    b.broker.acknowledges = False
+    async with b:
+        receipts = [b.client.publish("t", "x", qos=1) for _ in range(4)]
+        await b.broker.until_sent(PUBLISH, 4)
+        b.stream.feed(b"\x40\x02\x00\x04\x40\x02\x00\x02\x40\x02\x30\x39\x40\x02\x00\x02\x40\x02\x00\x01")
+        assert await receipts[0].wait(1000)
+        assert [receipt.done for receipt in receipts] == [True, True, False, True]
+        assert b.notes.details("published") == [4, 2, 1]
+        b.stream.feed(b"\x40\x02\x00\x03")
+        assert await b.client.flush(1000) and b.client.connected
+
+
+async def test_a_lost_ack_is_asked_for_again_with_dup_on_the_same_connection():
+    b = Bench(timeout_ms=60)
+    b.broker.acknowledges = False
+    async with b:
+        receipt = b.client.publish("t", "x", qos=1)
+        await b.broker.until_sent(PUBLISH, 3)
+        first, again, once_more = b.broker.sent(PUBLISH)
+        assert first[0] == 0x32 and again == once_more == (0x3A, first[1])
+        b.stream.feed(b"\x40\x02" + packet_id(first[1]))
+        assert await receipt.wait(1000)
+        assert len(b.broker.streams) == 1 and b.client.connected
+
+
+async def test_packet_ids_wrap_and_skip_those_in_use():
+    b = Bench()
+    b.broker.acknowledges = False
+    async with b:
+        b.client._last_id = 65532
+        for _ in range(5):
+            b.client.publish("t", "x", qos=1)
+        await b.broker.until_sent(PUBLISH, 5)
+        ids = [packet_id(body) for _, body in b.broker.sent(PUBLISH)]
+        assert ids == [b"\xff\xfd", b"\xff\xfe", b"\xff\xff", b"\x00\x01", b"\x00\x02"]
+        b.broker.grants = False
+        b.client._last_id = 65532
+        b.client.subscribe("a")
+        await b.broker.until_sent(SUBSCRIBE)
+        assert b.broker.sent(SUBSCRIBE)[0][1][:2] == b"\x00\x03"
+        b.client._last_id = 65532
+        b.client.publish("t", "x", qos=1)
+        await b.broker.until_sent(PUBLISH, 6)
+        assert packet_id(b.broker.sent(PUBLISH)[5][1]) == b"\x00\x04"
+
+
+async def test_a_redelivered_message_is_delivered_and_acknowledged_again():
+    async with Bench() as b:
+        subscription = b.client.subscribe("t")
+        b.stream.feed(publish("t", b"x", 1, 5) + publish("t", b"x", 1, 5, 0x08))
+        await b.broker.until_sent(PUBACK, 2)
+        assert subscription.read() == subscription.read() == ("t", b"x")
+
+
+async def test_a_flood_of_messages_waits_for_a_writer_that_is_stuck():
+    async with Bench() as b:
+        subscription = b.client.subscribe("t", depth=4)
+        assert await subscription.acknowledged(1000)
+        b.stream.stuck = True
+        b.client.publish("t", b"this write is stuck")
+        for i in range(200):
+            b.stream.feed(publish("t", bytes([i]), 1, i + 1))
+        await b.broker.until(lambda: subscription.dropped >= 28)
+        await asyncio.sleep_ms(50)
+        assert subscription.dropped == 29, "32 acks wait, and one message for them"
+        b.stream.stuck = False
+        await b.broker.until_sent(PUBACK, 200)
+        assert [body for _, body in b.broker.sent(PUBACK)] == [bytes([0, i + 1]) for i in range(200)]
+        assert subscription.dropped == 196 and subscription.read() == ("t", bytes([196]))
+
+
+# Bounds
+
+
+async def test_while_disconnected_messages_wait_in_a_bounded_outbox():
+    b = Bench(outbox_bytes=1024)
+    receipts = [b.client.publish("t", bytes(200), qos=1) for _ in range(7)]
+    assert [bool(receipt) for receipt in receipts] == [True] * 4 + [False] * 3
+    assert b.client.outbox.refused == 3 and not await receipts[6].wait()
+    async with b:
+        assert await b.client.flush(1000) and receipts[3].done
+        assert len(b.broker.sent(PUBLISH)) == 4
+
+
+async def test_flush_gives_up():
+    b = Bench()
+    b.client.publish("t", "x")
+    assert not await b.client.flush(5)
+
+
+async def test_an_oversize_message_costs_no_memory_and_is_acknowledged():
+    async with Bench(packet_limit=256) as b:
+        subscription = b.client.subscribe("#")
+        assert await subscription.acknowledged(1000)
+        b.stream.feed(b"\x32\xab\x8d\x06\x00\x07big/one\x00\x09")  # the head of a message with 100,000 bytes
+        for _ in range(100):
+            b.stream.feed(bytes(1000))
+            await asyncio.sleep_ms(0)
+        b.stream.feed(publish("t" * 300, b"x", 1, 10) + publish("ok", b"after"))
+        assert await subscription.__anext__() == ("ok", b"after")
+        await b.broker.until_sent(PUBACK, 2)
+        assert [body for _, body in b.broker.sent(PUBACK)] == [b"\x00\x09", b"\x00\x0a"]
+        assert b.client.inbox.oversize == 2 and b.stream.largest_read <= 256
+        assert "dropped 100015 bytes on big/one" in b.notes.lines
+        assert "dropped 308 bytes on a topic too long to show" in b.notes.lines
+
+
+# Subscriptions
+
+
+async def test_a_lost_suback_is_asked_for_again():
+    b = Bench(timeout_ms=60)
+    b.broker.grants = False
+    async with b:
+        subscription = b.client.subscribe("a")
+        await b.broker.until_sent(SUBSCRIBE, 2)
+        b.broker.grants = True
+        assert await subscription.acknowledged(2000)
+        assert len(b.broker.streams) == 1
+
+
+async def test_a_refused_subscription_is_told_and_not_repeated():
+    b = Bench(timeout_ms=60)
+    b.broker.grants = 0x80
+    async with b:
+        subscription = b.client.subscribe("a/b")
+        assert not await subscription.acknowledged(2000) and subscription.refused
+        assert "subscription to a/b refused" in b.notes.lines
+        await asyncio.sleep_ms(120)
+        assert len(b.broker.sent(SUBSCRIBE)) == 1
+
+
+async def test_with_a_session_nothing_is_subscribed_again_and_dup_goes_first():
+    b = Bench()
+    async with b:
+        assert await b.client.subscribe("a").acknowledged(1000)
+        b.broker.acknowledges = False
+        for data in "xyz":
+            b.client.publish("t", data, qos=1)
+        await b.broker.until_sent(PUBLISH, 3)
+        b.stream.feed(b"\x40\x02\x00\x03")
+        await b.broker.until(lambda: b.notes.details("published"))
+        b.stream.hang_up()
+        assert await b.lost() == "closed by the broker"
+        late = b.client.publish("t", "late", qos=1)
+        b.broker.connack = SESSION_PRESENT
+        b.broker.acknowledges = True
+        assert await b.client.connect() is True
+        assert await late.wait(1000)
+        sent = [(first, payload(body)) for first, body in b.broker.sent(PUBLISH)]
+        assert sent[3:] == [(0x3A, b"x"), (0x3A, b"z"), (0x32, b"late")]
+        assert b.broker.sent(PUBLISH)[3][1] == b.broker.sent(PUBLISH)[0][1]
+        assert len(b.broker.sent(SUBSCRIBE)) == 1
+
+
+async def test_without_a_session_everything_is_subscribed_again():
+    async with Bench() as b:
+        one, two = b.client.subscribe("a"), b.client.subscribe("b/#", qos=0)
+        assert await one.acknowledged(1000) and await two.acknowledged(1000)
+        b.stream.hang_up()
+        await b.lost()
+        assert await b.client.connect() is False
+        await b.broker.until_sent(SUBSCRIBE, 4)
+        assert [body[2:] for _, body in b.broker.sent(SUBSCRIBE)] == [b"\0\1a\1", b"\0\3b/#\0"] * 2
+        assert await two.acknowledged(1000)
+
+
+# Deadlines and the keep-alive
+
+
+async def test_an_idle_connection_is_kept_alive():
+    start_ms = time.ticks_ms()
+    async with Bench(keep_alive_s=1) as b:
+        await b.broker.until_sent(PINGREQ)
+        assert time.ticks_diff(time.ticks_ms(), start_ms) >= 740
+        await b.broker.until_sent(PINGREQ, 2)
+        assert b.client.connected
+
+
+async def test_sending_puts_the_ping_off():
+    async with Bench(keep_alive_s=1) as b:
+        start_ms = time.ticks_ms()
+        while time.ticks_diff(time.ticks_ms(), start_ms) < 1200:
+            await b.client.publish("t", "x", qos=1)
+            await asyncio.sleep_ms(20)
+        assert not b.broker.sent(PINGREQ)
+
+
+async def test_who_only_sends_qos_0_pings_all_the_same():
+    async with Bench(keep_alive_s=1) as b:
+        while not b.broker.sent(PINGREQ):
+            b.client.publish("t", "x")
+            await asyncio.sleep_ms(20)
+        assert b.client.connected
+
+
+async def test_a_lost_pingresp_ends_the_connection():
+    b = Bench(keep_alive_s=1, timeout_ms=100)
+    b.broker.pongs = False
+    async with b:
+        assert await b.lost() == "no PINGRESP within 100 ms"
+        await araises(MQTTError, "not connected", b.client.ping())
+
+
+async def test_ping_waits_for_the_answer():
+    async with Bench(timeout_ms=100) as b:
+        await b.client.ping()
+        assert len(b.broker.sent(PINGREQ)) == 1
+        b.broker.pongs = False
+        await araises(MQTTError, "no PINGRESP within 100 ms", b.client.ping())
+
+
+async def test_a_write_that_never_ends_ends_the_connection():
+    async with Bench(timeout_ms=100) as b:
+        b.stream.stuck = True
+        receipt = b.client.publish("t", "x")
+        assert await b.lost() == "a write took more than 100 ms"
+        assert not await receipt.wait() and b.client.outbox.lost == 1
+
+
+async def test_connecting_has_a_deadline():
+    b = Bench(connect_timeout_ms=50)
+    b.broker.connack = None
+    await araises(MQTTError, "no answer within 50 ms", b.client.connect())
+    assert b.stream.closed and b.notes.details("disconnected") == ["no answer within 50 ms"]
+
+    async def never():
+        await asyncio.sleep_ms(60_000)
+
+    client = Client("x", never, b.notes, connect_timeout_ms=50)
+    await araises(MQTTError, "no answer within 50 ms", client.connect())
+
+
+async def test_disconnect_has_a_deadline_too():
+    async with Bench(timeout_ms=100) as b:
+        b.stream.stuck = True
+        b.client.publish("t", "x")
+        await asyncio.sleep_ms(10)
+        await b.client.disconnect()
+        assert b.stream.closed
+
+
+# What may go wrong
+
+
+GARBAGE = (
+    (b"\x00\x00", "packet type 0: not expected"),
+    (b"\xf0\x00", "packet type 15: not expected"),
+    (b"\x50\x02\x00\x01", "PUBREC: not expected"),
+    (b"\x10\x00", "CONNECT: not expected"),
+    (b"\x20\x02\x00\x00", "CONNACK: not expected"),
+    (b"\xd0\x01x", "PINGRESP: 1 bytes of body instead of 0"),
+    (b"\x40\x02\x00\x00", "PUBACK: packet id 0"),
+    (b"\x30\xff\xff\xff\xff\x7f", "PUBLISH: a remaining length of more than 4 bytes"),
+    (b"\x90\xff\xff\xff\x7f", "SUBACK: 268435460 bytes"),
+    (b"GET / HTTP/1.1\r\n\r\n" + bytes(100), "PUBACK: reserved flags 0x7 set"),
+    (publish("a", b"x", 2), "PUBLISH: QoS 2 is not supported"),
+    (publish("a/#", b"x"), "PUBLISH: a topic that is empty or has a wildcard or NUL"),
+)
+
+
+async def test_garbage_ends_the_connection_with_a_reason_and_a_new_one_works():
+    b = Bench(packet_limit=128)
+    for data, reason in GARBAGE:
+        async with b:
+            b.stream.feed(data)
+            assert await b.lost() == reason, data
+        async with b:
+            assert await b.client.publish("t", "x", qos=1).wait(1000)
+
+
+async def test_a_truncated_packet_ends_with_the_stream():
+    async with Bench() as b:
+        subscription = b.client.subscribe("t")
+        assert await subscription.acknowledged(1000)
+        b.stream.feed(publish("t", b"whole") + publish("t", b"truncated")[:-1])
+        b.stream.hang_up()
+        assert await b.lost() == "closed by the broker"
+        assert subscription.read() == ("t", b"whole") and subscription.read() is None
+
+
+async def test_only_a_connack_may_come_first():
+    for data, reason in (
+        (publish("t", b"x"), "PUBLISH: before CONNACK"),
+        (b"\xd0\x00", "PINGRESP: before CONNACK"),
+        (b"\x20\x02\x00\x09", "CONNACK: flags 0x0 with return code 9"),
+        (b"\xff" * 64, "packet type 15: a remaining length of more than 4 bytes"),
+    ):
+        b = Bench()
+        b.broker.connack = data
+        await araises(MQTTError, reason, b.client.connect())
+        assert b.stream.closed and b.client.refusals == 0
+
+
+async def test_a_session_that_was_not_asked_for_is_an_error():
+    b = Bench(clean=True)
+    b.broker.connack = SESSION_PRESENT
+    await araises(MQTTError, "CONNACK: a session, though none was asked for", b.client.connect())
+
+
+async def test_messages_right_behind_the_connack_are_not_lost():
+    b = Bench()
+    subscription = b.client.subscribe("t")
+    b.broker.connack = SESSION_PRESENT + publish("t", b"stored", 1, 3)
+    async with b:
+        assert await subscription.__anext__() == ("t", b"stored")
+
+
+async def test_a_failed_read_or_write_ends_the_connection():
+    async with Bench() as b:
+        b.stream.hang_up(OSError(errno.ECONNRESET, "reset"))
+        assert "reset" in await b.lost()
+        await b.client.connect()
+        b.stream.write_error = OSError(errno.ECONNRESET, "gone")
+        b.client.publish("t", "x")
+        assert "gone" in await b.lost()
+
+
+async def test_refusals_of_the_identity_are_counted_and_others_are_not():
+    b = Bench()
+    for code, count in ((5, 1), (4, 2), (3, 2), (1, 2)):
+        b.broker.connack = bytes([0x20, 2, 0, code])
+        error = await araises(Refused, "refused by the broker: ", b.client.connect())
+        assert error.code == code and b.client.refusals == count
+    b.broker.connack = None
+    for i, error in enumerate((None, OSError(errno.ECONNRESET, "reset"), OSError(-0x7780, "alert"))):
+        attempt = asyncio.create_task(b.client.connect())
+        streams = len(b.broker.streams)
+        await b.broker.until(lambda before=streams: len(b.broker.streams) > before)
+        b.stream.hang_up(error)
+        await araises(Refused, "hung up before its CONNACK", attempt)
+        assert b.client.refusals == 3 + i
+    for error, text in (
+        (OSError(errno.ECONNREFUSED, "nobody there"), "nobody there"),
+        (ValueError("The certificate validity starts in the future"), "validity starts in the future"),
+    ):
+        b.broker.open_error = error
+        await araises(MQTTError, text, b.client.connect())
+        assert b.client.refusals == 5
+    assert len(b.notes.details("disconnected")) == 9
+    b.broker = Broker()
+    b.client._open_stream = b.broker.open_stream
+    async with b:
+        assert b.client.refusals == 0
+
+
+async def test_a_bad_server_certificate_is_told_in_its_own_words():
+    b = Bench()
+    b.broker.connack = None
+    attempt = asyncio.create_task(b.client.connect())
+    await b.broker.until(lambda: b.broker.packets)
+    b.stream.hang_up(ValueError("certificate has expired"))
+    await araises(MQTTError, "TLS: certificate has expired", attempt)
+    assert b.client.refusals == 0
+
+
+async def test_a_second_connect_is_refused():
+    async with Bench() as b:
+        await araises(MQTTError, "already connected or connecting", b.client.connect())
+        assert b.client.connected
+
+
+async def test_a_handler_that_raises_is_logged_and_harms_nobody():
+    b = Bench()
+
+    def notify(event, detail):
+        raise KeyError(event)
+
+    b.client = Client("thing-1", b.broker.open_stream, b.notes, notify)
+    async with b:
+        assert await b.client.publish("t", "x", qos=1).wait(1000)
+    assert [line[:16] for line in b.notes.lines if "notify" in line] == [
+        "notify connected", "notify published", "notify disconnec",
+    ]  # fmt: skip
+
+
+async def test_a_bug_is_not_hidden():
+    async with Bench() as b:
+        running = asyncio.create_task(b.client.run())
+        await asyncio.sleep_ms(0)
+        b.client.inbox.deliver = None
+        b.stream.feed(publish("t", b"x"))
+        await araises(TypeError, "", running)
+        assert b.notes.details("disconnected") == ["internal error"] and b.stream.closed
+
+
+# run
+
+
+async def test_run_reconnects_but_never_more_than_once_a_second():
+    b = Bench(backoff=Backoff(1, 1))
+    opened_ms = []
+    open_stream = b.broker.open_stream
+
+    async def counted():
+        opened_ms.append(time.ticks_ms())
+        return await open_stream()
+
+    b.client._open_stream = counted
+    running = asyncio.create_task(b.client.run())
+    await b.broker.until(lambda: b.client.connected)
+    b.stream.hang_up()
+    await b.lost()
+    await b.broker.until(lambda: b.client.connected)
+    b.broker.connack = b"\x20\x02\x00\x03"
+    b.stream.hang_up()
+    await b.broker.until(lambda: len(opened_ms) == 4)
+    await b.client.disconnect()
+    await running
+    for i in range(3):
+        assert time.ticks_diff(opened_ms[i + 1], opened_ms[i]) >= 990
+    assert b.stream.closed
+
+
+async def test_run_backs_off_further_until_a_connection_lasts():
+    asked = []
+
+    def draw(stop):
+        asked.append(stop - 1)
+        return 0
+
+    b = Bench(backoff=Backoff(100, 400, draw))
+    b.broker.connack = b"\x20\x02\x00\x03"
+    running = asyncio.create_task(b.client.run())
+    await b.broker.until(lambda: len(asked) == 1)
+    b.broker.connack = b"\x20\x02\x00\x00"
+    await b.broker.until(lambda: b.client.connected)
+    b.stream.hang_up()
+    await b.broker.until(lambda: len(asked) == 2)
+    assert asked == [100, 200], "a short connection is no success"
+    await b.client.disconnect()
+    await running
+
+
+async def test_disconnect_ends_run_between_two_attempts():
+    b = Bench(backoff=Backoff(60_000, 60_000, lambda stop: stop - 1))
+    b.broker.open_error = OSError(errno.ECONNREFUSED, "nobody there")
+    running = asyncio.create_task(b.client.run())
+    await b.broker.until(lambda: b.notes.events)
+    await b.client.disconnect()
+    await running
+
+
+async def test_cancelling_run_closes_the_connection_and_passes_through():
+    b = Bench()
+    running = asyncio.create_task(b.client.run())
+    await b.broker.until(lambda: b.client.connected)
+    running.cancel()
+    try:
+        await running
+    except asyncio.CancelledError:
+        assert b.stream.closed and b.notes.details("disconnected") == ["cancelled"]
+        return
+    raise AssertionError("CancelledError was swallowed")
+
+
+async def test_cancelling_connect_closes_the_stream():
+    b = Bench()
+    b.broker.connack = None
+    attempt = asyncio.create_task(b.client.connect())
+    await b.broker.until(lambda: b.broker.packets)
+    attempt.cancel()
+    try:
+        await attempt
+    except asyncio.CancelledError:
+        assert b.stream.closed
+        b.broker.connack = b"\x20\x02\x00\x00"
+        async with b:
+            return
+    raise AssertionError("CancelledError was swallowed")
+
+
+async def test_a_thousand_connections_leave_nothing_behind():
+    started = ended = 0
+    create_task = asyncio.create_task
+
+    async def watched(coroutine):
+        nonlocal ended
+        try:
+            await coroutine
+        finally:
+            ended += 1
+
+    def counted(coroutine):
+        nonlocal started
+        started += 1
+        return create_task(watched(coroutine))
+
+    asyncio.create_task = counted
+    try:
+        b = Bench()
+        for i in range(1000):
+            await b.client.connect()
+            if i % 2:
+                b.stream.hang_up()
+                await b.lost()
+            else:
+                await b.client.disconnect()
+            assert b.broker.streams.pop().closed
+            for remembered in (b.broker.packets, b.notes.events, b.notes.lines):
+                remembered.clear()
+    finally:
+        asyncio.create_task = create_task
+    await asyncio.sleep_ms(1)
+    assert started == ended == 4000

@@ -69,6 +69,7 @@ class Connection:
         self._gone = gone
         self._timeout_ms = timeout_ms
         self._look_ms = look_ms
+        self._bug = None
         self._keep_alive_ms = 0
         self._ended = asyncio.Event()
         self._wake = asyncio.Event()
@@ -124,15 +125,14 @@ class Connection:
             await self._ended.wait()
         finally:
             self.end("cancelled")
-            try:
-                await self._stop(tasks)
-            finally:
-                self._gone(self.reason)
-                for event in (self.answered, self._pong, self.closed):
-                    event.set()
+            await self._stop(tasks)
+            self._gone(self.reason)
+            for event in (self.answered, self._pong, self.closed):
+                event.set()
+        if self._bug:
+            raise self._bug
 
     async def _stop(self, tasks):
-        bug = None
         for task in tasks:
             task.cancel()
         for task in tasks:
@@ -140,15 +140,11 @@ class Connection:
                 await task
             except asyncio.CancelledError:
                 pass
-            except Exception as error:  # none of those that _part knows: raised once the stream is closed
-                bug = error
         self._stream.close()
         try:
             await within(self._timeout_ms, self._stream.wait_closed())
         except OSError:
             pass  # it is gone either way
-        if bug:
-            raise bug
 
     async def _part(self, part):
         try:
@@ -157,12 +153,12 @@ class Connection:
             self.end("closed by the broker", error)
         except (OSError, MQTTError) as error:
             self.end(str(error), error)
-        except ValueError as error:
-            if self.accepted:
-                raise
-            self.end("TLS: {}".format(error), error)  # how MicroPython's ssl says that a certificate is bad
-        finally:
-            self.end("internal error")
+        except Exception as error:
+            if isinstance(error, ValueError) and not self.accepted:
+                self.end("TLS: {}".format(error), error)  # how MicroPython says that a certificate is bad
+            else:
+                self._bug = error  # comes out of `task`, once all is closed
+                self.end("internal error", error)
 
     async def _read(self):
         framer = self._framer

@@ -39,8 +39,8 @@ class Receipt:
     async def wait(self, timeout_ms=None):
         """Wait for the PUBACK (QoS 1) or until it is written (QoS 0).
 
-        Returns False if that did not happen in `timeout_ms`, or never will: the message was refused, or was of
-        QoS 0 and lost together with its connection.
+        Returns False if that did not happen in `timeout_ms`, or never will: the message was refused, or lost
+        with its connection (QoS 0).
         """
         if self.state < _DONE:
             self._settled = self._settled or asyncio.Event()
@@ -61,7 +61,7 @@ class Receipt:
 
 
 class Outbox:
-    """A bounded queue of encoded PUBLISH packets, sent in order; those of QoS 1 stay until their PUBACK.
+    """A bounded queue of encoded PUBLISH packets, sent in order; QoS 1 ones stay until their PUBACK.
 
     size_bytes: the buffer all packets share, allocated once; bounds their number too, to one per 64 bytes.
     window: QoS 1 messages in flight at most.
@@ -94,7 +94,7 @@ class Outbox:
     def add(self, size, packet_id):
         """Make room for a packet of `size` bytes; packet id 0 means QoS 0.
 
-        Returns the Receipt, to encode the packet at its `offset` in `buffer`. It is false if there is no room.
+        Returns the Receipt, to encode the packet at its `offset` in `buffer`; false if there is no room.
         """
         offset = self._place(size) if len(self) < self._most else -1
         if offset < 0:
@@ -169,7 +169,7 @@ class Outbox:
         return False
 
     def expire(self, now_ms, timeout_ms):
-        """Have messages that wait `timeout_ms` for their PUBACK sent again, with DUP; True if there are any."""
+        """Have messages without a PUBACK for `timeout_ms` sent again, with DUP; True if there are any."""
         overdue = False
         for receipt in self._sent:
             if receipt.packet_id and time.ticks_diff(now_ms, receipt.sent_ms) >= timeout_ms:

@@ -32,7 +32,7 @@ class Device:
         world: World,
         mac: str = "24:0a:c4:00:00:01",
         micropython: str | Path | None = None,
-        heap_bytes: int = 160 * 1024,
+        heap_bytes: int = 256 * 1024,
         on_line: Callable[[str], None] | None = None,
     ) -> None:
         self.folder = Path(folder).resolve()

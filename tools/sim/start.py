@@ -24,6 +24,8 @@ def main(here, folder, host, port, mac):
         shims[name] = load_shim(name)
         if name == "_world":
             kept = shims[name].connect(host, int(port), mac)
+    if not _ON_CPYTHON:
+        load_shim("ssl")
     shims["time"]._offset[0] = kept["clock"]
     shims["machine"]._kept.update(kept)
     shims["network"]._mac[0] = shims["machine"].unique_id()

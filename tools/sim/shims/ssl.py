@@ -1,0 +1,109 @@
+"""`ssl` of the simulated chip on MicroPython's unix port, whose mbedTLS is built without two things the chip's
+has: PEM, and a clock of the device's own to check dates by. On CPython tools/sim/cpython/tls.py stands here."""
+
+import binascii
+import time
+
+import tls
+from tls import CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
+
+_SEQUENCE, _UTC_TIME = 0x30, 0x17
+
+
+class SSLContext:
+    """A TLS configuration. Verification is off until `verify_mode` is set, for a client too."""
+
+    def __init__(self, protocol):
+        self._context = tls.SSLContext(protocol)
+        self._context.verify_mode = CERT_NONE
+        self._context.verify_callback = _check_dates
+
+    @property
+    def verify_mode(self):
+        return self._context.verify_mode
+
+    @verify_mode.setter
+    def verify_mode(self, mode):
+        self._context.verify_mode = mode
+        self._context.verify_callback = None if mode == CERT_NONE else _check_dates
+
+    def load_cert_chain(self, certfile, keyfile):
+        certificates, keys = (_ders(_bytes_of(source)) for source in (certfile, keyfile))
+        self._context.load_cert_chain(certificates[0], keys[-1])  # in an EC key file, parameters come first
+
+    def load_verify_locations(self, cafile=None, cadata=None):
+        for certificate in _ders(_bytes_of(cafile) if cafile else cadata):
+            self._context.load_verify_locations(certificate)
+
+    def wrap_socket(self, sock, server_side=False, do_handshake_on_connect=True, server_hostname=None):
+        return self._context.wrap_socket(
+            sock,
+            server_side=server_side,
+            do_handshake_on_connect=do_handshake_on_connect,
+            server_hostname=server_hostname,
+        )
+
+
+def _bytes_of(source):
+    if isinstance(source, str):
+        with open(source, "rb") as file:
+            return file.read()
+    return source
+
+
+def _ders(data):
+    """The blocks of PEM data, or DER data as it is."""
+    data = bytes(data)
+    if b"-----BEGIN " not in data:
+        return [data]
+    try:
+        blocks = [block.split(b"-----", 2)[1] for block in data.split(b"-----BEGIN ")[1:]]
+        return [binascii.a2b_base64(block.replace(b"\n", b"").replace(b"\r", b"")) for block in blocks]
+    except (ValueError, IndexError):
+        raise ValueError("invalid cert")
+
+
+def _check_dates(certificate, depth):
+    """mbedTLS calls this for each certificate of a chain; what it raises ends the handshake."""
+    year, month, day, hour, minute, second = time.gmtime()[:6]
+    now = f"{year:04d}{month:02d}{day:02d}{hour:02d}{minute:02d}{second:02d}"
+    begin, end = _validity(bytes(certificate))
+    if now < begin:
+        raise ValueError("The certificate validity starts in the future")
+    if now > end:
+        raise ValueError("The certificate validity has expired")
+    return 0
+
+
+def _validity(der):
+    """Begin and end of a certificate's validity (RFC 5280 section 4.1.2.5) as YYYYMMDDHHMMSS."""
+    _, at, _ = _element(der, 0)  # Certificate
+    _, at, _ = _element(der, at)  # TBSCertificate
+    tag, start, following = _element(der, at)
+    sequences = 0
+    while True:
+        sequences += tag == _SEQUENCE
+        if sequences == 3:  # behind signature and issuer
+            break
+        tag, start, following = _element(der, following)
+    first, start, following = _element(der, start)
+    begin = _digits(first, der[start:following])
+    second, start, following = _element(der, following)
+    return begin, _digits(second, der[start:following])
+
+
+def _element(der, at):
+    """(tag, where its content starts, where the next element starts)"""
+    length = der[at + 1]
+    start = at + 2
+    if length & 0x80:
+        start += length & 0x7F
+        length = int.from_bytes(der[at + 2 : start], "big")
+    return der[at], start, start + length
+
+
+def _digits(tag, text):
+    text = text.decode()[:-1]
+    if tag == _UTC_TIME:
+        return ("20" if int(text[:2]) < 50 else "19") + text
+    return text

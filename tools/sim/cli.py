@@ -11,11 +11,21 @@ from tools.sim.device import Device
 from tools.sim.world import World
 
 DESCRIPTION = "Runs a simulated ESP32. What is typed goes to its console; Ctrl-C takes its power away."
+EXAMPLES = """\
+examples:
+  python -m tools sim
+      the device of state/device, on CPython, in reach of the access point "Home"
+  python -m tools sim --folder /tmp/other --micropython /usr/bin/micropython
+
+exit status: 0 after Ctrl-C, 1 if it cannot start, 2 for wrong arguments
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.description = DESCRIPTION
+    parser.epilog = EXAMPLES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "--folder", type=Path, default=Path("state/device"), help="its flash; default: %(default)s"
     )
@@ -55,7 +65,19 @@ async def _type(device: Device) -> None:
     """Send every line typed here to the device."""
     loop = asyncio.get_running_loop()
     typed = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(typed), sys.stdin)
+    stdin = sys.stdin.fileno()
+
+    def read() -> None:
+        if data := os.read(stdin, 4096):
+            typed.feed_data(data)
+        else:
+            loop.remove_reader(stdin)
+            typed.feed_eof()
+
+    try:
+        loop.add_reader(stdin, read)
+    except PermissionError:
+        return  # /dev/null or a file: nobody types
     while line := await typed.readline():
         with contextlib.suppress(RuntimeError, ConnectionError):  # nobody is there to read it
             await device.send(line.decode(errors="replace").rstrip("\r\n"))

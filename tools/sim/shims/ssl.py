@@ -1,5 +1,7 @@
-"""`ssl` of the simulated chip on MicroPython's unix port, whose mbedTLS is built without two things the chip's
-has: PEM, and a clock of the device's own to check dates by. On CPython tools/sim/cpython/tls.py stands here."""
+"""`ssl` of the simulated chip on MicroPython's unix port (on CPython: tools/sim/cpython/tls.py).
+
+The port's mbedTLS lacks two things that the chip's has: PEM, and the chip's clock to check dates by.
+"""
 
 import binascii
 import time

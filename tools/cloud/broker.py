@@ -164,7 +164,7 @@ class Broker:
         return next((service for service in self._services if service.claims(topic)), None)
 
     def joining(self, client: Client, clean: bool) -> tuple[Session, bool]:
-        """A CONNECT is accepted: whoever has its client id is out (3.1.4-2). The session, and if it was there."""
+        """A CONNECT is accepted: whoever has its client id is out (3.1.4-2). Returns as open_session."""
         if old := self._clients.get(client.client_id):
             old.end(wire.DUPLICATE_CLIENTID, f"{client.address} connected with the same client id")
         return self.router.open_session(client.client_id, clean)

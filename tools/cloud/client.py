@@ -133,13 +133,11 @@ class Client:
         if packet.will is not None and (error := self._will_error(packet.will)):
             self._close(wire.CLIENT_ERROR, f"will: {error}")
             return
-        keep_alive_s = packet.keep_alive_s or self._limits.keep_alive_max_s
-        keep_alive_s = min(max(keep_alive_s, self._limits.keep_alive_min_s), self._limits.keep_alive_max_s)
         self._will = packet.will
         session, present = self._broker.joining(self, packet.clean_session)
         self._session = session
         self._connection.send(mqtt.connack(mqtt.ACCEPTED, present))
-        self._connection.established(keep_alive_s)
+        self._connection.established(self._limits.keep_alive_s(packet.keep_alive_s))
         name = self._connection.server_name()
         asked = f"asked for {name}" if name else "no server name (SNI), which AWS requires"
         self._tell("connected", "session kept" if present else "new session", asked)

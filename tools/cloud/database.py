@@ -74,7 +74,7 @@ class Database:
 
     def _open(self) -> None:
         # A commit in WAL mode is in the kernel's hands when it returns and survives the process's death.
-        # synchronous=NORMAL does not wait for the disk: a crash of the machine alone can cost the last commits.
+        # synchronous=NORMAL does not wait for the disk: only the machine's crash can cost the last commits.
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
         version = self.all("PRAGMA user_version")[0][0]

@@ -41,6 +41,10 @@ class Limits:
         """The largest MQTT packet: a full payload, with any allowed topic and client id beside it."""
         return self.payload_bytes + 4096
 
+    def keep_alive_s(self, asked_s: float) -> float:
+        """The keep-alive that holds for a client that asks for this one; 0 stands for the longest."""
+        return min(max(asked_s or self.keep_alive_max_s, self.keep_alive_min_s), self.keep_alive_max_s)
+
     @classmethod
     def unthrottled(cls) -> "Limits":
         """AWS's limits without those on publishes and bytes per second (for measurements)."""

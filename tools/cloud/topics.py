@@ -49,7 +49,7 @@ def _size_error(topic: str, limits: Limits) -> str | None:
 
 
 def matches(topic_filter: str, topic: str) -> bool:
-    """Whether a filter matches. On AWS `a/#` does not match `a`; a leading wildcard matches no `$…` (4.7.2)."""
+    """Whether a filter matches. On AWS `a/#` does not match `a`; no leading wildcard matches `$…`."""
     if is_reserved(topic) and topic_filter[:1] in ("+", "#"):
         return False
     filter_levels, levels = topic_filter.split("/"), topic.split("/")

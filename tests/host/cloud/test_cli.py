@@ -1,0 +1,89 @@
+"""`python -m tools cloud`."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.host.cloud import support as raw
+from tools.cloud import Cloud
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tools", "cloud", *arguments]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_help() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    assert "examples:" in done.stdout
+    assert "--host NAME_OR_ADDRESS" in done.stdout
+
+
+def test_port_in_use(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run("--port", str(port), "--state", str(tmp_path))
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1 port {port}" in done.stderr
+    assert "give another --port" in done.stderr
+
+
+def test_address_that_is_not_ours(tmp_path: Path) -> None:
+    done = run("--listen", "192.0.2.1", "--port", "0", "--state", str(tmp_path))
+    assert done.returncode == 1
+    assert "cannot listen on 192.0.2.1" in done.stderr
+
+
+def test_state_in_use(tmp_path: Path) -> None:
+    cloud = Cloud(tmp_path)
+    done = run("--port", "0", "--state", str(tmp_path))
+    cloud._database.close()
+    assert done.returncode == 1
+    assert "in use by another cloud" in done.stderr
+
+
+def test_state_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("--port", "0", "--state", str(tmp_path / "file"))
+    assert done.returncode == 1
+    assert "use a directory that can be written" in done.stderr
+
+
+def test_wrong_arguments() -> None:
+    assert run("--port", "70000").returncode == 2
+    assert run("--port", "mqtt").returncode == 2
+
+
+async def test_a_line_for_each_who_comes_goes_and_is_refused(tmp_path: Path) -> None:
+    cloud = Cloud(tmp_path / "state")
+    identity, root_ca = cloud.create_identity(raw.ANYTHING), cloud.root_ca
+    cloud._database.close()
+    command = [sys.executable, "-m", "tools", "cloud", "--port", "0", "--state", str(tmp_path / "state")]
+    process = await asyncio.create_subprocess_exec(*command, cwd=REPOSITORY, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(raw.DEADLINE_S):
+            first = (await process.stdout.readline()).decode()
+            assert first.startswith("AWS IoT Core (local) listens on 127.0.0.1 port ")
+            port = int(first.split(" port ")[1].split(",")[0])
+            assert "ca.pem" in (await process.stdout.readline()).decode()
+            context = raw.client_context(root_ca, identity, tmp_path)
+            peer = raw.Peer(*await asyncio.open_connection("localhost", port, ssl=context))
+            await peer.connect("lamp")
+            assert "lamp connected from 127.0.0.1:" in (await process.stdout.readline()).decode()
+            await peer.disconnect()
+            left = (await process.stdout.readline()).decode()
+            assert "lamp disconnected (CLIENT_INITIATED_DISCONNECT)" in left
+            _, writer = await asyncio.open_connection("localhost", port)
+            writer.write(b"hello\r\n")
+            assert "refused (TLS: " in (await process.stdout.readline()).decode()
+            writer.close()
+    finally:
+        process.terminate()
+        await process.communicate()
+    assert process.returncode == 0

@@ -1,0 +1,1 @@
+"""Measures the device's MQTT client, beside umqtt.simple, against a real broker."""

@@ -1,0 +1,85 @@
+"""mosquitto with mutual TLS on a port of its own."""
+
+import asyncio
+import shutil
+import socket
+from pathlib import Path
+from types import TracebackType
+
+from tools.cloud.ca import Authority
+
+_START_S = 20
+
+_CONFIGURATION = """
+listener {port} 127.0.0.1
+cafile {folder}/ca.pem
+certfile {folder}/server.pem
+keyfile {folder}/server.pem
+require_certificate true
+use_identity_as_username true
+allow_anonymous false
+persistence true
+persistence_location {folder}/
+max_queued_messages 0
+set_tcp_nodelay true
+log_dest file {folder}/mosquitto.log
+user root
+"""
+
+
+def find() -> str | None:
+    """The path of mosquitto's binary. Debian keeps it where only root looks."""
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+
+
+class Mosquitto:
+    """A broker for clients with certificates of `authority`; what it keeps outlives `stop` and `start`.
+
+    Args:
+        folder: for its configuration, log and sessions.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.authority = Authority(folder)
+        self.authority.server_context(("localhost", "127.0.0.1"))  # writes server.pem
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port: int = probe.getsockname()[1]
+        self._log = folder / "mosquitto.log"
+        self._configuration = folder / "mosquitto.conf"
+        self._configuration.write_text(_CONFIGURATION.format(port=self.port, folder=folder))
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        program = find()
+        if program is None:
+            raise FileNotFoundError("mosquitto is not installed: on Debian and Ubuntu, apt install mosquitto")
+        self._process = await asyncio.create_subprocess_exec(program, "-c", self._configuration)
+        async with asyncio.timeout(_START_S):
+            while not await self._listens():
+                if self._process.returncode is not None:
+                    raise RuntimeError(f"mosquitto ended at once: {self._log.read_text()}")
+                await asyncio.sleep(0.02)
+
+    async def _listens(self) -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    async def stop(self) -> None:
+        """Terminate it: connections break without a goodbye, what it promised to keep it writes down."""
+        if self._process and self._process.returncode is None:
+            self._process.terminate()
+            await self._process.wait()
+
+    async def __aenter__(self) -> "Mosquitto":
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()

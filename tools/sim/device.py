@@ -40,7 +40,7 @@ class Device:
         self.world = world
         self.chip = world.chip(mac)
         self.lines: list[str] = []
-        self._micropython = micropython
+        self._micropython = _program(micropython) if micropython else None
         self._heap_bytes = heap_bytes
         self._on_line = on_line
         self._read = 0  # lines that `expect` has passed
@@ -153,7 +153,7 @@ class Device:
     async def _run(self) -> None:
         arguments = [str(_START), str(self.folder), "127.0.0.1", str(self.world.port), self.chip.mac]
         if self._micropython:
-            command = [str(self._micropython), "-X", f"heapsize={self._heap_bytes}", *arguments]
+            command = [self._micropython, "-X", f"heapsize={self._heap_bytes}", *arguments]
         else:
             command = [sys.executable, "-u", *arguments]
         pipe = asyncio.subprocess.PIPE
@@ -162,6 +162,7 @@ class Device:
             stdin=pipe,
             stdout=pipe,
             stderr=asyncio.subprocess.STDOUT,
+            cwd=self.files,
             env={**os.environ, "PYTHONPATH": "", "MICROPYPATH": ".frozen", "PYTHONDONTWRITEBYTECODE": "1"},
             start_new_session=True,  # a Ctrl-C is for the launcher
         )
@@ -204,6 +205,13 @@ class Device:
     async def _tell(self) -> None:
         async with self._news:
             self._news.notify_all()
+
+
+def _program(name: str | Path) -> str:
+    """The absolute path of a program, which a path or the user's PATH leads to."""
+    if found := shutil.which(name):
+        return str(Path(found).absolute())
+    raise FileNotFoundError(f"{name}: no such program")
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

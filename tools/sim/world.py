@@ -102,9 +102,9 @@ class World:
                 return {"value": await self._resolve(chip, *arguments)}
             return {"value": chip.request(operation, arguments)}
         except RadioError as error:
-            return {"error": str(error)}
+            return {"error": [str(error)]}
         except UnknownName:
-            return {"error": EAI_FAIL}
+            return {"error": [EAI_FAIL, "EAI_FAIL"]}
 
     async def _resolve(self, chip: Chip, host: str, port: int) -> tuple[str, int]:
         """The place of a relay to `host`, for this chip alone; UnknownName also without Wi-Fi."""

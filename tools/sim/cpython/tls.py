@@ -80,7 +80,7 @@ class SSLContext:
         for certificate in _certificates(cadata):
             self._context.load_verify_locations(cadata=certificate.public_bytes(serialization.Encoding.DER))
 
-    def wrap_socket(self, sock, server_side=False, do_handshake_on_connect=True, server_hostname=None):
+    def wrap_socket(self, sock, *, server_side=False, do_handshake_on_connect=True, server_hostname=None):
         """TLS on a connected (or connecting) socket."""
         if self.verify_mode == CERT_REQUIRED and not server_side:
             if not server_hostname:
@@ -91,6 +91,7 @@ class SSLContext:
 
 def wrap_socket(
     sock,
+    *,
     server_side=False,
     key=None,
     cert=None,
@@ -106,7 +107,12 @@ def wrap_socket(
     if cadata:
         context.load_verify_locations(cadata=cadata)
     context.verify_mode = cert_reqs
-    return context.wrap_socket(sock, server_side, do_handshake, server_hostname)
+    return context.wrap_socket(
+        sock,
+        server_side=server_side,
+        do_handshake_on_connect=do_handshake,
+        server_hostname=server_hostname,
+    )
 
 
 class SSLSocket:

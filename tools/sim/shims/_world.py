@@ -27,7 +27,7 @@ def call(operation, *arguments):
         answer += part
     answer = json.loads(answer)
     if "error" in answer:
-        raise OSError(answer["error"])
+        raise OSError(*answer["error"])
     return answer["value"]
 
 

@@ -93,7 +93,7 @@ class Pin:
 class WDT:
     """The watchdog: not fed for `timeout` ms, it resets the chip. It cannot be stopped."""
 
-    def __init__(self, id=0, timeout=5000):
+    def __init__(self, *, id=0, timeout=5000):
         if id != 0:
             raise ValueError
         if timeout <= 0:

@@ -44,8 +44,8 @@ class WLAN:
             _world.call("wifi_active", bool(is_active[0]))
         return _state()["active"]
 
-    def connect(self, ssid=None, key=None, *, bssid=None):
-        _world.call("wifi_connect", _text(ssid), _text(key))
+    def connect(self, ssid=None, password=None, *, bssid=None):
+        _world.call("wifi_connect", _text(ssid), _text(password))
 
     def disconnect(self):
         _world.call("wifi_disconnect")

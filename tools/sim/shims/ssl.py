@@ -37,7 +37,7 @@ class SSLContext:
         for certificate in _ders(_bytes_of(cafile) if cafile else cadata):
             self._context.load_verify_locations(certificate)
 
-    def wrap_socket(self, sock, server_side=False, do_handshake_on_connect=True, server_hostname=None):
+    def wrap_socket(self, sock, *, server_side=False, do_handshake_on_connect=True, server_hostname=None):
         return self._context.wrap_socket(
             sock,
             server_side=server_side,

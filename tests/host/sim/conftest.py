@@ -1,0 +1,61 @@
+"""A world and a device, on every interpreter there is."""
+
+import os
+import textwrap
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tools.sim import Device, World
+
+MICROPYTHON = pytest.param("micropython", marks=pytest.mark.micropython)
+
+
+@pytest.fixture(params=["cpython", MICROPYTHON])
+def micropython(request: pytest.FixtureRequest) -> str | None:
+    """Path of the MicroPython binary that runs the devices, None for CPython."""
+    return os.environ["MICROPYTHON"] if request.param == "micropython" else None
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with World({"Home": "correct horse", "Open": ""}) as world:
+        yield world
+
+
+@pytest.fixture
+async def device(tmp_path: Path, world: World, micropython: str | None) -> AsyncIterator[Device]:
+    """A device without a program and without power."""
+    device = Device(tmp_path / "device", world, micropython=micropython)
+    yield device
+    await device.power_off()
+
+
+@pytest.fixture
+def load(device: Device) -> Callable[[str], None]:
+    """Put a text on the device as main.py."""
+    return lambda source: _load(device, source)
+
+
+@pytest.fixture
+def run(device: Device) -> Callable[[str], Awaitable[list[str]]]:
+    """Run a text as main.py from power-on to its end; gives what it printed. An error in it fails the test."""
+
+    async def run(source: str) -> list[str]:
+        await device.power_off()
+        _load(device, source)
+        start = len(device.lines)
+        await device.power_on()
+        await device.expect("^end of main.py$|Traceback")
+        lines = device.lines[start:]
+        if lines[-1] != "end of main.py":
+            await device.ended()
+            pytest.fail("\n".join(device.lines[start:]))
+        return lines[:-1]
+
+    return run
+
+
+def _load(device: Device, source: str) -> None:
+    (device.files / "main.py").write_text(textwrap.dedent(source) + "\nprint('end of main.py')\n")

@@ -24,7 +24,7 @@ async def follow_commands(thing, led):
         try:
             led.value(1 if json.loads(payload)["led"] else 0)
         except (ValueError, KeyError, TypeError):
-            thing.log.warning("app", 'a command looks like {{"led": true}}')
+            thing.log.warning("app", 'a command looks like {"led": true}')
 
 
 async def send_telemetry(thing, starts):
@@ -32,11 +32,10 @@ async def send_telemetry(thing, starts):
     count = 0
     while True:
         count += 1
-        thing.publish(
-            "telemetry/" + thing.name,
-            {"count": count, "starts": starts, "heap": gc.mem_free(), "rssi": thing.rssi()},
-            qos=1,
-        )
+        reading = {"count": count, "starts": starts, "heap": gc.mem_free(), "rssi": thing.rssi()}
+        receipt = thing.publish("telemetry/" + thing.name, reading, qos=1)
+        if await receipt.wait(_INTERVAL_MS):
+            thing.log.info("app", "telemetry {} acknowledged", count)
         await asyncio.sleep_ms(_INTERVAL_MS)
 
 
@@ -45,6 +44,5 @@ async def main(thing):
     led = Pin(settings.LED_PIN, Pin.OUT, value=0)
     thing.on("cloud_up", lambda kept: led.value(1))
     thing.on("cloud_down", lambda reason: led.value(0))
-    thing.on("published", lambda packet_id: thing.log.info("app", "message {} acknowledged", packet_id))
     starts = count_starts(thing.flash)
     await asyncio.gather(follow_commands(thing, led), send_telemetry(thing, starts))

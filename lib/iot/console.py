@@ -18,8 +18,8 @@ class Console:
     Args:
         stream: an asyncio.StreamReader on sys.stdin, whose `read` gives text.
         write: called with each line of an answer.
-        commands: {name: handler}; `handler(argument)` returns the answer's text; the ValueError, OSError or
-            CommandError that it raises is an answer too.
+        commands: {name: handler}; `handler(argument)` returns the answer's text; a ValueError, OSError or
+            CommandError is answered, too.
     """
 
     def __init__(self, stream, write, commands):
@@ -28,13 +28,12 @@ class Console:
         self._commands = commands
 
     async def run(self):
-        """Carries out commands, for ever; returns where the input ends (a simulated board, never a real one)."""
+        """Carries out commands, for ever; returns where the input ends, which on a chip it never does."""
         line = bytearray(_LINE_MAX)
         length = 0
         while True:
-            character = await self._stream.read(
-                1
-            )  # readline() would block on the chip until the line is whole
+            # readline() would block on the chip until the line is whole.
+            character = await self._stream.read(1)
             if not character:
                 return
             if character not in "\r\n":

@@ -75,10 +75,9 @@ class Credentials:
 
     def _make_folder(self):
         try:
+            os.stat(self._folder)
+        except OSError:
             os.mkdir(self._folder)
-        except OSError as error:
-            if error.errno != errno.EEXIST:
-                raise
 
 
 def _parts(content):

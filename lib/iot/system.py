@@ -81,6 +81,7 @@ class System:
         self._link = None
         self._nvs = None
         self._store = None
+        self._thing = None
         self._watchdog = None
         self._load_application = None
         self.mode = modes.INIT
@@ -141,7 +142,10 @@ class System:
         self._watchdog = machine.WDT(timeout=self._settings.WATCHDOG_MS)
         unique = str(binascii.hexlify(machine.unique_id()), "ascii")
         self.device_id = self._settings.NAME_PREFIX + "-" + unique
-        self.log.info("system", "{} version {}, {}", self.device_id, self._settings.VERSION, sys.version)
+        python = sys.implementation
+        release = ".".join([str(number) for number in python.version[:3]])
+        version = self._settings.VERSION
+        self.log.info("system", "{} version {} on {} {}", self.device_id, version, python.name, release)
         event = self._init()
         while True:
             mode = modes.following(self.mode, event)
@@ -231,18 +235,29 @@ class System:
         """Runs the application, again where it fails: the cloud stays reachable and may send a better one."""
         backoff = Backoff(_APPLICATION_FIRST_MS, _APPLICATION_MOST_MS)
         while True:
-            thing = Thing(
-                self._link.name, self._settings.VERSION, self.flash, self._config["app"], self.log,
-                self._link.client, self.events, self,
-            )  # fmt: skip
+            self._close_thing()
+            self._thing = Thing(
+                self._link.name,
+                self._settings.VERSION,
+                self.flash,
+                self._config["app"],
+                self.log,
+                self._link.client,
+                self.events,
+                self,
+            )
             try:
-                await self._load_application()(thing)
+                await self._load_application()(self._thing)
                 return
             except Exception as error:  # the application's code: whatever it raises must stop here
                 self.log.exception("application", "failed, will start again", error)
-            finally:
-                thing.close()
             await asyncio.sleep_ms(backoff.next_ms())
+
+    def _close_thing(self):
+        """Takes back what the application registered: one that has returned may still have handlers."""
+        if self._thing:
+            self._thing.close()
+            self._thing = None
 
     # Tasks.
 
@@ -279,6 +294,8 @@ class System:
                 await self._tasks.pop(name)
             except asyncio.CancelledError:
                 pass  # it is what was asked for; the system's own task is cancelled by nobody
+        if "application" in ending:
+            self._close_thing()
 
     async def _restart(self, event):
         self._watchdog.feed()

@@ -1,0 +1,26 @@
+"""One cloud and one world for each test, and no device that outlives it."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.system.house import HOST, WIFI, House
+from tools.cloud import Cloud
+from tools.sim import World
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with (
+        Cloud(tmp_path / "cloud", hosts=("localhost", HOST)) as cloud,
+        World({WIFI["ssid"]: WIFI["password"], "Open": ""}) as world,
+    ):
+        world.hosts[HOST] = ("127.0.0.1", cloud.port)
+        house = House(tmp_path, cloud, world, os.environ.get("MICROPYTHON"))
+        try:
+            yield house
+        finally:
+            for device in house.devices:
+                await device.power_off()

@@ -1,0 +1,109 @@
+"""A cloud, a world and devices, as the system tests use them."""
+
+import asyncio
+import copy
+import json
+import re
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tools.cloud import Cloud
+from tools.configure import configure
+from tools.sim import Device, World
+from tools.subscriber import Subscriber
+
+WIFI = {"ssid": "Home", "password": "correct horse"}
+HOST = "iot.example.com"  # how devices name the cloud; the world leads them to the true place
+ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]}
+START_S = 30
+
+
+@dataclass
+class House:
+    """What a test needs to bring devices to life."""
+
+    folder: Path
+    cloud: Cloud
+    world: World
+    micropython: str | None = None
+    devices: list[Device] = field(default_factory=list)
+
+    def device(self, app: str | None = None, **settings: object) -> Device:
+        """A device with the product in its flash, and another application or other settings where given."""
+        number = len(self.devices) + 1
+        device = Device(
+            self.folder / f"device{number}", self.world, f"24:0a:c4:00:00:{number:02x}", self.micropython
+        )
+        device.install()
+        if app is not None:
+            (device.files / "firmware/app.py").write_text(textwrap.dedent(app))
+        with (device.files / "firmware/settings.py").open("a") as file:
+            file.writelines(f"{name} = {value!r}\n" for name, value in settings.items())
+        self.devices.append(device)
+        return device
+
+    def configuration(self, **aws: object) -> dict[str, Any]:
+        """A configuration for this cloud; `aws` replaces members of that section."""
+        document = self.cloud.device_configuration([WIFI], endpoint=HOST, parameters={"SerialNumber": "{id}"})
+        document["aws"].update(aws)
+        return copy.deepcopy(document)
+
+    async def normal(self, device: Device, document: dict[str, Any] | None = None) -> None:
+        """Power the device on, configure it, and return when it is in NORMAL mode."""
+        await device.power_on()
+        await device.expect(r"system: mode CONFIG", START_S)
+        await send_configuration(device, document or self.configuration())
+        await device.expect(r"system: mode NORMAL", START_S)
+
+    async def telemetry(self, device: Device, document: dict[str, Any] | None = None) -> None:
+        """From nothing to a message that the cloud acknowledged."""
+        await self.normal(device, document)
+        await device.expect(r"app: telemetry \d+ acknowledged", START_S)
+
+    def subscriber(self, on_message: Callable[[str, bytes], None], topic_filter: str = "#") -> Subscriber:
+        """An independent client with a certificate of its own."""
+        certificate, key = self.cloud.create_identity(ALL)
+        return Subscriber(
+            self.folder,
+            "localhost",
+            self.cloud.port,
+            self.cloud.root_ca,
+            certificate,
+            key,
+            topic_filter,
+            on_message,
+        )
+
+
+async def ask(device: Device, line: str) -> str:
+    """The device's answer to a line command, with its `ok` or `error`."""
+    await device.send(line)
+    return (await device.expect(r"^= (.*)$", 15))[1]
+
+
+async def send_configuration(device: Device, document: dict[str, Any]) -> None:
+    await configure(lambda line: ask(device, line), document)
+
+
+async def status(device: Device) -> dict[str, Any]:
+    answer = await ask(device, "status")
+    assert answer.startswith("ok "), answer
+    return json.loads(answer[3:])
+
+
+async def until(condition: Callable[[], object], what: str, timeout_s: float = 30) -> None:
+    """Wait until `condition()` is true; TimeoutError says what did not come."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            while not condition():
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise TimeoutError(f"{what}: not within {timeout_s:g} s") from None
+
+
+def seen(device: Device, pattern: str) -> int:
+    """How many of the device's lines so far match."""
+    return sum(1 for line in device.lines if re.search(pattern, line))

@@ -1,0 +1,254 @@
+"""A device's life: from the box to telemetry, restarts, factory reset, and what happens when parts fail."""
+
+import asyncio
+import json
+from functools import partial
+
+import pytest
+
+from tests.system.house import ALL, START_S, WIFI, House, ask, seen, send_configuration, status, until
+from tools.configure import ConfigureError
+from tools.sim import Device
+
+
+async def test_from_nothing_to_telemetry(house: House) -> None:
+    device = house.device()
+    received: list[tuple[str, bytes]] = []
+    async with house.subscriber(lambda *message: received.append(message), "telemetry/#"):
+        await device.power_on()
+        await device.expect(r"system: mode CONFIG", START_S)
+        before = await status(device)
+        assert before["mode"] == "CONFIG" and before["wifi"] is None
+        await send_configuration(device, house.configuration())
+        for line in (
+            r"system: restarting: new configuration",
+            r"system: mode NORMAL",
+            r'wifi: connected to "Home" as [\d.]+, -\d+ dBm',
+            r"clock: set by sntp",
+            r"provisioning: connecting with the claim certificate",
+            r'provisioning: this is thing "esp32-240ac4000001"',
+            r"cloud: connected",
+            r"app: telemetry \d+ acknowledged",
+        ):
+            await device.expect(line, START_S)
+        await until(lambda: received, "a message at the subscriber")
+        now = await status(device)
+    topic, payload = received[0]
+    assert topic == "telemetry/esp32-240ac4000001"
+    assert json.loads(payload)["starts"] == 1
+    assert now["mode"] == "NORMAL" and now["cloud"] is True and now["thing"] == "esp32-240ac4000001"
+    assert now["dropped"] == 0 and now["clock"] == "sntp"
+
+
+async def test_no_secret_on_the_console(house: House) -> None:
+    device = house.device(LOG_LEVEL="debug")
+    document = house.configuration()
+    await house.telemetry(device, document)
+    await status(device)
+    console = "\n".join(device.lines)
+    assert WIFI["password"] not in console
+    assert "BEGIN" not in console and "PRIVATE" not in console
+    key = document["aws"]["claim_key"].splitlines()
+    assert not any(line in console for line in key[1:-1])
+
+
+async def test_the_certificate_is_earned_once(house: House) -> None:
+    device = house.device()
+    await house.telemetry(device)
+    await device.power_off()
+    await device.power_on()
+    await device.expect(r"app: telemetry \d+ acknowledged", START_S)
+    assert seen(device, "this is thing") == 1
+    assert len(house.cloud.registry.list_things()["things"]) == 1
+
+
+async def test_each_device_has_name_certificate_and_policy_of_its_own(house: House) -> None:
+    devices = [house.device() for _ in range(3)]
+    await asyncio.gather(*(house.telemetry(device) for device in devices))
+    registry = house.cloud.registry
+    things = [thing["thingName"] for thing in registry.list_things()["things"]]
+    assert sorted(things) == [f"esp32-240ac400000{number}" for number in (1, 2, 3)]
+    principals = {tuple(registry.list_thing_principals(thingName=name)["principals"]) for name in things}
+    assert len(principals) == 3 and all(len(group) == 1 for group in principals)
+    for (principal,) in principals:
+        assert registry.list_attached_policies(target=principal)["policies"]
+
+
+async def test_a_command_reaches_the_application(house: House) -> None:
+    device = house.device()
+    await house.telemetry(device)
+    async with house.subscriber(lambda *_: None) as subscriber:
+        for value in (0, 1):
+            subscriber.publish(f"cmd/{device_name(1)}", json.dumps({"led": bool(value)}).encode())
+            await until(partial(pin_is, device, value), f"the LED at {value}")
+        subscriber.publish(f"cmd/{device_name(1)}", b"nonsense")
+        await device.expect(r"W app: a command looks like")
+
+
+async def test_the_256_bytes_outlive_resets_and_power_cuts(house: House) -> None:
+    device = house.device()
+    received: list[tuple[str, bytes]] = []
+    async with house.subscriber(lambda *message: received.append(message), "telemetry/#"):
+        await house.telemetry(device)
+        await ask(device, "restart")
+        await device.expect(r"app: telemetry \d+ acknowledged", START_S)
+        await device.power_off()
+        await device.power_on()
+        await device.expect(r"app: telemetry \d+ acknowledged", START_S)
+    starts = sorted({json.loads(payload)["starts"] for _, payload in received})
+    assert starts == [1, 2, 3]
+
+
+async def test_a_restart_waits_for_pending_writes(house: House) -> None:
+    app = """
+        async def main(thing):
+            if thing.flash.read(0, 1) == b"\\0":
+                thing.flash.write(0, b"kept")
+                thing.restart()
+            else:
+                thing.log.info("app", "found {}", thing.flash.read(0, 4))
+    """
+    device = house.device(app)
+    await house.normal(device)
+    await device.expect(r"system: restarting: asked by the application", START_S)
+    await device.expect(r"app: found b'kept'", START_S)
+
+
+async def test_factory_reset(house: House) -> None:
+    device = house.device()
+    await house.telemetry(device)
+    assert (await ask(device, "factory-reset")).startswith("ok")
+    await device.expect(r"system: restarting: factory reset", START_S)
+    await device.expect(r"system: mode CONFIG", START_S)
+    assert not list((device.files / "certs").iterdir())
+    await send_configuration(device, house.configuration())
+    await device.expect(r'provisioning: this is thing "esp32-240ac4000001"', START_S)
+    await device.expect(r"app: telemetry \d+ acknowledged", START_S)
+
+
+async def test_a_configuration_that_is_refused_changes_nothing(house: House) -> None:
+    device = house.device()
+    await house.telemetry(device)
+    broken = house.configuration(port=0)
+    with pytest.raises(ConfigureError, match=r"aws\.port: an integer from 1 to 65535"):
+        await send_configuration(device, broken)
+    assert (await status(device))["cloud"] is True
+    await device.power_off()
+    await device.power_on()
+    await device.expect(r"app: telemetry \d+ acknowledged", START_S)
+
+
+async def test_a_product_may_bring_its_configuration(house: House) -> None:
+    device = house.device(CONFIG=house.configuration())
+    await device.power_on()
+    await device.expect(r"app: telemetry \d+ acknowledged", START_S)
+    assert not seen(device, "mode CONFIG")
+
+
+async def test_a_certificate_in_the_configuration_needs_no_claim(house: House) -> None:
+    document = house.configuration()
+    aws = document["aws"]
+    made = house.cloud.registry.create_keys_and_certificate(setAsActive=True)
+    house.cloud.registry.create_policy(policyName="Lamp", policyDocument=json.dumps(ALL))
+    house.cloud.registry.attach_policy(policyName="Lamp", target=made["certificateArn"])
+    house.cloud.registry.create_thing(thingName="lamp")
+    house.cloud.registry.attach_thing_principal(thingName="lamp", principal=made["certificateArn"])
+    for member in ("template", "claim_certificate", "claim_key"):
+        del aws[member]
+    aws.update(
+        thing_name="lamp",
+        certificate=made["certificatePem"],
+        key=made["keyPair"]["PrivateKey"],
+        parameters={},
+    )
+    device = house.device()
+    await house.telemetry(device, document)
+    assert not seen(device, "provisioning")
+    assert (await status(device))["thing"] == "lamp"
+
+
+async def test_a_failing_application_starts_again_and_the_cloud_stays(house: House) -> None:
+    app = """
+        count = [0]
+
+        async def main(thing):
+            count[0] += 1
+            thing.on("cloud_up", lambda kept: thing.log.info("app", "handler of run {}", count[0]))
+            thing.subscribe("cmd/" + thing.name)
+            if count[0] < 3:
+                raise KeyError("on purpose")
+            thing.log.info("app", "third run")
+    """
+    device = house.device(app)
+    with (device.files / "lib/iot/system.py").open("a") as file:
+        file.write("\n_APPLICATION_FIRST_MS = 1\n")
+    await house.normal(device)
+    await device.expect(r"E application: failed, will start again: KeyError", START_S)
+    await device.expect(r"app: third run", START_S)
+    await device.expect(r"app: handler of run 3", START_S)
+    assert seen(device, "handler of run") == 1  # those of the runs before are gone
+
+
+async def test_an_application_that_cannot_be_imported(house: House) -> None:
+    device = house.device("import no_such_module")
+    await house.normal(device)
+    await device.expect(
+        r"E application: failed, will start again: (ImportError|ModuleNotFoundError)", START_S
+    )
+    await device.expect(r"cloud: connected", START_S)
+    assert (await status(device))["mode"] == "NORMAL"
+
+
+async def test_a_hung_application_is_reset_by_the_watchdog(house: House) -> None:
+    app = """
+        import machine
+
+        async def main(thing):
+            if machine.reset_cause() != machine.WDT_RESET:
+                thing.log.info("app", "hanging")
+                while True:
+                    pass
+            thing.log.info("app", "back after the watchdog")
+    """
+    device = house.device(app, WATCHDOG_MS=1500)
+    await house.normal(device)
+    await device.expect(r"app: hanging", START_S)
+    await device.expect(r"app: back after the watchdog", START_S)
+
+
+async def test_a_part_that_cannot_be_initialised_leads_to_idle(house: House) -> None:
+    device = house.device()
+    await house.telemetry(device)
+    await device.power_off()
+    certificates = device.files / "certs"
+    for file in certificates.iterdir():
+        file.unlink()
+        file.mkdir()  # a file system that answers with an error which is not "no such file"
+    await device.power_on()
+    await device.expect(r"E system: flash: ", START_S)
+    await device.expect(r"system: mode IDLE", START_S)
+    assert (await status(device))["mode"] == "IDLE"
+    assert (await ask(device, "restart")).startswith("ok")
+    await device.expect(r"system: mode IDLE", START_S)
+
+
+async def test_a_refused_certificate_is_replaced_by_the_claim(house: House) -> None:
+    device = house.device()
+    await house.telemetry(device)
+    registry = house.cloud.registry
+    (principal,) = registry.list_thing_principals(thingName=device_name(1))["principals"]
+    registry.update_certificate(certificateId=principal.rpartition("/")[2], newStatus="INACTIVE")
+    await ask(device, "restart")
+    await device.expect(r"cloud: the certificate is refused for good", 90)
+    await device.expect(r"provisioning: this is thing", START_S)
+    await device.expect(r"app: telemetry \d+ acknowledged", START_S)
+    principals = registry.list_thing_principals(thingName=device_name(1))["principals"]
+    assert len(principals) == 2
+
+
+def pin_is(device: Device, value: int) -> bool:
+    return device.chip.pins.get(2) == value
+
+
+def device_name(number: int) -> str:
+    return f"esp32-240ac40000{number:02x}"

@@ -1,0 +1,37 @@
+"""What runs on a computer: `python -m tools VERB`."""
+
+import argparse
+import importlib
+import sys
+
+VERBS = {
+    "run": ("tools.run", "a simulated ESP32 against a local AWS IoT Core, from nothing to telemetry"),
+    "cloud": ("tools.cloud.cli", "a local AWS IoT Core, also for boards on your network"),
+    "sim": ("tools.sim.cli", "one simulated ESP32 with its console on this terminal"),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="examples:\n  python -m tools run --once\n  python -m tools cloud --help",
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    chosen = sys.argv[1] if len(sys.argv) > 1 else ""
+    for name, (module, text) in VERBS.items():
+        verb = verbs.add_parser(name, help=text, description=text, formatter_class=parser.formatter_class)
+        if name == chosen:  # only its own module is imported: help stays quick
+            implementation = importlib.import_module(module)
+            verb.epilog = implementation.EXAMPLES
+            implementation.add_arguments(verb)
+    args = parser.parse_args()
+    try:
+        return implementation.main(args)
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

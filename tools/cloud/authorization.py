@@ -21,6 +21,7 @@ class Authorization:
         self._certificate_id = certificate_id
         self._client_id = client_id
         self._revision = -1
+        self._decisions: dict[tuple[str, str], bool] = {}
 
     def allows(self, action: str, resource: str) -> bool:
         """Whether `action` (such as `iot:Publish`) is allowed on `resource` (such as `topic/a/b`)."""
@@ -35,7 +36,7 @@ class Authorization:
     def _load(self) -> None:
         registry = self._registry
         self._revision = registry.revision
-        self._decisions: dict[tuple[str, str], bool] = {}
+        self._decisions = {}
         target = registry.arn(f"cert/{self._certificate_id}")
         names = [
             policy["policyName"] for policy in registry.list_attached_policies(target=target)["policies"]

@@ -3,6 +3,7 @@
 import datetime as dt
 import ipaddress
 import os
+import re
 import ssl
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from .errors import CertificateValidationException
 # parsers expect.
 _NOT_BEFORE = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 _NOT_AFTER = dt.datetime(2049, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
+
+_HOST = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 _Key = ec.EllipticCurvePrivateKey
 _PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
@@ -94,11 +97,11 @@ class Authority:
     def _serves(self, path: Path, hosts: tuple[str, ...]) -> bool:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        return names == _alternative_names(hosts) and certificate.issuer == self._certificate.subject
+        return names == alternative_names(hosts) and certificate.issuer == self._certificate.subject
 
     def _server_certificate(self, key: _Key, hosts: tuple[str, ...]) -> x509.Certificate:
         builder = _builder(_name(hosts[0][:64]), self._certificate.subject, key.public_key())
-        builder = builder.add_extension(_alternative_names(hosts), critical=False)
+        builder = builder.add_extension(alternative_names(hosts), critical=False)
         return self._finish(builder, ExtendedKeyUsageOID.SERVER_AUTH)
 
     def _device_certificate(self, public_key: _PublicKey) -> str:
@@ -182,7 +185,8 @@ def _usage(**granted: bool) -> x509.KeyUsage:
     return x509.KeyUsage(**{name: granted.get(name, False) for name in every.split()})
 
 
-def _alternative_names(hosts: tuple[str, ...]) -> x509.SubjectAlternativeName:
+def alternative_names(hosts: tuple[str, ...]) -> x509.SubjectAlternativeName:
+    """The names and IP addresses for a server's certificate; raises ValueError for what is neither."""
     return x509.SubjectAlternativeName([_general_name(host) for host in dict.fromkeys(hosts)])
 
 
@@ -190,6 +194,8 @@ def _general_name(host: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
+        if not _HOST.fullmatch(host):
+            raise ValueError(f"{host!r} is neither a host name nor an IP address") from None
         return x509.DNSName(host)
 
 

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from .ca import alternative_names
 from .cloud import Cloud
 from .database import StateError
 from .events import Event
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME_OR_ADDRESS",
         action="extend",
         nargs="+",
+        type=_host,
         default=[],
         help="what devices call this machine, beside localhost and 127.0.0.1",
     )
@@ -79,6 +81,14 @@ def _show(event: Event) -> None:
 def _fail(text: str) -> int:
     print(f"cloud: {text}", file=sys.stderr)
     return 1
+
+
+def _host(text: str) -> str:
+    try:
+        alternative_names((text,))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def _port(text: str) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import fleet
 from .broker import Broker
-from .ca import Authority
+from .ca import Authority, alternative_names
 from .database import Database, StateError
 from .errors import ResourceNotFoundException
 from .events import Event
@@ -39,6 +39,7 @@ class Cloud:
 
     Raises:
         StateError: the state directory cannot be used.
+        ValueError: one of `hosts` is neither a name nor an address.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Cloud:
         self._hosts = tuple(hosts)
         self._clock = clock
         self._broker: Broker | None = None
+        alternative_names(self._hosts)  # before anything is opened
         try:
             state.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._database = Database(state)
@@ -143,7 +145,7 @@ class Cloud:
                 "endpoint": endpoint,
                 "port": self.port,
                 "template": template,
-                "parameters": parameters or {"SerialNumber": secrets.token_hex(6)},
+                "parameters": {"SerialNumber": secrets.token_hex(6)} if parameters is None else parameters,
                 "root_ca": self.root_ca,
                 "claim_certificate": certificate,
                 "claim_key": key,

@@ -69,8 +69,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._closed:
             return
-        self._last_received = self._loop.time()
-        delay_s = self._bytes.borrow(len(data), self._last_received)
+        delay_s = self._bytes.borrow(len(data), self._loop.time())
         if delay_s:
             self._transport.pause_reading()
             self._after("throughput", delay_s, self._resume_reading)
@@ -81,6 +80,7 @@ class Connection(asyncio.Protocol):
         self._cancel("decode")
         try:
             for count, packet in enumerate(self._decoder.feed(data), start=1):
+                self._last_received = self._loop.time()
                 self._handler.received(packet)
                 if self._closed:
                     return

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 class Limits:
     """AWS's numbers ("AWS IoT Core message broker and protocol limits and quotas"), and the broker's own."""
 
-    # AWS's
+    # AWS's; the two rates hold for what a client sends, and what it sends with QoS 1 is answered at once
     keep_alive_min_s: float = 30
     keep_alive_max_s: float = 1200
     keep_alive_factor: float = 1.5

@@ -74,6 +74,9 @@ class Template:
             raise InvalidRequestException(f"{where}.Properties: {sorted(unknown)[0]} is not supported here")
         if kind == _THING and "ThingName" not in properties:
             raise InvalidRequestException(f"{where}.Properties: ThingName is missing")
+        override = _object(resource.get("OverrideSettings", {}), f"{where}.OverrideSettings")
+        if override.get("AttributePayload", "MERGE") not in ("MERGE", "REPLACE", "DO_NOTHING", "FAIL"):
+            raise InvalidRequestException(f"{where}.OverrideSettings.AttributePayload: unknown value")
         if kind == _CERTIFICATE and properties.get("CertificateId") != {"Ref": CERTIFICATE_ID}:
             raise InvalidRequestException(
                 f'{where}.Properties.CertificateId: must be {{"Ref": "{CERTIFICATE_ID}"}}'

@@ -57,6 +57,9 @@ def test_state_that_is_a_file(tmp_path: Path) -> None:
 def test_wrong_arguments() -> None:
     assert run("--port", "70000").returncode == 2
     assert run("--port", "mqtt").returncode == 2
+    done = run("--host", "no host")
+    assert done.returncode == 2
+    assert "'no host' is neither a host name nor an IP address" in done.stderr
 
 
 async def test_a_line_for_each_who_comes_goes_and_is_refused(tmp_path: Path) -> None:

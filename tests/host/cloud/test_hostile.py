@@ -115,6 +115,7 @@ async def test_too_many_connections(tmp_path: Path) -> None:
         assert (await cloud.event("refused")).detail == "too many connections"
         await peers[0].disconnect()
         await peers[1].nothing_more()
+        await cloud.connections(1)
         await still_serves(cloud)
 
 

@@ -1,7 +1,7 @@
 """The codec: what is right goes through in any pieces, what is wrong is refused with its reason."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.host.cloud import support as raw
@@ -47,6 +47,7 @@ def others() -> st.SearchStrategy[tuple[bytes, mqtt.Packet]]:
 PACKETS = st.one_of(connects(), publishes(), others())
 
 
+@settings(deadline=None)
 @given(st.lists(PACKETS, max_size=6), st.lists(st.integers(1, 50), min_size=1, max_size=20))
 def test_any_packets_in_any_pieces(pairs, sizes):
     stream, decoder = b"".join(data for data, _ in pairs), mqtt.Decoder(LIMIT)
@@ -59,6 +60,7 @@ def test_any_packets_in_any_pieces(pairs, sizes):
     assert decoder.pending == 0
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_garbage_is_refused_or_waits_for_more(data):
     try:
@@ -67,6 +69,7 @@ def test_garbage_is_refused_or_waits_for_more(data):
         assert str(error)
 
 
+@settings(deadline=None)
 @given(PACKETS, st.data())
 def test_one_changed_byte_never_breaks_the_decoder(pair, data):
     stream = bytearray(pair[0])
@@ -77,6 +80,7 @@ def test_one_changed_byte_never_breaks_the_decoder(pair, data):
         assert str(error)
 
 
+@settings(deadline=None)
 @given(publishes())
 def test_what_is_encoded_decodes_to_the_same(pair):
     data, expected = pair

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.host.cloud.support import policy
@@ -121,6 +121,7 @@ def test_malformed(document, reason):
         Policy(document)
 
 
+@settings(deadline=None)
 @given(st.text("ab*?", max_size=6), st.text("abc", max_size=6))
 def test_wildcards_against_a_plain_matcher(pattern, name):
     def matches(pattern, text):

@@ -97,6 +97,7 @@ def test_parameters_refused(parameters, reason):
             {"Resources__thing__Properties": {"ThingName": "x", "ThingGroups": []}},
             "ThingGroups is not supported",
         ),
+        ({"Resources__thing__OverrideSettings": {"AttributePayload": "ADD"}}, "OverrideSettings"),
         ({"Resources__certificate__Properties": {"CertificateId": "c1"}}, "CertificateId"),
         ({"Resources__policy__Properties": {}}, "PolicyName or PolicyDocument"),
         ({"Resources": {}}, "needs one certificate"),

@@ -1,7 +1,7 @@
 """Topic names and filters, and the tree against the plain rule."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tools.cloud.limits import Limits
@@ -48,6 +48,7 @@ FILTERS = st.builds(
 SUBSCRIPTIONS = st.dictionaries(st.tuples(FILTERS, st.integers(1, 3)), st.integers(0, 1), max_size=12)
 
 
+@settings(deadline=None)
 @given(SUBSCRIPTIONS, TOPICS)
 def test_tree_finds_what_the_rule_says(subscriptions, topic):
     tree: FilterTree[int] = FilterTree()
@@ -59,6 +60,7 @@ def test_tree_finds_what_the_rule_says(subscriptions, topic):
     assert tree.match(topic) == expected
 
 
+@settings(deadline=None)
 @given(SUBSCRIPTIONS, TOPICS)
 def test_tree_forgets(subscriptions, topic):
     tree: FilterTree[int] = FilterTree()

@@ -1,6 +1,7 @@
 """The network between a chip and a server: delay, silence while Wi-Fi is lost, and what that breaks."""
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Callable
@@ -123,6 +124,7 @@ class Relay:
 
 def _reset(*writers: asyncio.StreamWriter) -> None:
     for writer in writers:
-        linger = struct.pack("ii", 1, 0)
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        with contextlib.suppress(OSError):  # closed already
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         writer.transport.abort()

@@ -40,7 +40,7 @@ def load(device: Device) -> Callable[[str], None]:
 
 @pytest.fixture
 def run(device: Device) -> Callable[[str], Awaitable[list[str]]]:
-    """Run a text as main.py from power-on to its end; gives what it printed. An error in it fails the test."""
+    """Run a text as main.py from power-on to its end; gives what it printed. An error fails the test."""
 
     async def run(source: str) -> list[str]:
         await device.power_off()

@@ -153,7 +153,7 @@ async def test_the_console_reads_characters_and_lines(device: Device, load) -> N
     await device.send("über den Draht")
     await device.send("noch eine")
     await device.expect("^end of main.py$")
-    assert device.lines[1:3] == [f"ü {'ber den Draht'.encode() + bytes([10])!r}", r"b'noch eine\n'"]
+    assert device.lines[1:3] == [f"ü {b'ber den Draht' + bytes([10])!r}", r"b'noch eine\n'"]
 
 
 async def test_an_exception_prints_its_traceback_on_the_console(device: Device, load) -> None:

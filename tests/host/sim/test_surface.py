@@ -19,10 +19,11 @@ STUB_OF = {"tls": "stdlib/ssl", "ssl": "stdlib/ssl", "ticks": "time", "usocket":
 OURS = {"pending", "wants_write"}  # of a TLS socket, for our own asyncio
 
 # What extmod/asyncio/__init__.py of MicroPython has; its stubs are CPython's and show too much.
-ASYNCIO = set(
-    "CancelledError Event Lock Loop StreamReader StreamWriter Task ThreadSafeFlag TimeoutError create_task "
-    "current_task gather get_event_loop new_event_loop open_connection run sleep sleep_ms wait_for wait_for_ms".split()
-)
+ASYNCIO = {
+    *("CancelledError", "Event", "Lock", "Loop", "StreamReader", "StreamWriter", "Task", "ThreadSafeFlag"),
+    *("TimeoutError", "create_task", "current_task", "gather", "get_event_loop", "new_event_loop"),
+    *("open_connection", "run", "sleep", "sleep_ms", "wait_for", "wait_for_ms"),
+}
 
 Members = dict[str, list[ast.stmt]]
 

@@ -141,9 +141,7 @@ async def test_a_reader_is_woken_when_its_stream_is_closed(echo: Echo, run) -> N
     assert lines == ["error 9"]
 
 
-@pytest.mark.parametrize(
-    "micropython", [None]
-)  # itself, it forgets the first: its assertion is compiled away
+@pytest.mark.parametrize("micropython", [None])  # it forgets the first: its assertion is compiled away
 async def test_two_readers_on_one_stream_are_refused(echo: Echo, run) -> None:
     await run(
         JOIN

@@ -39,9 +39,9 @@ def members(body: list[ast.stmt]) -> Members:
             found.setdefault(node.name, []).append(node)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                for name in ast.walk(target):
-                    if isinstance(name, ast.Name):
-                        found.setdefault(name.id, []).append(node)
+                for part in ast.walk(target):
+                    if isinstance(part, ast.Name):
+                        found.setdefault(part.id, []).append(node)
         elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 found.setdefault(alias.asname or alias.name, []).append(node)
@@ -97,15 +97,15 @@ def compare(where: str, ours: Members, stub: Members) -> list[str]:
             found += compare(place, members(nodes[0].body), members(theirs[0].body))
         elif functions(nodes) and functions(stub[name]):
             found += differences(place, functions(nodes), functions(stub[name]))
-        elif isinstance(nodes[0], ast.Assign) and isinstance(stub[name][0], ast.AnnAssign):
-            found += constants(place, nodes[0].value, stub[name][0].value)
+        elif isinstance(nodes[0], ast.Assign):
+            found += constants(place, nodes[0], stub[name][0])
     return found
 
 
-def constants(place: str, ours: ast.expr, stub: ast.expr | None) -> list[str]:
-    if isinstance(ours, ast.Constant) and isinstance(stub, ast.Constant) and ours.value != stub.value:
-        return [f"{place}: {ours.value}, not {stub.value}"]
-    return []
+def constants(place: str, ours: ast.Assign, stub: ast.stmt) -> list[str]:
+    values = [node.value for node in (ours, stub) if isinstance(node, ast.Assign | ast.AnnAssign)]
+    known = [value.value for value in values if isinstance(value, ast.Constant)]
+    return [f"{place}: {known[0]!r}, not {known[1]!r}"] if len(known) == 2 and known[0] != known[1] else []
 
 
 @pytest.mark.parametrize("path", [*SHIMS, *LANGUAGE], ids=lambda path: path.stem)

@@ -52,14 +52,15 @@ class Credentials:
 
     def load(self, name):
         """The set `name` as {name: bytes}, or None where there is none or it is damaged."""
+        path = self._path(name)
         try:
-            with open(self._path(name), "rb") as file:
-                content = file.read(_FILE_MAX + 1)
+            size = os.stat(path)[6]
         except OSError as error:
             if error.errno != errno.ENOENT:
                 raise
             return None
-        return _parts(memoryview(content))
+        with open(path, "rb") as file:
+            return _parts(file, size - _CHECKSUM_SIZE)
 
     def remove(self, name):
         """Removes the set `name` and what a broken-off `save` may have left of it."""
@@ -80,18 +81,22 @@ class Credentials:
             os.mkdir(self._folder)
 
 
-def _parts(content):
-    """The parts in a set's file, or None where it is not whole."""
-    end = len(content) - _CHECKSUM_SIZE
-    if end < 0 or binascii.crc32(content[:end]) != struct.unpack(_CHECKSUM, content[end:])[0]:
+def _parts(file, left):
+    """The parts in the first `left` bytes of a set's file, or None where it is not whole."""
+    parts = []
+    checksum = 0
+    while left > 0:
+        head = file.read(_PART_SIZE)
+        if len(head) < _PART_SIZE:
+            return None
+        key_size, size = struct.unpack(_PART, head)
+        left -= _PART_SIZE + key_size + size
+        if left < 0:  # a damaged length: it must not be allocated
+            return None
+        key, data = file.read(key_size), file.read(size)
+        for piece in (head, key, data):
+            checksum = binascii.crc32(piece, checksum)
+        parts.append((key, data))
+    if file.read(_CHECKSUM_SIZE) != struct.pack(_CHECKSUM, checksum):
         return None
-    parts = {}
-    at = 0
-    while at < end:
-        key_size, size = struct.unpack(_PART, content[at : at + _PART_SIZE])
-        at += _PART_SIZE
-        key = str(content[at : at + key_size], "utf-8")
-        at += key_size
-        parts[key] = bytes(content[at : at + size])
-        at += size
-    return parts
+    return {str(key, "utf-8"): data for key, data in parts}

@@ -180,8 +180,10 @@ async def test_a_failing_application_starts_again_and_the_cloud_stays(house: Hou
             thing.log.info("app", "third run")
     """
     device = house.device(app)
-    with (device.files / "lib/iot/system.py").open("a") as file:
-        file.write("\n_APPLICATION_FIRST_MS = 1\n")
+    system = device.files / "lib/iot/system.py"
+    system.write_text(
+        system.read_text().replace("_APPLICATION_FIRST_MS = const(10000)", "_APPLICATION_FIRST_MS = const(1)")
+    )
     await house.normal(device)
     await device.expect(r"E application: failed, will start again: KeyError", START_S)
     await device.expect(r"app: third run", START_S)

@@ -52,7 +52,7 @@ class Client:
         *,
         keep_alive_s=60,
         clean=False,
-        window=8,
+        window=16,
         outbox_bytes=8192,
         packet_limit=4096,
         connect_timeout_ms=30000,

@@ -1,0 +1,128 @@
+"""`make bench`: the device's MQTT client measured on this machine, beside umqtt.simple, over mutual TLS."""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tools.sim.cpython import install_language
+
+install_language()
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
+
+from iot.mqtt.packet import MQTTError  # noqa: E402
+
+from tools.bench import broker, measures, umqtt  # noqa: E402 (they import device code)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--acknowledged", type=int, default=300, metavar="N", help="messages of QoS 1 (300)")
+    parser.add_argument("--delay", type=float, default=25, metavar="MS", help="of the link, each way (25 ms)")
+    parser.add_argument("--messages", type=int, default=5000, metavar="N", help="messages of QoS 0 (5000)")
+    parser.add_argument("--runs", type=int, default=5, metavar="N", help="the median of so many counts (5)")
+    parser.add_argument(
+        "--micropython",
+        default=os.environ.get("MICROPYTHON") or None,
+        metavar="PATH",
+        help="measure on this MicroPython unix binary too (default: $MICROPYTHON, else none)",
+    )
+    return parser.parse_args()
+
+
+async def measure(args: argparse.Namespace, tell: Console) -> dict[str, Any]:
+    client_class = umqtt.client_class()
+    with tempfile.TemporaryDirectory() as folder:
+        async with broker.start(Path(folder)) as endpoint:
+            tell.print(f"Broker: {endpoint.name}. QoS 1 over a slow link ...")
+            ours_s, theirs_s = await measures.acknowledged(
+                endpoint, client_class, args.acknowledged, args.delay / 1000
+            )
+            tell.print("QoS 0 as fast as possible ...")
+            rates = [
+                await measures.unacknowledged(endpoint, client_class, args.messages) for _ in range(args.runs)
+            ]
+            tell.print("How long the loop is held ...")
+            held = [await measures.held(endpoint, args.messages) for _ in range(args.runs)]
+            micropython = None
+            if args.micropython:
+                tell.print(f"The same on {args.micropython} ...")
+                micropython = await measures.on_micropython(
+                    args.micropython,
+                    endpoint,
+                    umqtt.source().parent,
+                    (args.acknowledged, args.messages),
+                    args.delay / 1000,
+                )
+    ours, theirs = (statistics.median(rate) for rate in zip(*rates, strict=True))
+    return {
+        "broker": endpoint.name,
+        "acknowledged": {"messages": args.acknowledged, "delay_ms": args.delay, "ours_s": ours_s,
+                         "umqtt_s": theirs_s, "ratio": theirs_s / ours_s},
+        "unacknowledged": {"messages": args.messages, "runs": args.runs, "ours_per_s": ours,
+                           "umqtt_per_s": theirs, "ratio": ours / theirs},
+        "held_ms": {
+            phase: statistics.median(1000 * run[phase] for run in held) for phase in held[0]
+        },
+        "micropython": micropython,
+    }  # fmt: skip
+
+
+def table(figures: dict[str, Any]) -> Table:
+    slow, fast = figures["acknowledged"], figures["unacknowledged"]
+    shown = Table(title=f"The device's MQTT client on {figures['broker']}, mutual TLS", title_justify="left")
+    for name in ("", "this client", f"umqtt.simple {umqtt.VERSION}", "ratio"):
+        shown.add_column(name, justify="right" if name else "left")
+    shown.add_row(
+        f"{slow['messages']} QoS 1 messages, {slow['delay_ms']:g} ms each way",
+        f"{slow['ours_s']:.2f} s", f"{slow['umqtt_s']:.2f} s", f"{slow['ratio']:.1f}",
+    )  # fmt: skip
+    shown.add_row(
+        f"QoS 0 messages a second, median of {fast['runs']}",
+        f"{fast['ours_per_s']:,.0f}", f"{fast['umqtt_per_s']:,.0f}", f"{fast['ratio']:.1f}",
+    )  # fmt: skip
+    for phase, milliseconds in figures["held_ms"].items():
+        shown.add_row(f"longest hold of the loop: {phase}", f"{milliseconds:.2f} ms")
+    if figures["micropython"]:
+        chip = figures["micropython"]
+        shown.add_row(
+            "MicroPython: the QoS 1 messages",
+            f"{chip['ours_s']:.2f} s", f"{chip['umqtt_s']:.2f} s", f"{chip['umqtt_s'] / chip['ours_s']:.1f}",
+        )  # fmt: skip
+        ratio = chip["ours_per_s"] / chip["umqtt_per_s"]
+        shown.add_row(
+            "MicroPython: QoS 0 messages a second",
+            f"{chip['ours_per_s']:,.0f}", f"{chip['umqtt_per_s']:,.0f}", f"{ratio:.1f}",
+        )  # fmt: skip
+        # modselect.c; the ESP32's build polls without that wait.
+        shown.caption = "MicroPython's unix port waits 1 ms at each task switch while a TLS stream is open."
+    return shown
+
+
+def main() -> int:
+    args = parse()
+    tell = Console(stderr=True, quiet=args.json)
+    try:
+        figures = asyncio.run(measure(args, tell))
+    except (umqtt.FetchError, measures.BenchError, MQTTError, OSError) as error:
+        tell.quiet = False
+        tell.print(f"bench: {error}", style="bold red", markup=False, highlight=False)
+        return 1
+    if args.json:
+        print(json.dumps(figures, indent=2))
+    else:
+        Console().print(table(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

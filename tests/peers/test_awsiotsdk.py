@@ -142,7 +142,7 @@ def test_fleet_provisioning(cloud: CloudThread) -> None:
     assert refused.error_message
     made = register(identity, aws["template"], keys.certificate_ownership_token, aws["parameters"])
     assert isinstance(made, iotidentity.RegisterThingResponse)
-    name = f"esp32-{aws['parameters']['SerialNumber']}"
+    name = aws["parameters"]["SerialNumber"]
     assert made.thing_name == name
     claim.disconnect().result(DEADLINE_S)
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import secrets
 import socket
+import sqlite3
 import ssl
 import time
 from collections.abc import Callable, Sequence
@@ -88,15 +89,11 @@ class Broker:
 
     async def stop(self) -> None:
         """Disconnect everyone and stop listening; every task has ended when it returns."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await _end(self._tasks)
         self._listener.close()
         for client in list(self._clients.values()):
             client.end(wire.SERVER_INITIATED_DISCONNECT, "the cloud stops")
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await _end(list(self._connections))
 
     # Connections
 
@@ -115,14 +112,13 @@ class Broker:
                 peer.close()
                 self.tell(Event("refused", name, reason=wire.THROTTLED, detail="too many connections"))
                 continue
-            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             task = asyncio.create_task(self._serve(peer, name))
             self._connections.add(task)
             task.add_done_callback(self._connections.discard)
 
     async def _serve(self, peer: socket.socket, address: str) -> None:
         """One connection, from the handshake to its end."""
-        connection = wire.Connection(Client(self, address), self.limits, address)
+        connection = wire.Connection(Client(self, address), self.limits)
         self._handshakes += 1
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
@@ -153,9 +149,12 @@ class Broker:
 
     async def _sweep(self) -> None:
         while True:
-            self.router.expire_sessions()
-            for service in self._services:
-                service.sweep()
+            try:
+                self.router.expire_sessions()
+                for service in self._services:
+                    service.sweep()
+            except sqlite3.Error as error:
+                self.tell(Event("server", detail=f"cannot drop what has expired: {error}"))
             await asyncio.sleep(_SWEEP_S)
 
     # For clients
@@ -220,6 +219,15 @@ class Broker:
         for client in list(self._clients.values()):
             if client.certificate_id == certificate_id:
                 client.end(wire.AUTH_ERROR, f"certificate {certificate_id[:12]}… is {status}")
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel tasks and wait for their end; an error of one of them goes on to the caller."""
+    for task in tasks:
+        task.cancel()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, Exception):
+            raise result
 
 
 def _note_server_name(tls: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:

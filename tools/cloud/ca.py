@@ -67,16 +67,7 @@ class Authority:
 
     def sign(self, request_pem: str) -> str:
         """The device certificate (PEM) for a signing request; raises CertificateValidationException."""
-        try:
-            request = x509.load_pem_x509_csr(request_pem.encode())
-            valid, key = request.is_signature_valid, request.public_key()
-        except (ValueError, UnsupportedAlgorithm) as error:
-            raise CertificateValidationException(f"not a certificate signing request: {error}") from None
-        if not valid:
-            raise CertificateValidationException("the signing request's signature is wrong")
-        if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
-            raise CertificateValidationException("the key is neither an elliptic curve one nor RSA")
-        return self._device_certificate(key)
+        return self._device_certificate(load_request(request_pem))
 
     def server_context(self, hosts: tuple[str, ...]) -> ssl.SSLContext:
         """A mutual TLS context (1.2 and later) whose certificate is for `hosts`, names and IP addresses."""
@@ -117,6 +108,20 @@ class Authority:
             .add_extension(issuer, critical=False)
         )
         return builder.sign(self._key, hashes.SHA256())
+
+
+def load_request(pem: str) -> _PublicKey:
+    """The public key of a signing request whose owner has the private one; CertificateValidationException."""
+    try:
+        request = x509.load_pem_x509_csr(pem.encode())
+        valid, key = request.is_signature_valid, request.public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise CertificateValidationException(f"not a certificate signing request: {error}") from None
+    if not valid:
+        raise CertificateValidationException("the signing request's signature is wrong")
+    if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+        raise CertificateValidationException("the key is neither an elliptic curve one nor RSA")
+    return key
 
 
 def certificate_id(certificate: bytes | str) -> str:

@@ -127,8 +127,8 @@ class Cloud:
             wifi: as in the configuration, [{"ssid": …, "password": …}].
             endpoint: name or address of this cloud as the device reaches it, one of `hosts`.
             template: the provisioning template; made, with its policy, if there is none of this name.
-            parameters: sent by the device with RegisterThing. Unless given a random SerialNumber, after which
-                the thing is called `esp32-…`.
+            parameters: sent by the device with RegisterThing. A random SerialNumber unless given; the template
+                made here gives it to the thing as its name.
 
         Raises:
             ValueError: the server's certificate is not for `endpoint`.
@@ -145,7 +145,9 @@ class Cloud:
                 "endpoint": endpoint,
                 "port": self.port,
                 "template": template,
-                "parameters": {"SerialNumber": secrets.token_hex(6)} if parameters is None else parameters,
+                "parameters": {"SerialNumber": f"esp32-{secrets.token_hex(6)}"}
+                if parameters is None
+                else parameters,
                 "root_ca": self.root_ca,
                 "claim_certificate": certificate,
                 "claim_key": key,

@@ -40,11 +40,9 @@ class Connection(asyncio.Protocol):
     Args:
         handler: gets the packets and the end.
         limits: deadlines, buffers and the throughput per second.
-        address: the peer's "address:port".
     """
 
-    def __init__(self, handler: Handler, limits: Limits, address: str) -> None:
-        self.address = address
+    def __init__(self, handler: Handler, limits: Limits) -> None:
         self.writable = True
         self.lost = asyncio.Event()
         self._handler = handler
@@ -101,6 +99,8 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.writable = False
+        if self._closed:
+            return
         detail = f"reads too slowly, its buffer was full for {self._limits.write_stall_s:g} s"
         self._after("stall", self._limits.write_stall_s, self.close, CONNECTION_LOST, detail)
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+_LONGEST = 400
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -28,4 +30,6 @@ class Event:
         who = self.client_id or self.address or "cloud"
         where = f" from {self.address}" if self.client_id and self.kind == "connected" else ""
         why = ": ".join(part for part in (self.reason, self.detail) if part)
-        return f"{who} {self.kind}{where}" + (f" ({why})" if why else "")
+        text = f"{who} {self.kind}{where}" + (f" ({why})" if why else "")
+        # Part of it was written by the peer: no control characters for the terminal, no endless lines
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:_LONGEST])

@@ -27,12 +27,9 @@ def thing_policy(arn: Arn) -> dict[str, Any]:
 
 
 def template_body(policy_name: str) -> str:
-    """A template whose things are called "esp32-" and their SerialNumber."""
+    """A template whose things are called as their SerialNumber says."""
     serial = {"Ref": "SerialNumber"}
-    thing = {
-        "ThingName": {"Fn::Join": ["", ["esp32-", serial]]},
-        "AttributePayload": {"serialNumber": serial},
-    }
+    thing = {"ThingName": serial, "AttributePayload": {"serialNumber": serial}}
     certificate = {"CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}, "Status": "ACTIVE"}
     body = {
         "Parameters": {"SerialNumber": {"Type": "String"}, "AWS::IoT::Certificate::Id": {"Type": "String"}},

@@ -161,7 +161,8 @@ def _template_name(topic: str) -> str | None:
 def _json_object(payload: bytes) -> dict[str, Any]:
     try:
         request = json.loads(payload or b"{}")
-    except ValueError:
+        json.dumps(request, ensure_ascii=False).encode()  # refuses surrogates, which no database takes
+    except (ValueError, RecursionError):
         raise _Rejected(400, "InvalidPayload", "the payload is not JSON") from None
     if not isinstance(request, dict):
         raise _Rejected(400, "InvalidPayload", "the payload is not a JSON object")

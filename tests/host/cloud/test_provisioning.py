@@ -1,5 +1,6 @@
 """Fleet provisioning over MQTT, as a device sees it."""
 
+import base64
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,10 +10,15 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.host.cloud import support as raw
 from tests.host.cloud.support import Bench, Peer, bench
+from tools.cloud.ca import load_request
+from tools.cloud.errors import CertificateValidationException
 
+KEY = ec.generate_private_key(ec.SECP256R1())
 CREATE = "$aws/certificates/create/json"
 CSR = "$aws/certificates/create-from-csr/json"
 PROVISION = "$aws/provisioning-templates/LocalTemplate/provision/json"
@@ -78,12 +84,12 @@ async def test_from_claim_to_thing(cloud: Bench) -> None:
     assert await early.closed() == b""
     assert "PENDING_ACTIVATION" in (await cloud.event("refused")).detail
     token = keys["certificateOwnershipToken"]
-    request = {"certificateOwnershipToken": token, "parameters": {"SerialNumber": "0a1b"}}
+    request = {"certificateOwnershipToken": token, "parameters": {"SerialNumber": "esp32-0a1b"}}
     assert await accepted(peer, PROVISION, request) == {"deviceConfiguration": {}, "thingName": "esp32-0a1b"}
     await peer.disconnect()
 
     registry = cloud.cloud.registry
-    assert registry.describe_thing(thingName="esp32-0a1b")["attributes"] == {"serialNumber": "0a1b"}
+    assert registry.describe_thing(thingName="esp32-0a1b")["attributes"] == {"serialNumber": "esp32-0a1b"}
     (principal,) = registry.list_thing_principals(thingName="esp32-0a1b")["principals"]
     assert principal.endswith(keys["certificateId"])
 
@@ -205,6 +211,9 @@ async def test_certificates_of_expired_tokens_are_deleted(tmp_path: Path, clock:
     [
         (b"{", "InvalidPayload", "not JSON"),
         (b"[]", "InvalidPayload", "object"),
+        (b"\xff", "InvalidPayload", "not JSON"),
+        (b"[" * 100_000, "InvalidPayload", "not JSON"),
+        (b'{"certificateOwnershipToken": "\\ud800"}', "InvalidPayload", "not JSON"),
         ({}, "InvalidCertificateOwnershipToken", "cannot be empty"),
         ({"certificateOwnershipToken": 7}, "InvalidCertificateOwnershipToken", "cannot be empty"),
         ({"certificateOwnershipToken": "made up"}, "InvalidCertificateOwnershipToken", "unknown"),
@@ -255,9 +264,9 @@ async def test_registering_again_keeps_the_thing(cloud: Bench) -> None:
     peer = await claim(cloud)
     for _ in range(2):
         request = {"certificateOwnershipToken": await token(peer), "parameters": {"SerialNumber": "1"}}
-        assert (await accepted(peer, PROVISION, request))["thingName"] == "esp32-1"
+        assert (await accepted(peer, PROVISION, request))["thingName"] == "1"
     assert len(cloud.cloud.registry.list_things()["things"]) == 1
-    assert len(cloud.cloud.registry.list_thing_principals(thingName="esp32-1")["principals"]) == 2
+    assert len(cloud.cloud.registry.list_thing_principals(thingName="1")["principals"]) == 2
 
 
 async def test_from_a_signing_request(cloud: Bench) -> None:
@@ -279,10 +288,27 @@ async def test_from_a_signing_request(cloud: Bench) -> None:
     key_pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    await cloud.client("esp32-9", (made["certificatePem"], key_pem.decode()))
+    await cloud.client("9", (made["certificatePem"], key_pem.decode()))
     for bad in ("", "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"):
         answer = await rejected(peer, CSR, {"certificateSigningRequest": bad})
         assert answer["errorCode"] == "InvalidCertificateSigningRequest"
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=40), st.integers(0, 400))
+def test_damaged_signing_requests_are_refused_as_such(damage: bytes, at: int) -> None:
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(KEY, hashes.SHA256())
+    der = bytearray(request.public_bytes(serialization.Encoding.DER))
+    der[at : at + len(damage)] = damage
+    pem = (
+        b"-----BEGIN CERTIFICATE REQUEST-----\n"
+        + base64.encodebytes(der)
+        + b"-----END CERTIFICATE REQUEST-----\n"
+    )
+    try:
+        load_request(pem.decode())
+    except CertificateValidationException as error:
+        assert str(error)
 
 
 async def test_a_claim_certificate_can_only_provision(cloud: Bench) -> None:

@@ -72,7 +72,7 @@ def _server_context(folder: Path, host: str, until: datetime.datetime) -> tuple[
 async def impostor(
     folder: Path, host: str, until: datetime.datetime = _FOREVER, answer: bytes = b""
 ) -> AsyncIterator[Impostor]:
-    """A server called `host`, valid until `until`, that says `answer` to a client's first words and hangs up."""
+    """A server called `host`, valid until `until`, that says `answer` to a client's CONNECT and hangs up."""
     context, root = _server_context(folder, host, until)
     result = Impostor(root)
 

@@ -127,7 +127,6 @@ class Station:
             self._reason = self._attempt()
             if not self._reason:
                 self.connected = True
-                self._failures = 0
                 self._update_link()
                 await self._beacon_lost()
                 self.connected = False

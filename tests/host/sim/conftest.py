@@ -47,15 +47,17 @@ def run(device: Device) -> Callable[[str], Awaitable[list[str]]]:
         _load(device, source)
         start = len(device.lines)
         await device.power_on()
-        await device.expect("^end of main.py$|Traceback")
+        await device.expect("^end of main.py$|^program failed$")
+        await device.ended()
         lines = device.lines[start:]
-        if lines[-1] != "end of main.py":
-            await device.ended()
-            pytest.fail("\n".join(device.lines[start:]))
-        return lines[:-1]
+        if "end of main.py" not in lines:
+            pytest.fail("\n".join(lines))
+        return lines[: lines.index("end of main.py")]
 
     return run
 
 
 def _load(device: Device, source: str) -> None:
-    (device.files / "main.py").write_text(textwrap.dedent(source) + "\nprint('end of main.py')\n")
+    program = textwrap.indent(textwrap.dedent(source), "    ")
+    end = "    print('end of main.py')\nexcept Exception:\n    print('program failed')\n    raise\n"
+    (device.files / "main.py").write_text(f"try:\n{program}\n{end}")

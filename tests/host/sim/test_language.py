@@ -107,6 +107,27 @@ async def test_a_task_can_be_cancelled_once_and_asked_nothing_else(run) -> None:
     )
 
 
+async def test_an_exception_that_nobody_awaits_is_printed(run) -> None:
+    lines = await run(
+        """
+        import asyncio
+        async def fails():
+            raise ValueError("unseen")
+        async def main():
+            asyncio.create_task(fails())
+            await asyncio.sleep_ms(50)
+            def handler(loop, context):
+                print("handled", context["exception"])
+            asyncio.get_event_loop().set_exception_handler(handler)
+            asyncio.create_task(fails())
+            await asyncio.sleep_ms(50)
+        asyncio.run(main())
+        """
+    )
+    assert lines[0] == "Task exception wasn't retrieved"
+    assert lines[-2:] == ["ValueError: unseen", "handled unseen"]
+
+
 async def test_an_event_lock_and_flag(run) -> None:
     await run(
         """

@@ -31,6 +31,7 @@ def install_language() -> None:
     sys.print_exception = _print_exception
     gc.mem_free = lambda: HEAP_BYTES
     gc.mem_alloc = lambda: 0
+    gc.threshold = lambda amount=-1: -1
     os.ilistdir = _ilistdir
 
 
@@ -40,9 +41,9 @@ def install_device() -> None:
 
     install_language()
     asyncio.get_event_loop_policy()  # made now: asyncio looks itself up in sys.modules for it
-    surface = ("collect", "disable", "enable", "isenabled", "mem_alloc", "mem_free")
+    surface = ("collect", "disable", "enable", "isenabled", "mem_alloc", "mem_free", "threshold")
     chip_gc = types.ModuleType("gc")
-    vars(chip_gc).update({name: getattr(gc, name) for name in surface}, threshold=lambda amount=-1: -1)
+    vars(chip_gc).update({name: getattr(gc, name) for name in surface})
     sys.modules |= {"asyncio": aio, "ssl": tls, "gc": chip_gc}
     sys.dont_write_bytecode = True  # the chip writes none to its flash
 

@@ -1,0 +1,49 @@
+"""`python -m tools sim`: the terminal is the console of a device that runs the real device code."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from tools.sim.device import ROOT
+
+
+async def test_the_terminal_is_the_console_until_ctrl_c(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tools", "sim", "--folder", str(tmp_path / "device")),
+        cwd=ROOT,
+        env={**os.environ, "MICROPYTHON": ""},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdin and process.stdout
+    try:
+        async with asyncio.timeout(60):
+            while b"mode CONFIG" not in await process.stdout.readline():
+                assert process.returncode is None
+            process.stdin.write(b"status\n")
+            assert b'"mode": "CONFIG"' in await process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            assert b"power off" in await process.stdout.read()
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert (tmp_path / "device" / "files" / "main.py").exists()
+
+
+async def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tools", "sim", "--folder", str(tmp_path / "file" / "device")),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 1
+    assert output.startswith(b"error: ") and b"Traceback" not in output

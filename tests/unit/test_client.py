@@ -114,7 +114,7 @@ async def test_arguments_that_cannot_be_are_refused():
     raises(ValueError, "QoS 2", b.client.subscribe, "a", 2)
     raises(ValueError, "filter: 1 to 65535 bytes", b.client.subscribe, "")
     raises(ValueError, "depth: at least 1", b.client.subscribe, "a", 1, 0)
-    raises(ValueError, "last will: at most 65535 bytes, not 65536", b.client.set_last_will, "a", "x" * 65536)
+    raises(ValueError, 'publish to "a": 205 bytes', b.client.set_last_will, "a", bytes(199))
     raises(ValueError, "no wildcards", b.client.set_last_will, "+", b"")
     raises(ValueError, 'publish to "a/b": 129 bytes; the limit is 128', b.client.publish, "a/b", bytes(122))
     assert b.client.publish("a/b", bytes(121)) and len(b.client.outbox) == 1
@@ -270,7 +270,7 @@ async def test_a_refused_subscription_is_told_and_not_repeated():
     async with b:
         subscription = b.client.subscribe("a/b")
         assert not await subscription.acknowledged(2000) and subscription.refused
-        assert "subscription to a/b refused" in b.notes.lines
+        assert "not allowed to subscribe to a/b" in b.notes.lines
         await asyncio.sleep_ms(120)
         assert len(b.broker.sent(SUBSCRIBE)) == 1
 
@@ -400,7 +400,7 @@ GARBAGE = (
     (b"\x90\xff\xff\xff\x7f", "SUBACK: 268435460 bytes"),
     (b"GET / HTTP/1.1\r\n\r\n" + bytes(100), "PUBACK: reserved flags 0x7 set"),
     (publish("a", b"x", 2), "PUBLISH: QoS 2 is not supported"),
-    (publish("a/#", b"x"), "PUBLISH: a topic that is empty or has a wildcard or NUL"),
+    (publish("a/#", b"x"), "PUBLISH: a topic that is empty, or with wildcard or NUL"),
 )
 
 
@@ -428,7 +428,7 @@ async def test_only_a_connack_may_come_first():
     for data, reason in (
         (publish("t", b"x"), "PUBLISH: before CONNACK"),
         (b"\xd0\x00", "PINGRESP: before CONNACK"),
-        (b"\x20\x02\x00\x09", "CONNACK: flags 0x0 with return code 9"),
+        (b"\x20\x02\x00\x09", "CONNACK: flags 0x0, return code 9"),
         (b"\xff" * 64, "packet type 15: a remaining length of more than 4 bytes"),
     ):
         b = Bench()
@@ -449,6 +449,31 @@ async def test_messages_right_behind_the_connack_are_not_lost():
     b.broker.connack = SESSION_PRESENT + publish("t", b"stored", 1, 3)
     async with b:
         assert await subscription.__anext__() == ("t", b"stored")
+
+
+async def test_a_connection_lost_at_once_is_told_in_order():
+    b = Bench()
+    open_stream = b.broker.open_stream
+
+    async def broken():
+        stream = await open_stream()
+        stream.feed(b"\x20\x02\x00\x00")
+        stream.hang_up()
+        return stream
+
+    b.client._open_stream = broken
+    b.broker.connack = None
+    await b.client.connect()
+    await b.broker.until(lambda: b.stream.closed)
+    assert b.notes.events == [("connected", False), ("disconnected", "closed by the broker")]
+    assert b.client.refusals == 0 and not b.client.connected
+
+
+async def test_a_bug_before_the_connack_is_not_hidden_either():
+    b = Bench()
+    b.client.inbox.rewind = None
+    await araises(TypeError, "", b.client.connect())
+    assert b.stream.closed
 
 
 async def test_a_failed_read_or_write_ends_the_connection():
@@ -584,6 +609,26 @@ async def test_disconnect_ends_run_between_two_attempts():
     await b.broker.until(lambda: b.notes.events)
     await b.client.disconnect()
     await running
+
+
+async def test_disconnect_while_the_stream_opens_ends_run():
+    b = Bench()
+    opening = asyncio.Event()
+    open_now = asyncio.Event()
+    open_stream = b.broker.open_stream
+
+    async def slow():
+        opening.set()
+        await open_now.wait()
+        return await open_stream()
+
+    b.client._open_stream = slow
+    running = asyncio.create_task(b.client.run())
+    await opening.wait()
+    await b.client.disconnect()
+    open_now.set()
+    await running
+    assert b.stream.closed and b.broker.packets[-1] == (0xE0, b"")
 
 
 async def test_cancelling_run_closes_the_connection_and_passes_through():

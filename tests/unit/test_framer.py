@@ -76,5 +76,5 @@ def test_what_cannot_be_kept_or_passed_is_malformed():
     raises(Malformed, "PUBLISH: QoS 2 is not supported", first, publish("a", bytes(100), 2))
     raises(Malformed, "PUBLISH: ends inside its topic", first, b"\x30\xc8\x01\xff\xff" + bytes(50))
     raises(Malformed, "PUBLISH: packet id 0", first, publish("a", bytes(100), 1, 0))
-    raises(Malformed, "empty or has a wildcard", first, publish("a/#", bytes(100)))
+    raises(Malformed, "empty, or with wildcard", first, publish("a/#", bytes(100)))
     raises(Malformed, "PUBLISH: a remaining length of more than 4 bytes", first, b"\x30\xff\xff\xff\xff\x01")

@@ -89,7 +89,7 @@ def test_publish_that_is_not_allowed_is_named():
         return packet.publish_from(first, memoryview(body))
 
     raises(Malformed, "PUBLISH: QoS 2 is not supported", decode, 0x34, b"\0\1a\0\1")
-    raises(Malformed, "PUBLISH: QoS 3", decode, 0x36, b"\0\1a\0\1")
+    raises(Malformed, "PUBLISH: QoS 3 is not supported", decode, 0x36, b"\0\1a\0\1")
     raises(Malformed, "PUBLISH: DUP with QoS 0", decode, 0x38, b"\0\1a")
     raises(Malformed, "ends inside its topic", decode, 0x30, b"")
     raises(Malformed, "ends inside its topic", decode, 0x30, b"\0")
@@ -98,7 +98,7 @@ def test_publish_that_is_not_allowed_is_named():
     raises(Malformed, "packet id 0", decode, 0x32, b"\0\1a\0\0")
     raises(Malformed, "not UTF-8", decode, 0x30, b"\0\2\xff\xfe")
     for topic in (b"", b"a+", b"#", b"a\0b"):
-        raises(Malformed, "empty or has a wildcard or NUL", decode, 0x30, b"\0" + bytes([len(topic)]) + topic)
+        raises(Malformed, "empty, or with wildcard or NUL", decode, 0x30, b"\0" + bytes([len(topic)]) + topic)
 
 
 def test_connack_is_decoded_and_refusals_are_named():
@@ -108,8 +108,8 @@ def test_connack_is_decoded_and_refusals_are_named():
     for i, name in enumerate(names):
         error = raises(Refused, name, packet.connack_from, 0x20, bytes([0, i + 1]))
         assert error.code == i + 1 and isinstance(error, MQTTError)
-    raises(Malformed, "CONNACK: flags 0x0 with return code 6", packet.connack_from, 0x20, b"\0\6")
-    raises(Malformed, "CONNACK: flags 0x1 with return code 5", packet.connack_from, 0x20, b"\1\5")
+    raises(Malformed, "CONNACK: flags 0x0, return code 6", packet.connack_from, 0x20, b"\0\6")
+    raises(Malformed, "CONNACK: flags 0x1, return code 5", packet.connack_from, 0x20, b"\1\5")
     raises(Malformed, "CONNACK: flags 0x2", packet.connack_from, 0x20, b"\2\0")
     raises(Malformed, "CONNACK: 3 bytes of body instead of 2", packet.connack_from, 0x20, b"\0\0\0")
     raises(Malformed, "CONNACK: reserved flags 0x1 set", packet.connack_from, 0x21, b"\0\0")
@@ -140,9 +140,7 @@ def test_topics_are_checked():
 def test_filters_are_checked():
     for good in ("#", "+", "a/#", "+/+/b", "/", "a//+", "$aws/#"):
         assert packet.check_filter(good) == good.encode()
-    for bad in ("a#", "#/a", "a/#/b", "##"):
-        raises(ValueError, "# must be a whole level, the last one", packet.check_filter, bad)
-    for bad in ("a+", "+a/b", "a/++"):
-        raises(ValueError, "+ must be a whole level", packet.check_filter, bad)
+    for bad in ("a#", "#/a", "a/#/b", "##", "/#/", "#+", "a+", "+a/b", "a/++"):
+        raises(ValueError, "+ and # are whole levels, # the last one", packet.check_filter, bad)
     raises(ValueError, "filter: 1 to 65535 bytes, not 0", packet.check_filter, "")
     raises(ValueError, "filter: no NUL", packet.check_filter, "\0")

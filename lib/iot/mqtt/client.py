@@ -39,8 +39,8 @@ class Client:
     packet_limit: the receive buffer. A longer packet is refused by `publish`, and dropped and counted when it
         arrives.
     connect_timeout_ms: for opening the stream, and again for the CONNACK.
-    timeout_ms: for a write and a PINGRESP, after which the connection ends; and for a SUBACK and a PUBACK,
-        after which the request is sent again.
+    timeout_ms: after this without a PINGRESP, or in a write, the connection ends; after this without a PUBACK
+        or SUBACK the request is sent again.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class Client:
             raise ValueError("keep_alive_s: 0 to 65535, not {}".format(keep_alive_s))
         self.outbox = Outbox(outbox_bytes, window)
         self.inbox = Inbox(self._wake)
+        self.packet_written = self.outbox.written  # for the connection
         self.refusals = 0  # of the identity, since the last success
         self._open_stream = open_stream
         self._log = log
@@ -94,13 +95,10 @@ class Client:
     def set_last_will(self, topic, payload, retain=False, qos=0):
         """What the broker publishes when this client vanishes without a DISCONNECT (3.1.2.5).
 
-        Counts from the next connection on. ValueError for a topic or QoS that cannot be, or over 65535 bytes.
+        Counts from the next connection on. Arguments and errors as with `publish`.
         """
-        _check_qos(qos)
-        data = _to_bytes(payload)
-        if len(data) > 65535:
-            raise ValueError("last will: at most 65535 bytes, not {}".format(len(data)))
-        self._will = packet.check_topic(topic), data, qos, retain
+        name, data, _ = self._encode(topic, payload, qos)
+        self._will = name, data, qos, retain
 
     async def connect(self):
         """Connect once; returns whether the broker had kept the session.
@@ -121,9 +119,6 @@ class Client:
             raise
         finally:
             self._connecting = False
-        self.refusals = 0
-        self._log.info("mqtt", "connected, session {}", "present" if self._session_present else "new")
-        self._tell("connected", self._session_present)
         return self._session_present
 
     async def _open(self):
@@ -138,11 +133,7 @@ class Client:
             stream,
             self._framer,
             packet.connect(self._client_id, self._keep_alive_s, self._clean, self._will),
-            packet_in=self._packet_in,
-            packet_out=self._packet_out,
-            packet_written=self.outbox.written,
-            look=self._look,
-            gone=self._gone,
+            self,
             timeout_ms=self._timeout_ms,
             look_ms=min(1000, self._timeout_ms // 8 + 1, self._keep_alive_s * 125 or 1000),
         )
@@ -150,12 +141,14 @@ class Client:
         try:
             if not await within(self._connect_timeout_ms, connection.answered.wait()):
                 connection.end(late)
+        except asyncio.CancelledError:
+            connection.end("cancelled")
+            raise
         finally:
-            if not connection.accepted:
-                connection.end("cancelled")
+            if connection.reason is not None:
                 await connection.closed.wait()
         if not connection.accepted:
-            raise _failure(connection.reason, connection.error)
+            raise connection.bug or _failure(connection.reason, connection.error)
 
     async def run(self):
         """Stay connected until `disconnect`, or until cancelled; neither leaves anything behind.
@@ -169,9 +162,12 @@ class Client:
                 try:
                     if not self.connected:
                         await self.connect()
+                    if self._left.is_set():  # `disconnect` while the stream was opening
+                        self._connection.leave()
                     since_ms = time.ticks_ms()
                     await self._connection.closed.wait()
-                    await self._connection.task  # if a bug ended it, that is not hidden
+                    if self._connection.bug:
+                        raise self._connection.bug
                     if time.ticks_diff(time.ticks_ms(), since_ms) >= _STABLE_MS:
                         self._backoff.reset()
                 except MQTTError:
@@ -197,9 +193,7 @@ class Client:
         connection = self._connection
         if connection and not connection.closed.is_set():
             connection.leave()
-            if not await within(self._timeout_ms, connection.closed.wait()):
-                connection.end("disconnect asked")
-                await connection.closed.wait()
+            await connection.closed.wait()  # at the latest when the write has timed out
 
     async def ping(self):
         """Ask the broker for a sign of life; MQTTError if there is no connection, or none any more."""
@@ -217,12 +211,7 @@ class Client:
         payload: bytes, bytearray, memoryview, str, or a dict or list, which goes out as JSON.
         Raises ValueError for a topic or QoS that cannot be, or a message over the limit.
         """
-        _check_qos(qos)
-        name = packet.check_topic(topic)
-        data = _to_bytes(payload)
-        size = packet.publish_size(name, data, qos)
-        if size > self._limit:
-            raise ValueError('publish to "{}": {} bytes; the limit is {}'.format(topic, size, self._limit))
+        name, data, size = self._encode(topic, payload, qos)
         packet_id = self._packet_id() if qos else 0
         receipt = self.outbox.add(size, packet_id)
         if receipt:
@@ -241,6 +230,19 @@ class Client:
             raise ValueError("depth: at least 1, not {}".format(depth))
         return self.inbox.subscribe(topic_filter, qos, depth)
 
+    def _encode(self, topic, payload, qos):
+        """Topic and payload as bytes, and the size of the PUBLISH; raise ValueError if it cannot be."""
+        _check_qos(qos)
+        name = packet.check_topic(topic)
+        if isinstance(payload, (dict, list)):
+            payload = json.dumps(payload)
+        if isinstance(payload, str):
+            payload = payload.encode()
+        size = packet.publish_size(name, payload, qos)
+        if size > self._limit:
+            raise ValueError('publish to "{}": {} bytes; the limit is {}'.format(topic, size, self._limit))
+        return name, payload, size
+
     def _packet_id(self):
         while True:
             self._last_id = self._last_id % 65535 + 1
@@ -258,9 +260,10 @@ class Client:
             except Exception as error:  # the application's code: whatever it raises must stop here
                 self._log.exception("mqtt", "notify " + event, error)
 
-    # What the connection calls
+    # For the connection
 
-    def _packet_in(self, first, framer):
+    def packet_in(self, first, framer):
+        """Take a packet; returns the packet id to acknowledge, or 0."""
         kind = first & 0xF0
         if not self._connection.accepted:
             if kind != packet.CONNACK:
@@ -269,7 +272,10 @@ class Client:
         elif kind == packet.PUBLISH:
             return self._message(first, framer)
         elif kind == packet.PUBACK:
-            self._acknowledged(packet.ack_from(first, framer.body))
+            packet_id = packet.ack_from(first, framer.body)
+            if self.outbox.acknowledge(packet_id):
+                self._wake()  # the window has room again
+                self._tell("published", packet_id)
         elif kind == packet.SUBACK:
             self._answered(*packet.suback_from(first, framer.body))
         elif kind == packet.UNSUBACK:
@@ -284,6 +290,9 @@ class Client:
             raise Malformed(first, "a session, though none was asked for")  # 3.2.2.2
         self.inbox.rewind(self._session_present)
         self._connection.accept(self._keep_alive_s)
+        self.refusals = 0
+        self._log.info("mqtt", "connected, session kept: {}", self._session_present)
+        self._tell("connected", self._session_present)
 
     def _message(self, first, framer):
         if framer.oversize:
@@ -295,19 +304,13 @@ class Client:
         self.inbox.deliver(topic, payload)
         return packet_id
 
-    def _acknowledged(self, packet_id):
-        if self.outbox.acknowledge(packet_id):
-            self._wake()  # the window has room again
-            self._tell("published", packet_id)
-        else:
-            self._log.debug("mqtt", "PUBACK for packet {}, which is not in flight", packet_id)
-
     def _answered(self, packet_id, granted):
         subscription = self.inbox.answered(packet_id, granted is not None)
         if subscription and subscription.refused:
-            self._log.warning("mqtt", "subscription to {} refused", subscription.topic_filter)
+            self._log.warning("mqtt", "not allowed to subscribe to {}", subscription.topic_filter)
 
-    def _packet_out(self):
+    def packet_out(self):
+        """A view of what to send next, or None."""
         subscription = self.inbox.due()
         if not subscription:
             return self.outbox.take()
@@ -318,13 +321,17 @@ class Client:
             return packet.unsubscribe(packet_id, topic_filter)
         return packet.subscribe(packet_id, topic_filter, subscription.qos)
 
-    def _look(self, now_ms):
+    def look(self, now_ms):
+        """Have sent again what was not answered in time."""
         requests = self.inbox.expire(now_ms, self._timeout_ms)
         if self.outbox.expire(now_ms, self._timeout_ms) or requests:
             self._wake()
 
-    def _gone(self, reason):
+    def gone(self, reason):
+        """The connection is closed."""
         self.outbox.rewind()
+        if self._connection.bug:
+            self._log.exception("mqtt", reason, self._connection.bug)
         if self._connection.accepted:  # else connect tells
             self._log.warning("mqtt", "disconnected: {}", reason)
             self._tell("disconnected", reason)
@@ -333,12 +340,6 @@ class Client:
 def _check_qos(qos):
     if qos not in (0, 1):
         raise ValueError("QoS {}: only 0 and 1 are supported".format(qos))
-
-
-def _to_bytes(payload):
-    if isinstance(payload, (dict, list)):
-        payload = json.dumps(payload)
-    return payload.encode() if isinstance(payload, str) else payload
 
 
 def _failure(reason, error):

@@ -28,7 +28,7 @@ async def within(timeout_ms, coroutine):
 
 
 class Connection:
-    """Runs a stream until it ends, for an owner with these functions, which return at once:
+    """Runs a stream until it ends, for an owner with these methods, which return at once:
 
     packet_in(first, framer)   a packet arrived; returns the packet id to acknowledge, or 0
     packet_out()               a view of what to send next, or None; asked again after `wake`
@@ -39,37 +39,20 @@ class Connection:
     A write or a PINGRESP that takes `timeout_ms` ends it, and so does the end of a task, for whatever reason.
     """
 
-    def __init__(
-        self,
-        stream,
-        framer,
-        connect_packet,
-        *,
-        packet_in,
-        packet_out,
-        packet_written,
-        look,
-        gone,
-        timeout_ms,
-        look_ms,
-    ):
+    def __init__(self, stream, framer, connect_packet, owner, *, timeout_ms, look_ms):
         self.accepted = False  # the CONNACK came
         self.reason = None  # why it ended
         self.error = None  # the exception that ended it, if one did
+        self.bug = None  # that exception, if it is none that the network can cause
         self.answered = asyncio.Event()  # accepted, or gone
         self.closed = asyncio.Event()
         self.task = None
         self._stream = stream
         self._framer = framer
         self._connect_packet = connect_packet
-        self._packet_in = packet_in
-        self._packet_out = packet_out
-        self._packet_written = packet_written
-        self._look = look
-        self._gone = gone
+        self._owner = owner
         self._timeout_ms = timeout_ms
         self._look_ms = look_ms
-        self._bug = None
         self._keep_alive_ms = 0
         self._ended = asyncio.Event()
         self._wake = asyncio.Event()
@@ -125,39 +108,34 @@ class Connection:
             await self._ended.wait()
         finally:
             self.end("cancelled")
-            await self._stop(tasks)
-            self._gone(self.reason)
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                try:
+                    await task
+                except asyncio.CancelledError:
+                    pass
+            self._stream.close()
+            try:
+                await within(self._timeout_ms, self._stream.wait_closed())
+            except OSError:
+                pass  # it is gone either way
+            self._owner.gone(self.reason)
             for event in (self.answered, self._pong, self.closed):
                 event.set()
-        if self._bug:
-            raise self._bug
-
-    async def _stop(self, tasks):
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            try:
-                await task
-            except asyncio.CancelledError:
-                pass
-        self._stream.close()
-        try:
-            await within(self._timeout_ms, self._stream.wait_closed())
-        except OSError:
-            pass  # it is gone either way
 
     async def _part(self, part):
         try:
             await part()
         except EOFError as error:
             self.end("closed by the broker", error)
-        except (OSError, MQTTError) as error:
+        except (OSError, MQTTError, MemoryError) as error:  # a new connection begins with a tidier heap
             self.end(str(error), error)
         except Exception as error:
             if isinstance(error, ValueError) and not self.accepted:
                 self.end("TLS: {}".format(error), error)  # how MicroPython says that a certificate is bad
             else:
-                self._bug = error  # comes out of `task`, once all is closed
+                self.bug = error
                 self.end("internal error", error)
 
     async def _read(self):
@@ -183,7 +161,7 @@ class Connection:
             packet.pingresp_from(first, self._framer.body)
             self._ping_sent = False
             self._pong.set()
-        elif packet_id := self._packet_in(first, self._framer):
+        elif packet_id := self._owner.packet_in(first, self._framer):
             while self._acks_length == len(self._acks):
                 self._acks_left.clear()
                 await self._acks_left.wait()
@@ -201,7 +179,7 @@ class Connection:
             if view is packet.DISCONNECT:
                 self.end("disconnect asked")
                 return
-            self._packet_written()
+            self._owner.packet_written()
             while (view := self._next()) is None:
                 self._wake.clear()
                 await self._wake.wait()
@@ -223,7 +201,7 @@ class Connection:
                 self._ping_sent = True
                 self._ping_ms = time.ticks_ms()
             return packet.PINGREQ
-        return self._packet_out()
+        return self._owner.packet_out()
 
     async def _watch(self):
         while True:
@@ -244,4 +222,4 @@ class Connection:
             ):
                 self._ping_due = True
                 self._wake.set()
-            self._look(now_ms)
+            self._owner.look(now_ms)

@@ -88,6 +88,5 @@ class Framer:
             rest -= 2
         self._skip = rest
         self._passing = None
-        self.body = None
         self.oversize = topic, packet_id, size
         return first

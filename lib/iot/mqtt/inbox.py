@@ -30,7 +30,7 @@ class Subscription:
     Holds `depth` messages; on overflow the oldest goes and `dropped` counts it.
     """
 
-    def __init__(self, inbox, topic_filter, qos, depth):
+    def __init__(self, changed, topic_filter, qos, depth):
         self.topic_filter = topic_filter
         self.qos = qos
         self.dropped = 0
@@ -38,7 +38,7 @@ class Subscription:
         self.sent_ms = 0
         self.state = _WANTED
         self._wildcards = "+" in topic_filter or "#" in topic_filter
-        self._inbox = inbox
+        self._changed = changed
         self._depth = depth
         self._messages = []
         self._arrived = asyncio.Event()
@@ -96,7 +96,8 @@ class Subscription:
     def close(self):
         """Unsubscribe; iterations end once the queue is read out."""
         if not self.closed:
-            self._inbox.leave(self)
+            self.move(_LEAVING)
+            self._changed()
             self._arrived.set()
             self._answered.set()
 
@@ -122,15 +123,10 @@ class Inbox:
 
     def subscribe(self, topic_filter, qos, depth):
         """A new Subscription, to be asked for."""
-        subscription = Subscription(self, topic_filter, qos, depth)
+        subscription = Subscription(self._changed, topic_filter, qos, depth)
         self._subscriptions.append(subscription)
         self._changed()
         return subscription
-
-    def leave(self, subscription):
-        """Have the broker told that `subscription` is closed."""
-        subscription.move(_LEAVING)
-        self._changed()
 
     def deliver(self, topic, payload):
         """Give a message to every subscription that takes it; its payload is copied once."""

@@ -73,12 +73,10 @@ def check_topic(topic):
 
 def check_filter(topic_filter):
     """Return `topic_filter` as UTF-8 if it may be subscribed to (4.7.1); raise ValueError if not."""
-    levels = topic_filter.split("/")
-    for i, level in enumerate(levels):
-        if "#" in level and (level != "#" or i != len(levels) - 1):
-            raise ValueError('filter "{}": # must be a whole level, the last one'.format(topic_filter))
-        if "+" in level and level != "+":
-            raise ValueError('filter "{}": + must be a whole level'.format(topic_filter))
+    above, _, last = ("/" + topic_filter).rpartition("/")
+    for level in above.split("/") + ["" if last == "#" else last]:
+        if "#" in level or ("+" in level and level != "+"):
+            raise ValueError('filter "{}": + and # are whole levels, # the last one'.format(topic_filter))
     return _check_string("filter", topic_filter)
 
 
@@ -205,7 +203,7 @@ def connack_from(first, body):
     _check(first, body, 2)
     present, code = body[0], body[1]
     if present > 1 or (present and code) or code >= len(_REFUSALS):
-        raise Malformed(first, "flags {:#x} with return code {}".format(present, code))
+        raise Malformed(first, "flags {:#x}, return code {}".format(present, code))
     if code:
         raise Refused("refused by the broker: " + _REFUSALS[code], code)
     return bool(present)
@@ -215,7 +213,7 @@ def check_publish(first):
     """Raise Malformed if the flags of a PUBLISH are not allowed or not supported; return its QoS."""
     qos = first >> 1 & 3
     if qos > 1:
-        raise Malformed(first, "QoS 2 is not supported" if qos == 2 else "QoS 3")
+        raise Malformed(first, "QoS {} is not supported".format(qos))
     if not qos and first & DUP:
         raise Malformed(first, "DUP with QoS 0")  # 3.3.1.1
     return qos
@@ -228,7 +226,7 @@ def topic_from(first, data):
     except UnicodeError:
         raise Malformed(first, "the topic is not UTF-8") from None
     if not topic or "\0" in topic or "+" in topic or "#" in topic:
-        raise Malformed(first, "a topic that is empty or has a wildcard or NUL")
+        raise Malformed(first, "a topic that is empty, or with wildcard or NUL")
     return topic
 
 

@@ -11,6 +11,7 @@ from .ca import alternative_names
 from .cloud import Cloud
 from .database import StateError
 from .events import Event
+from .limits import Limits
 
 DESCRIPTION = "Runs a local AWS IoT Core: MQTT over mutual TLS, policies, fleet provisioning."
 EXAMPLES = """\
@@ -42,6 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what devices call this machine, beside localhost and 127.0.0.1",
     )
     parser.add_argument(
+        "--unthrottled",
+        action="store_true",
+        help="let a client publish as fast as it can; AWS discards what is over 100 publishes a second",
+    )
+    parser.add_argument(
         "--state", metavar="DIR", type=Path, default=Path("state/cloud"), help="default: %(default)s"
     )
 
@@ -57,7 +63,8 @@ async def _run(args: argparse.Namespace) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     hosts = tuple(dict.fromkeys(["localhost", "127.0.0.1", *args.host]))
     try:
-        cloud = Cloud(args.state, args.listen, args.port, hosts, on_event=_show)
+        limits = Limits.unthrottled() if args.unthrottled else Limits()
+        cloud = Cloud(args.state, args.listen, args.port, hosts, limits=limits, on_event=_show)
     except StateError as error:
         return _fail(str(error))
     try:

@@ -127,8 +127,8 @@ class Cloud:
             wifi: as in the configuration, [{"ssid": …, "password": …}].
             endpoint: name or address of this cloud as the device reaches it, one of `hosts`.
             template: the provisioning template; made, with its policy, if there is none of this name.
-            parameters: sent by the device with RegisterThing. Unless given a random SerialNumber; the template
-                made here gives it to the thing as its name.
+            parameters: sent by the device with RegisterThing. Unless given, a random SerialNumber, which the
+                template that is made here gives to the thing as its name.
 
         Raises:
             ValueError: the server's certificate is not for `endpoint`.

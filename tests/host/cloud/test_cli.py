@@ -66,7 +66,17 @@ async def test_a_line_for_each_who_comes_goes_and_is_refused(tmp_path: Path) -> 
     cloud = Cloud(tmp_path / "state")
     identity, root_ca = cloud.create_identity(raw.ANYTHING), cloud.root_ca
     cloud._database.close()
-    command = [sys.executable, "-m", "tools", "cloud", "--port", "0", "--state", str(tmp_path / "state")]
+    command = [
+        sys.executable,
+        "-m",
+        "tools",
+        "cloud",
+        "--port",
+        "0",
+        "--unthrottled",
+        "--state",
+        str(tmp_path / "state"),
+    ]
     process = await asyncio.create_subprocess_exec(*command, cwd=REPOSITORY, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     try:
@@ -79,6 +89,10 @@ async def test_a_line_for_each_who_comes_goes_and_is_refused(tmp_path: Path) -> 
             peer = raw.Peer(*await asyncio.open_connection("localhost", port, ssl=context))
             await peer.connect("lamp")
             assert "lamp connected from 127.0.0.1:" in (await process.stdout.readline()).decode()
+            for i in range(1, 301):
+                peer.send(raw.publish_packet("a", b"", 1, i))
+            for _ in range(300):
+                await peer.expect(0x40)
             await peer.disconnect()
             left = (await process.stdout.readline()).decode()
             assert "lamp disconnected (CLIENT_INITIATED_DISCONNECT)" in left

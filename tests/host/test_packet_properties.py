@@ -98,6 +98,7 @@ def test_bytes_from_the_network_raise_nothing_but_mqtt_errors(data: bytes, cuts:
 @given(st.integers(0, 255), st.binary(max_size=60))
 def test_any_body_is_decoded_or_refused(first: int, body: bytes) -> None:
     try:
+        packet.check_first(first)
         decode(first, memoryview(body))
     except MQTTError as error:
         assert str(error)

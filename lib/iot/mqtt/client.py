@@ -1,7 +1,4 @@
-"""MQTT 3.1.1 client, QoS 0 and 1. Call names follow umqtt.simple; whatever may wait is a coroutine.
-
-`publish` and `subscribe` return at once, connected or not: their bounded queues outlive every connection.
-"""
+"""MQTT 3.1.1 client, QoS 0 and 1. Call names follow umqtt.simple; whatever may wait is a coroutine."""
 
 import asyncio
 import errno
@@ -26,7 +23,7 @@ _HUNG_UP = (errno.ECONNRESET, -0x7780, -0x7880, -0x7280)
 
 
 class Client:
-    """A client that keeps to one broker.
+    """A client that keeps to one broker; its queues outlive every connection.
 
     client_id: 1 to 128 bytes (AWS's limit).
     open_stream: coroutine function that returns a connected stream with MicroPython's methods.
@@ -346,6 +343,6 @@ def _failure(reason, error):
     """The MQTTError for what ended an attempt to connect."""
     if isinstance(error, MQTTError):
         return error
-    if isinstance(error, EOFError) or (isinstance(error, OSError) and error.errno in _HUNG_UP):
-        return Refused("the broker hung up before its CONNACK: " + reason)
+    if isinstance(error, OSError) and error.errno in _HUNG_UP:
+        return Refused("closed by the broker: " + reason)
     return MQTTError(reason)

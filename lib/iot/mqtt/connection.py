@@ -12,7 +12,7 @@ import time
 from micropython import const
 
 from iot.mqtt import packet
-from iot.mqtt.packet import MQTTError
+from iot.mqtt.packet import MQTTError, Refused
 
 _ACKS_BYTES = const(4 * 32)  # PUBACKs that wait for the writer; while there are more, the reader waits
 _PACKETS_PER_TURN = const(8)  # then the reader lets other tasks run
@@ -127,8 +127,6 @@ class Connection:
     async def _part(self, part):
         try:
             await part()
-        except EOFError as error:
-            self.end("closed by the broker", error)
         except (OSError, MQTTError, MemoryError) as error:  # a new connection begins with a tidier heap
             self.end(str(error), error)
         except Exception as error:
@@ -147,7 +145,7 @@ class Connection:
             if count is None:  # a TLS record that is not complete yet
                 continue
             if not count:
-                raise EOFError
+                raise (MQTTError if self.accepted else Refused)("closed by the broker")
             self._received_ms = time.ticks_ms()
             framer.fed(count)
             while (first := framer.next()) is not None:

@@ -44,6 +44,8 @@ class Framer:
         if self._passing:
             return self._pass()
         start, view = self._start, self._view
+        if start < self._end:
+            packet.check_first(view[start])
         remaining, header = packet.remaining_from(view, start, self._end)
         if not header:
             return None
@@ -61,7 +63,7 @@ class Framer:
         size = remaining + at - self._start
         if first & 0xF0 != packet.PUBLISH:
             raise Malformed(first, "{} bytes".format(size))
-        qos = packet.check_publish(first)
+        qos = first >> 1 & 1
         if at + 2 > self._end:
             return None
         length = self._view[at] << 8 | self._view[at + 1]

@@ -147,26 +147,25 @@ class Outbox:
         self._settle_qos0(_DONE)
 
     def _settle_qos0(self, state):
-        if len(self._sent) == self._in_flight:
-            return
-        settled = [receipt for receipt in self._sent if not receipt.packet_id]
-        self._sent = [receipt for receipt in self._sent if receipt.packet_id]
-        for receipt in settled:
-            receipt.settle(state)
-        if state == _LOST:
-            self.lost += len(settled)
-        self._freed()
+        for receipt in [receipt for receipt in self._sent if not receipt.packet_id]:
+            self._remove(receipt, state)
+            if state == _LOST:
+                self.lost += 1
 
     def acknowledge(self, packet_id):
         """Settle the message with this packet id; False if none is in flight."""
-        for i, receipt in enumerate(self._sent):
+        for receipt in self._sent:
             if receipt.packet_id == packet_id:
-                del self._sent[i]
                 self._in_flight -= 1
-                receipt.settle(_DONE)
-                self._freed()
+                self._remove(receipt, _DONE)
                 return True
         return False
+
+    def _remove(self, receipt, state):
+        self._sent.remove(receipt)
+        receipt.settle(state)
+        if not len(self):
+            self._emptied.set()
 
     def expire(self, now_ms, timeout_ms):
         """Have messages without a PUBACK for `timeout_ms` sent again, with DUP; True if there are any."""
@@ -187,10 +186,6 @@ class Outbox:
         self._queue = self._sent + self._queue
         self._sent = []
         self._in_flight = 0
-
-    def _freed(self):
-        if not len(self):
-            self._emptied.set()
 
     async def emptied(self):
         """Wait until nothing is queued or in flight."""

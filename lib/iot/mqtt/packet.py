@@ -24,6 +24,8 @@ _SUBSCRIBE = const(0x82)  # the low bits 0010 are reserved: 3.8.1
 _UNSUBSCRIBE = const(0xA2)
 _SUBACK_FAILURE = const(0x80)
 
+_RECEIVED = (CONNACK, PUBACK, SUBACK, UNSUBACK, PINGRESP)  # beside PUBLISH
+
 _NAMES = (
     "packet type 0", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE",
     "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "packet type 15",
@@ -181,9 +183,21 @@ def _request(first, packet_id, topic_filter, extra):
 # Decoders. `first` is the packet's first byte, `body` a memoryview of what follows the fixed header.
 
 
-def _check(first, body, length):
-    if first & 15:
-        raise Malformed(first, "reserved flags {:#x} set".format(first & 15))  # 2.2.2
+def check_first(first):
+    """Raise Malformed if nothing that a client may receive begins with this byte (2.2)."""
+    qos = first >> 1 & 3
+    if first & 0xF0 != PUBLISH:
+        if first & 0xF0 not in _RECEIVED:
+            raise Malformed(first, "not expected")
+        if first & 15:
+            raise Malformed(first, "reserved flags {:#x} set".format(first & 15))
+    elif qos > 1:
+        raise Malformed(first, "QoS {} is not supported".format(qos))
+    elif not qos and first & DUP:
+        raise Malformed(first, "DUP with QoS 0")  # 3.3.1.1
+
+
+def _check_length(first, body, length):
     if len(body) != length:
         raise Malformed(first, "{} bytes of body instead of {}".format(len(body), length))
 
@@ -200,23 +214,13 @@ def packet_id_from(first, body, at):
 
 def connack_from(first, body):
     """Decode a CONNACK (3.2) to whether the broker had kept the session; raise Refused if it refuses."""
-    _check(first, body, 2)
+    _check_length(first, body, 2)
     present, code = body[0], body[1]
     if present > 1 or (present and code) or code >= len(_REFUSALS):
         raise Malformed(first, "flags {:#x}, return code {}".format(present, code))
     if code:
         raise Refused("refused by the broker: " + _REFUSALS[code], code)
     return bool(present)
-
-
-def check_publish(first):
-    """Raise Malformed if the flags of a PUBLISH are not allowed or not supported; return its QoS."""
-    qos = first >> 1 & 3
-    if qos > 1:
-        raise Malformed(first, "QoS {} is not supported".format(qos))
-    if not qos and first & DUP:
-        raise Malformed(first, "DUP with QoS 0")  # 3.3.1.1
-    return qos
 
 
 def topic_from(first, data):
@@ -232,25 +236,24 @@ def topic_from(first, data):
 
 def publish_from(first, body):
     """Decode a PUBLISH to (topic, view of the payload, packet id or 0 for QoS 0)."""
-    qos = check_publish(first)
     at = 2 + (body[0] << 8 | body[1]) if len(body) >= 2 else 3
     if at > len(body):
         raise Malformed(first, "ends inside its topic")
     topic = topic_from(first, body[2:at])
-    if not qos:
+    if not first & 6:
         return topic, body[at:], 0
     return topic, body[at + 2 :], packet_id_from(first, body, at)
 
 
 def ack_from(first, body):
     """Decode a PUBACK (3.4) or UNSUBACK (3.11) to its packet id."""
-    _check(first, body, 2)
+    _check_length(first, body, 2)
     return packet_id_from(first, body, 0)
 
 
 def suback_from(first, body):
     """Decode the SUBACK (3.9) for one filter to (packet id, granted QoS or None if the broker refused it)."""
-    _check(first, body, 3)
+    _check_length(first, body, 3)
     code = body[2]
     if code > 1 and code != _SUBACK_FAILURE:
         raise Malformed(first, "return code {:#x}".format(code))
@@ -259,7 +262,7 @@ def suback_from(first, body):
 
 def pingresp_from(first, body):
     """Check a PINGRESP (3.13)."""
-    _check(first, body, 0)
+    _check_length(first, body, 0)
 
 
 def remaining_from(buf, start, end):

@@ -9,6 +9,9 @@ from collections.abc import Callable
 from tools.sim.radio import Station
 
 _CHUNK_BYTES = 16384
+_BUFFER_BYTES = (
+    32768  # of a socket: a chip's own are 6 KiB, and what it writes must not vanish in larger ones
+)
 _CHUNKS_IN_FLIGHT = 64
 
 
@@ -35,8 +38,10 @@ class Relay:
 
     async def start(self) -> int:
         """Listen on a free port of the loopback interface and return it."""
-        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", 0)
-        return self._server.sockets[0].getsockname()[1]
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+        self._server = await asyncio.start_server(self._accepted, sock=listener, limit=_CHUNK_BYTES)
+        return listener.getsockname()[1]
 
     async def stop(self) -> None:
         if self._server:
@@ -56,9 +61,11 @@ class Relay:
         try:
             await asyncio.sleep(2 * self._delay_s())  # SYN and its answer
             await self._station.up.wait()
-            far_reader, far_writer = await asyncio.open_connection(*self._target)
+            far_reader, far_writer = await asyncio.open_connection(*self._target, limit=_CHUNK_BYTES)
             for end in (writer, far_writer):
-                end.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock = end.get_extra_info("socket")
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
             if await self._pump_until_lost(reader, writer, far_reader, far_writer):
                 _reset(writer, far_writer)
         except OSError:  # refused by the server: the device was already let in, so a reset is what is left
@@ -103,6 +110,7 @@ class Relay:
         async def read() -> None:
             data = b"-"
             while data:
+                await self._station.up.wait()
                 data = await reader.read(_CHUNK_BYTES)
                 await in_flight.put((loop.time() + self._delay_s(), data))
 

@@ -72,6 +72,8 @@ class Server:
         self.context.load_cert_chain(file)
         self.context.load_verify_locations(cadata=authority.certificate.public_bytes(DER))
         self.context.verify_mode = ssl.CERT_OPTIONAL
+        self.may_read = asyncio.Event()
+        self.may_read.set()
         self.clients: list[str] = []
         self.versions: list[str] = []
 
@@ -86,8 +88,10 @@ class Server:
         self.clients.append(str(dict(item[0] for item in peer.get("subject", ())).get("commonName")))
         self.versions.append(writer.get_extra_info("ssl_object").version())
         with contextlib.suppress(OSError):
+            await self.may_read.wait()
             while data := await reader.read(5000):
                 writer.write(data.upper())
+                await writer.drain()
         writer.close()
 
 
@@ -168,6 +172,42 @@ async def test_mutual_tls_with_der_from_bytes(serve, run) -> None:
     )
     assert lines == ["True"] * 3
     assert server.clients == ["client one"] * 3 and set(server.versions) == {"TLSv1.2"}
+
+
+async def test_writes_wait_for_a_server_that_does_not_read(device, serve, load) -> None:
+    """Both ways are full in between; in the end everything has arrived, in order."""
+    server = await serve()
+    server.may_read.clear()
+    load(
+        CONNECT
+        + """
+    async def flood():
+        stream, _ = await asyncio.open_connection("server.example", 8883, ssl=context)
+        block = b"abcdefghij" * 1000
+        count = 0
+        async def write():
+            nonlocal count
+            for count in range(200):
+                stream.write(block)
+                await stream.drain()
+        writing = asyncio.create_task(write())
+        while True:
+            before = count
+            await asyncio.sleep_ms(300)
+            if before == count:
+                break
+        print("full", writing.done())
+        for _ in range(200):
+            assert await stream.readexactly(len(block)) == block.upper()
+        await writing
+        await stream.wait_closed()
+    asyncio.run(flood())
+    """
+    )
+    await device.power_on()
+    await device.expect("^full False$", 60)
+    server.may_read.set()
+    await device.expect("^end of main.py$", 60)
 
 
 async def test_a_path_is_a_str_and_an_rsa_key_in_pem_will_do(authority, device, serve, run) -> None:

@@ -31,6 +31,8 @@ _EXPIRED = "The certificate validity has expired"
 _WRONG_NAME = "The certificate Common Name (CN) does not match with the expected CN"
 _NOT_TRUSTED = "The certificate is not correctly signed by the trusted CA"
 _ALERT_EXPIRED, _ALERT_UNKNOWN = 45, 46  # RFC 5246 section 7.2
+_RECORD_BYTES = 4096  # MBEDTLS_SSL_OUT_CONTENT_LEN of the ESP32
+_ENCODING_DER = 2
 _FATAL_ALERT = -0x7780  # MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE
 _CONN_EOF = -0x7280  # MBEDTLS_ERR_SSL_CONN_EOF
 _PEM_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
@@ -124,6 +126,7 @@ class SSLSocket:
         self._tls = context.wrap_bio(self._in, self._out, server_side, server_hostname)
         self._verify = context.verify_mode != _ssl.CERT_NONE and not server_side
         self._unsent = b""
+        self._accepted = 0  # bytes of a write that is encrypted, but not sent yet
         self._shaken = False
         if handshake:
             self._run(lambda: None)
@@ -135,13 +138,7 @@ class SSLSocket:
         self.sock.setblocking(flag)
 
     def close(self):
-        if self._shaken:
-            with contextlib.suppress(OSError):
-                self._tls.unwrap()  # says goodbye and then wants to hear the peer's, which nobody waits for
-        if self.sock.fileno() >= 0:
-            with contextlib.suppress(OSError):
-                self._flush()
-        self.sock.close()
+        self.sock.close()  # without a goodbye, as MicroPython
 
     def pending(self):
         """Bytes that can be read without the socket."""
@@ -149,7 +146,7 @@ class SSLSocket:
 
     def wants_write(self, writing):
         """Whether it is the socket's writability to wait for: in a handshake, a write may wait for a read."""
-        return bool(self._unsent) or (writing and self._shaken)
+        return writing if self._shaken else bool(self._unsent)
 
     def read(self, size=-1):
         data = b""
@@ -179,11 +176,17 @@ class SSLSocket:
         return line
 
     def write(self, data):
-        if self._unsent:
+        """Send some of `data`. After None, the same data have to be given again."""
+        if self._accepted:
             self._flush()
-            if self._unsent:
+        elif len(data):
+            self._accepted = self._run(lambda: self._tls.write(data[:_RECORD_BYTES])) or 0
+            if not self._accepted:
                 return None
-        return self._run(lambda: self._tls.write(data) if len(data) else 0)
+        if self._unsent:
+            return None
+        sent, self._accepted = self._accepted, 0
+        return sent
 
     def getpeercert(self, binary_form=False):
         """The peer's certificate as DER bytes."""
@@ -246,7 +249,7 @@ class SSLSocket:
         chain = self._tls._sslobj.get_unverified_chain()
         now = datetime.datetime.fromtimestamp(sys.modules["time"].time() + _UNIX_2000_S, datetime.UTC)
         for raw in chain or ():
-            certificate = x509.load_der_x509_certificate(raw.public_bytes(2))
+            certificate = x509.load_der_x509_certificate(raw.public_bytes(_ENCODING_DER))
             if now < certificate.not_valid_before_utc:
                 self._refuse(_ALERT_UNKNOWN, _FUTURE)
             if now > certificate.not_valid_after_utc:

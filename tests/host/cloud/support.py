@@ -111,9 +111,16 @@ class Peer:
         self.writer.write(data)
 
     def stop_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def read_again(self) -> None:
+        self._transport.resume_reading()
+
+    @property
+    def _transport(self) -> asyncio.Transport:
         transport = self.writer.transport
         assert isinstance(transport, asyncio.Transport)
-        transport.pause_reading()
+        return transport
 
     async def packet(self) -> tuple[int, bytes]:
         """The next packet: first byte and body."""

@@ -149,6 +149,30 @@ async def test_one_that_reads_nothing_stalls_nobody(tmp_path: Path, qos: int) ->
         await still_serves(cloud)
 
 
+async def test_one_that_reads_again_gets_all_of_qos_1(tmp_path: Path) -> None:
+    async with bench(tmp_path, limits=Limits.unthrottled()) as cloud:
+        slow, publisher = await cloud.client("slow"), await cloud.client("publisher")
+        await slow.subscribe("a", 1)
+        slow.stop_reading()
+        for i in range(80):
+            await publisher.publish("a", bytes((i,)) * 100_000)
+        slow.read_again()
+        assert [(await slow.message()).payload[0] for _ in range(80)] == list(range(80))
+        await slow.nothing_more()
+
+
+async def test_write_buffer_has_a_limit(tmp_path: Path) -> None:
+    limits = replace(Limits.unthrottled(), write_buffer_limit_bytes=50_000)
+    async with bench(tmp_path, limits=limits) as cloud:
+        slow, publisher = await cloud.client("slow"), await cloud.client("publisher")
+        await slow.subscribe("a", 0)
+        slow.stop_reading()
+        for _ in range(80):
+            await publisher.publish("a", bytes(100_000))
+        event = await cloud.event("disconnected", lambda event: event.client_id == "slow")
+        assert "50000 bytes wait for a peer that reads none" in event.detail
+
+
 async def test_a_flood_of_pings_is_answered_in_turn_with_others(tmp_path: Path) -> None:
     async with bench(tmp_path, limits=Limits.unthrottled()) as cloud:
         noisy, quiet = await cloud.client("noisy"), await cloud.client("quiet")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.host.cloud import support as raw
 from tests.host.cloud.support import Bench, Peer, bench
+from tools.cloud import fleet
 from tools.cloud.ca import load_request
 from tools.cloud.errors import CertificateValidationException
 
@@ -267,6 +268,38 @@ async def test_registering_again_keeps_the_thing(cloud: Bench) -> None:
         assert (await accepted(peer, PROVISION, request))["thingName"] == "1"
     assert len(cloud.cloud.registry.list_things()["things"]) == 1
     assert len(cloud.cloud.registry.list_thing_principals(thingName="1")["principals"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("override", "attributes"),
+    [
+        (None, {"old": "1", "place": "hall"}),
+        ("MERGE", {"old": "1", "place": "hall"}),
+        ("REPLACE", {"place": "hall"}),
+        ("DO_NOTHING", {"old": "1", "place": "shelf"}),
+        ("FAIL", None),
+    ],
+)
+async def test_a_thing_that_exists_with_other_attributes(
+    cloud: Bench, override: str | None, attributes: dict[str, str] | None
+) -> None:
+    registry = cloud.cloud.registry
+    registry.create_thing(thingName="1", attributePayload={"attributes": {"old": "1", "place": "shelf"}})
+    body = json.loads(fleet.template_body(registry.ensure_policy(json.dumps(raw.ANYTHING))))
+    body["Resources"]["thing"]["Properties"]["AttributePayload"] = {"place": "hall"}
+    if override is not None:
+        body["Resources"]["thing"]["OverrideSettings"] = {"AttributePayload": override}
+    registry.create_provisioning_template(
+        templateName="LocalTemplate", templateBody=json.dumps(body), provisioningRoleArn="arn", enabled=True
+    )
+    peer = await claim(cloud)
+    request = {"certificateOwnershipToken": await token(peer), "parameters": {"SerialNumber": "1"}}
+    if attributes is None:
+        assert (await rejected(peer, PROVISION, request))["errorCode"] == "ResourceAlreadyExists"
+        assert not registry.list_thing_principals(thingName="1")["principals"], "a rejection changes nothing"
+    else:
+        await accepted(peer, PROVISION, request)
+        assert registry.describe_thing(thingName="1")["attributes"] == attributes
 
 
 async def test_from_a_signing_request(cloud: Bench) -> None:

@@ -1,0 +1,159 @@
+"""The power is cut at every single write, before, in the middle and after: the old or the new state, never neither."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from documents import claim, own, pem
+from fakes import FakeLog
+
+from iot import config
+from iot.credentials import Credentials
+from iot.flash import SIZE, Flash, Record
+from iot.store import Store
+from tools.sim.chip import OUTCOMES
+from tools.sim.flash import CutFlash
+
+Step = Callable[[], object]
+
+pytestmark = pytest.mark.parametrize("outcome", OUTCOMES)
+
+
+def nvs() -> object:
+    import esp32  # the simulated one, while a CutFlash is mounted
+
+    return esp32.NVS("iot")
+
+
+def store() -> Store:
+    return Store(Record(nvs(), "config", 2000), Credentials("certs"))
+
+
+def flash() -> Flash:
+    return Flash(Record(nvs(), "app", SIZE), FakeLog())
+
+
+def at_every_write(folder: Path, outcome: str, prepare: Step, change: Step, look: Step) -> list[object]:
+    """What `look` sees after `change` was cut at its first, second, … write, and at last after a whole `change`."""
+    seen, mended = [], []
+    for write in range(1, 60):
+        place = folder / str(write)
+        with CutFlash(place).mounted():
+            prepare()
+        cut = CutFlash(place, write, outcome)
+        with cut.mounted():
+            change()
+        with CutFlash(place).mounted():
+            seen.append(look())
+            change()
+            mended.append(look())
+        if not cut.was_cut:
+            assert mended == [seen[-1]] * len(mended), "a cut is still felt after the next whole change"
+            return seen
+    raise AssertionError("more writes than expected")
+
+
+def old_then_new(seen: list[object], old: object, new: object) -> None:
+    assert all(state in (old, new) for state in seen), seen
+    assert seen[-1] == new and len(seen) > 2
+    turn = seen.index(new)
+    assert seen == [old] * turn + [new] * (len(seen) - turn), "back to the old state after the new one"
+
+
+def first() -> dict:
+    document = config.validate(claim())
+    document["app"] = {"n": 1}
+    return document
+
+
+def second() -> dict:
+    document = config.validate(own())
+    document["app"] = {"n": 2}
+    return document
+
+
+def configuration() -> object:
+    """All that a restart finds: the plain part, and certificates that belong to it."""
+    plain = store().load()
+    return None if plain is None else (json.dumps(plain, sort_keys=True), store().certificates())
+
+
+def expected(folder: Path, document: dict) -> object:
+    with CutFlash(folder).mounted():
+        store().save(document)
+        result = configuration()
+    return result
+
+
+def test_the_first_configuration(tmp_path: Path, outcome: str) -> None:
+    new = expected(tmp_path / "new", first())
+    seen = at_every_write(
+        tmp_path / "cut", outcome, lambda: None, lambda: store().save(first()), configuration
+    )
+    old_then_new(seen, None, new)
+
+
+@pytest.mark.parametrize("before", [1, 2], ids=["into the second set", "into the first set"])
+def test_another_configuration(tmp_path: Path, outcome: str, before: int) -> None:
+    old, new = expected(tmp_path / "old", first()), expected(tmp_path / "new", second())
+
+    def prepare() -> None:
+        for _ in range(before):
+            store().save(first())
+
+    seen = at_every_write(tmp_path / "cut", outcome, prepare, lambda: store().save(second()), configuration)
+    old_then_new(seen, old, new)
+
+
+def test_the_thing_s_certificate(tmp_path: Path, outcome: str) -> None:
+    certificates = pem(size=310), pem("PRIVATE KEY", 138)
+    endpoint = claim()["aws"]["endpoint"]
+
+    def prepare() -> None:
+        store().save(first())
+        store().save_thing(endpoint, "old", pem(), pem("PRIVATE KEY"))
+
+    def change() -> None:
+        store().save_thing(endpoint, "new", *certificates)
+
+    def look() -> tuple[str, int, int]:
+        name, certificate, key = store().thing()
+        return name, len(certificate), len(key)
+
+    seen = at_every_write(tmp_path, outcome, prepare, change, look)
+    old_then_new(seen, ("old", 300, 300), ("new", 310, 138))
+
+
+def test_the_first_certificate_of_a_thing(tmp_path: Path, outcome: str) -> None:
+    def change() -> None:
+        store().save_thing(claim()["aws"]["endpoint"], "new", pem(), pem("PRIVATE KEY"))
+
+    seen = at_every_write(
+        tmp_path, outcome, lambda: store().save(first()), change, lambda: store().thing() is not None
+    )
+    old_then_new(seen, False, True)
+
+
+def test_a_factory_reset_leaves_the_configuration_or_nothing(tmp_path: Path, outcome: str) -> None:
+    seen = at_every_write(
+        tmp_path,
+        outcome,
+        lambda: store().save(first()),
+        lambda: store().erase(),
+        lambda: configuration() is None,
+    )
+    old_then_new(seen, False, True)
+
+
+def test_the_256_bytes(tmp_path: Path, outcome: str) -> None:
+    def write(value: bytes) -> None:
+        it = flash()
+        it.write(0, value * SIZE)
+        asyncio.run(it.flush())
+
+    seen = at_every_write(
+        tmp_path, outcome, lambda: write(b"o"), lambda: write(b"n"), lambda: flash().read(0, SIZE)
+    )
+    old_then_new(seen, b"o" * SIZE, b"n" * SIZE)

@@ -1,4 +1,4 @@
-"""The power is cut at every single write, before, in the middle and after: the old or the new state, never neither."""
+"""The power is cut at every single write, before, amid and after it: the old or the new state, never neither."""
 
 import asyncio
 import json
@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from documents import claim, own, pem
 from fakes import FakeLog
-
 from iot import config
 from iot.credentials import Credentials
 from iot.flash import SIZE, Flash, Record
 from iot.store import Store
+
 from tools.sim.chip import OUTCOMES
 from tools.sim.flash import CutFlash
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.parametrize("outcome", OUTCOMES)
 
 
 def nvs() -> object:
-    import esp32  # the simulated one, while a CutFlash is mounted
+    import esp32  # noqa: PLC0415 (the simulated one, while a CutFlash is mounted)
 
     return esp32.NVS("iot")
 
@@ -36,7 +36,7 @@ def flash() -> Flash:
 
 
 def at_every_write(folder: Path, outcome: str, prepare: Step, change: Step, look: Step) -> list[object]:
-    """What `look` sees after `change` was cut at its first, second, … write, and at last after a whole `change`."""
+    """What `look` sees after `change` was cut at its first write, its second, …, and at last after a whole one."""
     seen, mended = [], []
     for write in range(1, 60):
         place = folder / str(write)
@@ -83,8 +83,7 @@ def configuration() -> object:
 def expected(folder: Path, document: dict) -> object:
     with CutFlash(folder).mounted():
         store().save(document)
-        result = configuration()
-    return result
+        return configuration()
 
 
 def test_the_first_configuration(tmp_path: Path, outcome: str) -> None:

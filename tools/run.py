@@ -73,7 +73,7 @@ def main(args: argparse.Namespace) -> int:
     try:
         asyncio.run(run(args, Timeline(console)))
     except (RunError, ConfigureError, OSError) as error:
-        console.print(f"run: {error}", style="bold red", markup=False, highlight=False)
+        console.print(f"run: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
         return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""The power is cut at every single write, before, amid and after it: the old or the new state, never neither."""
+"""The power is cut at every single write, amid and around it: the old or the new state, never neither."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ def flash() -> Flash:
 
 
 def at_every_write(folder: Path, outcome: str, prepare: Step, change: Step, look: Step) -> list[object]:
-    """What `look` sees after `change` was cut at its first write, its second, …, and at last after a whole one."""
+    """What `look` sees after `change` was cut at its first, second, … write, and after a whole one."""
     seen, mended = [], []
     for write in range(1, 60):
         place = folder / str(write)

@@ -1,0 +1,71 @@
+"""`python -m tools run`, as `make run` calls it."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+
+def run(*arguments: str, timeout_s: float = 100) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tools", "run", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+def test_once_shows_the_timeline_and_ends_with_0() -> None:
+    result = run("--once")
+    assert result.returncode == 0, result.stdout + result.stderr
+    story = (
+        r"AWS IoT Core on this machine",
+        r"system +mode CONFIG",
+        r"usb +configuring",
+        r"system +restarting: new configuration",
+        r"system +mode NORMAL",
+        r'wifi +connected to "Home"',
+        r"clock +set by sntp",
+        r"provisioning +connecting with the claim certificate",
+        r'provisioning +this is thing "esp32-240ac4000001"',
+        r"cloud +connected",
+        r'subscriber +telemetry/esp32-240ac4000001 {"',
+        r"app +telemetry 5 acknowledged",
+        r"done: 5 messages acknowledged and received",
+    )
+    at = 0
+    for line in story:
+        match = re.search(line, result.stdout[at:])
+        assert match, f"{line} not after {result.stdout[:at][-200:]!r}"
+        at += match.start()
+    assert "\x1b" not in result.stdout, "colour where there is no terminal"
+    assert result.stderr == ""
+
+
+def test_once_says_what_is_missing() -> None:
+    result = run("--once", "--devices", "2", "--timeout", "1")
+    assert result.returncode == 1
+    assert "run: not 5 messages within 1 s" in result.stdout
+    for number in (1, 2):
+        assert re.search(
+            rf"esp32-240ac400000{number}: \d acknowledged, \d received; last line: ", result.stdout
+        )
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("--devices", "0"), "--devices: 1 to 200"),
+        (("--devices", "many"), "invalid int value"),
+        (("--micropython", "/no/such/file"), "/no/such/file"),
+    ],
+)
+def test_arguments_that_make_no_sense(arguments: tuple[str, ...], text: str) -> None:
+    result = run("--once", *arguments)
+    assert result.returncode in (1, 2)
+    assert text in result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_help_has_examples() -> None:
+    result = run("--help")
+    assert result.returncode == 0
+    assert "examples:" in result.stdout and "--devices" in result.stdout

@@ -464,10 +464,9 @@ async def test_a_connection_lost_at_once_is_told_in_order():
 
     b.client._open_stream = broken
     b.broker.connack = None
-    await b.client.connect()
-    await b.broker.until(lambda: b.stream.closed)
+    await araises(MQTTError, "closed by the broker", b.client.connect())
     assert b.notes.events == [("connected", False), ("disconnected", "closed by the broker")]
-    assert b.client.refusals == 0 and not b.client.connected
+    assert b.client.refusals == 0 and b.stream.closed
 
 
 async def test_a_bug_before_the_connack_is_not_hidden_either():

@@ -116,6 +116,8 @@ class Client:
             raise
         finally:
             self._connecting = False
+        if not self.connected:
+            raise self._connection.bug or MQTTError(self._connection.reason)  # `gone` has told
         return self._session_present
 
     async def _open(self):

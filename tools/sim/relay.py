@@ -9,9 +9,7 @@ from collections.abc import Callable
 from tools.sim.radio import Station
 
 _CHUNK_BYTES = 16384
-_BUFFER_BYTES = (
-    32768  # of a socket: a chip's own are 6 KiB, and what it writes must not vanish in larger ones
-)
+_BUFFER_BYTES = 32768  # of a socket: what a chip writes (from 6 KiB) must not vanish in a large one
 _CHUNKS_IN_FLIGHT = 64
 
 

@@ -250,6 +250,38 @@ async def test_lost_wifi_swallows_everything_and_its_return_resets(
     await until(lambda: isinstance(echo.ended_by, ConnectionResetError))
 
 
+async def test_a_lost_network_takes_only_a_little(device: Device, world: World, echo: Echo, load) -> None:
+    load(
+        JOIN
+        + """
+    async def main():
+        stream, _ = await asyncio.open_connection("echo.example", 7)
+        stream.write(b"x")
+        await stream.drain()
+        print(await stream.read(1))
+        while wlan.isconnected():
+            await asyncio.sleep_ms(10)
+        count = 0
+        async def flood():
+            nonlocal count
+            while True:
+                stream.write(bytes(1024))
+                await stream.drain()
+                count += 1
+        try:
+            await asyncio.wait_for_ms(flood(), 1000)
+        except asyncio.TimeoutError:
+            print("kilobytes", count)
+    asyncio.run(main())
+    """
+    )
+    await device.power_on()
+    await device.expect("b'x'")
+    world.wifi_lost(True)
+    taken = await device.expect(r"^kilobytes (\d+)$")
+    assert int(taken[1]) < 500
+
+
 ASK = (
     JOIN
     + """

@@ -126,7 +126,7 @@ CONNECT = """
         try:
             print(asyncio.run(talk(**arguments)))
         except ValueError as error:
-            print("ValueError", str(error).strip())
+            print("ValueError", repr(str(error)))
         except OSError as error:
             print("OSError", type(error.errno))
 """
@@ -234,14 +234,16 @@ async def test_a_path_is_a_str_and_an_rsa_key_in_pem_will_do(authority, device, 
 )
 async def test_a_bad_server_certificate_is_a_valueerror(serve, run, name, years, device_year, said) -> None:
     server = await serve(name, years)
-    assert await run(CONNECT.replace("2026", str(device_year)) + "    run()") == [f"ValueError {said}"]
+    assert await run(CONNECT.replace("2026", str(device_year)) + "    run()") == [
+        "ValueError " + repr(f"\n{said}\n")
+    ]
     assert not server.clients  # the handshake did not come to its end
 
 
 async def test_an_unknown_ca_is_a_valueerror(device, serve, run) -> None:
     server = await serve()
     (device.files / "ca").write_bytes(Authority().certificate.public_bytes(PEM))
-    assert await run(CONNECT + "    run()") == [f"ValueError {NOT_TRUSTED}"]
+    assert await run(CONNECT + "    run()") == ["ValueError " + repr(f"\n{NOT_TRUSTED}\n")]
     assert not server.clients
 
 

@@ -26,10 +26,11 @@ PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER = 0, 1
 _NO_CHECK_TIME, _PARTIAL_CHAIN = 0x200000, 0x80000  # X509_V_FLAG_…
 _UNIX_2000_S = 946_684_800
 _HOSTNAME_MISMATCH, _IP_MISMATCH = 62, 64  # X509_V_ERR_…
-_FUTURE = "The certificate validity starts in the future"
-_EXPIRED = "The certificate validity has expired"
-_WRONG_NAME = "The certificate Common Name (CN) does not match with the expected CN"
-_NOT_TRUSTED = "The certificate is not correctly signed by the trusted CA"
+# With newlines around each, as MicroPython has mbedTLS say it.
+_FUTURE = "\nThe certificate validity starts in the future\n"
+_EXPIRED = "\nThe certificate validity has expired\n"
+_WRONG_NAME = "\nThe certificate Common Name (CN) does not match with the expected CN\n"
+_NOT_TRUSTED = "\nThe certificate is not correctly signed by the trusted CA\n"
 _ALERT_EXPIRED, _ALERT_UNKNOWN = 45, 46  # RFC 5246 section 7.2
 _RECORD_BYTES = 4096  # MBEDTLS_SSL_OUT_CONTENT_LEN of the ESP32
 _ENCODING_DER = 2

@@ -71,9 +71,9 @@ def _check_dates(certificate, depth):
     now = f"{year:04d}{month:02d}{day:02d}{hour:02d}{minute:02d}{second:02d}"
     begin, end = _validity(bytes(certificate))
     if now < begin:
-        raise ValueError("The certificate validity starts in the future")
+        raise ValueError("\nThe certificate validity starts in the future\n")
     if now > end:
-        raise ValueError("The certificate validity has expired")
+        raise ValueError("\nThe certificate validity has expired\n")
     return 0
 
 

@@ -95,6 +95,7 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
         if not args.once:
             await asyncio.Event().wait()
         await until_enough(units, args.timeout)
+        cloud.on_event = None  # what follows is only the end
         total = sum(unit.received for unit in units)
         timeline.say("", "", f"done: {total} messages acknowledged and received", "bold green")
 

@@ -15,7 +15,6 @@ _CLAIM_PACKET_LIMIT = const(6144)  # an answer with an RSA key in PEM has about 
 _CLAIM_OUTBOX_BYTES = const(2048)
 _PROVISION_FIRST_MS = const(2000)
 _PROVISION_MOST_MS = const(300000)
-_REFUSALS_FOR_GOOD = const(5)
 
 
 class Link:
@@ -25,7 +24,7 @@ class Link:
         aws: the section `aws` of the configuration, without certificates.
         store: the Store that holds the certificates.
         device_id: client id while provisioning, and the parameter SerialNumber.
-        settings: the product's settings (OUTBOX_BYTES, PACKET_LIMIT, WINDOW, KEEP_ALIVE_S).
+        settings: the product's settings, for the limits of the connection.
         ready: a coroutine function that returns when network and clock are there.
         log: a Log.
         notify: called with ("cloud_up", session_present), ("cloud_down", reason), ("published", packet id),
@@ -54,6 +53,7 @@ class Link:
             self._opener(lambda: self._store.thing()[1:]),
             self._log,
             notify=self._on_client,
+            ready=self._ready,
             keep_alive_s=self._settings.KEEP_ALIVE_S,
             window=self._settings.WINDOW,
             outbox_bytes=self._settings.OUTBOX_BYTES,
@@ -62,9 +62,13 @@ class Link:
         return self.name
 
     async def run(self):
-        """Stays connected as the thing, once network and clock are there."""
-        await self._ready()
+        """Stays connected as the thing, whenever network and clock are there."""
         await self.client.run()
+
+    def probe(self):
+        """The network is back: a connection that did not survive shall end soon."""
+        if self.client:
+            self.client.probe()
 
     def status(self):
         """What `status` on the console shows of the connection and its drops."""
@@ -160,7 +164,7 @@ class Link:
             self._notify("cloud_up", detail)
         elif event == "disconnected":
             self._notify("cloud_down", detail)
-            if self.client.refusals >= _REFUSALS_FOR_GOOD and "template" in self._aws:
+            if self.client.refusals >= self._settings.REFUSALS_FOR_GOOD and "template" in self._aws:
                 self._notify("certificate_refused", detail)
         else:
             self._notify(event, detail)

@@ -61,6 +61,7 @@ _FACTS = {
     "provisioning_failed": ("provisioning", "given up {}"),
     "certificate_refused": ("cloud", "the certificate is refused for good: {}"),
 }
+_TROUBLE = ("wifi_down", "cloud_down", "provisioning_failed", "certificate_refused")
 
 
 class System:
@@ -215,6 +216,7 @@ class System:
         self._wifi = Wifi(wlan, self._config["wifi"], backoff, self.log, self._tell)
         hosts = self._config["time"]["ntp"]
         self._clock = Clock(machine.RTC(), self._nvs, hosts, self._settings.BUILT, self.log, self._tell)
+        self.events.on("wifi_up", lambda detail: self._link.probe())
         self._start("wifi", self._wifi.run())
         self._start("clock", self._run_clock())
 
@@ -314,7 +316,8 @@ class System:
         """Tells log, application and state machine about a fact."""
         if event in _FACTS:
             area, text = _FACTS[event]
-            self.log.info(area, text.format(**detail) if isinstance(detail, dict) else text.format(detail))
+            tell = self.log.warning if event in _TROUBLE else self.log.info
+            tell(area, text.format(**detail) if isinstance(detail, dict) else text.format(detail))
         if event in NAMES:
             self.events.emit(event, detail)
         if (self.mode, event) in modes.TABLE:

@@ -28,6 +28,7 @@ LEVELS = {
     "iot.flash": 1,
     "iot.mqtt.connection": 1,
     "iot.mqtt.framer": 1,
+    "iot.mqtt.session": 1,
     "iot.store": 1,
     "iot.clock": 2,
     "iot.console": 2,

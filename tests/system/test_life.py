@@ -235,7 +235,7 @@ async def test_a_part_that_cannot_be_initialised_leads_to_idle(house: House) -> 
 
 
 async def test_a_refused_certificate_is_replaced_by_the_claim(house: House) -> None:
-    device = house.device()
+    device = house.device(REFUSALS_FOR_GOOD=3)
     await house.telemetry(device)
     registry = house.cloud.registry
     (principal,) = registry.list_thing_principals(thingName=device_name(1))["principals"]

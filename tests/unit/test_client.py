@@ -172,18 +172,18 @@ async def test_packet_ids_wrap_and_skip_those_in_use():
     b = Bench()
     b.broker.acknowledges = False
     async with b:
-        b.client._last_id = 65532
+        b.client._session._last_id = 65532
         for _ in range(5):
             b.client.publish("t", "x", qos=1)
         await b.broker.until_sent(PUBLISH, 5)
         ids = [packet_id(body) for _, body in b.broker.sent(PUBLISH)]
         assert ids == [b"\xff\xfd", b"\xff\xfe", b"\xff\xff", b"\x00\x01", b"\x00\x02"]
         b.broker.grants = False
-        b.client._last_id = 65532
+        b.client._session._last_id = 65532
         b.client.subscribe("a")
         await b.broker.until_sent(SUBSCRIBE)
         assert b.broker.sent(SUBSCRIBE)[0][1][:2] == b"\x00\x03"
-        b.client._last_id = 65532
+        b.client._session._last_id = 65532
         b.client.publish("t", "x", qos=1)
         await b.broker.until_sent(PUBLISH, 6)
         assert packet_id(b.broker.sent(PUBLISH)[5][1]) == b"\x00\x04"

@@ -17,13 +17,11 @@ KEYS = {
 
 
 class FakeSubscription:
-    def __init__(self, acknowledged):
+    def __init__(self, topic_filter, granted):
+        self.topic_filter = topic_filter
+        self.granted = granted
         self.messages = []
         self.closed = False
-        self._acknowledged = acknowledged
-
-    async def acknowledged(self, timeout_ms):
-        return self._acknowledged
 
     def read(self):
         return self.messages.pop(0) if self.messages else None
@@ -33,20 +31,23 @@ class FakeSubscription:
 
 
 class FakeService:
-    """A client whose broker answers from a script: {topic: (granted, payload)}."""
+    """A client whose broker answers from a script: {topic: (granted, payload)}, or hangs up on a topic."""
 
-    def __init__(self, script, acknowledged=True):
+    def __init__(self, script, granted=True, hangs_up_on=None):
+        self.connected = True
         self.script = script
         self.published = []
         self.subscriptions = {}
-        self._acknowledged = acknowledged
+        self._granted = granted
+        self._hangs_up_on = hangs_up_on
 
     def subscribe(self, topic_filter, qos=1, depth=8):
-        self.subscriptions[topic_filter] = FakeSubscription(self._acknowledged)
+        self.subscriptions[topic_filter] = FakeSubscription(topic_filter, self._granted)
         return self.subscriptions[topic_filter]
 
     def publish(self, topic, payload, qos=0, retain=False):
         self.published.append((topic, payload))
+        self.connected = topic != self._hangs_up_on
         if topic in self.script:
             granted, answer = self.script[topic]
             answer_topic = topics.accepted(topic) if granted else topics.rejected(topic)
@@ -92,9 +93,13 @@ async def test_each_step_may_be_refused():
 async def test_each_step_has_a_deadline():
     for script, topic in (({}, CREATE), ({CREATE: (True, KEYS)}, REGISTER)):
         await araises(ProvisioningError, topic + ": no answer within 0 s", run(FakeService(script), 60))
-    await araises(
-        ProvisioningError, "subscription not acknowledged", run(FakeService({}, acknowledged=False))
-    )
+    await araises(ProvisioningError, "no subscription within 0 s", run(FakeService({}, granted=False), 60))
+
+
+async def test_a_connection_that_ends_is_not_waited_for():
+    for script, topic in (({}, CREATE), ({CREATE: (True, KEYS)}, REGISTER)):
+        service = FakeService(script, hangs_up_on=topic)
+        await araises(ProvisioningError, topic + ": connection lost", run(service, 60000))
 
 
 async def test_answers_that_make_no_sense_are_not_quoted():

@@ -61,30 +61,31 @@ class Provisioning:
 
     async def _ask(self, topic, request):
         """Publishes `request` and returns the answer that comes on …/accepted."""
-        answers = [
+        accepted, rejected = [
             self._client.subscribe(answer, depth=1)
             for answer in (topics.accepted(topic), topics.rejected(topic))
         ]
         try:
-            for answer in answers:
-                if not await answer.acknowledged(self._timeout_ms):
-                    raise ProvisioningError("{}: subscription not acknowledged".format(topic))
+            await self._until(lambda: accepted.granted and rejected.granted, topic, "subscription")
             self._client.publish(topic, request, qos=1)
-            payload, granted = await self._answer(topic, *answers)
+            answer_topic, payload = await self._until(
+                lambda: accepted.read() or rejected.read(), topic, "answer"
+            )
         finally:
-            for answer in answers:
-                answer.close()
-        return _parse(topic, payload, granted)
+            accepted.close()
+            rejected.close()
+        return _parse(topic, payload, answer_topic == accepted.topic_filter)
 
-    async def _answer(self, topic, accepted, rejected):
+    async def _until(self, condition, topic, what):
+        """Returns `condition()` once it is true; polls, for this happens once in a device's life."""
         start_ms = time.ticks_ms()
-        while time.ticks_diff(time.ticks_ms(), start_ms) < self._timeout_ms:
-            for answer in (accepted, rejected):
-                message = answer.read()
-                if message:
-                    return message[1], answer is accepted
+        while not (result := condition()):
+            if not self._client.connected:
+                raise ProvisioningError("{}: connection lost".format(topic))
+            if time.ticks_diff(time.ticks_ms(), start_ms) > self._timeout_ms:
+                raise ProvisioningError("{}: no {} within {} s".format(topic, what, self._timeout_ms // 1000))
             await asyncio.sleep_ms(_POLL_MS)
-        raise ProvisioningError("{}: no answer within {} s".format(topic, self._timeout_ms // 1000))
+        return result
 
 
 def _parse(topic, payload, granted):

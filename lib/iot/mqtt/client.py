@@ -11,9 +11,8 @@ from iot.backoff import Backoff
 from iot.mqtt import packet
 from iot.mqtt.connection import Connection, within
 from iot.mqtt.framer import Framer
-from iot.mqtt.inbox import Inbox
-from iot.mqtt.outbox import Outbox
-from iot.mqtt.packet import Malformed, MQTTError, Refused
+from iot.mqtt.packet import MQTTError, Refused
+from iot.mqtt.session import Session
 
 _STABLE_MS = const(30000)  # a connection that lasted this long starts the backoff anew
 _CONNECT_INTERVAL_MS = const(1000)  # AWS refuses a client id that connects more often
@@ -29,6 +28,7 @@ class Client:
     open_stream: coroutine function that returns a connected stream with MicroPython's methods.
     notify: called with ("connected", session present), ("disconnected", reason), after a failed attempt too,
         and ("published", packet id) at a PUBACK.
+    ready: coroutine function that `run` awaits before each attempt, without a deadline: for a network, say.
     keep_alive_s: 0 (off) to 65535; AWS takes 30 to 1200.
     clean: ask for no persistent session.
     window: messages of QoS 1 in flight, at most.
@@ -47,6 +47,7 @@ class Client:
         log,
         notify=None,
         *,
+        ready=None,
         keep_alive_s=60,
         clean=False,
         window=16,
@@ -61,13 +62,12 @@ class Client:
             raise ValueError("client id: 1 to 128 bytes, not {}".format(len(self._client_id)))
         if not 0 <= keep_alive_s <= 65535:
             raise ValueError("keep_alive_s: 0 to 65535, not {}".format(keep_alive_s))
-        self.outbox = Outbox(outbox_bytes, window)
-        self.inbox = Inbox(self._wake)
-        self.packet_written = self.outbox.written  # for the connection
-        self.refusals = 0  # of the identity, since the last success
+        self._session = Session(log, notify, keep_alive_s, clean, window, outbox_bytes, timeout_ms)
+        self.outbox = self._session.outbox
+        self.inbox = self._session.inbox
         self._open_stream = open_stream
         self._log = log
-        self._notify = notify
+        self._ready = ready
         self._keep_alive_s = keep_alive_s
         self._clean = clean
         self._limit = min(packet_limit, outbox_bytes)
@@ -76,18 +76,20 @@ class Client:
         self._timeout_ms = timeout_ms
         self._backoff = backoff or Backoff()
         self._will = None
-        self._connection = None  # the present or the last one
         self._connecting = False
-        self._session_present = False
         self._attempt_ms = None
-        self._last_id = 0
         self._left = asyncio.Event()
 
     @property
     def connected(self):
         """True from the CONNACK to the connection's end."""
-        connection = self._connection
+        connection = self._session.connection
         return connection is not None and connection.accepted and connection.reason is None
+
+    @property
+    def refusals(self):
+        """Attempts since the last connection that failed for this client's identity, as it seems."""
+        return self._session.refusals
 
     def set_last_will(self, topic, payload, retain=False, qos=0):
         """What the broker publishes when this client vanishes without a DISCONNECT (3.1.2.5).
@@ -102,7 +104,8 @@ class Client:
 
         Raises Refused if the broker said no or hung up before its CONNACK, MQTTError for any other failure.
         """
-        if self._connecting or (self._connection and not self._connection.closed.is_set()):
+        session = self._session
+        if self._connecting or (session.connection and not session.connection.closed.is_set()):
             raise MQTTError("already connected or connecting")
         self._connecting = True
         self._attempt_ms = time.ticks_ms()
@@ -110,15 +113,15 @@ class Client:
             await self._open()
         except MQTTError as error:
             if isinstance(error, Refused) and error.code in _OF_IDENTITY:
-                self.refusals += 1
-            self._log.warning("mqtt", "not connected: {}", error)
-            self._tell("disconnected", str(error))
+                session.refusals += 1
+            self._log.debug("mqtt", "not connected: {}", error)
+            session.tell("disconnected", str(error))
             raise
         finally:
             self._connecting = False
         if not self.connected:
-            raise self._connection.bug or MQTTError(self._connection.reason)  # `gone` has told
-        return self._session_present
+            raise session.connection.bug or MQTTError(session.connection.reason)  # `gone` has told
+        return session.present
 
     async def _open(self):
         late = "no answer within {} ms".format(self._connect_timeout_ms)
@@ -128,11 +131,11 @@ class Client:
             raise MQTTError(late)
         except (OSError, ValueError) as error:
             raise _failure(str(error), error)
-        self._connection = connection = Connection(
+        self._session.connection = connection = Connection(
             stream,
             self._framer,
             packet.connect(self._client_id, self._keep_alive_s, self._clean, self._will),
-            self,
+            self._session,
             timeout_ms=self._timeout_ms,
             look_ms=min(1000, self._timeout_ms // 8 + 1, self._keep_alive_s * 125 or 1000),
         )
@@ -160,22 +163,24 @@ class Client:
             while not await self._rest(delay_ms):
                 try:
                     if not self.connected:
+                        if self._ready:
+                            await self._ready()
                         await self.connect()
                     if self._left.is_set():  # `disconnect` while the stream was opening
-                        self._connection.leave()
+                        self._session.connection.leave()
                     since_ms = time.ticks_ms()
-                    await self._connection.closed.wait()
-                    if self._connection.bug:
-                        raise self._connection.bug
+                    await self._session.connection.closed.wait()
+                    if self._session.connection.bug:
+                        raise self._session.connection.bug
                     if time.ticks_diff(time.ticks_ms(), since_ms) >= _STABLE_MS:
                         self._backoff.reset()
                 except MQTTError:
                     pass  # connect has told
                 delay_ms = self._backoff.next_ms()
         finally:
-            if self._connection:
-                self._connection.end("cancelled")
-                await self._connection.closed.wait()
+            if self._session.connection:
+                self._session.connection.end("cancelled")
+                await self._session.connection.closed.wait()
 
     async def _rest(self, delay_ms):
         """Wait before the next CONNECT; True if `disconnect` was called."""
@@ -189,16 +194,21 @@ class Client:
     async def disconnect(self):
         """Send DISCONNECT, which drops the last will, and end the connection and `run`. See `flush`."""
         self._left.set()
-        connection = self._connection
+        connection = self._session.connection
         if connection and not connection.closed.is_set():
             connection.leave()
             await connection.closed.wait()  # at the latest when the write has timed out
+
+    def probe(self):
+        """Have the connection end after `timeout_ms` if it is dead: for when the network has been away."""
+        if self.connected:
+            self._session.connection.probe()
 
     async def ping(self):
         """Ask the broker for a sign of life; MQTTError if there is no connection, or none any more."""
         if not self.connected:
             raise MQTTError("not connected")
-        await self._connection.ping()
+        await self._session.connection.ping()
 
     async def flush(self, timeout_ms):
         """Wait until all messages are written (QoS 0) or acknowledged (QoS 1); False after `timeout_ms`."""
@@ -211,11 +221,11 @@ class Client:
         Raises ValueError for a topic or QoS that cannot be, or a message over the limit.
         """
         name, data, size = self._encode(topic, payload, qos)
-        packet_id = self._packet_id() if qos else 0
+        packet_id = self._session.packet_id() if qos else 0
         receipt = self.outbox.add(size, packet_id)
         if receipt:
             packet.publish_into(self.outbox.buffer, receipt.offset, name, data, packet_id, retain=retain)
-            self._wake()
+            self._session.wake()
         return receipt
 
     def subscribe(self, topic_filter, qos=1, depth=8):
@@ -241,99 +251,6 @@ class Client:
         if size > self._limit:
             raise ValueError('publish to "{}": {} bytes; the limit is {}'.format(topic, size, self._limit))
         return name, payload, size
-
-    def _packet_id(self):
-        while True:
-            self._last_id = self._last_id % 65535 + 1
-            if not (self.outbox.holds(self._last_id) or self.inbox.holds(self._last_id)):
-                return self._last_id
-
-    def _wake(self):
-        if self._connection:
-            self._connection.wake()
-
-    def _tell(self, event, detail):
-        if self._notify:
-            try:
-                self._notify(event, detail)
-            except Exception as error:  # the application's code: whatever it raises must stop here
-                self._log.exception("mqtt", "notify " + event, error)
-
-    # For the connection
-
-    def packet_in(self, first, framer):
-        """Take a packet; returns the packet id to acknowledge, or 0."""
-        kind = first & 0xF0
-        if not self._connection.accepted:
-            if kind != packet.CONNACK:
-                raise Malformed(first, "before CONNACK")
-            self._accept(first, framer.body)
-        elif kind == packet.PUBLISH:
-            return self._message(first, framer)
-        elif kind == packet.PUBACK:
-            packet_id = packet.ack_from(first, framer.body)
-            if self.outbox.acknowledge(packet_id):
-                self._wake()  # the window has room again
-                self._tell("published", packet_id)
-        elif kind == packet.SUBACK:
-            self._answered(*packet.suback_from(first, framer.body))
-        elif kind == packet.UNSUBACK:
-            self._answered(packet.ack_from(first, framer.body), None)
-        else:
-            raise Malformed(first, "not expected")
-        return 0
-
-    def _accept(self, first, body):
-        self._session_present = packet.connack_from(first, body)
-        if self._session_present and self._clean:
-            raise Malformed(first, "a session, though none was asked for")  # 3.2.2.2
-        self.inbox.rewind(self._session_present)
-        self._connection.accept(self._keep_alive_s)
-        self.refusals = 0
-        self._log.info("mqtt", "connected, session kept: {}", self._session_present)
-        self._tell("connected", self._session_present)
-
-    def _message(self, first, framer):
-        if framer.oversize:
-            topic, packet_id, size = framer.oversize
-            self.inbox.oversize += 1
-            self._log.warning("mqtt", "dropped {} bytes on {}", size, topic or "a topic too long to show")
-            return packet_id  # acknowledged all the same: the broker would send it for ever
-        topic, payload, packet_id = packet.publish_from(first, framer.body)
-        self.inbox.deliver(topic, payload)
-        return packet_id
-
-    def _answered(self, packet_id, granted):
-        subscription = self.inbox.answered(packet_id, granted is not None)
-        if subscription and subscription.refused:
-            self._log.warning("mqtt", "not allowed to subscribe to {}", subscription.topic_filter)
-
-    def packet_out(self):
-        """A view of what to send next, or None."""
-        subscription = self.inbox.due()
-        if not subscription:
-            return self.outbox.take()
-        packet_id = self._packet_id()
-        self.inbox.asked(subscription, packet_id)
-        topic_filter = subscription.topic_filter.encode()
-        if subscription.closed:
-            return packet.unsubscribe(packet_id, topic_filter)
-        return packet.subscribe(packet_id, topic_filter, subscription.qos)
-
-    def look(self, now_ms):
-        """Have sent again what was not answered in time."""
-        requests = self.inbox.expire(now_ms, self._timeout_ms)
-        if self.outbox.expire(now_ms, self._timeout_ms) or requests:
-            self._wake()
-
-    def gone(self, reason):
-        """The connection is closed."""
-        self.outbox.rewind()
-        if self._connection.bug:
-            self._log.exception("mqtt", reason, self._connection.bug)
-        if self._connection.accepted:  # else connect tells
-            self._log.warning("mqtt", "disconnected: {}", reason)
-            self._tell("disconnected", reason)
 
 
 def _check_qos(qos):

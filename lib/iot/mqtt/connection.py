@@ -93,11 +93,15 @@ class Connection:
             self.error = error
             self._ended.set()
 
+    def probe(self):
+        """Send a PINGREQ: a dead connection then ends after `timeout_ms`."""
+        self._ping_due = True
+        self._wake.set()
+
     async def ping(self):
         """Send a PINGREQ and wait for the answer; MQTTError if the connection ends before."""
         self._pong.clear()
-        self._ping_due = True
-        self._wake.set()
+        self.probe()
         await self._pong.wait()
         if self.reason is not None:
             raise MQTTError(self.reason)
@@ -131,7 +135,8 @@ class Connection:
             self.end(str(error), error)
         except Exception as error:
             if isinstance(error, ValueError) and not self.accepted:
-                self.end("TLS: {}".format(error), error)  # how MicroPython says that a certificate is bad
+                # How MicroPython says that a certificate is bad; mbedTLS writes a line for each reason.
+                self.end("TLS: " + " ".join(str(error).split()), error)
             else:
                 self.bug = error
                 self.end("internal error", error)
@@ -218,6 +223,5 @@ class Connection:
                 # One that sends QoS 0 alone must notice too that its peer is dead.
                 or time.ticks_diff(now_ms, self._received_ms) >= self._keep_alive_ms
             ):
-                self._ping_due = True
-                self._wake.set()
+                self.probe()
             self._owner.look(now_ms)

@@ -50,6 +50,11 @@ class Subscription:
         return self.state >= _LEAVING
 
     @property
+    def granted(self):
+        """True from the SUBACK on."""
+        return self.state == _GRANTED
+
+    @property
     def refused(self):
         """True if the broker refused the subscription (SUBACK 0x80)."""
         return self.state == _REFUSED
@@ -91,7 +96,7 @@ class Subscription:
                 await asyncio.wait_for_ms(self._answered.wait(), timeout_ms)
             except asyncio.TimeoutError:
                 pass
-        return self.state == _GRANTED
+        return self.granted
 
     def close(self):
         """Unsubscribe; iterations end once the queue is read out."""

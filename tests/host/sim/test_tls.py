@@ -187,7 +187,7 @@ async def test_writes_wait_for_a_server_that_does_not_read(device, serve, load) 
         count = 0
         async def write():
             nonlocal count
-            for count in range(200):
+            for count in range(500):
                 stream.write(block)
                 await stream.drain()
         writing = asyncio.create_task(write())
@@ -197,7 +197,7 @@ async def test_writes_wait_for_a_server_that_does_not_read(device, serve, load) 
             if before == count:
                 break
         print("full", writing.done())
-        for _ in range(200):
+        for _ in range(500):
             assert await stream.readexactly(len(block)) == block.upper()
         await writing
         await stream.wait_closed()

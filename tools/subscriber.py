@@ -42,6 +42,7 @@ class Subscriber:
         self._host, self._port = host, port
         self._topic_filter = topic_filter
         self._on_message = on_message
+        self.redelivered = 0  # messages that the broker has sent before, as it says itself
         self._ready = asyncio.Event()
         files = []
         for name, pem in (("root_ca", root_ca), ("certificate", certificate), ("key", key)):
@@ -68,6 +69,7 @@ class Subscriber:
             loop.call_soon_threadsafe(self._ready.set)
 
         def on_message(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+            self.redelivered += message.dup
             loop.call_soon_threadsafe(self._on_message, message.topic, message.payload)
 
         client.on_connect = on_connect

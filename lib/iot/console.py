@@ -18,8 +18,8 @@ class Console:
     Args:
         stream: an asyncio.StreamReader on sys.stdin, whose `read` gives text.
         write: called with each line of an answer.
-        commands: {name: handler}; `handler(argument)` returns the answer's text; a ValueError, OSError or
-            CommandError is answered, too.
+        commands: {name: handler}; `handler(argument)` returns the answer's text; a ValueError, OSError,
+            MemoryError or CommandError is answered, too.
     """
 
     def __init__(self, stream, write, commands):
@@ -53,5 +53,5 @@ class Console:
             if name not in self._commands:
                 raise CommandError("no such command; help lists them")
             self._write("= ok " + self._commands[name](argument))
-        except (CommandError, ValueError, OSError) as error:  # ValueError: bad UTF-8 or a bad argument
+        except (CommandError, ValueError, OSError, MemoryError) as error:  # ValueError: also bad UTF-8
             self._write("= error {}".format(error))

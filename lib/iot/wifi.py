@@ -40,12 +40,15 @@ class Wifi:
 
     def rssi(self):
         """Signal strength in dBm, or None while there is no connection."""
-        return self._wlan.status("rssi") if self._ssid else None
+        try:
+            return self._wlan.status("rssi") if self._ssid else None
+        except OSError:  # it was lost a moment ago
+            return None
 
     async def run(self):
         """Stays connected, for ever; leaves the radio off when it is cancelled."""
         try:
-            self._power(True)
+            self._wlan.active(True)
             rounds = 0
             while True:
                 if await self._connect_any():
@@ -56,17 +59,12 @@ class Wifi:
                 rounds += 1
                 if rounds % _ROUNDS_TO_RESET == 0:
                     self._log.warning("wifi", "no network after {} rounds, resetting the radio", rounds)
-                    self._power(False)
-                    self._power(True)
+                    self._wlan.active(False)
+                    self._wlan.active(True)
                 await asyncio.sleep_ms(self._backoff.next_ms())
         finally:
             self._ssid = None
-            self._power(False)
-
-    def _power(self, on):
-        self._wlan.active(on)
-        if on:
-            self._wlan.config(reconnects=0)  # the driver would go on for ever with a network that may be gone
+            self._wlan.active(False)
 
     async def _connect_any(self):
         for network in self._networks:
@@ -76,7 +74,7 @@ class Wifi:
 
     async def _connect(self, ssid, password):
         self._log.debug("wifi", 'trying "{}"', ssid)
-        self._wlan.disconnect()  # connect() while connecting raises
+        self._wlan.disconnect()  # connect() while connecting raises; and the driver tries for ever by itself
         try:
             self._wlan.connect(ssid, password) if password else self._wlan.connect(ssid)
         except OSError as error:

@@ -84,7 +84,7 @@ async def impostor(
         finally:
             writer.close()
 
-    server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context)
+    server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context, ssl_shutdown_timeout=1)
     result.port = server.sockets[0].getsockname()[1]
     async with server:
         yield result

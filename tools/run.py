@@ -150,7 +150,7 @@ async def start(unit: Unit, cloud: Cloud, timeline: Timeline) -> None:
     mode = (await device.expect(r"system: mode (\w+)$", _ANSWER_S))[1]
     if mode == "CONFIG":
         timeline.say(unit.name, "usb", "configuring: Wi-Fi, endpoint and claim certificate")
-        document = cloud.device_configuration([_WIFI], parameters={"SerialNumber": "{id}"})
+        document = cloud.device_configuration([_WIFI])
         await configure(ask, document)
 
 

@@ -47,7 +47,7 @@ class House:
 
     def configuration(self, **aws: object) -> dict[str, Any]:
         """A configuration for this cloud; `aws` replaces members of that section."""
-        document = self.cloud.device_configuration([WIFI], endpoint=HOST, parameters={"SerialNumber": "{id}"})
+        document = self.cloud.device_configuration([WIFI], endpoint=HOST)
         document["aws"].update(aws)
         return copy.deepcopy(document)
 

@@ -195,7 +195,7 @@ async def test_the_cloud_is_killed_in_the_middle_of_500_messages(tmp_path: Path)
     async with Cloud(state, hosts=("localhost", HOST)) as cloud:
         port, root_ca = cloud.port, cloud.root_ca
         certificate, key = cloud.create_identity(ALL)
-        document = cloud.device_configuration([WIFI], endpoint=HOST, parameters={"SerialNumber": "{id}"})
+        document = cloud.device_configuration([WIFI], endpoint=HOST)
     received: list[int] = []
     subscriber = Subscriber(
         tmp_path, "localhost", port, root_ca, certificate, key, "telemetry/#",

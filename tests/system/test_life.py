@@ -70,8 +70,9 @@ async def test_each_device_has_name_certificate_and_policy_of_its_own(house: Hou
     assert sorted(things) == [f"esp32-240ac400000{number}" for number in (1, 2, 3)]
     principals = {tuple(registry.list_thing_principals(thingName=name)["principals"]) for name in things}
     assert len(principals) == 3 and all(len(group) == 1 for group in principals)
-    for (principal,) in principals:
-        assert registry.list_attached_policies(target=principal)["policies"]
+    policies = [registry.list_attached_policies(target=principal)["policies"] for (principal,) in principals]
+    assert all(len(attached) == 1 for attached in policies)
+    assert len({attached[0]["policyName"] for attached in policies}) == 3
 
 
 async def test_a_command_reaches_the_application(house: House) -> None:

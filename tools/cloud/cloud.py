@@ -2,7 +2,6 @@
 
 import json
 import logging
-import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -126,9 +125,10 @@ class Cloud:
         Args:
             wifi: as in the configuration, [{"ssid": …, "password": …}].
             endpoint: name or address of this cloud as the device reaches it, one of `hosts`.
-            template: the provisioning template; made, with its policy, if there is none of this name.
-            parameters: sent by the device with RegisterThing. Unless given, a random SerialNumber, which the
-                template that is made here gives to the thing as its name.
+            template: the provisioning template; made if there is none of this name, and then a thing is called
+                by its SerialNumber.
+            parameters: sent by the device with RegisterThing, "{id}" being its own id; that is the
+                SerialNumber unless given.
 
         Raises:
             ValueError: the server's certificate is not for `endpoint`.
@@ -145,9 +145,7 @@ class Cloud:
                 "endpoint": endpoint,
                 "port": self.port,
                 "template": template,
-                "parameters": {"SerialNumber": f"esp32-{secrets.token_hex(6)}"}
-                if parameters is None
-                else parameters,
+                "parameters": {"SerialNumber": "{id}"} if parameters is None else parameters,
                 "root_ca": self.root_ca,
                 "claim_certificate": certificate,
                 "claim_key": key,
@@ -158,10 +156,9 @@ class Cloud:
         try:
             self.registry.describe_provisioning_template(templateName=name)
         except ResourceNotFoundException:
-            document = json.dumps(fleet.thing_policy(self.registry.arn))
             self.registry.create_provisioning_template(
                 templateName=name,
-                templateBody=fleet.template_body(self.registry.ensure_policy(document)),
+                templateBody=fleet.template_body(self.registry.arn),
                 provisioningRoleArn="arn:aws:iam::123456789012:role/provisioning",
                 enabled=True,
             )

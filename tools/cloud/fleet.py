@@ -7,6 +7,8 @@ from typing import Any
 Arn = Callable[[str], str]
 """Makes the ARN of a resource such as `topic/a/b`."""
 
+_NAME = "<name>"  # stands for the thing's name while a policy is written
+
 
 def claim_policy(arn: Arn, template: str) -> dict[str, Any]:
     """What AWS's guide gives a claim certificate: connecting, and the two provisioning calls."""
@@ -14,33 +16,35 @@ def claim_policy(arn: Arn, template: str) -> dict[str, Any]:
     return _policy(arn, "*", publish=topics, receive=topics)
 
 
-def thing_policy(arn: Arn) -> dict[str, Any]:
-    """Each thing its own topics: telemetry/NAME out, cmd/NAME in, and the services' `$aws/things/NAME`."""
-    thing = "${iot:Connection.Thing.ThingName}"
-    services = f"$aws/things/{thing}/*"
-    return _policy(
-        arn,
-        thing,
-        publish=[f"telemetry/{thing}", f"telemetry/{thing}/*", services],
-        receive=[f"cmd/{thing}", f"cmd/{thing}/*", services],
-    )
-
-
-def template_body(policy_name: str) -> str:
-    """A template whose things are called as their SerialNumber says."""
+def template_body(arn: Arn) -> str:
+    """A template whose things are called by their SerialNumber, each with a policy for its name alone."""
     serial = {"Ref": "SerialNumber"}
     thing = {"ThingName": serial, "AttributePayload": {"serialNumber": serial}}
     certificate = {"CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}, "Status": "ACTIVE"}
+    # The policy's text, cut where the name belongs and joined by it.
+    pieces = json.dumps(_thing_policy(arn)).split(_NAME)
+    document = {"Fn::Join": ["", [part for piece in pieces for part in (serial, piece)][1:]]}
     body = {
         "Parameters": {"SerialNumber": {"Type": "String"}, "AWS::IoT::Certificate::Id": {"Type": "String"}},
         "Resources": {
             "thing": {"Type": "AWS::IoT::Thing", "Properties": thing},
             "certificate": {"Type": "AWS::IoT::Certificate", "Properties": certificate},
-            "policy": {"Type": "AWS::IoT::Policy", "Properties": {"PolicyName": policy_name}},
+            "policy": {"Type": "AWS::IoT::Policy", "Properties": {"PolicyDocument": document}},
         },
         "DeviceConfiguration": {},
     }
     return json.dumps(body)
+
+
+def _thing_policy(arn: Arn) -> dict[str, Any]:
+    """A thing's own topics: telemetry/NAME out, cmd/NAME in, and the services' `$aws/things/NAME`."""
+    services = f"$aws/things/{_NAME}/*"
+    return _policy(
+        arn,
+        _NAME,
+        publish=[f"telemetry/{_NAME}", f"telemetry/{_NAME}/*", services],
+        receive=[f"cmd/{_NAME}", f"cmd/{_NAME}/*", services],
+    )
 
 
 def _policy(arn: Arn, client: str, publish: list[str], receive: list[str]) -> dict[str, Any]:

@@ -168,7 +168,7 @@ def _texts(source: Any, values: dict[str, str]) -> dict[str, str]:
 
 
 def _document(source: Any, values: dict[str, str]) -> str:
-    """A policy document, as text or written out as an object with references in it."""
+    """A policy document: text, also put together by references, or an object with references in it."""
 
     def resolved(value: Any) -> Any:
         if isinstance(value, dict) and len(value) == 1 and ("Ref" in value or "Fn::Join" in value):
@@ -177,4 +177,5 @@ def _document(source: Any, values: dict[str, str]) -> str:
             return {key: resolved(item) for key, item in value.items()}
         return [resolved(item) for item in value] if isinstance(value, list) else value
 
-    return source if isinstance(source, str) else json.dumps(resolved(source))
+    document = resolved(source)
+    return document if isinstance(document, str) else json.dumps(document)

@@ -285,7 +285,7 @@ async def test_a_thing_that_exists_with_other_attributes(
 ) -> None:
     registry = cloud.cloud.registry
     registry.create_thing(thingName="1", attributePayload={"attributes": {"old": "1", "place": "shelf"}})
-    body = json.loads(fleet.template_body(registry.ensure_policy(json.dumps(raw.ANYTHING))))
+    body = json.loads(fleet.template_body(registry.arn))
     body["Resources"]["thing"]["Properties"]["AttributePayload"] = {"place": "hall"}
     if override is not None:
         body["Resources"]["thing"]["OverrideSettings"] = {"AttributePayload": override}

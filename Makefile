@@ -66,10 +66,10 @@ format: .venv/ready  ## let ruff lay the code out
 	$(BIN)/ruff format .
 
 size: setup  ## bytes of each device module as .mpy, and the heap that its import takes
-	@$(BIN)/python -m tools.size
+	@$(BIN)/python -m tools size
 
 bench: .venv/ready  ## measure the MQTT client against umqtt.simple's way
-	@$(BIN)/python -m tools.bench
+	@$(BIN)/python -m tools bench
 
 clean:  ## remove what was made here, the virtual environment included
 	rm -rf .venv build state .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info tests/vm/node_modules

@@ -7,6 +7,8 @@ import sys
 VERBS = {
     "run": ("tools.run", "a simulated ESP32 against a local AWS IoT Core, from nothing to telemetry"),
     "cloud": ("tools.cloud.cli", "a local AWS IoT Core, also for boards on your network"),
+    "size": ("tools.size", "bytes and heap of each device module"),
+    "bench": ("tools.bench.cli", "the device's MQTT client measured beside umqtt.simple"),
     "sim": ("tools.sim.cli", "one simulated ESP32 with its console on this terminal"),
 }
 

@@ -17,6 +17,9 @@ ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build/mpy"
 VM = ROOT / "tests/vm"
 BUDGET_BYTES = 48 * 1024
+EXAMPLES = """examples:
+  python -m tools size
+  python -m tools size --json"""
 SCRIPTS = ("boot", "main")  # they run when imported, so their heap is not measured
 
 
@@ -93,16 +96,18 @@ def table(sizes: dict[str, int], heap: dict[str, int]) -> Table:
     return rows
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tools.size", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
-    arguments = parser.parse_args()
+
+
+def main(args: argparse.Namespace) -> int:
     try:
         sizes, heap = measure()
     except CompileError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        return 1
     total = sum(sizes.values())
-    if arguments.json:
+    if args.json:
         print(json.dumps({"total": total, "budget": BUDGET_BYTES, "mpy": sizes, "heap": heap}, indent=2))
     else:
         console = Console(highlight=False)
@@ -112,7 +117,3 @@ def main() -> int:
     if total > BUDGET_BYTES:
         print(f"Over budget by {total - BUDGET_BYTES} bytes", file=sys.stderr)
     return int(total > BUDGET_BYTES)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

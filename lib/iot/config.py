@@ -65,24 +65,26 @@ def plain(document):
 
 
 def der(path, text, labels):
-    """The DER bytes of a PEM `text` (RFC 7468) that holds one block with one of `labels`."""
-    text = text.strip()
+    """The DER bytes of a PEM `text` (RFC 7468) that holds one block with one of `labels`, or of DER itself."""
+    if isinstance(text, bytes) and _is_sequence(text):
+        return text
+    text = text.strip() if isinstance(text, str) else ""
     for label in labels:
         head, tail = "-----BEGIN {}-----".format(label), "-----END {}-----".format(label)
         if text.startswith(head) and text.endswith(tail):
             data = _base64("".join(text[len(head) : -len(tail)].split()))
             if _is_sequence(data):
                 return data
-    raise ConfigError(path, "not a PEM block of type {}".format(" or ".join(labels)))
+    raise ConfigError(path, "not a PEM block of type {}, nor DER".format(" or ".join(labels)))
 
 
 def certificate_der(path, text):
-    """The DER bytes of one PEM certificate."""
+    """The DER bytes of one certificate in PEM (str) or DER (bytes)."""
     return der(path, text, _CERTIFICATE)
 
 
 def key_der(path, text):
-    """The DER bytes of one unencrypted PEM private key (PKCS#8, SEC 1 or PKCS#1)."""
+    """The DER bytes of one unencrypted private key (PKCS#8, SEC 1 or PKCS#1) in PEM (str) or DER (bytes)."""
     return der(path, text, _KEY)
 
 
@@ -217,8 +219,8 @@ def _size(path, text):
 
 
 def _pem(path, value, labels):
-    if not isinstance(value, str) or len(value) > _PEM_MAX:
-        raise ConfigError(path, "PEM text of at most {} characters".format(_PEM_MAX))
+    if not isinstance(value, (str, bytes)) or len(value) > _PEM_MAX:
+        raise ConfigError(path, "PEM of at most {} characters".format(_PEM_MAX))
     der(path, value, labels)
     return value
 
@@ -226,7 +228,7 @@ def _pem(path, value, labels):
 def _bundle(path, value):
     """One or more certificates: mbedTLS rejects a whole bundle for one that it cannot parse."""
     if not isinstance(value, str) or len(value) > _ROOT_CA_MAX:
-        raise ConfigError(path, "PEM text of at most {} characters".format(_ROOT_CA_MAX))
+        raise ConfigError(path, "PEM of at most {} characters".format(_ROOT_CA_MAX))
     end = "-----END CERTIFICATE-----"
     blocks = [block + end for block in value.split(end)[:-1]]
     if not blocks or value.split(end)[-1].strip():

@@ -74,10 +74,10 @@ def test_every_error_names_its_place_and_reason():
         (("aws", "claim_key"), None, "aws.claim_key: missing (goes with template)"),
         (("aws", "claim_key"), pem(), "aws.claim_key: not a PEM block of type PRIVATE KEY or EC PRIVATE KEY"),
         (("aws", "claim_certificate"), "text", "aws.claim_certificate: not a PEM block of type CERTIFICATE"),
-        (("aws", "claim_certificate"), 5, "aws.claim_certificate: PEM text of at most 4096 characters"),
+        (("aws", "claim_certificate"), 5, "aws.claim_certificate: PEM of at most 4096 characters"),
         (("aws", "root_ca"), None, "aws.root_ca: missing"),
         (("aws", "root_ca"), pem() + "rest", "aws.root_ca: not PEM certificates"),
-        (("aws", "root_ca"), "x" * 8193, "aws.root_ca: PEM text of at most 8192 characters"),
+        (("aws", "root_ca"), "x" * 8193, "aws.root_ca: PEM of at most 8192 characters"),
         (("aws", "parameters"), {"a": 1}, "aws.parameters.a: 0 to 256 bytes"),
         (("aws", "parameters"), [], "aws.parameters: not a JSON object"),
         (("aws", "secret"), SECRET, "aws.secret: unknown"),
@@ -137,7 +137,19 @@ def test_pem_to_der():
     torn = pem().replace("QkJC", "", 1)
     raises(ConfigError, "x: not a PEM block", config.certificate_der, "x", torn)
     raises(ConfigError, "x: not a PEM block", config.certificate_der, "x", pem() + pem())
-    raises(ConfigError, "x: not a PEM block", config.certificate_der, "x", "")
+    for wrong in ("", b"", b"\x30\x03\x02\x01", b"text", None, 7):
+        raises(ConfigError, "x: not a PEM block", config.certificate_der, "x", wrong)
+
+
+def test_der_in_place_of_pem():
+    document = own()
+    aws = document["aws"]
+    aws["certificate"] = config.certificate_der("", aws["certificate"])
+    aws["key"] = config.key_der("", aws["key"])
+    result = config.validate(document)
+    assert config.certificate_der("", result["aws"]["certificate"]) == aws["certificate"]
+    aws["key"] = aws["key"][:-1]
+    raises(ConfigError, "aws.key: not a PEM block", config.validate, document)
 
 
 def test_plain_has_no_certificates_and_no_keys():

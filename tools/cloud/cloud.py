@@ -125,8 +125,8 @@ class Cloud:
         Args:
             wifi: as in the configuration, [{"ssid": …, "password": …}].
             endpoint: name or address of this cloud as the device reaches it, one of `hosts`.
-            template: the provisioning template; made if there is none of this name, and then a thing is called
-                by its SerialNumber.
+            template: the provisioning template; made if there is none of this name, things being called by
+                their SerialNumber.
             parameters: sent by the device with RegisterThing, "{id}" being its own id; that is the
                 SerialNumber unless given.
 

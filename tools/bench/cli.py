@@ -22,9 +22,12 @@ from iot.mqtt.packet import MQTTError  # noqa: E402
 
 from tools.bench import broker, measures, umqtt  # noqa: E402 (they import device code)
 
+EXAMPLES = """examples:
+  python -m tools bench
+  python -m tools bench --json --runs 9"""
 
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--acknowledged", type=int, default=300, metavar="N", help="messages of QoS 1 (300)")
     parser.add_argument("--delay", type=float, default=25, metavar="MS", help="of the link, each way (25 ms)")
@@ -36,7 +39,6 @@ def parse() -> argparse.Namespace:
         metavar="PATH",
         help="measure on this MicroPython unix binary too (default: $MICROPYTHON, else none)",
     )
-    return parser.parse_args()
 
 
 async def measure(args: argparse.Namespace, tell: Console) -> dict[str, Any]:
@@ -108,8 +110,7 @@ def table(figures: dict[str, Any]) -> Table:
     return shown
 
 
-def main() -> int:
-    args = parse()
+def main(args: argparse.Namespace) -> int:
     tell = Console(stderr=True, quiet=args.json)
     try:
         figures = asyncio.run(measure(args, tell))
@@ -122,7 +123,3 @@ def main() -> int:
     else:
         Console().print(table(figures))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,132 @@
+"""Properties of the configuration's validator: ConfigError alone, with a place, and never with a secret."""
+
+import copy
+import json
+from typing import Any
+
+from documents import claim, own
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from iot import config
+from iot.config import ConfigError
+
+SECRET = "s3cr3t-s3cr3t"
+KNOWN = ["wifi", "aws", "time", "ota", "app", "ssid", "password", "endpoint", "port", "ntp", "public_keys"]
+
+leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=40)
+    | st.sampled_from(["", "x" * 5000])
+)
+values = st.recursive(
+    leaves,
+    lambda children: (
+        st.lists(children, max_size=4)
+        | st.dictionaries(st.sampled_from(KNOWN) | st.text(max_size=8), children, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a document."""
+    found = [path]
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        found += paths(item, (*path, key))
+    return found
+
+
+def replaced(document: Any, path: tuple[Any, ...], value: Any) -> Any:
+    if not path:
+        return value
+    document = copy.copy(document)
+    document[path[0]] = replaced(document[path[0]], path[1:], value)
+    return document
+
+
+def as_text(path: tuple[Any, ...]) -> str:
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def result(document: Any) -> Any:
+    """The validated document, or None where it is refused, in the one way it may be."""
+    try:
+        return config.validate(document)
+    except ConfigError as error:
+        place, _, reason = str(error).partition(": ")
+        assert place and reason
+        return None
+
+
+@settings(max_examples=300, deadline=None)
+@given(values)
+def test_anything_is_refused_with_its_place(document: Any) -> None:
+    assert result(document) is None
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=200) | st.binary(max_size=200) | values.map(json.dumps))
+def test_any_text_is_refused_with_its_place(text: str | bytes) -> None:
+    try:
+        config.parse(text)
+        raise AssertionError("accepted")
+    except ConfigError as error:
+        assert ": " in str(error)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.data(), st.sampled_from([claim, own]))
+def test_a_member_replaced_by_anything(data: st.DataObject, make: Any) -> None:
+    document = make()
+    path = data.draw(st.sampled_from(paths(document)))
+    changed = replaced(document, path, data.draw(values))
+    before = copy.deepcopy(changed)
+    accepted = result(changed)
+    assert changed == before or changed != changed, "the validator changed what it was given"  # noqa: PLR0124
+    if accepted is not None:
+        assert config.validate(accepted) == accepted
+        assert set(accepted) == {"wifi", "aws", "time", "ota", "app"}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_a_secret_in_the_wrong_place_is_never_quoted(data: st.DataObject) -> None:
+    document = claim()
+    path = data.draw(st.sampled_from([path for path in paths(document) if path]))
+    wrong = data.draw(st.sampled_from([SECRET + "\n", [SECRET], {"x": SECRET}, SECRET * 1000]))
+    try:
+        config.validate(replaced(document, path, wrong))
+    except ConfigError as error:
+        assert SECRET not in str(error)
+        assert str(error).startswith((as_text(path), "document", as_text(path[:1])))
+
+
+names = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8)
+networks = st.fixed_dictionaries(
+    {"ssid": names}, optional={"password": st.text("abc 123!", min_size=8, max_size=63)}
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(networks, min_size=1, max_size=8),
+    st.integers(1, 65535),
+    st.dictionaries(names, st.text("abc", max_size=20), max_size=3),
+    st.sampled_from([claim, own]),
+)
+def test_what_the_schema_allows_survives_json(wifi: Any, port: int, parameters: Any, make: Any) -> None:
+    document = make()
+    document["wifi"] = wifi
+    document["aws"].update(port=port, parameters=parameters)
+    parsed = config.parse(json.dumps(document))
+    assert config.parse(json.dumps(parsed)) == parsed
+    assert parsed["aws"]["port"] == port and parsed["aws"]["parameters"] == parameters
+    assert [network["ssid"] for network in parsed["wifi"]] == [network["ssid"] for network in wifi]
+    assert "BEGIN" not in json.dumps(config.plain(parsed))

@@ -65,7 +65,7 @@ def plain(document):
 
 
 def der(path, text, labels):
-    """The DER bytes of a PEM `text` (RFC 7468) that holds one block with one of `labels`, or of DER itself."""
+    """The DER bytes of a PEM `text` (RFC 7468) that holds one block with one of `labels`, or of DER."""
     if isinstance(text, bytes) and _is_sequence(text):
         return text
     text = text.strip() if isinstance(text, str) else ""

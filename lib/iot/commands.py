@@ -4,7 +4,6 @@ import json
 
 from micropython import const
 
-from iot import config
 from iot.console import CommandError
 
 _DOCUMENT_MAX = const(16384)  # characters of a configuration with all its certificates
@@ -60,6 +59,8 @@ class Commands:
             self._document.extend(piece.encode())
             return str(len(self._document))
         if step == "commit":
+            from iot import config  # 8 KB of heap that a configured device does not need
+
             document, self._document = self._document, None
             self._system.configure(config.parse(document))
             return "stored, restarting"

@@ -6,7 +6,6 @@ import gc
 from micropython import const
 
 from iot import tls
-from iot.aws.provisioning import Provisioning, ProvisioningError
 from iot.backoff import Backoff
 from iot.mqtt.client import Client
 from iot.mqtt.packet import MQTTError
@@ -96,6 +95,8 @@ class Link:
         Args:
             tries: after so many that failed it gives up, with "provisioning_failed"; None: never.
         """
+        from iot.aws.provisioning import ProvisioningError  # once in a device's life
+
         backoff = Backoff(_PROVISION_FIRST_MS, _PROVISION_MOST_MS)
         tried = 0
         while tried != tries:
@@ -115,6 +116,8 @@ class Link:
         self._notify("provisioning_failed", "after {} tries".format(tried))
 
     async def _provision_once(self):
+        from iot.aws.provisioning import Provisioning
+
         client = Client(
             self._device_id,
             self._opener(self._claim),

@@ -2,8 +2,6 @@
 
 import json
 
-from iot import config
-
 _CONFIG_SETS = ("config0", "config1")  # the certificates of a configuration; the record in NVS says which set
 _THING_SET = "thing"
 
@@ -25,10 +23,15 @@ class Store:
     def load(self):
         """The configuration without its certificates and keys, or None where there is none that is whole."""
         stored = self._stored()
-        return stored["config"] if stored and self._credentials.load(_CONFIG_SETS[stored["set"]]) else None
+        if stored is None:
+            self.erase()  # keys that a factory reset left, where the power was cut in it
+            return None
+        return stored["config"] if self._credentials.load(_CONFIG_SETS[stored["set"]]) else None
 
     def save(self, document):
         """Replaces the configuration by a validated `document`; OSError where flash is full or fails."""
+        from iot import config  # not needed for reading what is stored
+
         stored = self._stored()
         number = 1 - stored["set"] if stored else 0
         self._credentials.save(_CONFIG_SETS[number], _parts(document["aws"]))
@@ -59,6 +62,8 @@ class Store:
 
     def save_thing(self, endpoint, name, certificate, key):
         """Stores what provisioning at `endpoint` earned; `certificate` and `key` in PEM, else ConfigError."""
+        from iot import config
+
         parts = {
             "name": name.encode(),
             "endpoint": endpoint.encode(),
@@ -74,6 +79,8 @@ class Store:
 
 def _parts(aws):
     """The set of files for the section `aws`: DER, being smaller, but for root_ca, which may be a bundle."""
+    from iot import config
+
     parts = {}
     for member in config.PEM_MEMBERS:
         if member in aws:

@@ -9,7 +9,8 @@ import esp32
 import machine
 from micropython import const
 
-from iot import config, modes
+from iot import modes
+from iot.application import Application
 from iot.backoff import Backoff
 from iot.commands import Commands
 from iot.console import CommandError, Console
@@ -27,13 +28,10 @@ _CONFIG_BYTES = const(2000)
 _TICK_MS = const(100)
 _WIFI_FIRST_MS = const(1000)
 _WIFI_MOST_MS = const(60000)
-_APPLICATION_FIRST_MS = const(10000)
-_APPLICATION_MOST_MS = const(300000)
 _DEATH_MS = const(5000)
 _TRIES_TO_REPLACE = const(3)
-_GC_THRESHOLD = const(
-    16384
-)  # collects before the heap has to grow: what it takes from ESP-IDF it never gives back
+# Bytes after which garbage is collected, before the heap has to grow: what it takes from ESP-IDF it keeps.
+_GC_THRESHOLD = const(16384)
 
 # In which modes a task runs; every other task is cancelled before the mode is entered.
 _TASKS = {
@@ -44,10 +42,8 @@ _TASKS = {
     "cloud": (modes.NORMAL,),
     "application": (modes.NORMAL,),
 }
-_RENEWED = (
-    "cloud",
-    "application",
-)  # also cancelled where a mode follows on itself: the certificate is a new one
+# Cancelled also where a mode follows on itself: the certificate is a new one.
+_RENEWED = ("cloud", "application")
 
 # What the peers tell, but for the many: where and how it is logged.
 _FACTS = {
@@ -76,13 +72,14 @@ class System:
         self._tasks = {}
         self._event = None
         self._reason = ""
+        self._dead = False
         self._config = None
         self._wifi = None
         self._clock = None
         self._link = None
         self._nvs = None
         self._store = None
-        self._thing = None
+        self._application = None
         self._watchdog = None
         self._load_application = None
         self.mode = modes.INIT
@@ -165,6 +162,8 @@ class System:
             self._store = Store(Record(self._nvs, "config", _CONFIG_BYTES), Credentials(_FOLDER))
             self._config = self._store.load()
             if self._config is None and self._settings.CONFIG is not None:
+                from iot import config
+
                 self._store.save(config.validate(self._settings.CONFIG))
                 self._config = self._store.load()
         except (OSError, ValueError) as error:
@@ -203,7 +202,8 @@ class System:
             self._start("cloud", self._link.provision())
         else:
             self._start("cloud", self._link.run())
-            self._start("application", self._run_application())
+            self._application = Application(self._load_application, self._make_thing, self.log)
+            self._start("application", self._application.run())
 
     def _start_network(self):
         import network
@@ -233,33 +233,17 @@ class System:
         await self._online()
         await self._clock.ready()
 
-    async def _run_application(self):
-        """Runs the application, again where it fails: the cloud stays reachable and may send a better one."""
-        backoff = Backoff(_APPLICATION_FIRST_MS, _APPLICATION_MOST_MS)
-        while True:
-            self._close_thing()
-            self._thing = Thing(
-                self._link.name,
-                self._settings.VERSION,
-                self.flash,
-                self._config["app"],
-                self.log,
-                self._link.client,
-                self.events,
-                self,
-            )
-            try:
-                await self._load_application()(self._thing)
-                return
-            except Exception as error:  # the application's code: whatever it raises must stop here
-                self.log.exception("application", "failed, will start again", error)
-            await asyncio.sleep_ms(backoff.next_ms())
-
-    def _close_thing(self):
-        """Takes back what the application registered: one that has returned may still have handlers."""
-        if self._thing:
-            self._thing.close()
-            self._thing = None
+    def _make_thing(self):
+        return Thing(
+            self._link.name,
+            self._settings.VERSION,
+            self.flash,
+            self._config["app"],
+            self.log,
+            self._link.client,
+            self.events,
+            self,
+        )
 
     # Tasks.
 
@@ -270,16 +254,16 @@ class System:
         try:
             await coroutine
         except Exception as error:  # whatever a task dies of, the supervisor has to know
+            self._dead = True
             self.log.exception("system", name + " died", error)
-            await asyncio.sleep_ms(
-                _DEATH_MS
-            )  # a fault that comes back at once must not reset the chip all the time
+            await asyncio.sleep_ms(_DEATH_MS)  # a fault that is there again at once shall not wear the chip
             self.restart(name + " died")
 
     async def _supervise(self):
-        """Feeds the watchdog until something happens; returns the event."""
+        """Feeds the watchdog, while every task lives, until something happens; returns the event."""
         while self._event is None:
-            self._watchdog.feed()
+            if not self._dead:
+                self._watchdog.feed()
             await asyncio.sleep_ms(_TICK_MS)
         event, self._event = self._event, None
         return event
@@ -297,7 +281,7 @@ class System:
             except asyncio.CancelledError:
                 pass  # it is what was asked for; the system's own task is cancelled by nobody
         if "application" in ending:
-            self._close_thing()
+            self._application.close()
 
     async def _restart(self, event):
         self._watchdog.feed()
@@ -314,12 +298,11 @@ class System:
 
     def _tell(self, event, detail=None):
         """Tells log, application and state machine about a fact."""
-        if event in _FACTS:
+        if event in _FACTS:  # not so "published", which comes with every message
             area, text = _FACTS[event]
             tell = self.log.warning if event in _TROUBLE else self.log.info
             tell(area, text.format(**detail) if isinstance(detail, dict) else text.format(detail))
+            if self._event is None and (self.mode, event) in modes.TABLE:
+                self._event = event
         if event in NAMES:
             self.events.emit(event, detail)
-        if (self.mode, event) in modes.TABLE:
-            self._reason = str(detail)
-            self._event = event

@@ -37,6 +37,7 @@ LEVELS = {
     "iot.wifi": 2,
     "iot.aws.provisioning": 3,
     "iot.commands": 3,
+    "iot.application": 4,
     "iot.link": 4,
     "iot.thing": 4,
     "iot.system": 5,

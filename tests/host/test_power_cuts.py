@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -136,14 +137,15 @@ def test_the_first_certificate_of_a_thing(tmp_path: Path, outcome: str) -> None:
 
 
 def test_a_factory_reset_leaves_the_configuration_or_nothing(tmp_path: Path, outcome: str) -> None:
-    seen = at_every_write(
-        tmp_path,
-        outcome,
-        lambda: store().save(first()),
-        lambda: store().erase(),
-        lambda: configuration() is None,
-    )
-    old_then_new(seen, False, True)
+    def prepare() -> None:
+        store().save(first())
+        store().save_thing(claim()["aws"]["endpoint"], "lamp", pem(), pem("PRIVATE KEY"))
+
+    def look() -> tuple[bool, list[str]]:
+        return configuration() is None, sorted(os.listdir("certs"))
+
+    seen = at_every_write(tmp_path, outcome, prepare, lambda: store().erase(), look)
+    old_then_new(seen, (False, ["config0", "thing"]), (True, []))
 
 
 def test_the_256_bytes(tmp_path: Path, outcome: str) -> None:

@@ -10,6 +10,8 @@ from tests.system.house import ALL, START_S, WIFI, House, ask, seen, send_config
 from tools.configure import ConfigureError
 from tools.sim import Device
 
+ACKNOWLEDGED = r"app: telemetry \d+ acknowledged"
+
 
 async def test_from_nothing_to_telemetry(house: House) -> None:
     device = house.device()
@@ -28,7 +30,7 @@ async def test_from_nothing_to_telemetry(house: House) -> None:
             r"provisioning: connecting with the claim certificate",
             r'provisioning: this is thing "esp32-240ac4000001"',
             r"cloud: connected",
-            r"app: telemetry \d+ acknowledged",
+            ACKNOWLEDGED,
         ):
             await device.expect(line, START_S)
         await until(lambda: received, "a message at the subscriber")
@@ -57,7 +59,7 @@ async def test_the_certificate_is_earned_once(house: House) -> None:
     await house.telemetry(device)
     await device.power_off()
     await device.power_on()
-    await device.expect(r"app: telemetry \d+ acknowledged", START_S)
+    await device.expect(ACKNOWLEDGED, START_S)
     assert seen(device, "this is thing") == 1
     assert len(house.cloud.registry.list_things()["things"]) == 1
 
@@ -92,10 +94,10 @@ async def test_the_256_bytes_outlive_resets_and_power_cuts(house: House) -> None
     async with house.subscriber(lambda *message: received.append(message), "telemetry/#"):
         await house.telemetry(device)
         await ask(device, "restart")
-        await device.expect(r"app: telemetry \d+ acknowledged", START_S)
+        await device.expect(ACKNOWLEDGED, START_S)
         await device.power_off()
         await device.power_on()
-        await device.expect(r"app: telemetry \d+ acknowledged", START_S)
+        await device.expect(ACKNOWLEDGED, START_S)
     starts = sorted({json.loads(payload)["starts"] for _, payload in received})
     assert starts == [1, 2, 3]
 
@@ -124,7 +126,7 @@ async def test_factory_reset(house: House) -> None:
     assert not list((device.files / "certs").iterdir())
     await send_configuration(device, house.configuration())
     await device.expect(r'provisioning: this is thing "esp32-240ac4000001"', START_S)
-    await device.expect(r"app: telemetry \d+ acknowledged", START_S)
+    await device.expect(ACKNOWLEDGED, START_S)
 
 
 async def test_a_configuration_that_is_refused_changes_nothing(house: House) -> None:
@@ -136,13 +138,13 @@ async def test_a_configuration_that_is_refused_changes_nothing(house: House) -> 
     assert (await status(device))["cloud"] is True
     await device.power_off()
     await device.power_on()
-    await device.expect(r"app: telemetry \d+ acknowledged", START_S)
+    await device.expect(ACKNOWLEDGED, START_S)
 
 
 async def test_a_product_may_bring_its_configuration(house: House) -> None:
     device = house.device(CONFIG=house.configuration())
     await device.power_on()
-    await device.expect(r"app: telemetry \d+ acknowledged", START_S)
+    await device.expect(ACKNOWLEDGED, START_S)
     assert not seen(device, "mode CONFIG")
 
 
@@ -181,9 +183,9 @@ async def test_a_failing_application_starts_again_and_the_cloud_stays(house: Hou
             thing.log.info("app", "third run")
     """
     device = house.device(app)
-    system = device.files / "lib/iot/system.py"
-    system.write_text(
-        system.read_text().replace("_APPLICATION_FIRST_MS = const(10000)", "_APPLICATION_FIRST_MS = const(1)")
+    application = device.files / "lib/iot/application.py"
+    application.write_text(
+        application.read_text().replace("_FIRST_MS = const(10000)", "_FIRST_MS = const(1)")
     )
     await house.normal(device)
     await device.expect(r"E application: failed, will start again: KeyError", START_S)
@@ -219,6 +221,20 @@ async def test_a_hung_application_is_reset_by_the_watchdog(house: House) -> None
     await device.expect(r"app: back after the watchdog", START_S)
 
 
+async def test_a_task_that_dies_restarts_the_device(house: House) -> None:
+    device = house.device()
+    await house.telemetry(device)
+    await device.power_off()
+    clock = device.files / "lib/iot/clock.py"
+    whole = clock.read_text()
+    clock.write_text(whole.replace("if await self._ask_any():", "if self.no_such_attribute:"))
+    await device.power_on()
+    await device.expect(r"E system: clock died: AttributeError", START_S)
+    clock.write_text(whole)
+    await device.expect(r"system: restarting: clock died", START_S)
+    await device.expect(ACKNOWLEDGED, START_S)
+
+
 async def test_a_part_that_cannot_be_initialised_leads_to_idle(house: House) -> None:
     device = house.device()
     await house.telemetry(device)
@@ -244,7 +260,7 @@ async def test_a_refused_certificate_is_replaced_by_the_claim(house: House) -> N
     await ask(device, "restart")
     await device.expect(r"cloud: the certificate is refused for good", 90)
     await device.expect(r"provisioning: this is thing", START_S)
-    await device.expect(r"app: telemetry \d+ acknowledged", START_S)
+    await device.expect(ACKNOWLEDGED, START_S)
     principals = registry.list_thing_principals(thingName=device_name(1))["principals"]
     assert len(principals) == 2
 

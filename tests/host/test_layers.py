@@ -104,6 +104,8 @@ def breaches(name: str, source: str) -> Iterator[str]:
                 yield f"{name}:{getattr(node, 'lineno', 0)}: {word}: device code does not ask where it runs"
         if isinstance(node, ast.Global):
             yield f"{name}:{node.lineno}: global: no module-level state"
+        if isinstance(node, ast.Raise) and node.cause:
+            yield f"{name}:{node.lineno}: raise … from: MicroPython prints a warning instead"
     if name not in SCRIPTS:
         for line, reason in import_effects(tree.body):
             yield f"{name}:{line}: {reason}"
@@ -248,6 +250,7 @@ def test_a_clean_module_has_no_breach() -> None:
             "import sys\ndef f():\n  return sys.platform",
             "iot.wifi:3: platform: device code does not ask",
         ),
+        ("iot.wifi", "def f():\n  raise A from None", "iot.wifi:2: raise … from"),
         ("iot.wifi", "def f(simulated): pass", "simulated: device code does not ask"),
         ("iot.wifi", "def f():\n  try:\n    import network\n  except ImportError:\n    pass", "ImportError"),
         ("firmware.app", "\n" * 351, "351 lines, 350 at most"),

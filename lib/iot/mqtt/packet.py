@@ -228,7 +228,7 @@ def topic_from(first, data):
     try:
         topic = str(data, "utf-8")
     except UnicodeError:
-        raise Malformed(first, "the topic is not UTF-8") from None
+        raise Malformed(first, "the topic is not UTF-8")
     if not topic or "\0" in topic or "+" in topic or "#" in topic:
         raise Malformed(first, "a topic that is empty, or with wildcard or NUL")
     return topic

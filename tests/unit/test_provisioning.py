@@ -35,6 +35,7 @@ class FakeService:
 
     def __init__(self, script, granted=True, hangs_up_on=None):
         self.connected = True
+        self.reason = "the broker is gone"
         self.script = script
         self.published = []
         self.subscriptions = {}
@@ -99,7 +100,7 @@ async def test_each_step_has_a_deadline():
 async def test_a_connection_that_ends_is_not_waited_for():
     for script, topic in (({}, CREATE), ({CREATE: (True, KEYS)}, REGISTER)):
         service = FakeService(script, hangs_up_on=topic)
-        await araises(ProvisioningError, topic + ": connection lost", run(service, 60000))
+        await araises(ProvisioningError, topic + ": connection lost: the broker is gone", run(service, 60000))
 
 
 async def test_answers_that_make_no_sense_are_not_quoted():

@@ -81,7 +81,7 @@ class Provisioning:
         start_ms = time.ticks_ms()
         while not (result := condition()):
             if not self._client.connected:
-                raise ProvisioningError("{}: connection lost".format(topic))
+                raise ProvisioningError("{}: connection lost: {}".format(topic, self._client.reason))
             if time.ticks_diff(time.ticks_ms(), start_ms) > self._timeout_ms:
                 raise ProvisioningError("{}: no {} within {} s".format(topic, what, self._timeout_ms // 1000))
             await asyncio.sleep_ms(_POLL_MS)

@@ -87,6 +87,12 @@ class Client:
         return connection is not None and connection.accepted and connection.reason is None
 
     @property
+    def reason(self):
+        """Why the last connection ended, None while there is one."""
+        connection = self._session.connection
+        return connection.reason if connection else "never connected"
+
+    @property
     def refusals(self):
         """Attempts since the last connection that failed for this client's identity, as it seems."""
         return self._session.refusals

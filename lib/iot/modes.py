@@ -16,7 +16,8 @@ TABLE = {
     (CONFIG, "committed"): RESTART,
     (NORMAL, "committed"): RESTART,
     (IDLE, "committed"): RESTART,
-    (NORMAL, "provisioned"): NORMAL,
+    # The chip has no memory for TLS twice in one life: what the claim's connection took comes back in pieces.
+    (NORMAL, "provisioned"): RESTART,
     (NORMAL, "certificate_refused"): NORMAL,
     (NORMAL, "provisioning_failed"): NORMAL,
     (NORMAL, "update_accepted"): OTA,

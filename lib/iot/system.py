@@ -127,7 +127,9 @@ class System:
             "wifi": self._wifi.ssid if self._wifi else None,
             "rssi": self.rssi(),
             "clock": self._clock.state if self._clock else None,
+            "heap_used": gc.mem_alloc(),
             "heap_free": gc.mem_free(),
+            "idf_largest": max([region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA)]),
         }
         if self._link:
             status.update(self._link.status())
@@ -303,6 +305,7 @@ class System:
             tell = self.log.warning if event in _TROUBLE else self.log.info
             tell(area, text.format(**detail) if isinstance(detail, dict) else text.format(detail))
             if self._event is None and (self.mode, event) in modes.TABLE:
+                self._reason = event
                 self._event = event
         if event in NAMES:
             self.events.emit(event, detail)

@@ -61,7 +61,7 @@ class House:
     async def telemetry(self, device: Device, document: dict[str, Any] | None = None) -> None:
         """From nothing to a message that the cloud acknowledged."""
         await self.normal(device, document)
-        await device.expect(r"app: telemetry \d+ acknowledged", START_S)
+        await device.expect(r"app: telemetry \d+ acknowledged", 2 * START_S)
 
     def subscriber(self, on_message: Callable[[str, bytes], None], topic_filter: str = "#") -> Subscriber:
         """An independent client with a certificate of its own."""

@@ -10,7 +10,7 @@ EXPECTED = {
     ("CONFIG", "committed"): "RESTART",
     ("NORMAL", "committed"): "RESTART",
     ("IDLE", "committed"): "RESTART",
-    ("NORMAL", "provisioned"): "NORMAL",
+    ("NORMAL", "provisioned"): "RESTART",
     ("NORMAL", "certificate_refused"): "NORMAL",
     ("NORMAL", "provisioning_failed"): "NORMAL",
     ("NORMAL", "update_accepted"): "OTA",

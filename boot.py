@@ -3,5 +3,5 @@
 import esp
 import machine
 
-esp.osdebug(None)  # ESP-IDF's own log would break into the console's lines
+esp.osdebug(None)  # of ESP-IDF's own log only errors may break into the console's lines
 machine.freq(240_000_000)  # a TLS handshake holds the loop for a third less time than at the default 160 MHz

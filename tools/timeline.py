@@ -34,7 +34,7 @@ class Timeline:
 
     def say(self, who: str, area: str, what: str, style: str = "") -> None:
         """One line."""
-        line = Text(f"{time.monotonic() - self._start:7.2f} s  ", style="dim")
+        line = Text().append(f"{time.monotonic() - self._start:7.2f} s  ", style="dim")
         line.append(f"{who:<{self._names}} ", style="blue")
         line.append(f"{area:<13}", style=_AREAS.get(area, "dim"))
         line.append(what, style=style)

@@ -16,8 +16,8 @@ from iot.mqtt.session import Session
 _STABLE_MS = const(30000)  # a connection that lasted this long starts the backoff anew
 _CONNECT_INTERVAL_MS = const(1000)  # AWS refuses a client id that connects more often
 _OF_IDENTITY = (None, 4, 5)  # refusals that may mean this client's certificate: hung up, and CONNACK's codes
-_OF_IDENTITY = (None, 4, 5)  # refusals that may mean the certificate: a hang-up, and codes of CONNACK
-# them: that is what lwIP makes of a broker that is down.
+# How a broker hangs up in the handshake: mbedTLS's fatal alert, close notify and end of file. A reset is not
+# among them: that is what lwIP makes of a broker that is down.
 _HUNG_UP = (-0x7780, -0x7880, -0x7280)
 
 

@@ -49,7 +49,7 @@ class Link:
         self.name = thing[0]
         self.client = Client(
             self.name,
-            self._opener(lambda: self._store.thing()[1:]),
+            self._opener(self._own),
             self._log,
             notify=self._on_client,
             ready=self._ready,
@@ -74,14 +74,12 @@ class Link:
         client = self.client
         if client is None:
             return {"thing": None, "cloud": False}
+        outbox, inbox = client.outbox, client.inbox
         return {
             "thing": self.name,
             "cloud": client.connected,
-            "queued": len(client.outbox),
-            "dropped": client.outbox.refused
-            + client.outbox.lost
-            + client.inbox.oversize
-            + client.inbox.unclaimed,
+            "queued": len(outbox),
+            "dropped": outbox.refused + outbox.lost + inbox.oversize + inbox.unclaimed + inbox.overflowed,
         }
 
     async def close(self):
@@ -104,13 +102,10 @@ class Link:
             try:
                 self._notify("provisioned", await self._provision_once())
                 return
-            except (
-                OSError,
-                ValueError,
-                MQTTError,
-                ProvisioningError,
-            ) as error:  # ValueError: TLS verification
+            # OSError: flash; ValueError: what came is no certificate.
+            except (OSError, ValueError, MQTTError, ProvisioningError) as error:
                 self._log.warning("provisioning", "{}; will start over", error)
+            gc.collect()  # what the broken-off try took for TLS makes room for the next
             tried += 1
             await asyncio.sleep_ms(backoff.next_ms())
         self._notify("provisioning_failed", "after {} tries".format(tried))
@@ -134,8 +129,6 @@ class Link:
             name, certificate, key = await provisioning.run(self._parameters())
         finally:
             await client.disconnect()
-            client = None
-            gc.collect()  # the claim's buffers and TLS make room for the thing's
         self._store.save_thing(self._aws["endpoint"], name, certificate, key)
         return name
 
@@ -146,17 +139,20 @@ class Link:
 
     def _claim(self):
         certificates = self._store.certificates()
-        return certificates["claim_certificate"], certificates["claim_key"]
+        return certificates["root_ca"], certificates["claim_certificate"], certificates["claim_key"]
 
-    def _opener(self, load_pair):
+    def _own(self):
+        _, certificate, key = self._store.thing()
+        return self._store.certificates()["root_ca"], certificate, key
+
+    def _opener(self, load):
         """A function that opens a stream; the SSLContext is built the first time and then reused."""
         open_stream = None
 
         async def open_with_context():
             nonlocal open_stream
             if open_stream is None:
-                certificate, key = load_pair()
-                context = tls.context(self._store.certificates()["root_ca"], certificate, key)
+                context = tls.context(*load())
                 open_stream = tls.opener(self._aws["endpoint"], self._aws["port"], context)
             return await open_stream()
 

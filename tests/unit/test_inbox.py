@@ -169,3 +169,12 @@ def test_a_new_session_knows_nothing_of_what_was_closed():
     assert inbox.due() is gone
     inbox.rewind(False)
     assert granted(inbox, 4) is kept and inbox.due() is None
+
+
+def test_overflow_is_counted_over_all_subscriptions():
+    inbox = Inbox(lambda: None)
+    for topic_filter in ("a", "b"):
+        inbox.subscribe(topic_filter, 1, 1)
+    for topic in ("a", "a", "a", "b", "b"):
+        inbox.deliver(topic, b"x")
+    assert inbox.overflowed == 3

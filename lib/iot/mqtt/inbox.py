@@ -126,6 +126,11 @@ class Inbox:
         self._changed = changed
         self._subscriptions = []
 
+    @property
+    def overflowed(self):
+        """Messages that the subscriptions there are have dropped."""
+        return sum([subscription.dropped for subscription in self._subscriptions])
+
     def subscribe(self, topic_filter, qos, depth):
         """A new Subscription, to be asked for."""
         subscription = Subscription(self._changed, topic_filter, qos, depth)
@@ -165,7 +170,10 @@ class Inbox:
 
     def holds(self, packet_id):
         """True if a request with this packet id waits for its answer."""
-        return any(subscription.packet_id == packet_id for subscription in self._subscriptions)
+        for subscription in self._subscriptions:  # noqa: SIM110 (at every publish: no generator)
+            if subscription.packet_id == packet_id:
+                return True
+        return False
 
     def answered(self, packet_id, granted):
         """Take a SUBACK or UNSUBACK; returns its subscription, None if nobody asked."""

@@ -1,0 +1,111 @@
+"""Wi-Fi: which network, what when it is lost, and the radio's reset. The radio is a fake with WLAN's ways."""
+
+import asyncio
+
+from fakes import FakeLog
+from iot.wifi import Wifi
+
+NETWORKS = [{"ssid": "First", "password": "correct horse"}, {"ssid": "Open", "password": ""}]
+
+
+class FakeWlan:
+    """A network.WLAN; `in_reach` names what it can join, joining anything else raises."""
+
+    def __init__(self, in_reach):
+        self.in_reach = in_reach
+        self.calls = []
+        self._joined = None
+
+    def active(self, on):
+        self.calls.append("on" if on else "off")
+        self._joined = None
+
+    def disconnect(self):
+        self._joined = None
+
+    def connect(self, ssid, password=None):
+        self.calls.append((ssid, password))
+        if ssid not in self.in_reach:
+            raise OSError("Wifi Internal Error")
+        self._joined = ssid
+
+    def isconnected(self):
+        return self._joined in self.in_reach
+
+    def ifconfig(self):
+        return ("192.168.4.9", "255.255.255.0", "192.168.4.1", "192.168.4.1")
+
+    def status(self, what):
+        if not self.isconnected():
+            raise OSError("Wifi Not Connected")
+        return -50
+
+
+class NoBackoff:
+    def __init__(self):
+        self.resets = 0
+
+    def next_ms(self):
+        return 1
+
+    def reset(self):
+        self.resets += 1
+
+
+class Bench:
+    """A Wifi at work, and what it told."""
+
+    def __init__(self, in_reach):
+        self.wlan = FakeWlan(in_reach)
+        self.told = []
+        self.backoff = NoBackoff()
+        notify = lambda event, detail: self.told.append((event, detail))  # noqa: E731
+        self.wifi = Wifi(self.wlan, NETWORKS, self.backoff, FakeLog(), notify)
+
+    async def __aenter__(self):
+        self._task = asyncio.create_task(self.wifi.run())
+        return self
+
+    async def __aexit__(self, *error):
+        self._task.cancel()
+        try:
+            await self._task
+        except asyncio.CancelledError:
+            pass
+
+    async def until(self, condition):
+        for _ in range(1000):
+            if condition():
+                return
+            await asyncio.sleep_ms(10)
+        raise AssertionError("did not come: {}".format(self.wlan.calls))
+
+
+async def test_the_first_network_that_can_be_had():
+    async with Bench(["Open"]) as b:
+        await b.until(lambda: b.told)
+        assert b.wlan.calls == ["on", ("First", "correct horse"), ("Open", None)]
+        assert b.told == [("wifi_up", {"ssid": "Open", "ip": "192.168.4.9", "rssi": -50})]
+        assert b.wifi.ssid == "Open" and b.wifi.rssi() == -50 and b.backoff.resets == 1
+    assert b.wlan.calls[-1] == "off" and b.wifi.ssid is None and b.wifi.rssi() is None
+
+
+async def test_a_lost_network_is_told_and_sought_again():
+    async with Bench(["First"]) as b:
+        await b.until(lambda: b.told)
+        b.wlan.in_reach.remove("First")
+        assert b.wifi.rssi() is None  # gone, though nobody has noticed yet
+        await b.until(lambda: len(b.told) == 2)
+        assert b.told[1] == ("wifi_down", 'lost "First"') and b.wifi.ssid is None
+        b.wlan.in_reach.append("First")
+        await b.until(lambda: len(b.told) == 3)
+        assert b.told[2][0] == "wifi_up"
+
+
+async def test_the_radio_is_reset_after_fruitless_rounds():
+    async with Bench([]) as b:
+        await b.until(lambda: "off" in b.wlan.calls)
+        first_reset = b.wlan.calls.index("off")
+        assert first_reset == 1 + 3 * len(NETWORKS), b.wlan.calls
+        await b.until(lambda: b.wlan.calls.count("on") > 1)
+        assert b.wlan.calls[first_reset + 1] == "on"

@@ -7,6 +7,10 @@ import sys
 VERBS = {
     "run": ("tools.run", "a simulated ESP32 against a local AWS IoT Core, from nothing to telemetry"),
     "cloud": ("tools.cloud.cli", "a local AWS IoT Core, also for boards on your network"),
+    "flash": ("tools.board.flash", "write a MicroPython image to a board"),
+    "deploy": ("tools.board.deploy", "put the firmware's files on a board that runs MicroPython"),
+    "configure": ("tools.board.configure", "give a board its configuration"),
+    "console": ("tools.board.console", "a board's log and its line commands"),
     "size": ("tools.size", "bytes and heap of each device module"),
     "bench": ("tools.bench.cli", "the device's MQTT client measured beside umqtt.simple"),
     "sim": ("tools.sim.cli", "one simulated ESP32 with its console on this terminal"),
@@ -18,7 +22,7 @@ def main() -> int:
         prog="python -m tools",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="examples:\n  python -m tools run --once\n  python -m tools cloud --help",
+        epilog="examples:\n  python -m tools run --once\n  python -m tools deploy --help",
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     chosen = sys.argv[1] if len(sys.argv) > 1 else ""

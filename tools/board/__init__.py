@@ -1,0 +1,1 @@
+"""A real board on a serial port: flash, deploy, configure, console."""

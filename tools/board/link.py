@@ -1,0 +1,254 @@
+"""A conversation with a board's console: lines out, log lines and answers in."""
+
+import asyncio
+import contextlib
+import json
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import serial
+
+from .errors import BoardError
+from .ports import BAUDRATE, close_port, open_port
+
+LINE_MAX = 240  # bytes; the device refuses longer ones
+_HISTORY_LINES = 20_000
+_TAIL_MAX = 8192
+_CHUNK = 4096
+_INTERRUPT_S = 10.0
+_ANSWER = re.compile(r"^= (ok|error)\b ?(.*)$")
+_PROMPT = ">>> "
+_Found = TypeVar("_Found")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the device answered to a command."""
+
+    ok: bool
+    text: str
+
+    @property
+    def value(self) -> Any:
+        """The answer as JSON, None where it is none."""
+        try:
+            return json.loads(self.text)
+        except ValueError:
+            return None
+
+
+def parse_answer(line: str) -> Answer | None:
+    """The answer in a console line, None for any other line."""
+    match = _ANSWER.match(line)
+    return Answer(match[1] == "ok", match[2]) if match else None
+
+
+class Link:
+    """A board's console, as an async context manager; `lines`, `send` and `expect` are as tools.sim.Device's.
+
+    Args:
+        port: as for `open_port`.
+        on_line: called with every line the board prints.
+        baudrate: bits per second.
+
+    Raises:
+        BoardError: from entering it, where the port cannot be opened; from all else, once the port is gone.
+    """
+
+    def __init__(
+        self, port: str, on_line: Callable[[str], None] | None = None, baudrate: int = BAUDRATE
+    ) -> None:
+        self.port = port
+        self.lines: list[str] = []
+        self._on_line = on_line
+        self._baudrate = baudrate
+        self._passed = 0  # lines that `expect` has passed
+        self._tail = b""  # of a line that is not whole yet
+        self._news = asyncio.Event()
+        self._asking = asyncio.Lock()
+        self._sending = asyncio.Lock()
+        self._failure: BoardError | None = None
+        self._serial: serial.Serial | None = None
+        self._reader: threading.Thread | None = None
+        self._closing = threading.Event()
+
+    async def __aenter__(self) -> "Link":
+        self._serial = await asyncio.to_thread(open_port, self.port, self._baudrate)
+        loop = asyncio.get_running_loop()
+        self._reader = threading.Thread(target=self._read, args=(self._serial, loop), daemon=True)
+        self._reader.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._serial and self._reader
+        self._closing.set()
+        await asyncio.to_thread(self._reader.join)
+        await asyncio.to_thread(close_port, self._serial)
+
+    async def send(self, line: str) -> None:
+        """Type a line."""
+        await self._write(line.encode() + b"\r\n")  # the REPL wants the first, the console takes either
+
+    async def expect(self, pattern: str, timeout_s: float = 30) -> re.Match[str]:
+        """Wait for a line in which `pattern` is found, from behind the line found last.
+
+        Raises TimeoutError, which shows the last lines.
+        """
+        regex = re.compile(pattern)
+
+        def search() -> re.Match[str] | None:
+            while self._passed < len(self.lines):
+                self._passed += 1
+                if match := regex.search(self.lines[self._passed - 1]):
+                    return match
+            return None
+
+        if match := await self._wait(search, timeout_s):
+            return match
+        last = "\n".join(self.lines[-30:])
+        complaint = f"{self.port}: no line with {pattern!r} within {timeout_s:g} s"
+        raise TimeoutError(f"{complaint}; last lines:\n{last}")
+
+    async def ask(self, line: str, timeout_s: float = 10) -> Answer:
+        """Send a command and return its answer; BoardError where none comes, with what may be the reason.
+
+        One at a time: others wait their turn. It passes the lines up to the answer, for `expect` too.
+        """
+        async with self._asking:
+            self._passed = len(self.lines)
+
+            def search() -> Answer | None:
+                while self._passed < len(self.lines):
+                    self._passed += 1
+                    if answer := parse_answer(self.lines[self._passed - 1]):
+                        return answer
+                return None
+
+            await self.send(line)
+            if answer := await self._wait(search, timeout_s):
+                return answer
+            raise self._silence()
+
+    async def interrupt(self) -> None:
+        """Stop the application (Ctrl-C, twice), which leaves the friendly REPL; BoardError where none comes."""
+        self._tail = b""
+        await self._write(b"\r\x03\x03")
+        if not await self._wait(lambda: self._prompted, _INTERRUPT_S):
+            raise self._silence()
+
+    @property
+    def _prompted(self) -> bool:
+        return self._tail.decode(errors="replace").endswith(_PROMPT)
+
+    async def _write(self, data: bytes) -> None:
+        async with self._sending:
+            if self._failure:
+                raise self._failure
+            assert self._serial
+            try:
+                await asyncio.to_thread(self._serial.write, data)
+            except serial.SerialTimeoutException:
+                raise BoardError(
+                    f"{self.port}: the board takes no more characters",
+                    "Press its reset button, and try again.",
+                ) from None
+            except OSError:
+                raise self._fail() from None
+
+    async def _wait(self, condition: Callable[[], _Found | None], timeout_s: float) -> _Found | None:
+        """What `condition` gives as soon as it is true; None after `timeout_s`."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while not (found := condition()):
+                    if self._failure:
+                        raise self._failure
+                    await self._news.wait()
+                return found
+        return None
+
+    def _read(self, device: serial.Serial, loop: asyncio.AbstractEventLoop) -> None:
+        """The reader's thread: pyserial's reads block, and not every kind of port has a file descriptor."""
+        try:
+            while not self._closing.is_set():
+                data = device.read(1)
+                while data and len(data) < _CHUNK and (waiting := device.in_waiting):
+                    data += device.read(waiting)
+                if data:
+                    loop.call_soon_threadsafe(self._received, data)
+        except OSError:
+            loop.call_soon_threadsafe(self._fail)
+
+    def _received(self, data: bytes) -> None:
+        *lines, self._tail = (self._tail + data).split(b"\n")
+        if len(self._tail) > _TAIL_MAX:
+            lines, self._tail = [*lines, self._tail], b""
+        for line in lines:
+            self._add(line.decode(errors="replace").rstrip("\r"))
+        self._tell()
+
+    def _add(self, line: str) -> None:
+        self.lines.append(line)
+        if len(self.lines) > _HISTORY_LINES:
+            dropped = _HISTORY_LINES // 10
+            del self.lines[:dropped]
+            self._passed = max(0, self._passed - dropped)
+        if self._on_line:
+            self._on_line(line)
+
+    def _fail(self) -> BoardError:
+        if self._failure is None:
+            self._failure = BoardError(
+                f"{self.port}: the connection to the board is gone",
+                "See that its cable is plugged in and that no other program uses the port, and try again.",
+            )
+            self._tell()
+        return self._failure
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+    def _silence(self) -> BoardError:
+        """Why no answer may have come, by what came instead."""
+        text = "\n".join([*self.lines[-30:], self._tail.decode(errors="replace")])
+        for pattern, what, remedy in _SILENCES:
+            if re.search(pattern, text):
+                return BoardError(f"{self.port}: {what}", remedy.format(port=self.port))
+        return BoardError(
+            f"{self.port}: the board runs something else: it prints, but does not answer",
+            f"Put this firmware on it: python -m tools deploy {self.port}",
+        )
+
+
+# What is found in the last lines of a board that does not answer, most telling first.
+_SILENCES = (
+    (
+        r"^\s*$",
+        "no answer, nothing comes from the board",
+        "Is it the right port, and has the board power? Press its reset button and try again. "
+        "A board without MicroPython is flashed first: python -m tools flash {port} IMAGE",
+    ),
+    (
+        r"waiting for download",
+        "the board waits for a download (its BOOT button was pressed at the start)",
+        "Press its reset button alone, and try again.",
+    ),
+    (
+        r"invalid header: 0x|flash read err",
+        "the board has no MicroPython",
+        "Flash an image first: python -m tools flash {port} IMAGE",
+    ),
+    (
+        r"(?m)^>>> |^MicroPython v",
+        "the board is in MicroPython's prompt, its program was stopped or there is none",
+        "Restart it with its reset button; where that does not help: python -m tools deploy {port}",
+    ),
+    (
+        "(?:\ufffd.?){8}",
+        "what comes from the board cannot be read",
+        "Is it an ESP32, and nothing else on the port? Its console has 115200 baud.",
+    ),
+)

@@ -1,0 +1,194 @@
+"""`python -m tools flash`: writes a MicroPython image to a board, and reads it back."""
+
+import argparse
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from esp_pylib.logger import EspLog, EspLogBase
+from esptool.cmds import attach_flash, detect_chip, detect_flash_size, reset_chip, run_stub, write_flash
+from esptool.loader import ESPLoader
+from esptool.util import FatalError, flash_size_bytes
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from . import images
+from .errors import BoardError, run_verb
+from .ports import close_port, open_port
+
+EXAMPLES = """examples:
+  python -m tools flash /dev/ttyUSB0 ESP32_GENERIC-OTA-20250415-v1.25.0.bin
+  python -m tools flash COM3 ESP32_GENERIC-20250415-v1.25.0.bin --yes
+
+The image comes from the page of your board on micropython.org. Flashing erases the whole board, with its
+configuration and its certificate. The next step is: python -m tools deploy PORT"""
+BAUDRATE = 460_800  # what USB chips of every make manage, and MicroPython's own pages tell
+SLOTS = {1: "one slot: MicroPython itself can be updated over the cable only"}
+TWO_SLOTS = "two slots: MicroPython itself can be updated over the air, too"
+DOWNLOAD_MODE = (
+    "Hold the board's BOOT button, press and release EN (or RST), release BOOT, and try again. "
+    "The cable must carry data, not only power."
+)
+WIRING = "Disconnect what is wired to the board (GPIO 6 to 11 are its flash's), and try again."
+AGAIN = "The board holds no whole image now: try again, with a shorter cable or --baudrate 115200."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.add_argument(
+        "port", metavar="PORT", help="/dev/tty…, COM3, socket://HOST:PORT, rfc2217://HOST:PORT"
+    )
+    parser.add_argument(
+        "image", metavar="IMAGE", type=Path, help="the .bin file of MicroPython for the board"
+    )
+    parser.add_argument("--yes", action="store_true", help="erase without asking")
+    parser.add_argument("--baudrate", type=int, default=BAUDRATE, help="while writing; default: %(default)s")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Flash; returns the exit status."""
+    return run_verb("flash", lambda: flash(args.port, args.image, args.yes, args.baudrate))
+
+
+def flash(port: str, path: Path, yes: bool, baudrate: int = BAUDRATE) -> int:
+    """Erase the board, write the image, and compare it with what is in the flash then.
+
+    Args:
+        port: as for open_port().
+        path: the image.
+        yes: erase without asking.
+        baudrate: bits per second while writing; the chip's own loader always starts with 115200.
+
+    Returns:
+        0, or 1 if the user does not want to.
+
+    Raises:
+        BoardError: the image does not fit the board, or the board does not answer, or not as it should.
+    """
+    image = images.read(path)
+    board = f", {image.board}" if image.board else ""
+    print(f"image  MicroPython {image.version}{board}, for {images.megabytes(image.flash_bytes)} of flash")
+    print(f"       {SLOTS.get(image.slots, TWO_SLOTS)}")
+    if not (yes or sys.stdin.isatty()):
+        raise BoardError("it erases the whole board, and nobody is here to be asked", "Say --yes.")
+    with _Bar() as bar, _connected(port, baudrate, image, bar) as chip:
+        flash_bytes = _flash_bytes(chip)
+        bar.hide()
+        mac = ":".join(f"{byte:02x}" for byte in chip.read_mac())
+        print(f"board  {chip.get_chip_description()}, MAC {mac}, {images.megabytes(flash_bytes)} of flash")
+        image.check_board(chip.get_chip_revision(), flash_bytes)
+        if not (yes or _agreed()):
+            print("nothing was changed")
+            return 1
+        started = time.monotonic()
+        _write(chip, image, bar)
+    seconds = time.monotonic() - started
+    print(f"done   {len(image.data):,} bytes at {image.offset:#x}, written and verified in {seconds:.0f} s")
+    if port.startswith("socket:"):
+        print("start  press EN (or RST) on the board: there is no line for a reset in a socket")
+    print(f"next   python -m tools deploy {port}")
+    return 0
+
+
+def _agreed() -> bool:
+    question = "Everything on the board will be erased, configuration and certificate included. Go on? [y/N] "
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
+
+
+class _Bar(EspLogBase):
+    """esptool's log: its progress becomes one bar, and its words stay unsaid."""
+
+    def __init__(self) -> None:
+        columns = (
+            TextColumn("{task.description:11}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+        )
+        console = Console()
+        self._progress = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+        self._task = self._progress.add_task("", visible=False)
+        self._before: EspLogBase | None = None
+
+    def __enter__(self) -> "_Bar":
+        self._before, EspLog.instance = EspLog.instance, self
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.hide()
+        EspLog.instance = self._before
+
+    def show(self, step: str, done: int = 0, of: int | None = None) -> None:
+        """Show how far a step is; without `of` nobody knows."""
+        self._progress.update(self._task, description=step, completed=done, total=of, visible=True)
+        self._progress.start()
+
+    def hide(self) -> None:
+        """Leave the terminal to others, until the next show()."""
+        self._progress.stop()
+
+    def progress_bar(
+        self, cur_iter: int, total_iters: int, prefix: str = "", suffix: str = "", bar_length: int = 30
+    ) -> None:
+        if cur_iter < total_iters:
+            self.show("writing", cur_iter, total_iters)
+        else:
+            self.show("verifying")
+
+    def _unsaid(self, *args: Any, **options: Any) -> None:
+        pass
+
+    print = err = warn = note = hint = debug = set_verbosity = _unsaid
+
+
+@contextlib.contextmanager
+def _connected(port: str, baudrate: int, image: images.Image, bar: _Bar) -> Iterator[ESPLoader]:
+    """The chip in download mode, with esptool's own loader running in its RAM; reset in the end."""
+    device = open_port(port)
+    try:
+        bar.show("connecting")
+        with _explained(f"{port}: no chip answers in download mode", DOWNLOAD_MODE):
+            chip = detect_chip(device)
+        try:
+            image.check_chip(chip.CHIP_NAME)
+            with _explained(f"{port}: {chip.CHIP_NAME} does not take esptool's loader", DOWNLOAD_MODE):
+                chip = run_stub(chip)
+                if not port.startswith("socket:"):  # its far end would not follow
+                    chip.change_baud(baudrate)
+            yield chip
+        finally:
+            with contextlib.suppress(FatalError, OSError):  # what went wrong before is what counts
+                reset_chip(chip)
+    finally:
+        close_port(device)
+
+
+def _flash_bytes(chip: ESPLoader) -> int:
+    with _explained("the chip does not reach its flash", WIRING):
+        attach_flash(chip)
+        size = flash_size_bytes(detect_flash_size(chip))
+    if not size:
+        raise BoardError("the chip does not reach its flash", WIRING)
+    return size
+
+
+def _write(chip: ESPLoader, image: images.Image, bar: _Bar) -> None:
+    bar.show("erasing")
+    with _explained("the image was not written", AGAIN):
+        write_flash(chip, [(image.offset, image.data)], erase_all=True)
+
+
+@contextlib.contextmanager
+def _explained(what: str, remedy: str) -> Iterator[None]:
+    """Turn esptool's errors, and the port's, into ours; of esptool's words the first line."""
+    try:
+        yield
+    except (FatalError, OSError) as error:
+        raise BoardError(f"{what}: {str(error).splitlines()[0]}", remedy) from None

@@ -1,0 +1,187 @@
+"""MicroPython images for the ESP32 family: what is in one, whether it is whole, and whether it fits a board.
+
+An image is one file for the flash from the bootloader's place on: bootloader, partition table, application.
+Their formats are ESP-IDF's (docs.espressif.com/projects/esp-idf: "App Image Format", "Partition Tables").
+"""
+
+import hashlib
+import io
+import re
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from esptool.bin_image import ESP32FirmwareImage
+from esptool.loader import ESPLoader
+from esptool.targets import ROM_LIST
+from esptool.util import flash_size_bytes
+
+from .errors import BoardError
+
+OLDEST = (1, 25)  # the MicroPython that the firmware needs
+MB = 1 << 20
+DOWNLOAD = "Take your board's .bin file (no .app-bin, .uf2 or .elf) from its page on micropython.org."
+_CHIPS = {rom.IMAGE_CHIP_ID: rom for rom in ROM_LIST if hasattr(rom, "IMAGE_CHIP_ID")}
+
+_ANY_REVISION = 0xFFFF  # as the newest; images of old say 0
+_HEADER = 24  # bytes before the first segment's own header
+_DESCRIPTION = (_HEADER + 8, struct.pack("<I", 0xABCD5432))  # where an application says that it is one
+_TABLE = 0x8000
+_TABLE_BYTES = 0xC00
+_ENTRY = struct.Struct("<HBBII16sI")
+_ENTRY_MAGIC, _MD5_MAGIC, _END_MAGIC = 0x50AA, 0xEBEB, 0xFFFF
+_APPLICATION, _OTA_SLOTS = 0, range(0x10, 0x20)
+
+_VERSION = re.compile(rb"MicroPython (v?(\d{1,4})\.(\d{1,4})[\w.+-]{0,80}) on \d{4}-\d\d-\d\d")
+_BOARD = re.compile(rb"; ([ -~]{1,80} with ESP32\w*)\0")  # the end of the REPL's greeting
+
+
+@dataclass(frozen=True)
+class Image:
+    """A whole MicroPython image."""
+
+    data: bytes = field(repr=False)
+    chip: str  # as esptool calls it: "ESP32", "ESP32-S3"
+    revisions: tuple[int, int]  # of the chip, from and to, times 100
+    offset: int  # where in the flash it begins
+    flash_bytes: int  # the smallest flash that holds all its partitions
+    slots: int  # for applications
+    version: str  # MicroPython's
+    board: str  # in the words of its build; empty if it does not say
+
+    def check_chip(self, chip: str) -> None:
+        """Raise BoardError if the image is for another chip."""
+        if chip != self.chip:
+            raise BoardError(f"the image is for the {self.chip}, the board has an {chip}", DOWNLOAD)
+
+    def check_board(self, revision: int, flash_bytes: int) -> None:
+        """Raise BoardError if the image needs another revision of the chip (times 100), or more flash."""
+        oldest, newest = self.revisions
+        if not oldest <= revision <= newest:
+            wanted = (
+                f"{_revision(oldest)} {'or newer' if newest == _ANY_REVISION else 'to ' + _revision(newest)}"
+            )
+            raise BoardError(
+                f"the image is for chip revision {wanted}, the board's is {_revision(revision)}",
+                "Take the file for your revision from your board's page on micropython.org.",
+            )
+        if flash_bytes < self.flash_bytes:
+            needed, there = megabytes(self.flash_bytes), megabytes(flash_bytes)
+            raise BoardError(
+                f"the image needs {needed} of flash, the board has {there}",
+                "Take a file for the size of your board's flash from its page on micropython.org.",
+            )
+
+
+@dataclass(frozen=True)
+class Partition:
+    """An entry of the partition table."""
+
+    kind: int
+    subtype: int
+    offset: int
+    size: int
+
+
+def read(path: Path) -> Image:
+    """The image in a file; BoardError if there is none, or none that is whole and new enough."""
+    if not path.is_file():
+        raise BoardError(f"{path}: no such file", DOWNLOAD)
+    try:
+        return parse(path.read_bytes(), path.name)
+    except OSError as error:
+        raise BoardError(f"{path}: {error.strerror}", "Have its owner let you read it.") from None
+
+
+def parse(data: bytes, name: str) -> Image:
+    """The image in `data`, which errors call `name`; BoardError as for read()."""
+    if len(data) < _HEADER or data[0] != ESPLoader.ESP_IMAGE_MAGIC:
+        raise BoardError(f"{name}: no image for an ESP32", DOWNLOAD)
+    start, magic = _DESCRIPTION
+    if data.startswith(magic, start):
+        raise BoardError(f"{name}: an application alone, without bootloader and partition table", DOWNLOAD)
+    (number,) = struct.unpack_from("<H", data, 12)
+    rom = _CHIPS.get(number)
+    if rom is None:
+        raise BoardError(f"{name}: an image for an unknown chip (number {number})", DOWNLOAD)
+    bootloader = _program(rom, data, name, "bootloader")
+    table = _TABLE - rom.BOOTLOADER_FLASH_OFFSET
+    partitions = _partitions(data[table : table + _TABLE_BYTES], name)
+    applications = sorted((p for p in partitions if p.kind == _APPLICATION), key=lambda p: p.offset)
+    if not applications:
+        raise BoardError(f"{name}: no place for an application in its partition table", DOWNLOAD)
+    application = data[max(0, applications[0].offset - rom.BOOTLOADER_FLASH_OFFSET) :]
+    _program(rom, application, name, "application")
+    version, board = _micropython(application, name)
+    header_bytes = {code: flash_size_bytes(size) for size, code in rom.FLASH_SIZES.items()}.get(
+        data[3] & 0xF0, 0
+    )
+    return Image(
+        data,
+        rom.CHIP_NAME,
+        (bootloader.min_rev_full, bootloader.max_rev_full or _ANY_REVISION),
+        rom.BOOTLOADER_FLASH_OFFSET,
+        max(header_bytes, *(p.offset + p.size for p in partitions)),
+        sum(p.subtype in _OTA_SLOTS for p in applications) or 1,
+        version,
+        board,
+    )
+
+
+def megabytes(size: int) -> str:
+    """Bytes of flash as they are printed on boards: whole megabytes, rounded up."""
+    return f"{-(-size // MB)} MB"
+
+
+def _program(rom: type[ESPLoader], data: bytes, name: str, part: str) -> ESP32FirmwareImage:
+    """Bootloader or application as esptool reads it; its checksum is right, and its SHA-256 where it has one."""
+    damaged = BoardError(
+        f"{name}: its {part} is damaged or cut off",
+        "Download it again, and see that the file has the size that the page tells.",
+    )
+    try:
+        program = rom.BOOTLOADER_IMAGE(io.BytesIO(data))
+    except (RuntimeError, struct.error, TypeError):  # in these ways esptool says that the data ends too early
+        raise damaged from None
+    whole = program.checksum == program.calculate_checksum()
+    if not whole or (program.append_digest and program.stored_digest != program.calc_digest):
+        raise damaged
+    return program
+
+
+def _partitions(table: bytes, name: str) -> list[Partition]:
+    """Entries of 32 bytes, then mostly the MD5 of all before it, then 0xff."""
+    found = []
+    for start in range(0, len(table) - _ENTRY.size + 1, _ENTRY.size):
+        magic, kind, subtype, offset, size, _, _ = _ENTRY.unpack_from(table, start)
+        if magic == _END_MAGIC:
+            return found
+        if magic == _ENTRY_MAGIC:
+            found.append(Partition(kind, subtype, offset, size))
+        elif magic != _MD5_MAGIC or not table.startswith(_md5(table[:start]), start + 16):
+            break
+    raise BoardError(f"{name}: its partition table is damaged or missing", DOWNLOAD)
+
+
+def _md5(data: bytes) -> bytes:
+    return hashlib.md5(data, usedforsecurity=False).digest()
+
+
+def _micropython(application: bytes, name: str) -> tuple[str, str]:
+    """MicroPython's version and the board's name; BoardError if it is none, or too old."""
+    found = _VERSION.search(application)
+    if not found:
+        raise BoardError(f"{name}: no MicroPython in it", DOWNLOAD)
+    version = found[1].decode()
+    if (int(found[2]), int(found[3])) < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        raise BoardError(
+            f"{name}: MicroPython {version} is too old",
+            f"Take v{oldest} or newer from your board's page on micropython.org.",
+        )
+    board = _BOARD.search(application)
+    return version, board[1].decode() if board else ""
+
+
+def _revision(number: int) -> str:
+    return f"v{number // 100}.{number % 100}"

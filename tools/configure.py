@@ -13,7 +13,9 @@ class ConfigureError(Exception):
     """The device refused; the text is its reason."""
 
 
-async def configure(ask: Ask, document: dict[str, object]) -> None:
+async def configure(
+    ask: Ask, document: dict[str, object], progress: Callable[[int, int], None] = lambda done, total: None
+) -> None:
     """Send `document` in pieces and have it stored; the device then restarts with it.
 
     Every piece waits for its answer, since a UART has no other flow control.
@@ -21,14 +23,17 @@ async def configure(ask: Ask, document: dict[str, object]) -> None:
     Args:
         ask: sends a line, returns the answer.
         document: the configuration, as docs/configuration.md describes it.
+        progress: called with the lines that are done and the lines in all.
 
     Raises:
         ConfigureError: the device did not take it.
     """
     text = json.dumps(document, separators=(",", ":"))
     pieces = [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]
-    for line in ("begin", *(f"data {piece}" for piece in pieces), "commit"):
+    lines = ("begin", *(f"data {piece}" for piece in pieces), "commit")
+    for done, line in enumerate(lines, 1):
         answer = await ask(f"configure {line}")
         status, _, detail = answer.partition(" ")
         if status != "ok":
             raise ConfigureError(detail)
+        progress(done, len(lines))

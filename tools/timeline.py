@@ -6,10 +6,10 @@ import time
 from rich.console import Console
 from rich.text import Text
 
-LOG_LINE = re.compile(r"^\s*\d+\.\d{3} (?P<level>[EWID]) (?P<area>\S+): (?P<text>.*)$")
+LOG_LINE = re.compile(r"^\s*(?P<uptime_s>\d+\.\d{3}) (?P<level>[EWID]) (?P<area>\S+): (?P<text>.*)$")
 
-_LEVELS = {"E": "bold red", "W": "yellow", "I": "", "D": "dim"}
-_AREAS = {
+LEVELS = {"E": "bold red", "W": "yellow", "I": "", "D": "dim"}
+AREAS = {
     "system": "bold",
     "wifi": "cyan",
     "clock": "cyan",
@@ -36,13 +36,13 @@ class Timeline:
         """One line."""
         line = Text().append(f"{time.monotonic() - self._start:7.2f} s  ", style="dim")
         line.append(f"{who:<{self._names}} ", style="blue")
-        line.append(f"{area:<13}", style=_AREAS.get(area, "dim"))
+        line.append(f"{area:<13}", style=AREAS.get(area, "dim"))
         line.append(what, style=style)
         self._console.print(line, soft_wrap=True, highlight=False)
 
     def device_line(self, who: str, line: str) -> None:
         """A line from a device's console: its log, or whatever else it prints (a traceback, say)."""
         if match := LOG_LINE.match(line):
-            self.say(who, match["area"], match["text"], _LEVELS[match["level"]])
+            self.say(who, match["area"], match["text"], LEVELS[match["level"]])
         elif not line.startswith("= "):
             self.say(who, "", line, "red")

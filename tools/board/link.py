@@ -13,12 +13,14 @@ import serial
 
 from .errors import BoardError
 from .ports import BAUDRATE, close_port, open_port
+from .silence import explain_silence
 
 LINE_MAX = 240  # bytes; the device refuses longer ones
 _HISTORY_LINES = 20_000
 _TAIL_MAX = 8192
 _CHUNK = 4096
 _INTERRUPT_S = 10.0
+_FOREVER_S = 3600.0
 _ANSWER = re.compile(r"^= (ok|error)\b ?(.*)$")
 _PROMPT = ">>> "
 _Found = TypeVar("_Found")
@@ -31,13 +33,17 @@ class Answer:
     ok: bool
     text: str
 
+    def __str__(self) -> str:
+        return f"{'ok' if self.ok else 'error'} {self.text}"
+
     @property
     def value(self) -> Any:
-        """The answer as JSON, None where it is none."""
+        """What the answer's JSON object or array says, None where it is neither."""
         try:
-            return json.loads(self.text)
+            value = json.loads(self.text)
         except ValueError:
             return None
+        return value if isinstance(value, dict | list) else None
 
 
 def parse_answer(line: str) -> Answer | None:
@@ -127,17 +133,23 @@ class Link:
                         return answer
                 return None
 
+            start = len(self.lines)
             await self.send(line)
             if answer := await self._wait(search, timeout_s):
                 return answer
-            raise self._silence()
+            raise self._silence(self.lines[start:])
+
+    async def gone(self) -> None:
+        """Raise the BoardError as soon as the port is gone; return never."""
+        while True:
+            await self._wait(lambda: False, _FOREVER_S)
 
     async def interrupt(self) -> None:
-        """Stop the application (Ctrl-C, twice), which leaves the friendly REPL; BoardError where none comes."""
+        """Stop the application (Ctrl-C, twice), which leaves the friendly REPL; BoardError if it does not."""
         self._tail = b""
         await self._write(b"\r\x03\x03")
         if not await self._wait(lambda: self._prompted, _INTERRUPT_S):
-            raise self._silence()
+            raise self._silence([])
 
     @property
     def _prompted(self) -> bool:
@@ -211,44 +223,8 @@ class Link:
         self._news.set()
         self._news = asyncio.Event()
 
-    def _silence(self) -> BoardError:
-        """Why no answer may have come, by what came instead."""
-        text = "\n".join([*self.lines[-30:], self._tail.decode(errors="replace")])
-        for pattern, what, remedy in _SILENCES:
-            if re.search(pattern, text):
-                return BoardError(f"{self.port}: {what}", remedy.format(port=self.port))
-        return BoardError(
-            f"{self.port}: the board runs something else: it prints, but does not answer",
-            f"Put this firmware on it: python -m tools deploy {self.port}",
+    def _silence(self, since: list[str]) -> BoardError:
+        """Why no answer may have come: told by what came instead, or before."""
+        return explain_silence(
+            self.port, "\n".join([*(since or self.lines[-30:]), self._tail.decode(errors="replace")])
         )
-
-
-# What is found in the last lines of a board that does not answer, most telling first.
-_SILENCES = (
-    (
-        r"^\s*$",
-        "no answer, nothing comes from the board",
-        "Is it the right port, and has the board power? Press its reset button and try again. "
-        "A board without MicroPython is flashed first: python -m tools flash {port} IMAGE",
-    ),
-    (
-        r"waiting for download",
-        "the board waits for a download (its BOOT button was pressed at the start)",
-        "Press its reset button alone, and try again.",
-    ),
-    (
-        r"invalid header: 0x|flash read err",
-        "the board has no MicroPython",
-        "Flash an image first: python -m tools flash {port} IMAGE",
-    ),
-    (
-        r"(?m)^>>> |^MicroPython v",
-        "the board is in MicroPython's prompt, its program was stopped or there is none",
-        "Restart it with its reset button; where that does not help: python -m tools deploy {port}",
-    ),
-    (
-        "(?:\ufffd.?){8}",
-        "what comes from the board cannot be read",
-        "Is it an ESP32, and nothing else on the port? Its console has 115200 baud.",
-    ),
-)

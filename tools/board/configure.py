@@ -1,0 +1,119 @@
+"""`python -m tools configure`: gives a board its configuration."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from tools.configure import ConfigureError, configure
+
+from .document import load
+from .errors import BoardError, run_verb
+from .link import Link
+
+EXAMPLES = """examples:
+  python -m tools configure /dev/ttyUSB0 board.json
+  python -m tools configure --check board.json      only say whether it is valid
+
+FILE is the JSON that docs/configuration.md describes. Where a certificate or a key belongs it may name a PEM
+file, relative to its own folder: "root_ca": "AmazonRootCA1.pem". `python -m tools cloud --write-config FILE`
+writes one. Passwords and keys go to the board; nothing shows or reads them back.
+
+exit status: 0 when the board has started with it, 1 if not, 2 for wrong arguments"""
+
+_ANSWER_S = 10.0
+_COMMIT_S = 60.0  # the board validates all of it, and writes its flash
+_MODE = r" system: mode (\w+)$"
+_WORKING = "NORMAL"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.usage = "%(prog)s [-h] [--timeout S] PORT FILE | --check FILE"
+    parser.add_argument("port", metavar="PORT", nargs="?", help="/dev/tty…, COM3, socket://…, rfc2217://…")
+    parser.add_argument("file", metavar="FILE", type=Path, help="the configuration")
+    parser.add_argument("--check", action="store_true", help="validate FILE, and send nothing")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=120,
+        metavar="S",
+        help="for the board's restart (default %(default)s s)",
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run it; the exit status."""
+    if (args.port is None) != args.check:
+        print("configure: give PORT and FILE, or --check and FILE", file=sys.stderr)
+        return 2
+    return run_verb("configure", lambda: _run(args))
+
+
+def _run(args: argparse.Namespace) -> int:
+    document = load(args.file)
+    console = Console(highlight=False, soft_wrap=True)
+    if args.check:
+        console.print(f"{args.file}: valid", markup=False)
+    else:
+        asyncio.run(configure_board(args.port, document, args.timeout, console))
+    return 0
+
+
+async def configure_board(port: str, document: dict[str, Any], timeout_s: float, console: Console) -> None:
+    """Hand a valid configuration over, and wait until the board has started with it.
+
+    Raises:
+        BoardError: it refuses, does not answer, or is not in mode NORMAL after `timeout_s`.
+    """
+    async with Link(port) as link:
+        await _send(link, document, console)
+        start = len(link.lines)
+        with console.status("The board has stored it and restarts"):
+            try:
+                mode = (await link.expect(_MODE, timeout_s))[1]
+            except TimeoutError:
+                mode = ""
+        said = "\n".join(f"  {line}" for line in link.lines[start:][-20:]) or "  nothing"
+    if not mode:
+        raise BoardError(
+            f"{port}: stored, but the board did not come up within {timeout_s:g} s; it said:\n{said}",
+            f"Look what it does, and restart it with its reset button: python -m tools console {port}",
+        )
+    if mode != _WORKING:
+        raise BoardError(
+            f"{port}: stored, but the board came up in mode {mode}, not {_WORKING}; it said:\n{said}",
+            f"Erase what it stored, and configure it again: python -m tools console {port} factory-reset",
+        )
+    console.print(
+        f"Stored. The board came up in mode {mode}. Watch it: python -m tools console {port}", markup=False
+    )
+
+
+async def _send(link: Link, document: dict[str, Any], console: Console) -> None:
+    columns = (TextColumn("Sending"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("")
+
+        async def ask(line: str) -> str:
+            return str(await link.ask(line, _COMMIT_S if line.endswith("commit") else _ANSWER_S))
+
+        def progress(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        try:
+            await configure(ask, document, progress)
+        except ConfigureError as error:
+            raise _refused(link.port, str(error)) from None
+
+
+def _refused(port: str, reason: str) -> BoardError:
+    if "no such command" in reason:
+        remedy = f"Its firmware is another one. Put this one on it: python -m tools deploy {port}"
+    else:
+        remedy = f"Nothing was changed. Its log may tell more: python -m tools console {port}"
+    return BoardError(f"{port}: the board refuses it: {reason}", remedy)

@@ -1,0 +1,208 @@
+"""`python -m tools console`: a board's log, and its line commands."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator, Coroutine
+from concurrent.futures import CancelledError
+from typing import Any
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.patch_stdout import patch_stdout
+
+from .errors import BoardError, run_verb
+from .link import Link
+from .view import JsonView, TextView, mask
+
+EXAMPLES = """examples:
+  python -m tools console /dev/ttyUSB0            follow the log and type commands; Ctrl-] leaves
+  python -m tools console /dev/ttyUSB0 status     ask once
+  python -m tools console --json COM3 status      the same for a script: {"ok": true, "value": {...}}
+  echo help | python -m tools console /dev/ttyUSB0
+  python -m tools console --json socket://192.168.1.7:4000 | jq .
+
+PORT is a serial port, socket://HOST:PORT or rfc2217://HOST:PORT. The board's `help` lists its commands.
+Leaving does not disturb it. With --json each line is an object: of the log {"uptime_s", "level", "area", "text"},
+of an answer {"ok", "text"} or, where the answer is JSON, {"ok", "value"}, of anything else {"text"}.
+
+exit status: 0, 1 if the board is not there or refused a command, 2 for wrong arguments"""
+
+_RETRY_S = 0.5
+_QUEUE = 100
+_CONFIRM = {"factory-reset": "This erases the board's configuration and its certificate. Type yes to go on: "}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.add_argument("port", metavar="PORT")
+    parser.add_argument("command", metavar="COMMAND", nargs="*", help="ask this, and end")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run it; the exit status."""
+    view = JsonView() if args.json else TextView()
+    line = " ".join(args.command)
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    if line in _CONFIRM and terminal and input(_CONFIRM[line]).strip() != "yes":
+        return 1
+    if line:
+        return run_verb("console", lambda: asyncio.run(ask_once(args.port, line, view)))
+    if terminal and isinstance(view, TextView):
+        return run_verb("console", lambda: asyncio.run(Talk(args.port, view).run()))
+    follow = args.json or sys.stdin.isatty()
+    return run_verb("console", lambda: asyncio.run(ask_all(args.port, view, follow)))
+
+
+async def ask_once(port: str, line: str, view: JsonView | TextView) -> int:
+    """Ask one command; 1 where it is refused."""
+    async with Link(port) as link:
+        answer = await link.ask(line)
+    view.answer(answer)
+    return 0 if answer.ok else 1
+
+
+async def ask_all(port: str, view: JsonView | TextView, follow: bool) -> int:
+    """Ask every line of standard input; 1 where one is refused. With `follow` the log is shown as well."""
+    refused = 0
+
+    async def ask() -> None:
+        nonlocal refused
+        async for line in _stdin_lines():
+            answer = await link.ask(line)
+            refused += not answer.ok
+            if not follow:
+                view.answer(answer)
+
+    async with Link(port, view.line if follow else None) as link:
+        await _until_first(ask(), link.gone())
+    return 1 if refused else 0
+
+
+class Talk:
+    """A person at a terminal: a line editor below the log.
+
+    A board that restarts is followed; a cable that is pulled is waited for. Ctrl-], Ctrl-C and Ctrl-D leave.
+    """
+
+    def __init__(self, port: str, view: TextView) -> None:
+        self._port = port
+        self._view = view
+        self._link: Link | None = None
+        self._open = asyncio.Event()
+        self._lines: asyncio.Queue[str] = asyncio.Queue(_QUEUE)
+
+    async def run(self) -> int:
+        """Talk until the person leaves; BoardError where there is no port to begin with."""
+        with patch_stdout(raw=True):
+            await _until_first(self._follow(), self._type(), self._ask())
+        return 0
+
+    async def _follow(self) -> None:
+        was_open = False
+        while True:
+            try:
+                async with Link(self._port, self._view.line) as self._link:
+                    self._view.say(
+                        "connected again" if was_open else f"{self._port}: Ctrl-] leaves, help helps"
+                    )
+                    was_open = True
+                    self._open.set()
+                    await self._link.gone()
+            except BoardError as error:
+                if not was_open:
+                    raise
+                if self._open.is_set():
+                    self._view.say(f"{error.text}; waiting for it to come back", "yellow")
+                self._open.clear()
+            await asyncio.sleep(_RETRY_S)
+
+    async def _type(self) -> None:
+        await self._open.wait()
+        session: PromptSession[str] = PromptSession(
+            history=_History(),
+            key_bindings=_keys(),
+            erase_when_done=True,  # what was typed is shown once more, without its secrets
+            interrupt_exception=EOFError,
+        )
+        with contextlib.suppress(EOFError):
+            while True:
+                line = (await session.prompt_async("> ")).strip()
+                if not line:
+                    continue
+                self._view.say(f"> {mask(line)}")
+                if line in _CONFIRM and (await session.prompt_async(_CONFIRM[line])).strip() != "yes":
+                    continue
+                await self._lines.put(line)
+
+    async def _ask(self) -> None:
+        while True:
+            line = await self._lines.get()
+            try:
+                if self._link and self._open.is_set():
+                    await self._link.ask(line)  # the answer is shown among the log
+                else:
+                    self._view.say("the board is not connected", "yellow")
+            except BoardError as error:
+                if self._open.is_set():
+                    self._view.say(f"{error.text}\n{error.remedy}", "yellow")
+
+
+class _History(InMemoryHistory):
+    """What was typed, but for secrets."""
+
+    def append_string(self, string: str) -> None:
+        if string == mask(string):
+            super().append_string(string)
+
+
+def _keys() -> KeyBindings:
+    keys = KeyBindings()
+
+    @keys.add("c-]")
+    def leave(event: KeyPressEvent) -> None:
+        event.app.exit(exception=EOFError)
+
+    return keys
+
+
+async def _stdin_lines() -> AsyncIterator[str]:
+    """The lines of standard input that are not empty, whatever it is: a pipe, a file, a terminal."""
+    loop = asyncio.get_running_loop()
+    pieces: asyncio.Queue[bytes] = asyncio.Queue(1)
+
+    def read() -> None:
+        data = b"\n"
+        with contextlib.suppress(RuntimeError, CancelledError):  # the loop has ended, nobody wants more
+            while data:
+                data = os.read(stdin, 4096)
+                asyncio.run_coroutine_threadsafe(pieces.put(data), loop).result()
+
+    stdin = sys.stdin.fileno()  # sys.stdin itself would keep a lock while it waits
+    threading.Thread(target=read, daemon=True).start()  # a read cannot be cancelled
+    rest = b""
+    while data := await pieces.get():
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            if text := line.decode(errors="replace").strip():
+                yield text
+    if text := rest.decode(errors="replace").strip():
+        yield text
+
+
+async def _until_first(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Run them together until one ends, and end as it does; the others are cancelled."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,104 @@
+"""Configuration files: a board's JSON, whose certificates and keys may be files beside it."""
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tools.sim.cpython import micropython
+
+from .errors import BoardError
+
+# The one validator there is runs on the device; all it needs of MicroPython is `const`.
+sys.modules.setdefault("micropython", micropython)
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
+
+from iot.config import PEM_MEMBERS, ConfigError, validate  # noqa: E402
+
+_FILE_MAX = 65_536  # bytes; a certificate has 2,000
+_CORRECT = "Correct it: docs/configuration.md tells what each member may be."
+_PEM = "The member holds PEM text, or the name of a PEM file relative to the JSON's folder."
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read and validate a configuration file.
+
+    A member of `aws` that is for a certificate or a key holds its PEM text, or the name of a PEM file,
+    relative to the folder of `path`. A name has a dot in it: base64 has none, so that a key that lost its
+    first line is not taken for a name and shown.
+
+    Raises:
+        BoardError: it cannot be read or is not valid; names the place, never quotes a secret.
+    """
+    try:
+        document = json.loads(_read(path, f"{path}", "Name the JSON file that has the configuration."))
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise BoardError(f"{path}: not JSON at {place}: {error.msg}", _CORRECT) from None
+    except RecursionError:
+        raise BoardError(f"{path}: nested too deep", _CORRECT) from None
+    aws = document.get("aws") if isinstance(document, dict) else None
+    if not isinstance(aws, dict):
+        aws = {}
+    for member in PEM_MEMBERS:
+        value = aws.get(member)
+        if isinstance(value, str) and "." in value and "-----BEGIN" not in value:
+            aws[member] = _read(path.parent / value, f"{path}: aws.{member}: {path.parent / value}", _PEM)
+    _validate(path, document)
+    return document
+
+
+def save(path: Path, document: dict[str, Any]) -> None:
+    """Write a configuration file, its certificates and keys in PEM files beside it, for the owner alone.
+
+    The JSON comes last and in one step: where it is, its files are.
+
+    Raises:
+        BoardError: the document is not valid, or the files cannot be written.
+    """
+    _validate(path, document)
+    aws = dict(document["aws"])
+    try:
+        for member in PEM_MEMBERS:
+            if member in aws:
+                file = path.with_name(f"{path.stem}.{member}.pem")
+                _write(file, aws[member])
+                aws[member] = file.name
+        _write(path, json.dumps({**document, "aws": aws}, indent=2) + "\n")
+    except OSError as error:
+        raise BoardError(
+            f"{path}: cannot be written: {error.strerror}", "Use a place that can be written."
+        ) from None
+
+
+def _validate(path: Path, document: object) -> None:
+    try:
+        validate(document)
+    except ConfigError as error:
+        raise BoardError(f"{path}: {error}", _CORRECT) from None
+
+
+def _read(path: Path, what: str, remedy: str) -> str:
+    try:
+        if not path.is_file():  # nor what would never end, such as a port
+            reason = "no file" if path.exists() else "no such file"
+        elif path.stat().st_size > _FILE_MAX:
+            reason = f"more than {_FILE_MAX} bytes"
+        else:
+            return path.read_text("utf-8-sig")
+    except (OSError, ValueError) as error:  # ValueError: it is not UTF-8
+        reason = getattr(error, "strerror", None) or "no text"
+    raise BoardError(f"{what}: {reason}", remedy)
+
+
+def _write(path: Path, text: str) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # its mode is 0600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -27,8 +27,8 @@ EXAMPLES = """examples:
   python -m tools console --json socket://192.168.1.7:4000 | jq .
 
 PORT is a serial port, socket://HOST:PORT or rfc2217://HOST:PORT. The board's `help` lists its commands.
-Leaving does not disturb it. With --json each line is an object: of the log {"uptime_s", "level", "area", "text"},
-of an answer {"ok", "text"} or, where the answer is JSON, {"ok", "value"}, of anything else {"text"}.
+Leaving does not disturb it. With --json each line is an object: {"uptime_s", "level", "area", "text"} of the log,
+{"ok", "text"} of an answer, {"ok", "value"} of one that is JSON, {"text"} of anything else.
 
 exit status: 0, 1 if the board is not there or refused a command, 2 for wrong arguments"""
 

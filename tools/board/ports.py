@@ -39,7 +39,7 @@ def open_port(port: str, baudrate: int = BAUDRATE) -> serial.Serial:
         )
         _open_without_reset(device)
     except (OSError, ValueError) as error:
-        raise _explain(port, scheme, error) from None
+        raise explain(port, scheme, error) from None
     return device
 
 
@@ -83,7 +83,7 @@ def _scheme(port: str) -> str:
     return scheme
 
 
-def _explain(port: str, scheme: str, error: Exception) -> BoardError:
+def explain(port: str, scheme: str, error: Exception) -> BoardError:
     """What pyserial says, in words that help."""
     cause = _cause(error)
     reason = getattr(cause, "strerror", None) or str(cause)

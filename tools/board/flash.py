@@ -11,6 +11,7 @@ from typing import Any
 from esp_pylib.logger import EspLog, EspLogBase
 from esptool.cmds import attach_flash, detect_chip, detect_flash_size, reset_chip, run_stub, write_flash
 from esptool.loader import ESPLoader
+from esptool.logger import log
 from esptool.util import FatalError, flash_size_bytes
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -24,7 +25,9 @@ EXAMPLES = """examples:
   python -m tools flash COM3 ESP32_GENERIC-20250415-v1.25.0.bin --yes
 
 The image comes from the page of your board on micropython.org. Flashing erases the whole board, with its
-configuration and its certificate. The next step is: python -m tools deploy PORT"""
+configuration and its certificate. The next step is: python -m tools deploy PORT
+
+exit status: 0 when the image is on the board, 1 if not, 2 for wrong arguments"""
 BAUDRATE = 460_800  # what USB chips of every make manage, and MicroPython's own pages tell
 SLOTS = {1: "one slot: MicroPython itself can be updated over the cable only"}
 TWO_SLOTS = "two slots: MicroPython itself can be updated over the air, too"
@@ -75,11 +78,10 @@ def flash(port: str, path: Path, yes: bool, baudrate: int = BAUDRATE) -> int:
     if not (yes or sys.stdin.isatty()):
         raise BoardError("it erases the whole board, and nobody is here to be asked", "Say --yes.")
     with _Bar() as bar, _connected(port, baudrate, image, bar) as chip:
-        flash_bytes = _flash_bytes(chip)
+        board, revision, flash_bytes = _look_at(chip)
         bar.hide()
-        mac = ":".join(f"{byte:02x}" for byte in chip.read_mac())
-        print(f"board  {chip.get_chip_description()}, MAC {mac}, {images.megabytes(flash_bytes)} of flash")
-        image.check_board(chip.get_chip_revision(), flash_bytes)
+        print(f"board  {board}, {images.megabytes(flash_bytes)} of flash")
+        image.check_board(revision, flash_bytes)
         if not (yes or _agreed()):
             print("nothing was changed")
             return 1
@@ -117,13 +119,14 @@ class _Bar(EspLogBase):
         self._before: EspLogBase | None = None
 
     def __enter__(self) -> "_Bar":
+        log.set_verbosity("silent")  # a few of esptool's words take no way around by `instance`
         self._before, EspLog.instance = EspLog.instance, self
-        self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.hide()
         EspLog.instance = self._before
+        log.set_verbosity("auto")
 
     def show(self, step: str, done: int = 0, of: int | None = None) -> None:
         """Show how far a step is; without `of` nobody knows."""
@@ -170,13 +173,17 @@ def _connected(port: str, baudrate: int, image: images.Image, bar: _Bar) -> Iter
         close_port(device)
 
 
-def _flash_bytes(chip: ESPLoader) -> int:
-    with _explained("the chip does not reach its flash", WIRING):
+def _look_at(chip: ESPLoader) -> tuple[str, int, int]:
+    """The board in words, its chip's revision (times 100), and the bytes of its flash."""
+    with _explained("the board no longer answers", DOWNLOAD_MODE):
+        mac = ":".join(f"{byte:02x}" for byte in chip.read_mac())
+        board = f"{chip.get_chip_description()}, MAC {mac}"
+        revision = chip.get_chip_revision()
         attach_flash(chip)
         size = flash_size_bytes(detect_flash_size(chip))
     if not size:
         raise BoardError("the chip does not reach its flash", WIRING)
-    return size
+    return board, revision, size
 
 
 def _write(chip: ESPLoader, image: images.Image, bar: _Bar) -> None:

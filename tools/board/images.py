@@ -17,8 +17,8 @@ from esptool.targets import ROM_LIST
 from esptool.util import flash_size_bytes
 
 from .errors import BoardError
+from .repl import OLDEST
 
-OLDEST = (1, 25)  # the MicroPython that the firmware needs
 MB = 1 << 20
 DOWNLOAD = "Take your board's .bin file (no .app-bin, .uf2 or .elf) from its page on micropython.org."
 _CHIPS = {rom.IMAGE_CHIP_ID: rom for rom in ROM_LIST if hasattr(rom, "IMAGE_CHIP_ID")}
@@ -134,7 +134,7 @@ def megabytes(size: int) -> str:
 
 
 def _program(rom: type[ESPLoader], data: bytes, name: str, part: str) -> ESP32FirmwareImage:
-    """Bootloader or application as esptool reads it; its checksum is right, and its SHA-256 where it has one."""
+    """Bootloader or application as esptool reads it, with its checksum and, mostly, SHA-256 right."""
     damaged = BoardError(
         f"{name}: its {part} is damaged or cut off",
         "Download it again, and see that the file has the size that the page tells.",
@@ -151,7 +151,7 @@ def _program(rom: type[ESPLoader], data: bytes, name: str, part: str) -> ESP32Fi
 
 def _partitions(table: bytes, name: str) -> list[Partition]:
     """Entries of 32 bytes, then mostly the MD5 of all before it, then 0xff."""
-    found = []
+    found: list[Partition] = []
     for start in range(0, len(table) - _ENTRY.size + 1, _ENTRY.size):
         magic, kind, subtype, offset, size, _, _ = _ENTRY.unpack_from(table, start)
         if magic == _END_MAGIC:

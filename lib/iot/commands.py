@@ -1,4 +1,4 @@
-"""The commands of the console."""
+"""The commands of the console. Nothing here gives a secret back."""
 
 import json
 
@@ -10,7 +10,7 @@ _DOCUMENT_MAX = const(16384)  # characters of a configuration with all its certi
 
 
 class Commands:
-    """Turns lines into calls of the system. Nothing here gives a secret back.
+    """Turns lines into calls of the system.
 
     Args:
         system: the System.
@@ -20,21 +20,47 @@ class Commands:
         self._system = system
         self._document = None
 
+    @property
+    def pending(self):
+        """True between the beginning of a configuration and its commit: this object is still needed."""
+        return self._document is not None
+
     def table(self):
-        """{name: handler} for a Console."""
+        """{name: handler}; `handler(argument)` returns the answer's text."""
         return {
             "help": self._help,
             "status": self._status,
+            "mode": self._mode,
+            "wifi": self._wifi,
+            "log": self._log,
             "configure": self._configure,
             "restart": self._restart,
             "factory-reset": self._factory_reset,
         }
 
+    def run(self, name, argument):
+        """Carries a command out; returns the answer, or raises CommandError, ValueError or OSError."""
+        handler = self.table().get(name)
+        if handler is None:
+            raise CommandError("no such command; help lists them")
+        return handler(argument)
+
     def _help(self, argument):
-        return "commands: " + ", ".join(sorted(self.table())) + "; configure begin | data PIECE | commit"
+        return "help | status | mode | wifi | log LEVEL | restart | factory-reset | configure begin, data PIECE, commit"
 
     def _status(self, argument):
         return json.dumps(self._system.status())
+
+    def _mode(self, argument):
+        return self._system.mode
+
+    def _wifi(self, argument):
+        status = self._system.status()
+        return json.dumps({name: status[name] for name in ("wifi", "ip", "rssi", "networks")})
+
+    def _log(self, argument):
+        self._system.log.set_level(argument)
+        return "log level " + argument
 
     def _restart(self, argument):
         self._system.restart("asked on the console")

@@ -13,19 +13,19 @@ class CommandError(Exception):
 
 
 class Console:
-    """Reads lines and calls the command they name.
+    """Reads lines and has the command carried out that they name.
 
     Args:
         stream: an asyncio.StreamReader on sys.stdin, whose `read` gives text.
         write: called with each line of an answer.
-        commands: {name: handler}; `handler(argument)` returns the answer's text; a ValueError, OSError,
+        run: called with a command's name and its argument, returns the answer's text; a ValueError, OSError,
             MemoryError or CommandError is answered, too.
     """
 
-    def __init__(self, stream, write, commands):
+    def __init__(self, stream, write, run):
         self._stream = stream
         self._write = write
-        self._commands = commands
+        self._run = run
 
     async def run(self):
         """Carries out commands, for ever; returns where the input ends, which on a chip it never does."""
@@ -50,8 +50,6 @@ class Console:
             if length > _LINE_MAX:
                 raise CommandError("a line has at most {} bytes, this one {}".format(_LINE_MAX, length))
             name, _, argument = str(memoryview(line)[:length], "utf-8").partition(" ")
-            if name not in self._commands:
-                raise CommandError("no such command; help lists them")
-            self._write("= ok " + self._commands[name](argument))
+            self._write("= ok " + self._run(name, argument))
         except (CommandError, ValueError, OSError, MemoryError) as error:  # ValueError: also bad UTF-8
             self._write("= error {}".format(error))

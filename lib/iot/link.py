@@ -1,20 +1,7 @@
 """The way to AWS IoT Core: by the claim certificate to one of its own, and with that to the broker."""
 
-import asyncio
-import gc
-
-from micropython import const
-
 from iot import tls
-from iot.backoff import Backoff
 from iot.mqtt.client import Client
-from iot.mqtt.packet import MQTTError
-
-_CLAIM_PACKET_LIMIT = const(6144)  # an answer with an RSA key in PEM has about 4 KB
-_CLAIM_OUTBOX_BYTES = const(2048)
-_PROVISION_FIRST_MS = const(2000)
-_PROVISION_MOST_MS = const(300000)
-
 
 class Link:
     """Makes the clients of the claim and of the thing, and tells when a certificate is refused for good.
@@ -69,19 +56,6 @@ class Link:
         if self.client:
             self.client.probe()
 
-    def status(self):
-        """What `status` on the console shows of the connection and its drops."""
-        client = self.client
-        if client is None:
-            return {"thing": None, "cloud": False}
-        outbox, inbox = client.outbox, client.inbox
-        return {
-            "thing": self.name,
-            "cloud": client.connected,
-            "queued": len(outbox),
-            "dropped": outbox.refused + outbox.lost + inbox.oversize + inbox.unclaimed + inbox.overflowed,
-        }
-
     async def close(self):
         """Takes leave of the broker, so that it sends no last will."""
         if self.client:
@@ -93,49 +67,11 @@ class Link:
         Args:
             tries: after so many that failed it gives up, with "provisioning_failed"; None: never.
         """
-        from iot.aws.provisioning import ProvisioningError  # once in a device's life
+        from iot.claim import Claim  # once in a device's life
 
-        backoff = Backoff(_PROVISION_FIRST_MS, _PROVISION_MOST_MS)
-        tried = 0
-        while tried != tries:
-            await self._ready()
-            try:
-                self._notify("provisioned", await self._provision_once())
-                return
-            # OSError: flash; ValueError: what came is no certificate.
-            except (OSError, ValueError, MQTTError, ProvisioningError) as error:
-                self._log.warning("provisioning", "{}; will start over", error)
-            gc.collect()  # what the broken-off try took for TLS makes room for the next
-            tried += 1
-            await asyncio.sleep_ms(backoff.next_ms())
-        self._notify("provisioning_failed", "after {} tries".format(tried))
-
-    async def _provision_once(self):
-        from iot.aws.provisioning import Provisioning
-
-        client = Client(
-            self._device_id,
-            self._opener(self._claim),
-            self._log,
-            clean=True,
-            packet_limit=_CLAIM_PACKET_LIMIT,
-            outbox_bytes=_CLAIM_OUTBOX_BYTES,
-        )
-        try:
-            self._log.info("provisioning", "connecting with the claim certificate")
-            await client.connect()
-            self._log.info("provisioning", "asking for keys and a certificate")
-            provisioning = Provisioning(client, self._aws["template"])
-            name, certificate, key = await provisioning.run(self._parameters())
-        finally:
-            await client.disconnect()
-        self._store.save_thing(self._aws["endpoint"], name, certificate, key)
-        return name
-
-    def _parameters(self):
-        """The template's parameters: those configured, "{id}" being the device's id, or its serial number."""
-        configured = self._aws["parameters"] or {"SerialNumber": "{id}"}
-        return {name: value.replace("{id}", self._device_id) for name, value in configured.items()}
+        open_stream = self._opener(self._claim)
+        claim = Claim(self._aws, self._store, self._device_id, open_stream, self._ready, self._log)
+        await claim.run(tries, self._notify)
 
     def _claim(self):
         certificates = self._store.certificates()

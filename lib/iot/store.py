@@ -51,7 +51,10 @@ class Store:
 
     def thing(self):
         """Name, certificate and key of the thing: (str, DER, DER), or None where this endpoint gave none."""
-        aws = self._stored()["config"]["aws"]
+        stored = self._stored()
+        if stored is None:
+            return None
+        aws = stored["config"]["aws"]
         if "thing_name" in aws:
             own = self.certificates()
             return aws["thing_name"], own["certificate"], own["key"]

@@ -12,12 +12,12 @@ from micropython import const
 from iot import modes
 from iot.application import Application
 from iot.backoff import Backoff
-from iot.commands import Commands
 from iot.console import CommandError, Console
 from iot.credentials import Credentials
 from iot.events import NAMES, Events
 from iot.flash import SIZE, Flash, Record
 from iot.log import Log
+from iot.modules import forget
 from iot.store import Store
 from iot.thing import Thing
 
@@ -68,19 +68,20 @@ class System:
     """
 
     def __init__(self, settings):
-        self._settings = settings
+        self.settings = settings
         self._tasks = {}
         self._event = None
         self._reason = ""
         self._dead = False
         self._config = None
-        self._wifi = None
-        self._clock = None
-        self._link = None
+        self.wifi = None
+        self.clock = None
+        self.link = None
         self._nvs = None
-        self._store = None
+        self.store = None
         self._application = None
         self._watchdog = None
+        self._commands = None
         self._load_application = None
         self.mode = modes.INIT
         self.log = Log(settings.LOG_LEVEL)
@@ -107,44 +108,49 @@ class System:
 
     def configure(self, document):
         """Stores a validated configuration whole, then restarts with it. OSError where flash fails."""
-        if self._store is None:
+        if self.store is None:
             raise CommandError("flash could not be initialised")
-        self._store.save(document)
+        self.store.save(document)
         self._reason = "new configuration"
         self._event = "committed"
 
     def rssi(self):
         """Wi-Fi signal strength in dBm, or None while there is no connection."""
-        return self._wifi.rssi() if self._wifi else None
+        return self.wifi.rssi() if self.wifi else None
 
     def status(self):
         """What `status` on the console shows; no secrets."""
-        status = {
-            "mode": self.mode,
-            "version": self._settings.VERSION,
-            "id": self.device_id,
-            "uptime_s": self.log.uptime_ms() // 1000,
-            "wifi": self._wifi.ssid if self._wifi else None,
-            "rssi": self.rssi(),
-            "clock": self._clock.state if self._clock else None,
-            "heap_used": gc.mem_alloc(),
-            "heap_free": gc.mem_free(),
-            "idf_largest": max([region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA)]),
-        }
-        if self._link:
-            status.update(self._link.status())
-        return status
+        from iot import status
+
+        try:
+            return status.of(self)
+        finally:
+            forget("iot.status")
+
+    def command(self, name, argument):
+        """Carries out a command of the console and returns the answer."""
+        from iot import commands  # 3 KB of heap that nobody needs who is not at the console
+
+        pending = self._commands or commands.Commands(self)
+        self._commands = None
+        try:
+            return pending.run(name, argument)
+        finally:
+            if pending.pending:
+                self._commands = pending
+            else:
+                forget("iot.commands")
 
     # The life of the system.
 
     async def _run(self):
         gc.threshold(_GC_THRESHOLD)
-        self._watchdog = machine.WDT(timeout=self._settings.WATCHDOG_MS)
+        self._watchdog = machine.WDT(timeout=self.settings.WATCHDOG_MS)
         unique = str(binascii.hexlify(machine.unique_id()), "ascii")
-        self.device_id = self._settings.NAME_PREFIX + "-" + unique
+        self.device_id = self.settings.NAME_PREFIX + "-" + unique
         python = sys.implementation
         release = ".".join([str(number) for number in python.version[:3]])
-        version = self._settings.VERSION
+        version = self.settings.VERSION
         self.log.info("system", "{} version {} on {} {}", self.device_id, version, python.name, release)
         event = self._init()
         while True:
@@ -161,13 +167,13 @@ class System:
         try:
             self._nvs = esp32.NVS(_NAMESPACE)
             self.flash = Flash(Record(self._nvs, "app", SIZE), self.log)
-            self._store = Store(Record(self._nvs, "config", _CONFIG_BYTES), Credentials(_FOLDER))
-            self._config = self._store.load()
-            if self._config is None and self._settings.CONFIG is not None:
+            self.store = Store(Record(self._nvs, "config", _CONFIG_BYTES), Credentials(_FOLDER))
+            self._config = self.store.load()
+            if self._config is None and self.settings.CONFIG is not None:
                 from iot import config
 
-                self._store.save(config.validate(self._settings.CONFIG))
-                self._config = self._store.load()
+                self.store.save(config.validate(self.settings.CONFIG))
+                self._config = self.store.load()
         except (OSError, ValueError) as error:
             self.log.exception("system", "flash", error)
             return "part_failed"
@@ -177,7 +183,7 @@ class System:
         self.mode = mode
         self._tell("mode", mode)
         if "console" not in self._tasks:
-            console = Console(asyncio.StreamReader(sys.stdin), print, Commands(self).table())
+            console = Console(asyncio.StreamReader(sys.stdin), print, self.command)
             self._start("console", console.run())
         if "flash" not in self._tasks and self.flash:
             self._start("flash", self.flash.run())
@@ -189,21 +195,21 @@ class System:
 
         if "wifi" not in self._tasks:
             self._start_network()
-        self._link = Link(
+        self.link = Link(
             self._config["aws"],
-            self._store,
+            self.store,
             self.device_id,
-            self._settings,
+            self.settings,
             self._ready,
             self.log,
             self._tell,
         )
         if event == "certificate_refused":
-            self._start("cloud", self._link.provision(_TRIES_TO_REPLACE))
-        elif self._link.open() is None:
-            self._start("cloud", self._link.provision())
+            self._start("cloud", self.link.provision(_TRIES_TO_REPLACE))
+        elif self.link.open() is None:
+            self._start("cloud", self.link.provision())
         else:
-            self._start("cloud", self._link.run())
+            self._start("cloud", self.link.run())
             self._application = Application(self._load_application, self._make_thing, self.log)
             self._start("application", self._application.run())
 
@@ -215,34 +221,34 @@ class System:
 
         wlan = network.WLAN(network.STA_IF)
         backoff = Backoff(_WIFI_FIRST_MS, _WIFI_MOST_MS)
-        self._wifi = Wifi(wlan, self._config["wifi"], backoff, self.log, self._tell)
+        self.wifi = Wifi(wlan, self._config["wifi"], backoff, self.log, self._tell)
         hosts = self._config["time"]["ntp"]
-        self._clock = Clock(machine.RTC(), self._nvs, hosts, self._settings.BUILT, self.log, self._tell)
-        self.events.on("wifi_up", lambda detail: self._link.probe())
-        self._start("wifi", self._wifi.run())
+        self.clock = Clock(machine.RTC(), self._nvs, hosts, self.settings.BUILT, self.log, self._tell)
+        self.events.on("wifi_up", lambda detail: self.link.probe())
+        self._start("wifi", self.wifi.run())
         self._start("clock", self._run_clock())
 
     async def _run_clock(self):
         await self._online()
-        await self._clock.run()
+        await self.clock.run()
 
     async def _online(self):
-        while not self._wifi.ssid:
+        while not self.wifi.ssid:
             await self.events.wait("wifi_up")
 
     async def _ready(self):
         """Returns when there is a network, and a clock by which certificates can be judged."""
         await self._online()
-        await self._clock.ready()
+        await self.clock.ready()
 
     def _make_thing(self):
         return Thing(
-            self._link.name,
-            self._settings.VERSION,
+            self.link.name,
+            self.settings.VERSION,
             self.flash,
             self._config["app"],
             self.log,
-            self._link.client,
+            self.link.client,
             self.events,
             self,
         )
@@ -274,7 +280,7 @@ class System:
         """Ends every task that does not run in `mode`."""
         ending = [name for name in self._tasks if mode not in _TASKS[name] or name in _RENEWED]
         if "cloud" in ending:
-            await self._link.close()
+            await self.link.close()
         for name in ending:
             self._tasks[name].cancel()
         for name in ending:
@@ -290,8 +296,8 @@ class System:
         self.log.info("system", "restarting: {}", self._reason)
         self.events.emit("restart", self._reason)
         try:
-            if event == "factory_reset" and self._store:
-                self._store.erase()
+            if event == "factory_reset" and self.store:
+                self.store.erase()
             if self.flash:
                 await self.flash.flush()
         except OSError as error:

@@ -23,6 +23,9 @@ class Wifi:
         backoff: gives the milliseconds to wait after a fruitless round (`next_ms()`, `reset()`).
         log: a Log.
         notify: called with ("wifi_up", {"ssid", "ip", "rssi"}) and ("wifi_down", reason).
+
+    Attributes:
+        ssid: name of the network it is connected to, or None.
     """
 
     def __init__(self, wlan, networks, backoff, log, notify):
@@ -31,19 +34,22 @@ class Wifi:
         self._backoff = backoff
         self._log = log
         self._notify = notify
-        self._ssid = None
-
-    @property
-    def ssid(self):
-        """Name of the network it is connected to, or None."""
-        return self._ssid
+        self.ssid = None
 
     def rssi(self):
         """Signal strength in dBm, or None while there is no connection."""
         try:
-            return self._wlan.status("rssi") if self._ssid else None
+            return self._wlan.status("rssi") if self.ssid else None
         except OSError:  # it was lost a moment ago
             return None
+
+    def ip(self):
+        """The address that DHCP gave, or None while there is no connection."""
+        return self._wlan.ifconfig()[0] if self.ssid else None
+
+    def names(self):
+        """The names of the networks it may connect to."""
+        return [network["ssid"] for network in self._networks]
 
     async def run(self):
         """Stays connected, for ever; leaves the radio off when it is cancelled."""
@@ -63,7 +69,7 @@ class Wifi:
                     self._wlan.active(True)
                 await asyncio.sleep_ms(self._backoff.next_ms())
         finally:
-            self._ssid = None
+            self.ssid = None
             self._wlan.active(False)
 
     async def _connect_any(self):
@@ -87,12 +93,12 @@ class Wifi:
                 self._wlan.disconnect()
                 return False
             await asyncio.sleep_ms(_POLL_MS)
-        self._ssid = ssid
-        self._notify("wifi_up", {"ssid": ssid, "ip": self._wlan.ifconfig()[0], "rssi": self.rssi()})
+        self.ssid = ssid
+        self._notify("wifi_up", {"ssid": ssid, "ip": self.ip(), "rssi": self.rssi()})
         return True
 
     async def _watch(self):
         while self._wlan.isconnected():
             await asyncio.sleep_ms(_WATCH_MS)
-        ssid, self._ssid = self._ssid, None
+        ssid, self.ssid = self.ssid, None
         self._notify("wifi_down", 'lost "{}"'.format(ssid))

@@ -20,10 +20,13 @@ LEVELS = {
     "iot.events": 0,
     "iot.log": 0,
     "iot.modes": 0,
+    "iot.modules": 0,
     "iot.mqtt": 0,
     "iot.mqtt.inbox": 0,
     "iot.mqtt.outbox": 0,
     "iot.mqtt.packet": 0,
+    "iot.sntp": 0,
+    "iot.x509": 0,
     "iot.credentials": 1,
     "iot.flash": 1,
     "iot.mqtt.connection": 1,
@@ -38,9 +41,11 @@ LEVELS = {
     "iot.aws.provisioning": 3,
     "iot.commands": 3,
     "iot.application": 4,
-    "iot.link": 4,
+    "iot.claim": 4,
+    "iot.status": 4,
     "iot.thing": 4,
-    "iot.system": 5,
+    "iot.link": 5,
+    "iot.system": 6,
 }
 # Beside the levels: the application gets iot handed in, and the scripts that the chip starts know the top.
 MAY_IMPORT = {

@@ -5,6 +5,7 @@ import json
 from documents import claim
 from iot.commands import Commands
 from iot.console import CommandError, Console
+from iot.log import Log
 
 
 class FakeInput:
@@ -19,12 +20,15 @@ class FakeInput:
 
 
 class FakeSystem:
+    mode = "CONFIG"
+
     def __init__(self):
         self.calls = []
         self.error = None
+        self.log = Log()
 
     def status(self):
-        return {"mode": "CONFIG"}
+        return {"mode": "CONFIG", "wifi": "Home", "ip": "10.0.0.2", "rssi": -50, "networks": ["Home", "Shed"]}
 
     def restart(self, reason):
         self.calls.append("restart")
@@ -38,22 +42,22 @@ class FakeSystem:
         self.calls.append(document)
 
 
-async def answers(text, system=None, commands=None):
+async def answers(text, system=None, run=None):
     lines = []
-    commands = commands or Commands(system or FakeSystem()).table()
-    await Console(FakeInput(text), lines.append, commands).run()
+    run = run or Commands(system or FakeSystem()).run
+    await Console(FakeInput(text), lines.append, run).run()
     return lines
 
 
 async def test_a_line_calls_its_command():
     heard = []
 
-    def command(argument):
-        heard.append(argument)
+    def run(name, argument):
+        heard.append((name, argument))
         return "done"
 
-    lines = await answers("do\ndo  this \r\n\r\n\ndo that\n", commands={"do": command})
-    assert heard == ["", " this ", "that"]
+    lines = await answers("do\ndo  this \r\n\r\n\ndo that\n", run=run)
+    assert heard == [("do", ""), ("do", " this "), ("do", "that")]
     assert lines == ["= ok done"] * 3
 
 
@@ -69,21 +73,25 @@ async def test_lines_that_make_no_sense():
 async def test_errors_are_answered_and_the_console_goes_on():
     for error in (CommandError("broken"), ValueError("broken"), OSError("broken")):
 
-        def fail(argument, error=error):
-            raise error
+        def run(name, argument, error=error):
+            if name == "a":
+                raise error
+            return "fine"
 
-        assert await answers("a\nb\n", commands={"a": fail, "b": lambda argument: "fine"}) == [
-            "= error broken",
-            "= ok fine",
-        ]
+        assert await answers("a\nb\n", run=run) == ["= error broken", "= ok fine"]
 
 
 async def test_the_commands():
     system = FakeSystem()
     lines = await answers("help\nstatus\nrestart\nfactory-reset\n", system)
-    assert lines[0].startswith("= ok commands: configure, factory-reset, help, restart, status")
-    assert lines[1] == '= ok {"mode": "CONFIG"}'
+    assert lines[0].startswith("= ok help | status | mode | wifi | log LEVEL | restart | factory-reset")
+    assert json.loads(lines[1][5:]) == system.status()
     assert system.calls == ["restart", "factory_reset"]
+    lines = await answers("mode\nwifi\nlog debug\nlog loud\n", system)
+    assert lines[0] == "= ok CONFIG"
+    assert json.loads(lines[1][5:]) == {"wifi": "Home", "ip": "10.0.0.2", "rssi": -50, "networks": ["Home", "Shed"]}
+    assert lines[2] == "= ok log level debug"
+    assert lines[3].startswith("= error log level 'loud': one of error, warning, info, debug")
 
 
 def in_pieces(document, size=100):

@@ -177,4 +177,4 @@ def test_overflow_is_counted_over_all_subscriptions():
         inbox.subscribe(topic_filter, 1, 1)
     for topic in ("a", "a", "a", "b", "b"):
         inbox.deliver(topic, b"x")
-    assert inbox.overflowed == 3
+    assert inbox.overflowed() == 3

@@ -126,7 +126,6 @@ class Inbox:
         self._changed = changed
         self._subscriptions = []
 
-    @property
     def overflowed(self):
         """Messages that the subscriptions there are have dropped."""
         return sum([subscription.dropped for subscription in self._subscriptions])

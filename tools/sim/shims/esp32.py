@@ -13,6 +13,15 @@ _INVALID_LENGTH = (-0x110C, "ESP_ERR_NVS_INVALID_LENGTH")
 _NAME_LIMIT = 15
 _ENTRIES = 3 * 126  # a 16 KiB partition: four pages, one always free for garbage collection
 _I32, _BLOB = 0, 1  # first byte of a stored value
+# The table of an image with two application slots on 4 MB: type, subtype, address, size, label, encrypted.
+_PARTITIONS = (
+    (1, 2, 0x9000, 0x4000, "nvs", False),
+    (1, 0, 0xD000, 0x2000, "otadata", False),
+    (1, 1, 0xF000, 0x1000, "phy_init", False),
+    (0, 16, 0x10000, 0x180000, "ota_0", False),
+    (0, 17, 0x190000, 0x180000, "ota_1", False),
+    (1, 129, 0x310000, 0xF0000, "vfs", False),
+)
 
 
 class NVS:
@@ -137,3 +146,26 @@ def _entries(data):
 def _entries_of(size):
     """32-byte entries that a value takes: an i32 one, a blob its data, a header and an index."""
     return 1 if size <= 5 else 2 + (size + 31) // 32
+
+
+class Partition:
+    """An esp32.Partition of the image with two application slots, as far as its table goes."""
+
+    TYPE_APP = 0
+    TYPE_DATA = 1
+
+    def __init__(self, row):
+        self._row = row
+
+    @staticmethod
+    def find(type=TYPE_APP, subtype=0xFF, label=None):
+        """The partitions of one type; subtype 0xFF stands for any."""
+        return [
+            Partition(row)
+            for row in _PARTITIONS
+            if row[0] == type and subtype in (row[1], 0xFF) and label in (row[4], None)
+        ]
+
+    def info(self):
+        """(type, subtype, address, size, label, encrypted)"""
+        return self._row

@@ -1,0 +1,83 @@
+"""Earns the thing's own certificate with the claim certificate: once in a device's life."""
+
+import asyncio
+import gc
+
+from micropython import const
+
+from iot.aws.provisioning import Provisioning, ProvisioningError
+from iot.backoff import Backoff
+from iot.mqtt.client import Client
+from iot.mqtt.packet import MQTTError
+
+_PACKET_LIMIT = const(6144)  # an answer with an RSA key in PEM has about 4 KB
+_OUTBOX_BYTES = const(2048)
+_FIRST_MS = const(2000)
+_MOST_MS = const(300000)
+
+
+class Claim:
+    """Provisions until it has worked.
+
+    Args:
+        aws: the section `aws` of the configuration, without certificates.
+        store: the Store that takes what is earned.
+        device_id: client id, and the parameter SerialNumber.
+        open_stream: coroutine function that opens a stream with the claim certificate.
+        ready: a coroutine function that returns when network and clock are there.
+        log: a Log.
+    """
+
+    def __init__(self, aws, store, device_id, open_stream, ready, log):
+        self._aws = aws
+        self._store = store
+        self._device_id = device_id
+        self._open_stream = open_stream
+        self._ready = ready
+        self._log = log
+
+    async def run(self, tries, notify):
+        """Calls `notify` with ("provisioned", thing name) or ("provisioning_failed", reason).
+
+        Args:
+            tries: after so many that failed it gives up; None: never.
+        """
+        backoff = Backoff(_FIRST_MS, _MOST_MS)
+        tried = 0
+        while tried != tries:
+            await self._ready()
+            try:
+                notify("provisioned", await self._provision())
+                return
+            # OSError: flash; ValueError: what came is no certificate.
+            except (OSError, ValueError, MQTTError, ProvisioningError) as error:
+                self._log.warning("provisioning", "{}; will start over", error)
+            gc.collect()  # what the broken-off try took for TLS makes room for the next
+            tried += 1
+            await asyncio.sleep_ms(backoff.next_ms())
+        notify("provisioning_failed", "after {} tries".format(tried))
+
+    async def _provision(self):
+        client = Client(
+            self._device_id,
+            self._open_stream,
+            self._log,
+            clean=True,
+            packet_limit=_PACKET_LIMIT,
+            outbox_bytes=_OUTBOX_BYTES,
+        )
+        try:
+            self._log.info("provisioning", "connecting with the claim certificate")
+            await client.connect()
+            self._log.info("provisioning", "asking for keys and a certificate")
+            provisioning = Provisioning(client, self._aws["template"])
+            name, certificate, key = await provisioning.run(self._parameters())
+        finally:
+            await client.disconnect()
+        self._store.save_thing(self._aws["endpoint"], name, certificate, key)
+        return name
+
+    def _parameters(self):
+        """The template's parameters: those configured, "{id}" being the device's id, or its serial number."""
+        configured = self._aws["parameters"] or {"SerialNumber": "{id}"}
+        return {name: value.replace("{id}", self._device_id) for name, value in configured.items()}

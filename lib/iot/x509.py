@@ -1,0 +1,51 @@
+"""As much of X.509 (RFC 5280) as tells when a certificate ends."""
+
+from micropython import const
+
+_SEQUENCE = const(0x30)
+_VERSION = const(0xA0)  # [0], the one member of a certificate that may be missing before its validity
+_UTC_TIME = const(0x17)  # two digits of year; of a GeneralizedTime four
+
+
+def not_after(der):
+    """When the certificate `der` (bytes) ends, e.g. "2049-12-31T23:59:59Z" (4.1.2.5).
+
+    Raises ValueError where it is none.
+    """
+    try:
+        at = _inside(der, _inside(der, 0))  # Certificate, TBSCertificate
+        if der[at] == _VERSION:
+            at = _behind(der, at)
+        for _ in range(3):  # serialNumber, signature, issuer
+            at = _behind(der, at)
+        at = _behind(der, _inside(der, at))  # validity: notBefore, notAfter
+        start, end = _content(der, at)
+        text = str(der[start:end], "ascii")
+        if der[at] == _UTC_TIME:
+            text = ("20" if text < "50" else "19") + text
+        if len(text) != 15 or text[-1] != "Z" or not text[:-1].isdigit():
+            raise ValueError
+    except (IndexError, ValueError):
+        raise ValueError("no X.509 certificate")
+    return "{}-{}-{}T{}:{}:{}".format(text[:4], text[4:6], text[6:8], text[8:10], text[10:12], text[12:])
+
+
+def _content(der, at):
+    """Where the content of the element at `at` starts and ends (X.690, 8.1.3)."""
+    length = der[at + 1]
+    at += 2
+    if length & 128:
+        digits = length & 127
+        length = int.from_bytes(der[at : at + digits], "big")
+        at += digits
+    return at, at + length
+
+
+def _behind(der, at):
+    return _content(der, at)[1]
+
+
+def _inside(der, at):
+    if der[at] != _SEQUENCE:
+        raise ValueError
+    return _content(der, at)[0]

@@ -11,7 +11,7 @@ from concurrent.futures import CancelledError
 from typing import Any
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.history import DummyHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.patch_stdout import patch_stdout
 
@@ -27,8 +27,8 @@ EXAMPLES = """examples:
   python -m tools console --json socket://192.168.1.7:4000 | jq .
 
 PORT is a serial port, socket://HOST:PORT or rfc2217://HOST:PORT. The board's `help` lists its commands.
-Leaving does not disturb it. With --json each line is an object: {"uptime_s", "level", "area", "text"} of the log,
-{"ok", "text"} of an answer, {"ok", "value"} of one that is JSON, {"text"} of anything else.
+Leaving does not disturb it. With --json each line is an object: of the log {"uptime_s", "level", "area",
+"text"}, of an answer {"ok", "text"} or, where that is JSON, {"ok", "value"}, of anything else {"text"}.
 
 exit status: 0, 1 if the board is not there or refused a command, 2 for wrong arguments"""
 
@@ -40,7 +40,7 @@ _CONFIRM = {"factory-reset": "This erases the board's configuration and its cert
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("port", metavar="PORT")
-    parser.add_argument("command", metavar="COMMAND", nargs="*", help="ask this, and end")
+    parser.add_argument("command", metavar="COMMAND", nargs="*", default=[], help="ask this, and end")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
@@ -124,21 +124,17 @@ class Talk:
 
     async def _type(self) -> None:
         await self._open.wait()
-        session: PromptSession[str] = PromptSession(
-            history=_History(),
-            key_bindings=_keys(),
-            erase_when_done=True,  # what was typed is shown once more, without its secrets
-            interrupt_exception=EOFError,
-        )
+        commands, confirmations = _session(_History()), _session(DummyHistory())
         with contextlib.suppress(EOFError):
             while True:
-                line = (await session.prompt_async("> ")).strip()
+                line = (await commands.prompt_async("> ")).strip()
                 if not line:
                     continue
                 self._view.say(f"> {mask(line)}")
-                if line in _CONFIRM and (await session.prompt_async(_CONFIRM[line])).strip() != "yes":
-                    continue
-                await self._lines.put(line)
+                if line in _CONFIRM and (await confirmations.prompt_async(_CONFIRM[line])).strip() != "yes":
+                    self._view.say("left as it is")
+                else:
+                    await self._lines.put(line)
 
     async def _ask(self) -> None:
         while True:
@@ -161,14 +157,18 @@ class _History(InMemoryHistory):
             super().append_string(string)
 
 
-def _keys() -> KeyBindings:
+def _session(history: History) -> PromptSession[str]:
+    """A line editor that raises EOFError for Ctrl-], Ctrl-C and Ctrl-D."""
     keys = KeyBindings()
 
     @keys.add("c-]")
     def leave(event: KeyPressEvent) -> None:
         event.app.exit(exception=EOFError)
 
-    return keys
+    # What was typed is erased, and shown once more without its secrets.
+    return PromptSession(
+        history=history, key_bindings=keys, erase_when_done=True, interrupt_exception=EOFError
+    )
 
 
 async def _stdin_lines() -> AsyncIterator[str]:

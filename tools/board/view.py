@@ -96,7 +96,7 @@ def table(value: Any) -> Table:
 
 
 def _readable(name: str, value: Any) -> str:
-    if value is None:
+    if value is None or value == []:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"

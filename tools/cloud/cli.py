@@ -7,6 +7,9 @@ import sys
 import time
 from pathlib import Path
 
+from tools.board import document
+from tools.board.errors import run_verb
+
 from .ca import alternative_names
 from .cloud import Cloud
 from .database import StateError
@@ -18,8 +21,10 @@ EXAMPLES = """\
 examples:
   python -m tools cloud
       for simulated devices on this machine
-  python -m tools cloud --listen 0.0.0.0 --host 192.168.1.20 --host mypc.local
-      for boards on the same network, which reach it by that address or that name
+  python -m tools cloud --host 192.168.1.20 --host mypc.local
+      also for boards on the same network, which reach it by that address or that name
+  python -m tools cloud --host 192.168.1.20 --wifi "Home:correct horse" --write-config board.json
+      the same; a board joins it with: python -m tools configure PORT board.json
 
 The state directory keeps certificates, things, sessions and retained messages; delete it to start anew.
 exit status: 0 after Ctrl-C or SIGTERM, 1 if it cannot start, 2 for wrong arguments
@@ -31,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EXAMPLES
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--listen", metavar="ADDRESS", default="127.0.0.1", help="default: %(default)s")
+    parser.add_argument(
+        "--listen", metavar="ADDRESS", help="default: 127.0.0.1, or with --host all interfaces, 0.0.0.0"
+    )
     parser.add_argument("--port", type=_port, default=8883, help="0 takes any free one; default: %(default)s")
     parser.add_argument(
         "--host",
@@ -41,6 +48,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_host,
         default=[],
         help="what devices call this machine, beside localhost and 127.0.0.1",
+    )
+    parser.add_argument(
+        "--write-config",
+        metavar="FILE",
+        type=Path,
+        help="write a configuration for boards, its certificates beside it; they use the first --host",
+    )
+    parser.add_argument(
+        "--wifi",
+        metavar="SSID:PASSWORD",
+        action="append",
+        type=_network,
+        help="a network for FILE; without a password behind the colon an open one; may be repeated",
     )
     parser.add_argument(
         "--unthrottled",
@@ -54,7 +74,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run until SIGINT or SIGTERM; returns the exit status."""
-    return asyncio.run(_run(args))
+    if (args.write_config is None) != (args.wifi is None):
+        print("cloud: --write-config and --wifi go together", file=sys.stderr)
+        return 2
+    args.listen = args.listen or ("0.0.0.0" if args.host else "127.0.0.1")  # noqa: S104
+    return run_verb("cloud", lambda: asyncio.run(_run(args)))
 
 
 async def _run(args: argparse.Namespace) -> int:
@@ -75,6 +99,11 @@ async def _run(args: argparse.Namespace) -> int:
     try:
         print(f"AWS IoT Core (local) listens on {args.listen} port {cloud.port}, as {', '.join(hosts)}")
         print(f"state and root certificate: {args.state}, {args.state / 'ca.pem'}", flush=True)
+        if args.write_config:
+            document.save(
+                args.write_config, cloud.device_configuration(args.wifi, [*args.host, "localhost"][0])
+            )
+            print(f"next: python -m tools configure PORT {args.write_config}", flush=True)
         await stop.wait()
     finally:
         await cloud.stop()
@@ -96,6 +125,13 @@ def _host(text: str) -> str:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return text
+
+
+def _network(text: str) -> dict[str, str]:
+    ssid, colon, password = text.partition(":")
+    if not colon:
+        raise argparse.ArgumentTypeError("must be SSID:PASSWORD, or SSID: for an open network")
+    return {"ssid": ssid, "password": password}
 
 
 def _port(text: str) -> int:

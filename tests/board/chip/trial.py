@@ -1,0 +1,189 @@
+"""The firmware under observation: main.py's work with watches on it, and another application."""
+
+import asyncio
+import builtins
+import gc
+import json
+import sys
+import time
+
+import esp32
+import machine
+from holds import Holds
+
+_PUBACK_MS = 300_000
+_HOUR_MS = 3_600_000
+_PAYLOAD = '{"temperature": 21.5, "humidity": 48.0, "uptime": 123456, "rssi": -61}'
+
+
+class Imports:
+    """Takes the place of __import__: `own_ms` has each module's time without that of what it imports."""
+
+    def __init__(self):
+        # A relative import does not work through a function of another module: asyncio's happen now.
+        for name in asyncio._attrs:
+            getattr(asyncio, name)
+        self.own_ms = {}
+        self._inner_us = 0
+        self._import = builtins.__import__
+
+    def __call__(self, name, *rest):
+        if name in sys.modules:
+            return self._import(name, *rest)
+        outer_us, self._inner_us = self._inner_us, 0
+        start_us = time.ticks_us()
+        try:
+            return self._import(name, *rest)
+        finally:
+            us = time.ticks_diff(time.ticks_us(), start_us)
+            self.own_ms[name] = self.own_ms.get(name, 0) + (us - self._inner_us) / 1000
+            self._inner_us = outer_us + us
+
+
+class Trial:
+    """What is measured, and the application: it does what messages on cmd/NAME ask for."""
+
+    def __init__(self):
+        self._start_ms = time.ticks_ms()
+        self._reached = {}
+        self._imports = Imports()
+        self._holds = Holds()
+
+    def run(self, watchdog_ms=None):
+        """Run the system until the chip is reset, or by Ctrl-C stopped."""
+        builtins.__import__ = self._imports
+        from iot.system import System
+
+        from firmware import app, settings
+
+        app.main  # noqa: B018 - imported, as it is where it runs
+        self._watch()
+        self._mark("imported_ms")
+        if watchdog_ms:
+            settings.WATCHDOG_MS = watchdog_ms
+        system = System(settings)
+        for event, name in (("wifi_up", "wifi_ms"), ("clock_set", "clock_ms"), ("cloud_up", "connected_ms")):
+            system.events.on(event, lambda detail, name=name: self._mark(name))
+        system.events.on("clock_set", self._clock_set)
+        try:
+            system.run(lambda: self._main)
+        except KeyboardInterrupt:
+            machine.WDT(timeout=_HOUR_MS)  # it cannot be stopped, and nobody feeds it any more
+
+    def _watch(self):
+        """Have all that runs in the loop timed, under names that tell more than those of its tasks."""
+        from iot import application, clock, console, flash, link, tls, wifi
+        from iot.mqtt import client, connection
+
+        holds = self._holds
+        for owner, name, place in (
+            (asyncio, "open_connection", "open_connection"),
+            (wifi.Wifi, "run", "Wi-Fi"),
+            (clock.Clock, "run", "clock"),
+            (console.Console, "run", "console"),
+            (flash.Flash, "run", "flash"),
+            (link.Link, "run", "link"),
+            (client.Client, "connect", "MQTT connect"),
+            (application.Application, "run", "application"),
+            (connection.Connection, "_read", _reading),
+            (connection.Connection, "_write", _writing),
+            (connection.Connection, "_watch", "MQTT deadlines"),
+        ):
+            setattr(owner, name, holds.coroutine(place, getattr(owner, name)))
+        tls.context = holds.call("TLS context", tls.context)
+        create_task = asyncio.create_task
+
+        def create_timed(coroutine):
+            return create_task(holds.steps("another task", coroutine))
+
+        asyncio.create_task = asyncio.core.create_task = create_timed
+
+    def _mark(self, name):
+        if name not in self._reached:
+            self._reached[name] = time.ticks_diff(time.ticks_ms(), self._start_ms)
+
+    def _clock_set(self, how):
+        self._reached["clock"] = how
+
+    async def _main(self, thing):
+        if not await thing.publish("telemetry/" + thing.name, _PAYLOAD, qos=1).wait(_PUBACK_MS):
+            raise OSError("no PUBACK")
+        self._mark("puback_ms")
+        _tell("started", {"start": self._reached, "imports_ms": self._imports.own_ms})
+        async for _, payload in thing.subscribe("cmd/" + thing.name):
+            name, _, count = str(payload, "utf-8").partition(" ")
+            _tell(name, await getattr(self, name)(thing, int(count or 0)))
+
+    # What can be asked for, with a count where it takes one.
+
+    async def rates(self, thing, count):
+        """Messages a second, by `count` of them."""
+        return {"QoS 0": await _rate(thing, 0, count), "QoS 1": await _rate(thing, 1, count)}
+
+    async def burst(self, thing, count):
+        """Publish more than the outbox holds, as fast as it takes them."""
+        for number in range(count):
+            while not thing.publish("telemetry/" + thing.name, {"burst": number}, qos=1):
+                await asyncio.sleep_ms(10)
+            if number == count // 3:
+                _tell("under_way", number)
+        return count
+
+    async def wifi(self, thing, count):
+        """Lose the network, as where the access point goes away."""
+        import network
+
+        network.WLAN(network.STA_IF).disconnect()
+
+    async def memory(self, thing, count):
+        """What is free, garbage apart."""
+        return memory()
+
+    async def held(self, thing, count):
+        """The longest holds in milliseconds."""
+        return {place: us / 1000 for place, us in self._holds.longest_us.items()}
+
+    async def writes(self, thing, count):
+        """Write the numbers up to `count`, and restart before any of it can be in flash."""
+        for value in range(count + 1):
+            thing.flash.write(0, value.to_bytes(2, "big"))
+        thing.restart("writes are pending")
+
+    async def hang(self, thing, count):
+        """What only the watchdog ends."""
+        _tell("hanging", None)
+        while True:
+            pass
+
+
+def memory():
+    """Bytes free in the GC heap after a collection, and in ESP-IDF's largest block."""
+    gc.collect()
+    return {
+        "heap_free": gc.mem_free(),
+        "idf_largest": max([region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA)]),
+    }
+
+
+async def _rate(thing, qos, count):
+    """Messages of `qos` a second, until the last, which is of QoS 1, is acknowledged."""
+    start_ms = time.ticks_ms()
+    for number in range(count):
+        last = number == count - 1
+        while not (receipt := thing.publish("telemetry/" + thing.name, _PAYLOAD, qos=1 if last else qos)):
+            await asyncio.sleep_ms(1)
+    if not await receipt.wait(_PUBACK_MS):
+        raise OSError("no PUBACK")
+    return count * 1000 / time.ticks_diff(time.ticks_ms(), start_ms)
+
+
+def _reading(connection):
+    return "MQTT reader" if connection.accepted else "TLS handshake"
+
+
+def _writing(connection):
+    return "MQTT writer" if connection.accepted else "TLS handshake"
+
+
+def _tell(name, answer):
+    print("trial: " + name + " " + json.dumps(answer))

@@ -1,0 +1,225 @@
+"""What was measured on a board, judged against the budgets: as JSON, and as a table."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+KB = 1024
+MET, MISSED, NOT_JUDGED, NOT_MEASURED = "met", "missed", "not judged", "not measured"
+_STYLES = {MET: "green", MISSED: "bold red", NOT_JUDGED: "yellow", NOT_MEASURED: "dim"}
+# A chip reads 4 KiB of its flash in well under this. What takes longer is an emulator, whose imports crawl.
+_CHIP_READ_MS = 2.0
+_SHOWN_IMPORTS = 5
+_SHOWN_HOLDS = 8
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A limit for one figure of the report, which `path` leads to."""
+
+    name: str
+    path: tuple[str, ...]
+    limit: float
+    unit: str = ""
+    at_least: bool = False
+    timing: bool = False
+
+    def holds(self, value: float) -> bool:
+        return value >= self.limit if self.at_least else value <= self.limit
+
+
+BUDGETS = (
+    Budget("GC heap free, NORMAL", ("memory", "NORMAL", "heap_free"), 70 * KB, "bytes", at_least=True),
+    Budget("largest IDF block, NORMAL", ("memory", "NORMAL", "idf_largest"), 50 * KB, "bytes", at_least=True),
+    Budget("start to first PUBACK, of umqtt.simple's", ("start", "ratio"), 1.2, timing=True),
+    Budget("loop held by own code", ("held", "own_ms"), 20, "ms", timing=True),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a budget was judged; `reason` says why it was not."""
+
+    budget: Budget
+    value: float | None
+    outcome: str
+    reason: str = ""
+
+
+class Report:
+    """Figures of one run, by section: `report["memory"]["NORMAL"] = …`; all of it goes into the JSON file.
+
+    The sections that the budgets and the table know:
+
+    board       {"flash_read_ms", "psram", …}
+    memory      {mode: {"heap_free", "idf_largest"}}, bytes
+    start       {"ours": {"puback_ms", …}, "umqtt": {"puback_ms", …}, "ratio"}
+    imports_ms  {module: its own time}
+    held        {"own_ms", "places_ms": {place: ms}, "tls_ms": {place: ms}}
+    rates       {"QoS 0": {"ours", "umqtt", "ratio"}, "QoS 1": …}, messages a second
+    """
+
+    def __init__(self) -> None:
+        self.figures: dict[str, dict[str, Any]] = {}
+        self._excuses: dict[tuple[str, ...], str] = {}
+
+    def __getitem__(self, section: str) -> dict[str, Any]:
+        return self.figures.setdefault(section, {})
+
+    def excuse(self, path: tuple[str, ...], reason: str) -> None:
+        """Have the figure at `path` not judged."""
+        self._excuses[path] = reason
+
+    def verdicts(self) -> list[Verdict]:
+        """Each budget's, in their order."""
+        self._compare()
+        return [self._judge(budget) for budget in BUDGETS]
+
+    def _judge(self, budget: Budget) -> Verdict:
+        value = self._value(budget.path)
+        if value is None:
+            return Verdict(budget, None, NOT_MEASURED)
+        if reason := self._unjudged(budget):
+            return Verdict(budget, value, NOT_JUDGED, reason)
+        return Verdict(budget, value, MET if budget.holds(value) else MISSED)
+
+    def _unjudged(self, budget: Budget) -> str:
+        board = self["board"]
+        if board.get("psram"):
+            return "the budgets are for an ESP32 without PSRAM"
+        read_ms = board.get("flash_read_ms", 0)
+        if budget.timing and read_ms > _CHIP_READ_MS:
+            return f"no chip's timing: reading 4 KiB of flash takes {read_ms:.1f} ms here"
+        return self._excuses.get(budget.path, "")
+
+    def _value(self, path: Sequence[str]) -> Any:
+        found: Any = self.figures
+        for name in path:
+            if name not in found:
+                return None
+            found = found[name]
+        return found
+
+    def _compare(self) -> None:
+        """Put in the ratios of what was measured on both sides."""
+        start = self["start"]
+        if "ours" in start and "umqtt" in start:
+            start["ratio"] = start["ours"]["puback_ms"] / start["umqtt"]["puback_ms"]
+        for rate in self["rates"].values():
+            if "ours" in rate and "umqtt" in rate:
+                rate["ratio"] = rate["ours"] / rate["umqtt"]
+
+    def write(self, path: Path) -> None:
+        """Write all figures and verdicts as JSON."""
+        verdicts = [
+            {"budget": verdict.budget.name, "limit": verdict.budget.limit}
+            | {name: value for name, value in asdict(verdict).items() if name != "budget"}
+            for verdict in self.verdicts()
+        ]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({**self.figures, "budgets": verdicts}, indent=2) + "\n")
+
+    def table(self) -> Group:
+        """The figures beside those of umqtt.simple, and the verdicts below."""
+        verdicts = self.verdicts()
+        shown = Table("", box=None, title=self._title(), title_justify="left")
+        for name in ("this firmware", "umqtt.simple", "ratio"):
+            shown.add_column(name, justify="right")
+        for row in self._rows():
+            shown.add_row(*row)
+        judged = Table("budget", box=None)
+        for name in ("limit", "measured", "", ""):
+            judged.add_column(name, justify="right" if name else "left")
+        for verdict in verdicts:
+            judged.add_row(*_verdict_row(verdict))
+        return Group(shown, Text(), judged)
+
+    def _title(self) -> str:
+        board = self["board"]
+        return f"{board.get('machine', 'A board')}, MicroPython {board.get('micropython', '')}".rstrip()
+
+    def _rows(self) -> Iterable[tuple[str, ...]]:
+        yield from self._start_rows()
+        for name, rate in self["rates"].items():
+            yield (
+                f"{name} messages a second",
+                *(_number(rate.get(side)) for side in ("ours", "umqtt")),
+                _number(rate.get("ratio"), 2),
+            )
+        for mode, memory in self["memory"].items():
+            free, largest = (f"{memory[name] / KB:.1f} KB" for name in ("heap_free", "idf_largest"))
+            for what, text in (("GC heap free", free), ("largest IDF block", largest)):
+                row = ("", text) if mode == "umqtt.simple" else (text, "")
+                yield (f"{what}, {'NORMAL' if mode == 'umqtt.simple' else mode}", *row, "")
+        held = self["held"]
+        for kind in ("places_ms", "tls_ms"):
+            for place, ms in _largest(held.get(kind, {}), _SHOWN_HOLDS):
+                yield f"loop held: {place}", f"{ms:.1f} ms", "", ""
+        imports = self["imports_ms"]
+        if imports:
+            yield f"imports, {len(imports)} modules", f"{sum(imports.values()):.0f} ms", "", ""
+        for module, ms in _largest(imports, _SHOWN_IMPORTS):
+            yield f"  {module}", f"{ms:.0f} ms", "", ""
+
+    def _start_rows(self) -> Iterable[tuple[str, ...]]:
+        start = self["start"]
+        ours, theirs = start.get("ours", {}), start.get("umqtt", {})
+        for name in dict.fromkeys((*ours, *theirs)):
+            if name.endswith("_ms"):
+                pair = (_number(side.get(name), unit=" ms") for side in (ours, theirs))
+                ratio = _number(start.get("ratio"), 2) if name == "puback_ms" else ""
+                yield f"start to {_STEPS.get(name, name)}", *pair, ratio
+        if "reset_to_puback_s" in start:
+            yield "reset to first PUBACK", f"{start['reset_to_puback_s']:.1f} s", "", ""
+
+
+_STEPS = {
+    "imported_ms": "all imported",
+    "wifi_ms": "Wi-Fi",
+    "clock_ms": "clock",
+    "connected_ms": "CONNACK",
+    "puback_ms": "first PUBACK",
+}
+
+
+def drift(samples: Sequence[float], part: float = 1 / 3) -> float:
+    """How much higher the last part of `samples` reaches than the first: negative where it falls.
+
+    The maxima are compared: free memory falls until garbage is collected, and its peaks are what there is.
+
+    Args:
+        samples: at least six.
+        part: how much of them is the first part, and the last; up to 1/2.
+    """
+    count = int(len(samples) * part)
+    if count < 2:
+        raise ValueError(f"{len(samples)} samples are too few")
+    return max(samples[-count:]) - max(samples[:count])
+
+
+def most_free(samples: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """The memory of a mode by several answers of `status`: the most that was seen free, garbage apart."""
+    return {name: max(sample[name] for sample in samples) for name in ("heap_free", "idf_largest")}
+
+
+def _largest(figures: dict[str, float], count: int) -> list[tuple[str, float]]:
+    return sorted(figures.items(), key=lambda item: -item[1])[:count]
+
+
+def _number(value: float | None, digits: int = 0, unit: str = "") -> str:
+    return "" if value is None else f"{value:,.{digits}f}{unit}"
+
+
+def _verdict_row(verdict: Verdict) -> tuple[str | Text, ...]:
+    budget = verdict.budget
+    digits = 0 if budget.unit == "bytes" else 2
+    unit = f" {budget.unit}" if budget.unit else ""
+    limit = f"{'at least' if budget.at_least else 'at most'} {_number(budget.limit, digits, unit)}"
+    outcome = Text(verdict.outcome, style=_STYLES[verdict.outcome])
+    return budget.name, limit, _number(verdict.value, digits, unit), outcome, verdict.reason

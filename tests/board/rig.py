@@ -1,0 +1,378 @@
+"""A board on its port, the cloud that it reaches, and a subscriber that watches what arrives there."""
+
+import asyncio
+import base64
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+from tests.board.report import Report
+from tools.board.deploy import Deployment, deploy
+from tools.board.errors import BoardError
+from tools.board.files import compile_for_chip
+from tools.board.link import Link
+from tools.board.repl import Repl
+from tools.cloud import Cloud
+from tools.cloud.events import Event
+from tools.cloud.limits import Limits
+from tools.configure import configure
+from tools.subscriber import Subscriber
+
+CHIP = Path(__file__).with_name("chip")
+ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]}
+NO_NTP = "192.0.2.1"  # nobody's (RFC 5737)
+# For any step of a board's life. A chip takes seconds; in an emulator the imports alone may take minutes.
+LIFE_S = 400
+ANSWER_S = 60
+_ANY_HOST = "0.0.0.0"
+_CHUNK_BYTES = 1500
+
+# Modules for the board's heap alone: .mpy files in a file system in RAM, so that nothing is written to flash,
+# and the compiler, which takes far more than its result, stays out of the heap that is looked at.
+_RAM = """
+import binascii, io, os, sys
+class Ram:
+    data = bytearray()
+    name = ''
+    def mount(self, readonly, mkfs):
+        pass
+    def umount(self):
+        pass
+    def open(self, path, mode):
+        return io.BytesIO(self.data)
+    def stat(self, path):
+        if path != '/' + self.name:
+            raise OSError(2)
+        return (0x8000, 0, 0, 0, 0, 0, len(self.data), 0, 0, 0)
+    def load(self, name):
+        self.name = name + '.mpy'
+        os.mount(self, '/ram')
+        sys.path.append('/ram')
+        try:
+            __import__(name)
+        finally:
+            sys.path.remove('/ram')
+            os.umount('/ram')
+            self.data = bytearray()
+ram = Ram()
+"""
+# How long the chip takes to read 4 KiB of its flash, and whether it has more memory than an ESP32 has inside.
+_PROBE = """
+import esp32, gc, json, time
+partition = esp32.Partition(esp32.Partition.RUNNING)
+block = bytearray(4096)
+start_us = time.ticks_us()
+for number in range(50):
+    partition.readblocks(number, block)
+read_ms = time.ticks_diff(time.ticks_us(), start_us) / 50000
+regions = esp32.idf_heap_info(esp32.HEAP_DATA)
+print(json.dumps({"flash_read_ms": read_ms, "psram": sum([region[0] for region in regions]) > 1000000}))
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the tests are told of the board and its surroundings."""
+
+    port: str
+    ssid: str
+    password: str
+    host: str
+    listen: str = _ANY_HOST
+    packages: Path | None = None
+    soak_minutes: float = 30
+
+    @property
+    def wifi(self) -> dict[str, str]:
+        return {"ssid": self.ssid} | ({"password": self.password} if self.password else {})
+
+
+class _Runner(Repl):
+    """A Repl that can leave code running when it lets go of the port."""
+
+    def start(self, code: str) -> None:
+        """Start `code`; what it prints is for whoever opens the port next."""
+        self._transport.deadline = time.monotonic() + ANSWER_S
+        self._transport.exec_raw_no_follow(code)
+
+
+class Rig:
+    """The whole arrangement, as an async context manager.
+
+    Args:
+        options: the board and its surroundings.
+        folder: the cloud's state, and the subscriber's files.
+        report: gets what is measured.
+        console: gets every line that the board prints.
+    """
+
+    def __init__(self, options: Options, folder: Path, report: Report, console: TextIO) -> None:
+        self.options = options
+        self.report = report
+        self.messages: list[tuple[str, dict[str, Any]]] = []  # topic and payload of each that arrived
+        self.events: list[Event] = []  # what the cloud told
+        self.thing: str | None = None  # its name, once it is known to be provisioned in this cloud
+        self.folder = folder
+        self._console = console
+        self._start = time.monotonic()
+        self._port = 0
+        self._cloud: Cloud | None = None
+        self._link: Link | None = None
+        self._deployment: Deployment | None = None
+        self._stack = contextlib.AsyncExitStack()
+
+    # The cloud.
+
+    @property
+    def cloud(self) -> Cloud:
+        assert self._cloud, "the cloud is stopped"
+        return self._cloud
+
+    async def start_cloud(self) -> None:
+        """Start the cloud, at the same port with the same state as before."""
+        hosts = tuple(dict.fromkeys(("localhost", "127.0.0.1", self._here, self.options.host)))
+        # AWS discards what exceeds 100 messages a second, and some of this is about more.
+        limits = Limits.unthrottled()
+        cloud = Cloud(
+            self.folder / "cloud",
+            self.options.listen,
+            self._port,
+            hosts,
+            limits=limits,
+            on_event=self._happened,
+        )
+        await cloud.start()
+        self._cloud, self._port = cloud, cloud.port
+
+    async def stop_cloud(self) -> None:
+        """Stop it, if it runs."""
+        if self._cloud:
+            cloud, self._cloud = self._cloud, None
+            await cloud.stop()
+
+    @property
+    def _here(self) -> str:
+        """How this machine reaches its own cloud."""
+        return "127.0.0.1" if self.options.listen == _ANY_HOST else self.options.listen
+
+    def _happened(self, event: Event) -> None:
+        self.events.append(event)
+        self._note(f"cloud: {event}")
+
+    def configuration(self, **aws: object) -> dict[str, Any]:
+        """A configuration for this cloud; `aws` replaces members of that section."""
+        document = self.cloud.device_configuration([self.options.wifi], endpoint=self.options.host)
+        document["aws"].update(aws)
+        return document
+
+    def telemetry(self, member: str) -> list[Any]:
+        """That member of each message that arrived and has it, in their order."""
+        return [payload[member] for _, payload in self.messages if member in payload]
+
+    def command(self, topic: str, text: str) -> None:
+        """Publish to the board."""
+        self._subscriber.publish(topic, text.encode())
+
+    def _arrived(self, topic: str, payload: bytes) -> None:
+        document = json.loads(payload)
+        self.messages.append((topic, document))
+        self._note(f"subscriber: {topic} {payload.decode()}")
+
+    # The board's console.
+
+    @property
+    def link(self) -> Link:
+        assert self._link, "the REPL has the port"
+        return self._link
+
+    async def expect(self, pattern: str, timeout_s: float = LIFE_S) -> str:
+        """The next console line in which `pattern` is found: its first group, or all that was found."""
+        match = await self.link.expect(pattern, timeout_s)
+        return match[1] if match.re.groups else match[0]
+
+    async def ask(self, line: str) -> str:
+        """The answer's text to a line command that has to succeed."""
+        answer = await self.link.ask(line, ANSWER_S)
+        assert answer.ok, f"{line}: {answer.text}"
+        return answer.text
+
+    async def status(self) -> dict[str, Any]:
+        """What `status` answers."""
+        status: dict[str, Any] = json.loads(await self.ask("status"))
+        return status
+
+    async def _open_link(self) -> None:
+        self._link = await Link(self.options.port, on_line=self._note).__aenter__()
+
+    async def _close_link(self) -> None:
+        if self._link:
+            link, self._link = self._link, None
+            await link.__aexit__(None, None, None)
+
+    def _note(self, line: str) -> None:
+        self._console.write(f"{time.monotonic() - self._start:9.2f} | {line}\n")
+        self._console.flush()
+
+    # Its states.
+
+    async def deploy(self) -> Deployment:
+        """Put the device code on the board, once a run."""
+        if self._deployment is None:
+            await self._close_link()
+            self._deployment = done = await asyncio.to_thread(
+                deploy, self.options.port, self.options.packages
+            )
+            await self._open_link()
+            self.report["board"].update(
+                machine=done.board.machine,
+                image=done.board.image,
+                micropython=".".join(map(str, done.board.version)),
+                application_slots=done.board.application_slots,
+                deployed_bytes=done.written_bytes,
+                deployed_s=done.seconds,
+            )
+        return self._deployment
+
+    async def mode(self) -> str:
+        """The mode it is in; where it does not answer, it is reset."""
+        await self.deploy()
+        for _ in range(2):
+            with contextlib.suppress(BoardError):
+                mode: str = (await self.status())["mode"]
+                return mode
+            await self.reset()
+        raise BoardError("the board does not answer after a reset", "See its console in the build folder.")
+
+    async def reset(self) -> None:
+        """Reset the board, and wait for its mode."""
+        async with self.repl() as repl:
+            repl.start("import sys, machine; sys.stdin.readline(); machine.reset()")
+        await self.link.send("")
+        await self.started()
+
+    async def started(self) -> str:
+        """Wait until the firmware has started and answers; returns the mode."""
+        mode = await self.expect(r" I system: mode (\w+)$")
+        if mode == "NORMAL":  # it imports half of itself now, and hears nothing meanwhile
+            await self.expect(r" wifi: ")
+        return mode
+
+    async def unconfigured(self) -> None:
+        """Have it in CONFIG mode, whatever it was before."""
+        self.thing = None
+        if await self.mode() != "CONFIG":
+            await self.ask("factory-reset")
+            await self.expect(r" I system: mode CONFIG$")
+
+    async def configure(self, document: dict[str, Any]) -> None:
+        """Hand it a configuration, and wait for NORMAL mode."""
+        await self.mode()
+        await self.send_configuration(document)
+        await self.expect(r" I system: restarting: new configuration")
+        await self.expect(r" I system: mode NORMAL$")
+
+    async def send_configuration(self, document: dict[str, Any]) -> None:
+        """Hand it a configuration; ConfigureError where it does not take it."""
+
+        async def ask(line: str) -> str:
+            answer = await self.link.ask(line, ANSWER_S)
+            return f"{'ok' if answer.ok else 'error'} {answer.text}"
+
+        await configure(ask, document)
+
+    async def online(self) -> dict[str, Any]:
+        """Have it in NORMAL mode and connected to this cloud, whatever it was before; returns its status."""
+        if await self.mode() != "NORMAL" or not self.thing:
+            await self.unconfigured()
+            await self.configure(self.configuration())
+            await self.expect(r" I cloud: connected")
+        async with asyncio.timeout(LIFE_S):
+            while not (status := await self.status())["cloud"]:
+                await asyncio.sleep(1)
+        self.thing = status["thing"]
+        return status
+
+    # Its REPL.
+
+    @asynccontextmanager
+    async def repl(self) -> AsyncIterator["_Runner"]:
+        """The board's raw REPL with a fresh heap, whatever runs there."""
+        await self._close_link()
+        repl = _Runner(self.options.port, take_over_s=LIFE_S)
+        await asyncio.to_thread(repl.__enter__)
+        try:
+            yield repl
+        finally:
+            await asyncio.to_thread(repl.__exit__, None, None, None)
+            await self._open_link()
+
+    async def _probe(self, repl: Repl) -> None:
+        """Report what decides on how the figures are judged, the first time."""
+        if "psram" not in (board := self.report["board"]):
+            board.update(json.loads(await asyncio.to_thread(repl.exec, _PROBE, ANSWER_S)))
+
+    async def load(self, repl: Repl, *modules: str) -> None:
+        """Import modules of chip/ on the board, from its RAM."""
+        await asyncio.to_thread(repl.exec, _RAM)
+        for name in modules:
+            code = compile_for_chip((CHIP / f"{name}.py").read_bytes(), f"{name}.py")
+            for start in range(0, len(code), _CHUNK_BYTES):
+                piece = base64.b64encode(code[start : start + _CHUNK_BYTES]).decode()
+                await asyncio.to_thread(repl.exec, f"ram.data.extend(binascii.a2b_base64('{piece}'))")
+            await asyncio.to_thread(repl.exec, f"ram.load('{name}')", ANSWER_S)
+        await asyncio.to_thread(repl.exec, "del ram, Ram; import gc; gc.collect()")
+
+    async def start(self, code: str, *modules: str) -> None:
+        """Start code on the board, the radio off and the clock right, and leave it running on its console."""
+        async with self.repl() as repl:
+            await self._probe(repl)
+            await asyncio.to_thread(
+                repl.exec, "import network; network.WLAN(network.STA_IF).active(False)", ANSWER_S
+            )
+            now = datetime.now(UTC)
+            clock = (now.year, now.month, now.day, now.weekday(), now.hour, now.minute, now.second, 0)
+            await asyncio.to_thread(repl.exec, f"import machine; machine.RTC().datetime({clock})")
+            await self.load(repl, *modules)
+            # It waits for a line: what it prints before the port is open again would be lost.
+            repl.start(f"import sys; sys.stdin.readline(); {code}")
+        await self.link.send("")
+
+    # Coming and going.
+
+    async def __aenter__(self) -> "Rig":
+        async with contextlib.AsyncExitStack() as stack:
+            await self.start_cloud()
+            stack.push_async_callback(self.stop_cloud)
+            certificate, key = self.cloud.create_identity(ALL)
+            self._subscriber = await stack.enter_async_context(
+                Subscriber(
+                    self.folder, self._here, self._port, self.cloud.root_ca, certificate, key,
+                    "telemetry/#", self._arrived, clean_session=False,
+                )
+            )  # fmt: skip
+            await self._open_link()
+            stack.push_async_callback(self._close_link)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+
+async def until(condition: Callable[[], object], what: str, timeout_s: float = 120) -> None:
+    """Wait until `condition()` is true; TimeoutError says what did not come."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            while not condition():
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise TimeoutError(f"{what}: not within {timeout_s:g} s") from None

@@ -21,8 +21,8 @@ class Events:
 
     def __init__(self, log):
         self._log = log
-        self._handlers = {name: [] for name in NAMES}
-        self._waiters = {name: [] for name in NAMES}
+        self._handlers = {}
+        self._waiters = {}
 
     def on(self, name, handler):
         """Calls `handler(detail)` each time `name` happens. ValueError for a name that does not exist."""
@@ -35,11 +35,11 @@ class Events:
     def emit(self, name, detail=None):
         """Tells everybody. A handler that raises is logged and keeps nobody else from hearing."""
         waiters = self._of(self._waiters, name)
-        for waiter in waiters:
+        while waiters:
+            waiter = waiters.pop()
             waiter.detail = detail
             waiter.event.set()
-        waiters.clear()
-        for handler in tuple(self._handlers[name]):
+        for handler in tuple(self._of(self._handlers, name)):
             try:
                 handler(detail)
             except Exception as error:  # the application's code: whatever it raises must stop here
@@ -61,9 +61,9 @@ class Events:
         return waiter.detail
 
     def _of(self, table, name):
-        if name not in table:
+        if name not in NAMES:
             raise ValueError("no event {!r}: one of {}".format(name, ", ".join(NAMES)))
-        return table[name]
+        return table.setdefault(name, [])
 
 
 class _Waiter:

@@ -29,6 +29,7 @@ _TICK_MS = const(100)
 _WIFI_FIRST_MS = const(1000)
 _WIFI_MOST_MS = const(60000)
 _DEATH_MS = const(5000)
+_PROMPT_MS = const(3600 * 1000)
 _TRIES_TO_REPLACE = const(3)
 # Bytes after which garbage is collected, before the heap has to grow: what it takes from ESP-IDF it keeps.
 _GC_THRESHOLD = const(16384)
@@ -90,9 +91,17 @@ class System:
         self.device_id = ""
 
     def run(self, load_application):
-        """Runs until the chip is reset. `load_application()` imports the application and returns its main."""
+        """Runs until the chip is reset. `load_application()` imports the application and returns its main.
+
+        Ctrl-C ends it, with an hour for whoever typed it: after that the watchdog brings the device back.
+        """
         self._load_application = load_application
-        asyncio.run(self._run())
+        try:
+            asyncio.run(self._run())
+        except KeyboardInterrupt:
+            if self._watchdog:
+                self._watchdog = machine.WDT(timeout=_PROMPT_MS)  # it can be given time, but not be stopped
+            self.log.warning("system", "stopped by Ctrl-C; restarts in an hour, or by machine.reset()")
 
     # What the application and the console ask for.
 

@@ -204,6 +204,25 @@ async def test_an_application_that_cannot_be_imported(house: House) -> None:
     assert (await status(device))["mode"] == "NORMAL"
 
 
+HANGS = """
+async def main(thing):
+    thing.log.info("app", "here")
+    while True:
+        pass
+"""
+
+
+@pytest.mark.parametrize("app", [None, HANGS], ids=["running", "hung"])
+async def test_ctrl_c_stops_the_program_and_gives_the_watchdog_an_hour(house: House, app: str | None) -> None:
+    device = house.device(app, WATCHDOG_MS=3000) if app else house.device(WATCHDOG_MS=3000)
+    await house.normal(device)
+    await device.expect(r"I app: ", START_S)
+    device.interrupt()
+    await device.expect(r"W system: stopped by Ctrl-C; restarts in an hour, or by machine\.reset\(\)", START_S)
+    await device.ended()
+    assert device.chip.watchdog_s == 3600 and device.powered
+
+
 async def test_a_hung_application_is_reset_by_the_watchdog(house: House) -> None:
     app = """
         import machine

@@ -28,7 +28,7 @@ class Chip:
         self.next_cause: int | None = None
         self._cut: tuple[int, str] = (0, "")
         self._watchdog: asyncio.TimerHandle | None = None
-        self._watchdog_s = 0.0
+        self.watchdog_s = 0.0
         self._rtc_memory = ""
         self._clock_offset_s = 0.0
 
@@ -108,13 +108,13 @@ class Chip:
         self.stop(cause)
 
     def _on_watchdog(self, timeout_ms: int) -> None:
-        self._watchdog_s = timeout_ms / 1000
+        self.watchdog_s = timeout_ms / 1000
         self._on_feed()
 
     def _on_feed(self) -> None:
         if self._watchdog:
             self._watchdog.cancel()
-        self._watchdog = asyncio.get_running_loop().call_later(self._watchdog_s, self.stop, WDT_RESET)
+        self._watchdog = asyncio.get_running_loop().call_later(self.watchdog_s, self.stop, WDT_RESET)
 
     def _on_wifi_active(self, active: bool) -> None:
         self.station.set_active(active)

@@ -5,6 +5,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -95,6 +96,12 @@ class Device:
             raise RuntimeError("no program runs that could read it")
         self._process.stdin.write(line.encode() + b"\n")
         await self._process.stdin.drain()
+
+    def interrupt(self) -> None:
+        """Type Ctrl-C on its console."""
+        if not self._process:
+            raise RuntimeError("no program runs that could be interrupted")
+        self._process.send_signal(signal.SIGINT)
 
     async def expect(self, pattern: str, timeout_s: float = 30) -> re.Match[str]:
         """Wait for a console line in which `pattern` is found, from behind the line found last.

@@ -1,11 +1,16 @@
 """Packets out of a byte stream."""
 
+from micropython import const
+
 from iot.mqtt import packet
 from iot.mqtt.packet import Malformed
 
 
+_FIRST_BYTES = const(1024)
+
+
 class Framer:
-    """Cuts a byte stream into packets, in one buffer of `limit` bytes that is allocated once.
+    """Cuts a byte stream into packets, in one buffer that grows to the longest packet, up to `limit` bytes.
 
     A PUBLISH over the limit passes through without being kept: `oversize` then tells of it.
     """
@@ -13,7 +18,8 @@ class Framer:
     def __init__(self, limit):
         self.body = None  # of the packet `next` found: a view, good until the next call
         self.oversize = None  # instead of a body: (topic or None if that does not fit, packet id, size)
-        self._view = memoryview(bytearray(limit))
+        self._limit = limit
+        self._view = memoryview(bytearray(min(limit, _FIRST_BYTES)))
         self.reset()
 
     def reset(self):
@@ -50,7 +56,9 @@ class Framer:
         if not header:
             return None
         if header + remaining > len(view):
-            return self._begin_passing(view[start], remaining, start + header)
+            if not self._grow(header + remaining):
+                return self._begin_passing(view[start], remaining, start + header)
+            start, view = 0, self._view
         stop = start + header + remaining
         if stop > self._end:
             return None
@@ -58,6 +66,20 @@ class Framer:
         self.oversize = None
         self._start = stop
         return view[start]
+
+    def _grow(self, size):
+        """Make room for `size` bytes, with what is held at the front; False if that cannot be had."""
+        if size > self._limit:
+            return False
+        try:
+            view = memoryview(bytearray(size))
+        except MemoryError:
+            return False
+        held = self._end - self._start
+        view[:held] = self._view[self._start : self._end]
+        self._view = view
+        self._start, self._end = 0, held
+        return True
 
     def _begin_passing(self, first, remaining, at):
         size = remaining + at - self._start

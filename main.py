@@ -1,8 +1,15 @@
 """Builds the system from firmware/ and runs it."""
 
-from iot.system import System
+from iot import heap
+from iot.modules import forget
 
-from firmware import settings
+HEAP = heap.grow()  # before the first large import; kept for ever
+del heap
+forget("iot.heap")
+
+from iot.system import System  # noqa: E402
+
+from firmware import settings  # noqa: E402
 
 
 def load_application():

@@ -3,6 +3,7 @@
 from iot import tls
 from iot.mqtt.client import Client
 
+
 class Link:
     """Makes the clients of the claim and of the thing, and tells when a certificate is refused for good.
 

@@ -18,6 +18,7 @@ LEVELS = {
     "iot.backoff": 0,
     "iot.config": 0,
     "iot.events": 0,
+    "iot.heap": 0,
     "iot.log": 0,
     "iot.modes": 0,
     "iot.modules": 0,
@@ -50,7 +51,7 @@ LEVELS = {
 # Beside the levels: the application gets iot handed in, and the scripts that the chip starts know the top.
 MAY_IMPORT = {
     "boot": (),
-    "main": ("iot.system", "firmware"),
+    "main": ("iot.heap", "iot.modules", "iot.system", "firmware"),
     "firmware": ("firmware",),
 }
 SCRIPTS = ("boot", "main")  # they run when imported: that is what they are for

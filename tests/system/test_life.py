@@ -218,7 +218,9 @@ async def test_ctrl_c_stops_the_program_and_gives_the_watchdog_an_hour(house: Ho
     await house.normal(device)
     await device.expect(r"I app: ", START_S)
     device.interrupt()
-    await device.expect(r"W system: stopped by Ctrl-C; restarts in an hour, or by machine\.reset\(\)", START_S)
+    await device.expect(
+        r"W system: stopped by Ctrl-C; restarts in an hour, or by machine\.reset\(\)", START_S
+    )
     await device.ended()
     assert device.chip.watchdog_s == 3600 and device.powered
 

@@ -89,7 +89,12 @@ async def test_the_commands():
     assert system.calls == ["restart", "factory_reset"]
     lines = await answers("mode\nwifi\nlog debug\nlog loud\n", system)
     assert lines[0] == "= ok CONFIG"
-    assert json.loads(lines[1][5:]) == {"wifi": "Home", "ip": "10.0.0.2", "rssi": -50, "networks": ["Home", "Shed"]}
+    assert json.loads(lines[1][5:]) == {
+        "wifi": "Home",
+        "ip": "10.0.0.2",
+        "rssi": -50,
+        "networks": ["Home", "Shed"],
+    }
     assert lines[2] == "= ok log level debug"
     assert lines[3].startswith("= error log level 'loud': one of error, warning, info, debug")
 

@@ -62,7 +62,9 @@ def test_a_packet_as_long_as_the_buffer_fits_and_one_byte_more_does_not():
 
 
 def test_the_buffer_grows_to_the_longest_packet_within_the_limit():
-    stream = publish("a", b"x" * 900) + publish("b", b"y" * 3000) + publish("c", b"z" * 4092) + publish("d", b"w")
+    stream = (
+        publish("a", b"x" * 900) + publish("b", b"y" * 3000) + publish("c", b"z" * 4092) + publish("d", b"w")
+    )
     for piece in (1, 100, 1023, 4096):
         found = feed(Framer(4096), stream, piece)
         assert [len(rest) for _, rest in found[:2]] == [903, 3003], piece

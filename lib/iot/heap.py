@@ -1,0 +1,78 @@
+"""Grows MicroPython's heap by what ESP-IDF can spare, before it grows by what ESP-IDF cannot.
+
+The heap starts with 56 KiB. Where that is full it doubles, out of the largest block that ESP-IDF has free, and
+TLS, which needs 16 KiB in one piece and 40 in all, may never connect again. How much it takes cannot be set, but
+never is more than that largest block: so threads hold all larger ones as their stacks, while the heap is filled
+and grows in steps. The first step is a region of 14 KiB that nothing else uses.
+"""
+
+import _thread
+import time
+
+import esp32
+from micropython import const
+
+_STEPS = const(2)
+_STEP_BYTES = const(12 * 1024)  # a step may be larger by a third, where a free block happens to be so
+_THREADS_MOST = const(4)
+_PIECE_BYTES = const(512)  # larger than any hole that `_largest` leaves
+_PIECES_MOST = const(200)
+_PLENTY_BYTES = const(1 << 20)  # only a chip with PSRAM has such a block, and no need
+_WAIT_MS = const(200)
+
+
+def grow():
+    """Grows the heap; call it first of all, while the heap is empty. Takes some 50 ms.
+
+    Returns an object that has to be kept for ever: MicroPython gives back a step in which nothing is.
+    """
+    before = _largest()
+    if before > _PLENTY_BYTES:
+        return ()
+    lock = _thread.allocate_lock()
+    lock.acquire()
+    default = _thread.stack_size()
+    try:
+        for _ in range(_THREADS_MOST):
+            if _largest() < _STEP_BYTES * 4 // 3:
+                break
+            _thread.stack_size(_largest() - _STEP_BYTES)
+            _thread.start_new_thread(_hold, (lock,))
+        kept = _fill()
+    except (OSError, MemoryError):  # no thread, or nothing to grow by: then as MicroPython would
+        kept = ()
+    finally:
+        _thread.stack_size(default)
+        lock.release()
+    start_ms = time.ticks_ms()
+    while _largest() < before - 2 * _STEP_BYTES and time.ticks_diff(time.ticks_ms(), start_ms) < _WAIT_MS:
+        time.sleep_ms(5)  # FreeRTOS's idle task takes back the stacks
+    return kept
+
+
+def _largest():
+    return max([region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
+
+
+def _free():
+    return sum([region[1] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
+
+
+def _hold(lock):
+    with lock:
+        pass
+
+
+def _fill():
+    """Fills the heap until it has grown; returns a piece of each step."""
+    pieces = [None] * _PIECES_MOST  # at once: a list that grows leaves holes
+    kept = []
+    free = _free()
+    for i in range(_PIECES_MOST):
+        pieces[i] = bytearray(_PIECE_BYTES)
+        if _free() < free:  # nothing but the heap takes anything now
+            kept.append(bytearray(_PIECE_BYTES))
+            free = _free()
+            if len(kept) == _STEPS:
+                break
+    return kept

@@ -46,7 +46,10 @@ class Commands:
         return handler(argument)
 
     def _help(self, argument):
-        return "help | status | mode | wifi | log LEVEL | restart | factory-reset | configure begin, data PIECE, commit"
+        return (
+            "help | status | mode | wifi | log LEVEL | restart | factory-reset"
+            " | configure begin | configure data PIECE | configure commit"
+        )
 
     def _status(self, argument):
         return json.dumps(self._system.status())

@@ -5,7 +5,6 @@ from micropython import const
 from iot.mqtt import packet
 from iot.mqtt.packet import Malformed
 
-
 _FIRST_BYTES = const(1024)
 
 

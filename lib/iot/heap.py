@@ -2,8 +2,8 @@
 
 The heap starts with 56 KiB. Where that is full it doubles, out of the largest block that ESP-IDF has free,
 and TLS, which needs 16 KiB in one piece and 40 in all, may never connect again. How much it takes cannot be
-set, but never is more than that largest block: so threads hold all larger ones as their stacks, while the heap
-is filled and grows in steps. The first step is a region of 14 KiB that nothing else uses.
+set, but never is more than that largest block: so threads hold all larger ones as their stacks, while the
+heap is filled and grows in steps. The first step is a region of 14 KiB that nothing else uses.
 """
 
 import _thread

@@ -25,25 +25,24 @@ class Commands:
         """True between the beginning of a configuration and its commit: this object is still needed."""
         return self._document is not None
 
-    def table(self):
-        """{name: handler}; `handler(argument)` returns the answer's text."""
-        return {
+    async def run(self, name, argument):
+        """Carries a command out; returns the answer, or raises CommandError, ValueError or OSError."""
+        if name == "status":
+            return json.dumps(await self._system.status())
+        if name == "wifi":
+            status = await self._system.status()
+            return json.dumps({name: status[name] for name in ("wifi", "ip", "rssi", "networks")})
+        handlers = {
             "help": self._help,
-            "status": self._status,
             "mode": self._mode,
-            "wifi": self._wifi,
             "log": self._log,
             "configure": self._configure,
             "restart": self._restart,
             "factory-reset": self._factory_reset,
         }
-
-    def run(self, name, argument):
-        """Carries a command out; returns the answer, or raises CommandError, ValueError or OSError."""
-        handler = self.table().get(name)
-        if handler is None:
+        if name not in handlers:
             raise CommandError("no such command; help lists them")
-        return handler(argument)
+        return handlers[name](argument)
 
     def _help(self, argument):
         return (
@@ -51,15 +50,8 @@ class Commands:
             " | configure begin | configure data PIECE | configure commit"
         )
 
-    def _status(self, argument):
-        return json.dumps(self._system.status())
-
     def _mode(self, argument):
         return self._system.mode
-
-    def _wifi(self, argument):
-        status = self._system.status()
-        return json.dumps({name: status[name] for name in ("wifi", "ip", "rssi", "networks")})
 
     def _log(self, argument):
         self._system.log.set_level(argument)

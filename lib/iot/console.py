@@ -18,8 +18,8 @@ class Console:
     Args:
         stream: an asyncio.StreamReader on sys.stdin, whose `read` gives text.
         write: called with each line of an answer.
-        run: called with a command's name and its argument, returns the answer's text; a ValueError, OSError,
-            MemoryError or CommandError is answered, too.
+        run: coroutine function that takes a command's name and its argument and returns the answer's text; a
+            ValueError, OSError, MemoryError or CommandError is answered, too.
     """
 
     def __init__(self, stream, write, run):
@@ -42,14 +42,14 @@ class Console:
                         line[length] = byte
                     length += 1
             elif length:
-                self._answer(line, length)
+                await self._answer(line, length)
                 length = 0
 
-    def _answer(self, line, length):
+    async def _answer(self, line, length):
         try:
             if length > _LINE_MAX:
                 raise CommandError("a line has at most {} bytes, this one {}".format(_LINE_MAX, length))
             name, _, argument = str(memoryview(line)[:length], "utf-8").partition(" ")
-            self._write("= ok " + self._run(name, argument))
+            self._write("= ok " + await self._run(name, argument))
         except (CommandError, ValueError, OSError, MemoryError) as error:  # ValueError: also bad UTF-8
             self._write("= error {}".format(error))

@@ -127,23 +127,29 @@ class System:
         """Wi-Fi signal strength in dBm, or None while there is no connection."""
         return self.wifi.rssi() if self.wifi else None
 
-    def status(self):
+    async def status(self):
         """What `status` on the console shows; no secrets."""
+        from iot import x509  # noqa: F401 (for status, which shall not hold the loop for both)
+
+        await asyncio.sleep_ms(0)
         from iot import status
 
+        await asyncio.sleep_ms(0)
         try:
             return status.of(self)
         finally:
             forget("iot.status")
+            forget("iot.x509")
 
-    def command(self, name, argument):
+    async def command(self, name, argument):
         """Carries out a command of the console and returns the answer."""
-        from iot import commands  # 3 KB of heap that nobody needs who is not at the console
+        from iot import commands  # some KB of heap that nobody needs who is not at the console
 
+        await asyncio.sleep_ms(0)
         pending = self._commands or commands.Commands(self)
         self._commands = None
         try:
-            return pending.run(name, argument)
+            return await pending.run(name, argument)
         finally:
             if pending.pending:
                 self._commands = pending

@@ -27,7 +27,7 @@ class FakeSystem:
         self.error = None
         self.log = Log()
 
-    def status(self):
+    async def status(self):
         return {"mode": "CONFIG", "wifi": "Home", "ip": "10.0.0.2", "rssi": -50, "networks": ["Home", "Shed"]}
 
     def restart(self, reason):
@@ -52,7 +52,7 @@ async def answers(text, system=None, run=None):
 async def test_a_line_calls_its_command():
     heard = []
 
-    def run(name, argument):
+    async def run(name, argument):
         heard.append((name, argument))
         return "done"
 
@@ -73,7 +73,7 @@ async def test_lines_that_make_no_sense():
 async def test_errors_are_answered_and_the_console_goes_on():
     for error in (CommandError("broken"), ValueError("broken"), OSError("broken")):
 
-        def run(name, argument, error=error):
+        async def run(name, argument, error=error):
             if name == "a":
                 raise error
             return "fine"
@@ -85,7 +85,7 @@ async def test_the_commands():
     system = FakeSystem()
     lines = await answers("help\nstatus\nrestart\nfactory-reset\n", system)
     assert lines[0].startswith("= ok help | status | mode | wifi | log LEVEL | restart | factory-reset")
-    assert json.loads(lines[1][5:]) == system.status()
+    assert json.loads(lines[1][5:]) == await system.status()
     assert system.calls == ["restart", "factory_reset"]
     lines = await answers("mode\nwifi\nlog debug\nlog loud\n", system)
     assert lines[0] == "= ok CONFIG"

@@ -104,15 +104,7 @@ class Link:
         Raises TimeoutError, which shows the last lines.
         """
         regex = re.compile(pattern)
-
-        def search() -> re.Match[str] | None:
-            while self._passed < len(self.lines):
-                self._passed += 1
-                if match := regex.search(self.lines[self._passed - 1]):
-                    return match
-            return None
-
-        if match := await self._wait(search, timeout_s):
+        if match := await self._wait(lambda: self._find(regex), timeout_s):
             return match
         last = "\n".join(self.lines[-30:])
         complaint = f"{self.port}: no line with {pattern!r} within {timeout_s:g} s"
@@ -124,18 +116,10 @@ class Link:
         One at a time: others wait their turn. It passes the lines up to the answer, for `expect` too.
         """
         async with self._asking:
-            self._passed = len(self.lines)
-
-            def search() -> Answer | None:
-                while self._passed < len(self.lines):
-                    self._passed += 1
-                    if answer := parse_answer(self.lines[self._passed - 1]):
-                        return answer
-                return None
-
-            start = len(self.lines)
+            self._passed = start = len(self.lines)
             await self.send(line)
-            if answer := await self._wait(search, timeout_s):
+            found = await self._wait(lambda: self._find(_ANSWER) or self._prompted, timeout_s)
+            if answer := isinstance(found, re.Match) and parse_answer(found.string):
                 return answer
             raise self._silence(self.lines[start:])
 
@@ -150,6 +134,14 @@ class Link:
         await self._write(b"\r\x03\x03")
         if not await self._wait(lambda: self._prompted, _INTERRUPT_S):
             raise self._silence([])
+
+    def _find(self, regex: re.Pattern[str]) -> re.Match[str] | None:
+        """The next line in which `regex` is found, behind those that were passed."""
+        while self._passed < len(self.lines):
+            self._passed += 1
+            if match := regex.search(self.lines[self._passed - 1]):
+                return match
+        return None
 
     @property
     def _prompted(self) -> bool:

@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import sys
+import termios
 import threading
 import tty
 from collections.abc import AsyncIterator, Callable
@@ -237,10 +238,13 @@ class Terminal:
 
     async def shows(self, pattern: str) -> re.Match[str]:
         """Wait until it has shown this, behind what was waited for last; colours do not count."""
-        async with asyncio.timeout(DEADLINE_S):
-            while not (match := re.search(pattern, self.screen)):
-                self._news.clear()
-                await self._news.wait()
+        try:
+            async with asyncio.timeout(DEADLINE_S / 2):
+                while not (match := re.search(pattern, self.screen)):
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            raise TimeoutError(f"{pattern!r} is not in {self.screen!r}") from None
         self.screen = self.screen[match.end() :]
         return match
 
@@ -266,6 +270,7 @@ class Terminal:
 async def on_terminal(*arguments: str) -> AsyncIterator[Terminal]:
     """Run `python -m tools …` on a terminal."""
     end, other_end = os.openpty()
+    termios.tcsetwinsize(end, (40, 100))
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -275,7 +280,7 @@ async def on_terminal(*arguments: str) -> AsyncIterator[Terminal]:
         stdin=other_end,
         stdout=other_end,
         stderr=other_end,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "PROMPT_TOOLKIT_NO_CPR": "1"},
+        env={**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"},
         start_new_session=True,
     )
     os.close(other_end)

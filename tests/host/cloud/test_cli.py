@@ -104,3 +104,23 @@ async def test_a_line_for_each_who_comes_goes_and_is_refused(tmp_path: Path) -> 
         process.terminate()
         await process.communicate()
     assert process.returncode == 0
+
+
+def test_a_configuration_that_cannot_be_written(tmp_path: Path) -> None:
+    start = ("--port", "0", "--state", str(tmp_path / "state"), "--write-config")
+    done = run(*start, str(tmp_path / "nowhere/board.json"), "--wifi", "Home:correct horse")
+    assert done.returncode == 1
+    assert "board.json: cannot be written: No such file or directory" in done.stderr
+    done = run(*start, str(tmp_path / "board.json"), "--wifi", "Home:secret")
+    assert done.returncode == 1
+    assert "wifi[0].password: 8 to 64 bytes" in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_arguments_for_a_configuration(tmp_path: Path) -> None:
+    assert "go together" in run("--write-config", str(tmp_path / "board.json")).stderr
+    assert run("--wifi", "Home:correct horse").returncode == 2
+    done = run("--wifi", "correct horse", "--write-config", str(tmp_path / "board.json"))
+    assert done.returncode == 2
+    assert "--wifi: must be SSID:PASSWORD, or SSID: for an open network" in done.stderr
+    assert "correct horse" not in done.stderr

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 KB = 1024
+UMQTT = "umqtt.simple"
 MET, MISSED, NOT_JUDGED, NOT_MEASURED = "met", "missed", "not judged", "not measured"
 _STYLES = {MET: "green", MISSED: "bold red", NOT_JUDGED: "yellow", NOT_MEASURED: "dim"}
 # A chip reads 4 KiB of its flash in well under this. What takes longer is an emulator, whose imports crawl.
@@ -37,7 +38,7 @@ class Budget:
 BUDGETS = (
     Budget("GC heap free, NORMAL", ("memory", "NORMAL", "heap_free"), 70 * KB, "bytes", at_least=True),
     Budget("largest IDF block, NORMAL", ("memory", "NORMAL", "idf_largest"), 50 * KB, "bytes", at_least=True),
-    Budget("start to first PUBACK, of umqtt.simple's", ("start", "ratio"), 1.2, timing=True),
+    Budget(f"start to first PUBACK, of {UMQTT}'s", ("start", "ratio"), 1.2, timing=True),
     Budget("loop held by own code", ("held", "own_ms"), 20, "ms", timing=True),
 )
 
@@ -58,7 +59,7 @@ class Report:
     The sections that the budgets and the table know:
 
     board       {"flash_read_ms", "psram", …}
-    memory      {mode: {"heap_free", "idf_largest"}}, bytes
+    memory      {mode or "umqtt.simple": {"heap_free", "idf_largest"}}, bytes
     start       {"ours": {"puback_ms", …}, "umqtt": {"puback_ms", …}, "ratio"}
     imports_ms  {module: its own time}
     held        {"own_ms", "places_ms": {place: ms}, "tls_ms": {place: ms}}
@@ -129,7 +130,7 @@ class Report:
         """The figures beside those of umqtt.simple, and the verdicts below."""
         verdicts = self.verdicts()
         shown = Table("", box=None, title=self._title(), title_justify="left")
-        for name in ("this firmware", "umqtt.simple", "ratio"):
+        for name in ("this firmware", UMQTT, "ratio"):
             shown.add_column(name, justify="right")
         for row in self._rows():
             shown.add_row(*row)
@@ -152,11 +153,12 @@ class Report:
                 *(_number(rate.get(side)) for side in ("ours", "umqtt")),
                 _number(rate.get("ratio"), 2),
             )
-        for mode, memory in self["memory"].items():
-            free, largest = (f"{memory[name] / KB:.1f} KB" for name in ("heap_free", "idf_largest"))
-            for what, text in (("GC heap free", free), ("largest IDF block", largest)):
-                row = ("", text) if mode == "umqtt.simple" else (text, "")
-                yield (f"{what}, {'NORMAL' if mode == 'umqtt.simple' else mode}", *row, "")
+        theirs = self["memory"].get(UMQTT, {})
+        for mode, ours in self["memory"].items():
+            if mode != UMQTT:
+                other = theirs if mode == "NORMAL" else {}
+                for name, what in (("heap_free", "GC heap free"), ("idf_largest", "largest IDF block")):
+                    yield f"{what}, {mode}", _kilobytes(ours.get(name)), _kilobytes(other.get(name)), ""
         held = self["held"]
         for kind in ("places_ms", "tls_ms"):
             for place, ms in _largest(held.get(kind, {}), _SHOWN_HOLDS):
@@ -214,6 +216,10 @@ def _largest(figures: dict[str, float], count: int) -> list[tuple[str, float]]:
 
 def _number(value: float | None, digits: int = 0, unit: str = "") -> str:
     return "" if value is None else f"{value:,.{digits}f}{unit}"
+
+
+def _kilobytes(value: float | None) -> str:
+    return "" if value is None else f"{value / KB:.1f} KB"
 
 
 def _verdict_row(verdict: Verdict) -> tuple[str | Text, ...]:

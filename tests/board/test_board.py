@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.board.report import BUDGETS, MET, MISSED, Budget, Report, drift, most_free
+from tests.board.report import BUDGETS, MET, MISSED, UMQTT, Budget, Report, drift, most_free
 from tests.board.rig import ALL, ANSWER_S, LIFE_S, NO_NTP, Rig, until
 from tools.cloud import Cloud
 from tools.configure import ConfigureError
@@ -190,7 +190,7 @@ async def test_the_same_with_umqtt_simple(rig: Rig) -> None:
     await rig.start(f"import simple; {code}", "simple")
     figures = await answer(rig, "simple: figures")
     rig.report["start"]["umqtt"] = figures["start"]
-    rig.report["memory"]["umqtt.simple"] = figures["memory"]
+    rig.report["memory"][UMQTT] = figures["memory"]
     for name, rate in figures["rates"].items():
         rig.report["rates"].setdefault(name, {})["umqtt"] = rate
 

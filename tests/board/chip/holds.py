@@ -65,7 +65,7 @@ class Holds:
     def _end(self, place, start_us):
         us = time.ticks_diff(time.ticks_us(), start_us)
         self._depth -= 1
-        if 2 * self._inner_us < us:
+        if 2 * self._inner_us <= us:
             self._inner_us, self._inner = us, place
         if not self._depth:
             self.longest_us[self._inner] = max(self.longest_us.get(self._inner, 0), us)

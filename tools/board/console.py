@@ -49,7 +49,7 @@ def main(args: argparse.Namespace) -> int:
     view = JsonView() if args.json else TextView()
     line = " ".join(args.command)
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    if line in _CONFIRM and terminal and input(_CONFIRM[line]).strip() != "yes":
+    if terminal and line in _CONFIRM and not _confirmed(_CONFIRM[line]):
         return 1
     if line:
         return run_verb("console", lambda: asyncio.run(ask_once(args.port, line, view)))
@@ -57,6 +57,13 @@ def main(args: argparse.Namespace) -> int:
         return run_verb("console", lambda: asyncio.run(Talk(args.port, view).run()))
     follow = args.json or sys.stdin.isatty()
     return run_verb("console", lambda: asyncio.run(ask_all(args.port, view, follow)))
+
+
+def _confirmed(question: str) -> bool:
+    try:
+        return input(question).strip() == "yes"
+    except EOFError:
+        return False
 
 
 async def ask_once(port: str, line: str, view: JsonView | TextView) -> int:

@@ -89,10 +89,8 @@ class Link:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._serial and self._reader
         self._closing.set()
-        await asyncio.to_thread(self._reader.join)
-        await asyncio.to_thread(close_port, self._serial)
+        await asyncio.to_thread(self._close)
 
     async def send(self, line: str) -> None:
         """Type a line."""
@@ -184,6 +182,11 @@ class Link:
                     loop.call_soon_threadsafe(self._received, data)
         except OSError:
             loop.call_soon_threadsafe(self._fail)
+
+    def _close(self) -> None:
+        assert self._serial and self._reader
+        self._reader.join()
+        close_port(self._serial)
 
     def _received(self, data: bytes) -> None:
         *lines, self._tail = (self._tail + data).split(b"\n")

@@ -23,6 +23,9 @@ def mask(command: str) -> str:
 class JsonView:
     """One JSON object a line: a log line, an answer, or what else the board prints."""
 
+    def __init__(self) -> None:
+        self._out = Console(highlight=False, color_system=None)  # which also ends well where nobody reads on
+
     def line(self, line: str) -> None:
         """A line from the board."""
         if answer := parse_answer(line):
@@ -40,7 +43,7 @@ class JsonView:
         self._print({"ok": answer.ok, key: answer.text if answer.value is None else answer.value})
 
     def _print(self, value: dict[str, Any]) -> None:
-        print(json.dumps(value), flush=True)
+        self._out.out(json.dumps(value))
 
 
 class TextView:

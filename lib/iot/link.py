@@ -26,6 +26,7 @@ class Link:
         self._ready = ready
         self._log = log
         self._notify = notify
+        self._own_opener = None
         self.client = None
         self.name = None
 
@@ -35,9 +36,10 @@ class Link:
         if thing is None:
             return None
         self.name = thing[0]
+        self._own_opener = self._opener(self._own)
         self.client = Client(
             self.name,
-            self._opener(self._own),
+            self._own_opener.open,
             self._log,
             notify=self._on_client,
             ready=self._ready,
@@ -50,6 +52,10 @@ class Link:
 
     async def run(self):
         """Stays connected as the thing, whenever network and clock are there."""
+        try:
+            self._own_opener.prepare()  # takes a second, in which the radio connects
+        except (OSError, ValueError):
+            pass  # the first connection tries again, and tells
         await self.client.run()
 
     def probe(self):
@@ -70,7 +76,7 @@ class Link:
         """
         from iot.claim import Claim  # once in a device's life
 
-        open_stream = self._opener(self._claim)
+        open_stream = self._opener(self._claim).open
         claim = Claim(self._aws, self._store, self._device_id, open_stream, self._ready, self._log)
         await claim.run(tries, self._notify)
 
@@ -83,17 +89,7 @@ class Link:
         return self._store.certificates()["root_ca"], certificate, key
 
     def _opener(self, load):
-        """A function that opens a stream; the SSLContext is built the first time and then reused."""
-        open_stream = None
-
-        async def open_with_context():
-            nonlocal open_stream
-            if open_stream is None:
-                context = tls.context(*load())
-                open_stream = tls.opener(self._aws["endpoint"], self._aws["port"], context)
-            return await open_stream()
-
-        return open_with_context
+        return tls.Opener(self._aws["endpoint"], self._aws["port"], load)
 
     def _on_client(self, event, detail):
         if event == "connected":

@@ -173,7 +173,7 @@ class System:
             await self._leave(mode)
             if mode == modes.RESTART:
                 break
-            self._enter(mode, event)
+            await self._enter(mode, event)
             event = await self._supervise()
         await self._restart(event)
 
@@ -194,7 +194,7 @@ class System:
             return "part_failed"
         return "unconfigured" if self._config is None else "configured"
 
-    def _enter(self, mode, event):
+    async def _enter(self, mode, event):
         self.mode = mode
         self._tell("mode", mode)
         if "console" not in self._tasks:
@@ -203,13 +203,14 @@ class System:
         if "flash" not in self._tasks and self.flash:
             self._start("flash", self.flash.run())
         if mode == modes.NORMAL:
-            self._enter_normal(event)
+            await self._enter_normal(event)
 
-    def _enter_normal(self, event):
-        from iot.link import Link  # half of the library: not needed in any other mode
-
+    async def _enter_normal(self, event):
         if "wifi" not in self._tasks:
             self._start_network()
+            await asyncio.sleep_ms(0)  # the radio connects while the rest is loaded
+        from iot.link import Link  # half of the library: not needed in any other mode
+
         self.link = Link(
             self._config["aws"],
             self.store,

@@ -25,11 +25,30 @@ def context(root_ca, certificate=None, key=None):
     return result
 
 
-def opener(host, port, ssl_context):
-    """A function that opens a stream to `host`:`port`; the handshake runs in its first write or read."""
+class Opener:
+    """Opens streams to one server, all with one SSLContext.
 
-    async def open_stream():
-        reader, _ = await asyncio.open_connection(host, port, ssl=ssl_context, server_hostname=host)
+    Args:
+        host: name or address, as in the server's certificate.
+        port: 1 to 65535.
+        load: called once; returns the arguments of `context`.
+    """
+
+    def __init__(self, host, port, load):
+        self._host = host
+        self._port = port
+        self._load = load
+        self._context = None
+
+    def prepare(self):
+        """Builds the SSLContext where there is none yet; errors as with `context`."""
+        if self._context is None:
+            self._context = context(*self._load())
+
+    async def open(self):
+        """A stream; the handshake runs in its first write or read."""
+        self.prepare()
+        reader, _ = await asyncio.open_connection(
+            self._host, self._port, ssl=self._context, server_hostname=self._host
+        )
         return reader  # in MicroPython one Stream reads and writes
-
-    return open_stream

@@ -23,22 +23,9 @@ _CONNECT = const(0x10)
 _SUBSCRIBE = const(0x82)  # the low bits 0010 are reserved: 3.8.1
 _UNSUBSCRIBE = const(0xA2)
 _SUBACK_FAILURE = const(0x80)
+_REFUSALS = const(5)  # return codes of a CONNACK beside 0
 
 _RECEIVED = (CONNACK, PUBACK, SUBACK, UNSUBACK, PINGRESP)  # beside PUBLISH
-
-_NAMES = (
-    "packet type 0", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE",
-    "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "packet type 15",
-)  # fmt: skip
-
-_REFUSALS = (
-    "accepted",
-    "unacceptable protocol version",
-    "identifier rejected",
-    "server unavailable",
-    "bad user name or password",
-    "not authorized",
-)
 
 
 class MQTTError(Exception):
@@ -49,7 +36,9 @@ class Malformed(MQTTError):
     """The peer sent what MQTT 3.1.1 (or this client) does not allow; names the packet and the reason."""
 
     def __init__(self, first, reason):
-        super().__init__("{}: {}".format(_NAMES[first >> 4], reason))
+        from iot.mqtt import texts
+
+        super().__init__("{}: {}".format(texts.PACKETS[first >> 4], reason))
 
 
 class Refused(MQTTError):
@@ -216,10 +205,12 @@ def connack_from(first, body):
     """Decode a CONNACK (3.2) to whether the broker had kept the session; raise Refused if it refuses."""
     _check_length(first, body, 2)
     present, code = body[0], body[1]
-    if present > 1 or (present and code) or code >= len(_REFUSALS):
+    if present > 1 or (present and code) or code > _REFUSALS:
         raise Malformed(first, "flags {:#x}, return code {}".format(present, code))
     if code:
-        raise Refused("refused by the broker: " + _REFUSALS[code], code)
+        from iot.mqtt import texts
+
+        raise Refused("refused by the broker: " + texts.REFUSALS[code], code)
     return bool(present)
 
 

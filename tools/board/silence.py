@@ -9,8 +9,8 @@ _SILENCES = (
     (
         r"\A\s*\Z",
         "the board says nothing",
-        "Is it the right port, has the board power, had it a few seconds to start? Press its reset button, and "
-        "try again. "
+        "Is it the right port, has the board power, had it a few seconds to start? Press its reset button "
+        "and try again. "
         "A board without MicroPython is flashed first: python -m tools flash {port} IMAGE",
     ),
     (

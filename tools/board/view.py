@@ -14,6 +14,12 @@ from .link import Answer, parse_answer
 _LEVEL_NAMES = {"E": "error", "W": "warning", "I": "info", "D": "debug"}
 _SECRET = "configure data "  # noqa: S105 - what follows it may hold passwords and keys
 
+# MicroPython's objects have no order; this is the one of `status`, what it does not name comes last.
+_ORDER = """
+    mode version id thing uptime_s reset_cause wifi ip rssi networks clock cloud certificate_ends queued dropped
+    heap_used heap_free idf_largest slots
+""".split()  # noqa: SIM905
+
 
 def mask(command: str) -> str:
     """A typed command as it may be shown and remembered."""
@@ -85,7 +91,7 @@ def table(value: Any) -> Table:
     if isinstance(value, dict):
         grid = Table.grid(padding=(0, 2))
         grid.add_column(style="cyan")
-        for name, member in value.items():
+        for name, member in sorted(value.items(), key=lambda item: _rank(item[0])):
             grid.add_row(name.removesuffix("_s").replace("_", " "), Text(_readable(name, member)))
         return grid
     rows = [row if isinstance(row, dict) else {"": row} for row in value]
@@ -96,6 +102,10 @@ def table(value: Any) -> Table:
     for row in rows:
         columns.add_row(*(Text(_readable(name, row.get(name))) for name in names))
     return columns
+
+
+def _rank(name: str) -> int:
+    return _ORDER.index(name) if name in _ORDER else len(_ORDER)
 
 
 def _readable(name: str, value: Any) -> str:

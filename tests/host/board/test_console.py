@@ -246,12 +246,15 @@ def test_tables(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     TextView().answer(Answer(True, json.dumps(value)))
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
         "uptime     1 d 2 h",
-        "heap free  113,664",
-        "cloud      yes",
         "rssi       -",
         "networks   -",
+        "cloud      yes",
+        "heap free  113,664",
         "a          b c, 1",
     ]
+    TextView().answer(Answer(True, '{"x": 1, "rssi": -50, "wifi": "Home", "mode": "NORMAL"}'))
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert names == ["mode", "wifi", "rssi", "x"]  # whatever order the board has them in
     TextView().answer(Answer(True, '[{"ssid": "Home", "rssi": -50}, {"ssid": "Café"}]'))
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
         "ssid  rssi",

@@ -16,8 +16,8 @@ _SECRET = "configure data "  # noqa: S105 - what follows it may hold passwords a
 
 # MicroPython's objects have no order; this is the one of `status`, what it does not name comes last.
 _ORDER = """
-    mode version id thing uptime_s reset_cause wifi ip rssi networks clock cloud certificate_ends queued dropped
-    heap_used heap_free idf_largest slots
+    mode version id thing uptime_s reset_cause wifi ip rssi networks clock cloud certificate_ends
+    queued dropped heap_used heap_free idf_largest slots
 """.split()  # noqa: SIM905
 
 

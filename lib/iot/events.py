@@ -37,8 +37,8 @@ class Events:
         waiters = self._of(self._waiters, name)
         while waiters:
             waiter = waiters.pop()
-            waiter.detail = detail
-            waiter.event.set()
+            waiter[1] = detail
+            waiter[0].set()
         for handler in tuple(self._of(self._handlers, name)):
             try:
                 handler(detail)
@@ -48,25 +48,20 @@ class Events:
     async def wait(self, name, timeout_ms=None):
         """Waits for the next `name` and returns its detail; asyncio.TimeoutError after `timeout_ms`."""
         waiters = self._of(self._waiters, name)
-        waiter = _Waiter()
+        happened = asyncio.Event()
+        waiter = [happened, None]  # and what comes with it
         waiters.append(waiter)
         try:
             if timeout_ms is None:
-                await waiter.event.wait()
+                await happened.wait()
             else:
-                await asyncio.wait_for_ms(waiter.event.wait(), timeout_ms)
+                await asyncio.wait_for_ms(happened.wait(), timeout_ms)
         finally:
             if waiter in waiters:
                 waiters.remove(waiter)
-        return waiter.detail
+        return waiter[1]
 
     def _of(self, table, name):
         if name not in NAMES:
             raise ValueError("no event {!r}: one of {}".format(name, ", ".join(NAMES)))
         return table.setdefault(name, [])
-
-
-class _Waiter:
-    def __init__(self):
-        self.event = asyncio.Event()
-        self.detail = None

@@ -65,7 +65,7 @@ def _hold(lock):
 
 def _fill():
     """Fills the heap until it has grown; returns a piece of each step."""
-    pieces = [None] * _PIECES_MOST  # at once: a list that grows leaves holes
+    pieces = [bytearray()] * _PIECES_MOST  # at once: a list that grows leaves holes
     kept = []
     free = _free()
     for i in range(_PIECES_MOST):

@@ -5,7 +5,7 @@ from micropython import const
 from iot.mqtt import packet
 from iot.mqtt.packet import Malformed
 
-_FIRST_BYTES = const(1024)
+_FIRST_BYTES = const(512)
 
 
 class Framer:

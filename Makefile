@@ -18,10 +18,10 @@ export PATH := $(PATH):/usr/sbin
 PIP := $(BIN)/pip install -qq --disable-pip-version-check
 PINS = $(BIN)/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; print(*$(1))'
 
-.PHONY: help setup run test test-unit lint format size bench clean
+.PHONY: help setup run flash deploy configure console test test-unit test-board lint format size bench clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: .venv/ready $(VM)/ready  ## make the virtual environment and get the MicroPython VM (every other target does this itself)
 
@@ -49,11 +49,37 @@ $(VM)/ready: tests/vm/package.json
 run: .venv/ready  ## bring a simulated ESP32 to life against a local AWS IoT Core (ONCE=1, DEVICES=20)
 	@$(BIN)/python -m tools run $(if $(filter-out 0,$(ONCE)),--once) $(if $(DEVICES),--devices $(DEVICES))
 
+# A real board, or whatever speaks like one on a serial port. Values with blanks or $ belong in single quotes.
+needs = $(if $(2),,$(error $(1) is needed: make $@ $(3)))
+
+flash: .venv/ready  ## write a MicroPython image to a board (PORT=/dev/ttyUSB0 IMAGE=file.bin)
+	@:$(call needs,PORT,$(PORT),PORT=… IMAGE=…)$(call needs,IMAGE,$(IMAGE),PORT=… IMAGE=…)
+	@$(BIN)/python -m tools flash '$(PORT)' '$(IMAGE)'
+
+deploy: .venv/ready  ## put the firmware on a board that runs MicroPython (PORT=… PACKAGES=dir)
+	@:$(call needs,PORT,$(PORT),PORT=…)
+	@$(BIN)/python -m tools deploy '$(PORT)' $(if $(PACKAGES),--packages '$(PACKAGES)')
+
+configure: .venv/ready  ## give a board its configuration (PORT=… FILE=board.json)
+	@:$(call needs,PORT,$(PORT),PORT=… FILE=…)$(call needs,FILE,$(FILE),PORT=… FILE=…)
+	@$(BIN)/python -m tools configure '$(PORT)' '$(FILE)'
+
+console: .venv/ready  ## a board's log and its line commands, Ctrl-] leaves (PORT=…)
+	@:$(call needs,PORT,$(PORT),PORT=…)
+	@$(BIN)/python -m tools console '$(PORT)'
+
 test: setup  ## run all tests
 	@$(BIN)/python -m pytest tests
 
 test-unit: .venv/ready  ## run the device modules' unit tests on CPython alone
 	@$(BIN)/python -m pytest tests/unit
+
+test-board: .venv/ready  ## test a board, and report (PORT=… WIFI=ssid:password HOST=address LISTEN=… PACKAGES=… ONLY=soak)
+	@:$(call needs,PORT,$(PORT),PORT=… WIFI=ssid:password HOST=address)
+	@:$(call needs,WIFI,$(WIFI),PORT=… WIFI=ssid:password HOST=address)
+	@:$(call needs,HOST,$(HOST),PORT=… WIFI=ssid:password HOST=address)
+	@$(BIN)/python -m pytest tests/board --port '$(PORT)' --wifi '$(WIFI)' --host '$(HOST)' \
+	  $(if $(LISTEN),--listen '$(LISTEN)') $(if $(PACKAGES),--packages '$(PACKAGES)') $(if $(ONLY),-m '$(ONLY)')
 
 lint: setup  ## ruff, and mypy: the device code against the ESP32's stubs, the tools against CPython's
 	$(BIN)/ruff check .

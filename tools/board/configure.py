@@ -26,7 +26,6 @@ writes one. Passwords and keys go to the board; nothing shows or reads them back
 exit status: 0 when the board has started with it, 1 if not, 2 for wrong arguments"""
 
 _ANSWER_S = 10.0
-_COMMIT_S = 60.0  # the board validates all of it, and writes its flash
 _MODE = r" system: mode (\w+)$"
 _WORKING = "NORMAL"
 
@@ -42,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=120,
         metavar="S",
-        help="for the board's restart (default %(default)s s)",
+        help="for the board to store it, and to restart (default %(default)s s)",
     )
 
 
@@ -71,7 +70,7 @@ async def configure_board(port: str, document: dict[str, Any], timeout_s: float,
         BoardError: it refuses, does not answer, or is not in mode NORMAL after `timeout_s`.
     """
     async with Link(port) as link:
-        await _send(link, document, console)
+        await _send(link, document, timeout_s, console)
         start = len(link.lines)
         with console.status("The board has stored it and restarts"):
             try:
@@ -94,13 +93,13 @@ async def configure_board(port: str, document: dict[str, Any], timeout_s: float,
     )
 
 
-async def _send(link: Link, document: dict[str, Any], console: Console) -> None:
+async def _send(link: Link, document: dict[str, Any], timeout_s: float, console: Console) -> None:
     columns = (TextColumn("Sending"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("")
 
         async def ask(line: str) -> str:
-            return str(await link.ask(line, _COMMIT_S if line.endswith("commit") else _ANSWER_S))
+            return str(await link.ask(line, timeout_s if line == "configure commit" else _ANSWER_S))
 
         def progress(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)

@@ -40,7 +40,7 @@ _SILENCES = (
         "Wait a few seconds, and try again.",
     ),
     (
-        r"(?m)^ *\d+\.\d{3} [EWID] \S+: ",
+        r"(?m)^ *\d+\.\d{3} [EWID] \S+: |^= (ok|error)\b",
         "the board's firmware runs, but does not answer",
         "Press its reset button, and try again. If it stays so: python -m tools deploy {port}",
     ),

@@ -137,6 +137,7 @@ async def test_a_program_is_interrupted() -> None:
         ),
         ("\ufffd\ufffd~\ufffd\ufffd\ufffd\ufffd|\ufffd\ufffd\n", "cannot be read", "115200"),
         ("load:0x40080400,len:4100\nentry 0x40080610\n", "has only started", "Wait"),
+        ("= ok 128\n", "runs, but does not answer", "reset button"),
         ("    12.345 I app: telemetry 1\n", "runs, but does not answer", "reset button"),
         ("Hello from Arduino\n", "runs something else", "tools deploy P"),
     ],

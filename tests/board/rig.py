@@ -1,80 +1,33 @@
 """A board on its port, the cloud that it reaches, and a subscriber that watches what arrives there."""
 
 import asyncio
-import base64
 import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
 from tests.board.report import Report
+from tests.board.runner import Runner
 from tools.board.deploy import Deployment, deploy
 from tools.board.errors import BoardError
-from tools.board.files import compile_for_chip
 from tools.board.link import Link
-from tools.board.repl import Repl
 from tools.cloud import Cloud
 from tools.cloud.events import Event
 from tools.cloud.limits import Limits
 from tools.configure import configure
 from tools.subscriber import Subscriber
 
-CHIP = Path(__file__).with_name("chip")
 ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]}
 NO_NTP = "192.0.2.1"  # nobody's (RFC 5737)
 # For any step of a board's life. A chip takes seconds; in an emulator the imports alone may take minutes.
 LIFE_S = 400
 ANSWER_S = 60
 _ANY_HOST = "0.0.0.0"
-_CHUNK_BYTES = 1500
-
-# Modules for the board's heap alone: .mpy files in a file system in RAM, so that nothing is written to flash,
-# and the compiler, which takes far more than its result, stays out of the heap that is looked at.
-_RAM = """
-import binascii, io, os, sys
-class Ram:
-    data = bytearray()
-    name = ''
-    def mount(self, readonly, mkfs):
-        pass
-    def umount(self):
-        pass
-    def open(self, path, mode):
-        return io.BytesIO(self.data)
-    def stat(self, path):
-        if path != '/' + self.name:
-            raise OSError(2)
-        return (0x8000, 0, 0, 0, 0, 0, len(self.data), 0, 0, 0)
-    def load(self, name):
-        self.name = name + '.mpy'
-        os.mount(self, '/ram')
-        sys.path.append('/ram')
-        try:
-            __import__(name)
-        finally:
-            sys.path.remove('/ram')
-            os.umount('/ram')
-            self.data = bytearray()
-ram = Ram()
-"""
-# How long the chip takes to read 4 KiB of its flash, and whether it has more memory than an ESP32 has inside.
-_PROBE = """
-import esp32, gc, json, time
-partition = esp32.Partition(esp32.Partition.RUNNING)
-block = bytearray(4096)
-start_us = time.ticks_us()
-for number in range(50):
-    partition.readblocks(number, block)
-read_ms = time.ticks_diff(time.ticks_us(), start_us) / 50000
-regions = esp32.idf_heap_info(esp32.HEAP_DATA)
-print(json.dumps({"flash_read_ms": read_ms, "psram": sum([region[0] for region in regions]) > 1000000}))
-"""
 
 
 @dataclass(frozen=True)
@@ -92,15 +45,6 @@ class Options:
     @property
     def wifi(self) -> dict[str, str]:
         return {"ssid": self.ssid} | ({"password": self.password} if self.password else {})
-
-
-class _Runner(Repl):
-    """A Repl that can leave code running when it lets go of the port."""
-
-    def start(self, code: str) -> None:
-        """Start `code`; what it prints is for whoever opens the port next."""
-        self._transport.deadline = time.monotonic() + ANSWER_S
-        self._transport.exec_raw_no_follow(code)
 
 
 class Rig:
@@ -252,8 +196,8 @@ class Rig:
 
     async def reset(self) -> None:
         """Reset the board, and wait for its mode."""
-        async with self.repl() as repl:
-            repl.start("import sys, machine; sys.stdin.readline(); machine.reset()")
+        async with self.repl() as runner:
+            await asyncio.to_thread(runner.start, "import machine; machine.reset()")
         await self.link.send("")
         await self.started()
 
@@ -302,46 +246,25 @@ class Rig:
     # Its REPL.
 
     @asynccontextmanager
-    async def repl(self) -> AsyncIterator["_Runner"]:
-        """The board's raw REPL with a fresh heap, whatever runs there."""
+    async def repl(self) -> AsyncIterator[Runner]:
+        """The board's raw REPL with a fresh heap, whatever runs there. All of its methods block."""
         await self._close_link()
-        repl = _Runner(self.options.port, take_over_s=LIFE_S)
-        await asyncio.to_thread(repl.__enter__)
+        runner = Runner(self.options.port, take_over_s=ANSWER_S)
+        await asyncio.to_thread(runner.__enter__)
         try:
-            yield repl
+            if "psram" not in self.report["board"]:
+                self.report["board"].update(await asyncio.to_thread(runner.probe))
+            yield runner
         finally:
-            await asyncio.to_thread(repl.__exit__, None, None, None)
+            await asyncio.to_thread(runner.__exit__, None, None, None)
             await self._open_link()
 
-    async def _probe(self, repl: Repl) -> None:
-        """Report what decides on how the figures are judged, the first time."""
-        if "psram" not in (board := self.report["board"]):
-            board.update(json.loads(await asyncio.to_thread(repl.exec, _PROBE, ANSWER_S)))
-
-    async def load(self, repl: Repl, *modules: str) -> None:
-        """Import modules of chip/ on the board, from its RAM."""
-        await asyncio.to_thread(repl.exec, _RAM)
-        for name in modules:
-            code = compile_for_chip((CHIP / f"{name}.py").read_bytes(), f"{name}.py")
-            for start in range(0, len(code), _CHUNK_BYTES):
-                piece = base64.b64encode(code[start : start + _CHUNK_BYTES]).decode()
-                await asyncio.to_thread(repl.exec, f"ram.data.extend(binascii.a2b_base64('{piece}'))")
-            await asyncio.to_thread(repl.exec, f"ram.load('{name}')", ANSWER_S)
-        await asyncio.to_thread(repl.exec, "del ram, Ram; import gc; gc.collect()")
-
     async def start(self, code: str, *modules: str) -> None:
-        """Start code on the board, the radio off and the clock right, and leave it running on its console."""
-        async with self.repl() as repl:
-            await self._probe(repl)
-            await asyncio.to_thread(
-                repl.exec, "import network; network.WLAN(network.STA_IF).active(False)", ANSWER_S
-            )
-            now = datetime.now(UTC)
-            clock = (now.year, now.month, now.day, now.weekday(), now.hour, now.minute, now.second, 0)
-            await asyncio.to_thread(repl.exec, f"import machine; machine.RTC().datetime({clock})")
-            await self.load(repl, *modules)
-            # It waits for a line: what it prints before the port is open again would be lost.
-            repl.start(f"import sys; sys.stdin.readline(); {code}")
+        """Start code on the board, which may use these of chip/, and leave it running on its console."""
+        async with self.repl() as runner:
+            await asyncio.to_thread(runner.prepare)
+            await asyncio.to_thread(runner.load, *modules)
+            await asyncio.to_thread(runner.start, code)
         await self.link.send("")
 
     # Coming and going.

@@ -370,7 +370,7 @@ async def test_factory_reset(rig: Rig) -> None:
     await rig.expect(r" I system: mode CONFIG$")
     rig.thing = None
     async with rig.repl() as repl:
-        left = await asyncio.to_thread(repl.exec, "import os; print(os.listdir('certs'))")
+        left = await asyncio.to_thread(repl.exec, "import os; print(os.listdir('certs'))", ANSWER_S)
     assert left.strip() == "[]"
 
 

@@ -182,10 +182,10 @@ class Report:
 
 
 _STEPS = {
-    "imported_ms": "all imported",
+    "imported_ms": "running",
     "wifi_ms": "Wi-Fi",
     "clock_ms": "clock",
-    "connected_ms": "CONNACK",
+    "connected_ms": "connected",
     "puback_ms": "first PUBACK",
 }
 

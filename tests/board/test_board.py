@@ -214,7 +214,7 @@ class Trial:
 async def begin_trial(rig: Rig, arguments: str = "") -> Trial:
     if not rig.thing:
         await rig.online()
-    await rig.start(f"import trial; trial.Trial().run({arguments})", "holds", "trial")
+    await rig.start(f"import trial; trial.Trial({arguments}).run()", "holds", "trial")
     return Trial(rig, await answer(rig, "trial: started"))
 
 

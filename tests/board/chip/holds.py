@@ -7,12 +7,12 @@ class Holds:
     """Times what it is given to watch; `longest_us` has the longest hold of each place, in microseconds.
 
     What is watched may be nested: a hold is that of the whole step, and its place the innermost one in which
-    most of it was spent.
+    most of it was spent. `depth` is 0 where nothing that is watched is running.
     """
 
     def __init__(self):
         self.longest_us = {}
-        self._depth = 0
+        self.depth = 0
         self._inner_us = 0
         self._inner = None
 
@@ -59,14 +59,14 @@ class Holds:
         return timed
 
     def _begin(self):
-        self._depth += 1
+        self.depth += 1
         return time.ticks_us()
 
     def _end(self, place, start_us):
         us = time.ticks_diff(time.ticks_us(), start_us)
-        self._depth -= 1
+        self.depth -= 1
         if 2 * self._inner_us <= us:
             self._inner_us, self._inner = us, place
-        if not self._depth:
+        if not self.depth:
             self.longest_us[self._inner] = max(self.longest_us.get(self._inner, 0), us)
             self._inner_us = 0

@@ -8,95 +8,114 @@ import sys
 import time
 
 import esp32
-import machine
 from holds import Holds
 
 _PUBACK_MS = 300_000
-_HOUR_MS = 3_600_000
 _PAYLOAD = '{"temperature": 21.5, "humidity": 48.0, "uptime": 123456, "rssi": -61}'
 
 
-class Imports:
-    """Takes the place of __import__: `own_ms` has each module's time without that of what it imports."""
+def _reading(connection):
+    return "MQTT reader" if connection.accepted else "TLS handshake"
 
-    def __init__(self):
+
+def _writing(connection):
+    return "MQTT writer" if connection.accepted else "TLS handshake"
+
+
+# What runs in the loop, under names that tell more than those of its tasks: by module, the owner ("" is the
+# module itself), the function there, and the place.
+_WATCHED = {
+    "iot.application": (("Application", "run", "application"),),
+    "iot.clock": (("Clock", "run", "clock"),),
+    "iot.console": (("Console", "run", "console"),),
+    "iot.flash": (("Flash", "run", "flash"),),
+    "iot.link": (("Link", "run", "link"),),
+    "iot.mqtt.client": (("Client", "connect", "MQTT connect"),),
+    "iot.mqtt.connection": (
+        ("Connection", "_read", _reading),
+        ("Connection", "_write", _writing),
+        ("Connection", "_watch", "MQTT deadlines"),
+    ),
+    "iot.tls": (("", "context", "TLS context"),),
+    "iot.wifi": (("Wifi", "run", "Wi-Fi"),),
+}
+
+
+class Imports:
+    """Takes the place of __import__: `own_ms` has each module's time without that of what it imports.
+
+    holds: a Holds. found: called with the name of each module that was imported.
+    """
+
+    def __init__(self, holds, found):
         # A relative import does not work through a function of another module: asyncio's happen now.
         for name in asyncio._attrs:
             getattr(asyncio, name)
         self.own_ms = {}
+        self._holds = holds
+        self._found = found
         self._inner_us = 0
         self._import = builtins.__import__
+        builtins.__import__ = self
 
     def __call__(self, name, *rest):
         if name in sys.modules:
             return self._import(name, *rest)
         outer_us, self._inner_us = self._inner_us, 0
+        load = self._holds.call("import " + name, self._import) if self._holds.depth else self._import
         start_us = time.ticks_us()
         try:
-            return self._import(name, *rest)
+            result = load(name, *rest)
         finally:
             us = time.ticks_diff(time.ticks_us(), start_us)
             self.own_ms[name] = self.own_ms.get(name, 0) + (us - self._inner_us) / 1000
             self._inner_us = outer_us + us
+        self._found(name)
+        return result
 
 
 class Trial:
-    """What is measured, and the application: it does what messages on cmd/NAME ask for."""
+    """What is measured, and the application: it does what messages on cmd/NAME ask for.
 
-    def __init__(self):
+    watchdog_ms: instead of the settings' time.
+    """
+
+    def __init__(self, watchdog_ms=None):
         self._start_ms = time.ticks_ms()
+        self._watchdog_ms = watchdog_ms
         self._reached = {}
-        self._imports = Imports()
         self._holds = Holds()
+        self._imports = None
 
-    def run(self, watchdog_ms=None):
-        """Run the system until the chip is reset, or by Ctrl-C stopped."""
-        builtins.__import__ = self._imports
-        from iot.system import System
+    def run(self):
+        """Run the board's own main.py, until the chip is reset or Ctrl-C comes."""
+        self._imports = Imports(self._holds, self._found)
+        create_task = asyncio.create_task
+        asyncio.create_task = asyncio.core.create_task = lambda coroutine: create_task(
+            self._holds.steps("system", coroutine)
+        )
+        asyncio.open_connection = self._holds.coroutine("TLS connect", asyncio.open_connection)
+        __import__("main")
 
-        from firmware import app, settings
+    def _found(self, module):
+        """Have what a module brings into the loop timed."""
+        for owner_name, name, place in _WATCHED.get(module, ()):
+            owner = getattr(sys.modules[module], owner_name) if owner_name else sys.modules[module]
+            timed = self._holds.coroutine if owner_name else self._holds.call
+            setattr(owner, name, timed(place, getattr(owner, name)))
+        if module == "iot.system":
+            system = sys.modules[module].System
+            run = system.run
+            system.run = lambda system, load_application: self._run(system, run, load_application)
 
-        app.main  # noqa: B018 - imported, as it is where it runs
-        self._watch()
+    def _run(self, system, run, load_application):
         self._mark("imported_ms")
-        if watchdog_ms:
-            settings.WATCHDOG_MS = watchdog_ms
-        system = System(settings)
         for event, name in (("wifi_up", "wifi_ms"), ("clock_set", "clock_ms"), ("cloud_up", "connected_ms")):
             system.events.on(event, lambda detail, name=name: self._mark(name))
         system.events.on("clock_set", self._clock_set)
-        try:
-            system.run(lambda: self._main)
-        except KeyboardInterrupt:
-            machine.WDT(timeout=_HOUR_MS)  # it cannot be stopped, and nobody feeds it any more
-
-    def _watch(self):
-        """Have all that runs in the loop timed, under names that tell more than those of its tasks."""
-        from iot import application, clock, console, flash, link, tls, wifi
-        from iot.mqtt import client, connection
-
-        holds = self._holds
-        for owner, name, place in (
-            (asyncio, "open_connection", "open_connection"),
-            (wifi.Wifi, "run", "Wi-Fi"),
-            (clock.Clock, "run", "clock"),
-            (console.Console, "run", "console"),
-            (flash.Flash, "run", "flash"),
-            (link.Link, "run", "link"),
-            (client.Client, "connect", "MQTT connect"),
-            (application.Application, "run", "application"),
-            (connection.Connection, "_read", _reading),
-            (connection.Connection, "_write", _writing),
-            (connection.Connection, "_watch", "MQTT deadlines"),
-        ):
-            setattr(owner, name, holds.coroutine(place, getattr(owner, name)))
-        tls.context = holds.call("TLS context", tls.context)
-        create_task = asyncio.create_task
-
-        def create_timed(coroutine):
-            return create_task(holds.steps("another task", coroutine))
-
-        asyncio.create_task = asyncio.core.create_task = create_timed
+        if self._watchdog_ms:
+            sys.modules["firmware.settings"].WATCHDOG_MS = self._watchdog_ms
+        run(system, lambda: load_application() and self._main)
 
     def _mark(self, name):
         if name not in self._reached:
@@ -175,14 +194,6 @@ async def _rate(thing, qos, count):
     if not await receipt.wait(_PUBACK_MS):
         raise OSError("no PUBACK")
     return count * 1000 / time.ticks_diff(time.ticks_ms(), start_ms)
-
-
-def _reading(connection):
-    return "MQTT reader" if connection.accepted else "TLS handshake"
-
-
-def _writing(connection):
-    return "MQTT writer" if connection.accepted else "TLS handshake"
 
 
 def _tell(name, answer):

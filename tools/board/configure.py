@@ -13,7 +13,7 @@ from tools.configure import ConfigureError, configure
 
 from .document import load
 from .errors import BoardError, run_verb
-from .link import Link
+from .link import ANSWER_S, Link
 
 EXAMPLES = """examples:
   python -m tools configure /dev/ttyUSB0 board.json
@@ -25,7 +25,6 @@ writes one. Passwords and keys go to the board; nothing shows or reads them back
 
 exit status: 0 when the board has started with it, 1 if not, 2 for wrong arguments"""
 
-_ANSWER_S = 10.0
 _MODE = r" system: mode (\w+)$"
 _WORKING = "NORMAL"
 
@@ -99,7 +98,7 @@ async def _send(link: Link, document: dict[str, Any], timeout_s: float, console:
         task = bar.add_task("")
 
         async def ask(line: str) -> str:
-            return str(await link.ask(line, timeout_s if line == "configure commit" else _ANSWER_S))
+            return str(await link.ask(line, timeout_s if line == "configure commit" else ANSWER_S))
 
         def progress(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)

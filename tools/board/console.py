@@ -69,7 +69,8 @@ def _confirmed(question: str) -> bool:
 async def ask_once(port: str, line: str, view: JsonView | TextView) -> int:
     """Ask one command; 1 where it is refused."""
     async with Link(port) as link:
-        answer = await link.ask(line)
+        with view.waiting():
+            answer = await link.ask(line)
     view.answer(answer)
     return 0 if answer.ok else 1
 

@@ -15,7 +15,7 @@ from .errors import BoardError
 from .ports import BAUDRATE, close_port, open_port
 from .silence import explain_silence
 
-LINE_MAX = 240  # bytes; the device refuses longer ones
+ANSWER_S = 20.0  # a look-up in a network without DNS holds the device's loop for 7 s, and often two follow
 _HISTORY_LINES = 20_000
 _TAIL_MAX = 8192
 _CHUNK = 4096
@@ -108,7 +108,7 @@ class Link:
         complaint = f"{self.port}: no line with {pattern!r} within {timeout_s:g} s"
         raise TimeoutError(f"{complaint}; last lines:\n{last}")
 
-    async def ask(self, line: str, timeout_s: float = 10) -> Answer:
+    async def ask(self, line: str, timeout_s: float = ANSWER_S) -> Answer:
         """Send a command and return its answer; BoardError where none comes, with what may be the reason.
 
         One at a time: others wait their turn. It passes the lines up to the answer, for `expect` too.

@@ -5,6 +5,7 @@ import gc
 
 from micropython import const
 
+from iot import tls
 from iot.aws.provisioning import Provisioning, ProvisioningError
 from iot.backoff import Backoff
 from iot.mqtt.client import Client
@@ -21,18 +22,17 @@ class Claim:
 
     Args:
         aws: the section `aws` of the configuration, without certificates.
-        store: the Store that takes what is earned.
+        store: called for the Store that takes what is earned.
         device_id: client id, and the parameter SerialNumber.
-        open_stream: coroutine function that opens a stream with the claim certificate.
         ready: a coroutine function that returns when network and clock are there.
         log: a Log.
     """
 
-    def __init__(self, aws, store, device_id, open_stream, ready, log):
+    def __init__(self, aws, store, device_id, ready, log):
         self._aws = aws
         self._store = store
         self._device_id = device_id
-        self._open_stream = open_stream
+        self._opener = tls.Opener(aws["endpoint"], aws["port"], self._credentials)
         self._ready = ready
         self._log = log
 
@@ -47,7 +47,9 @@ class Claim:
         while tried != tries:
             await self._ready()
             try:
-                notify("provisioned", await self._provision())
+                name = await self._provision()
+                self._log.info("provisioning", 'this is thing "{}"', name)
+                notify("provisioned", name)
                 return
             # OSError: flash; ValueError: what came is no certificate.
             except (OSError, ValueError, MQTTError, ProvisioningError) as error:
@@ -55,12 +57,14 @@ class Claim:
             gc.collect()  # what the broken-off try took for TLS makes room for the next
             tried += 1
             await asyncio.sleep_ms(backoff.next_ms())
-        notify("provisioning_failed", "after {} tries".format(tried))
+        reason = "after {} tries".format(tried)
+        self._log.warning("provisioning", "given up {}", reason)
+        notify("provisioning_failed", reason)
 
     async def _provision(self):
         client = Client(
             self._device_id,
-            self._open_stream,
+            self._opener.open,
             self._log,
             clean=True,
             packet_limit=_PACKET_LIMIT,
@@ -74,8 +78,11 @@ class Claim:
             name, certificate, key = await provisioning.run(self._parameters())
         finally:
             await client.disconnect()
-        self._store.save_thing(self._aws["endpoint"], name, certificate, key)
+        self._store().save_thing(self._aws["endpoint"], name, certificate, key)
         return name
+
+    def _credentials(self):
+        return self._store().claim_credentials()
 
     def _parameters(self):
         """The template's parameters: those configured, "{id}" being the device's id, or its serial number."""

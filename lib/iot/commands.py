@@ -4,7 +4,7 @@ import json
 
 from micropython import const
 
-from iot.console import CommandError
+from iot.modules import forget
 
 _DOCUMENT_MAX = const(16384)  # characters of a configuration with all its certificates
 
@@ -26,7 +26,7 @@ class Commands:
         return self._document is not None
 
     async def run(self, name, argument):
-        """Carries a command out; returns the answer, or raises CommandError, ValueError or OSError."""
+        """Carries a command out; returns the answer, or raises ValueError or OSError."""
         if name == "status":
             return json.dumps(await self._system.status())
         if name == "wifi":
@@ -41,7 +41,7 @@ class Commands:
             "factory-reset": self._factory_reset,
         }
         if name not in handlers:
-            raise CommandError("no such command; help lists them")
+            raise ValueError("no such command; help lists them")
         return handlers[name](argument)
 
     def _help(self, argument):
@@ -72,17 +72,20 @@ class Commands:
             self._document = bytearray()
             return "0"
         if self._document is None:
-            raise CommandError("configure begin comes first")
+            raise ValueError("configure begin comes first")
         if step == "data":
             if len(self._document) + len(piece) > _DOCUMENT_MAX:
                 self._document = None
-                raise CommandError("a configuration has at most {} bytes".format(_DOCUMENT_MAX))
+                raise ValueError("a configuration has at most {} bytes".format(_DOCUMENT_MAX))
             self._document.extend(piece.encode())
             return str(len(self._document))
         if step == "commit":
             from iot import config  # 8 KB of heap that a configured device does not need
 
             document, self._document = self._document, None
-            self._system.configure(config.parse(document))
+            try:
+                self._system.configure(config.parse(document))
+            finally:
+                forget("iot.config")
             return "stored, restarting"
-        raise CommandError("configure begin, data PIECE or commit")
+        raise ValueError("configure begin, data PIECE or commit")

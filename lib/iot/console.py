@@ -8,10 +8,6 @@ from micropython import const
 _LINE_MAX = const(240)  # the UART's ring buffer holds 260 bytes
 
 
-class CommandError(Exception):
-    """A command that could not be carried out; its text is the answer."""
-
-
 class Console:
     """Reads lines and has the command carried out that they name.
 
@@ -19,7 +15,7 @@ class Console:
         stream: an asyncio.StreamReader on sys.stdin, whose `read` gives text.
         write: called with each line of an answer.
         run: coroutine function that takes a command's name and its argument and returns the answer's text; a
-            ValueError, OSError, MemoryError or CommandError is answered, too.
+            ValueError, OSError or MemoryError is answered, too.
     """
 
     def __init__(self, stream, write, run):
@@ -48,8 +44,8 @@ class Console:
     async def _answer(self, line, length):
         try:
             if length > _LINE_MAX:
-                raise CommandError("a line has at most {} bytes, this one {}".format(_LINE_MAX, length))
+                raise ValueError("a line has at most {} bytes, this one {}".format(_LINE_MAX, length))
             name, _, argument = str(memoryview(line)[:length], "utf-8").partition(" ")
             self._write("= ok " + await self._run(name, argument))
-        except (CommandError, ValueError, OSError, MemoryError) as error:  # ValueError: also bad UTF-8
+        except (ValueError, OSError, MemoryError) as error:  # ValueError: also bad UTF-8
             self._write("= error {}".format(error))

@@ -22,24 +22,18 @@ class Events:
     def __init__(self, log):
         self._log = log
         self._handlers = {}
-        self._waiters = {}
 
     def on(self, name, handler):
         """Calls `handler(detail)` each time `name` happens. ValueError for a name that does not exist."""
-        self._of(self._handlers, name).append(handler)
+        self._of(name).append(handler)
 
     def off(self, name, handler):
         """Stops calling `handler`; ValueError where it was not registered."""
-        self._of(self._handlers, name).remove(handler)
+        self._of(name).remove(handler)
 
     def emit(self, name, detail=None):
         """Tells everybody. A handler that raises is logged and keeps nobody else from hearing."""
-        waiters = self._of(self._waiters, name)
-        while waiters:
-            waiter = waiters.pop()
-            waiter[1] = detail
-            waiter[0].set()
-        for handler in tuple(self._of(self._handlers, name)):
+        for handler in tuple(self._of(name)):
             try:
                 handler(detail)
             except Exception as error:  # the application's code: whatever it raises must stop here
@@ -47,21 +41,22 @@ class Events:
 
     async def wait(self, name, timeout_ms=None):
         """Waits for the next `name` and returns its detail; asyncio.TimeoutError after `timeout_ms`."""
-        waiters = self._of(self._waiters, name)
         happened = asyncio.Event()
-        waiter = [happened, None]  # and what comes with it
-        waiters.append(waiter)
-        try:
-            if timeout_ms is None:
-                await happened.wait()
-            else:
-                await asyncio.wait_for_ms(happened.wait(), timeout_ms)
-        finally:
-            if waiter in waiters:
-                waiters.remove(waiter)
-        return waiter[1]
+        details = []
 
-    def _of(self, table, name):
+        def handler(detail):
+            details.append(detail)
+            happened.set()
+
+        self.on(name, handler)
+        try:
+            waiting = happened.wait()
+            await (waiting if timeout_ms is None else asyncio.wait_for_ms(waiting, timeout_ms))
+        finally:
+            self.off(name, handler)
+        return details[0]
+
+    def _of(self, name):
         if name not in NAMES:
             raise ValueError("no event {!r}: one of {}".format(name, ", ".join(NAMES)))
-        return table.setdefault(name, [])
+        return self._handlers.setdefault(name, [])

@@ -3,8 +3,13 @@
 import sys
 
 
-def forget(name):
-    """Lets go of the imported module `name`, e.g. "iot.commands"; the next import loads it again."""
-    package, _, module = name.rpartition(".")
-    del sys.modules[name]
-    delattr(sys.modules[package], module)  # an import leaves a reference there, too
+def forget(*names):
+    """Lets go of imported modules, e.g. "iot.commands"; the next import loads them again.
+
+    What was taken out of one goes on working, and keeps its code in memory for as long as it lives.
+    """
+    for name in names:
+        if name in sys.modules:
+            del sys.modules[name]
+            package, _, module = name.rpartition(".")
+            delattr(sys.modules[package], module)  # an import leaves a reference there, too

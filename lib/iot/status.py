@@ -30,11 +30,11 @@ def of(system):
         "reset_cause": _RESET_CAUSES.get(machine.reset_cause(), "unknown"),
         "wifi": wifi.ssid if wifi else None,
         "ip": wifi.ip() if wifi else None,
-        "rssi": system.rssi(),
-        "networks": wifi.names() if wifi else [],
+        "rssi": wifi.rssi() if wifi else None,
+        "networks": [network["ssid"] for network in wifi.networks] if wifi else [],
         "clock": clock.state if clock else None,
         "cloud": bool(client and client.connected),
-        "certificate_ends": _certificate_ends(system.store),
+        "certificate_ends": _certificate_ends(system),
         "queued": len(client.outbox) if client else 0,
         "dropped": _dropped(client) if client else 0,
         "heap_used": gc.mem_alloc(),
@@ -49,10 +49,10 @@ def _dropped(client):
     return outbox.refused + outbox.lost + inbox.oversize + inbox.unclaimed + inbox.overflowed()
 
 
-def _certificate_ends(store):
+def _certificate_ends(system):
     """When the thing's own certificate ends, None where it has none."""
     try:
-        thing = store.thing() if store else None
+        thing = system.store().thing() if system.nvs else None
         return x509.not_after(thing[1]) if thing else None
     except (OSError, ValueError) as error:
         return "unreadable: {}".format(error)

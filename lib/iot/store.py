@@ -49,6 +49,16 @@ class Store:
         stored = self._stored()
         return self._credentials.load(_CONFIG_SETS[stored["set"]]) or {}
 
+    def claim_credentials(self):
+        """Root certificates, certificate and key for a connection by the claim."""
+        own = self.certificates()
+        return own["root_ca"], own["claim_certificate"], own["claim_key"]
+
+    def thing_credentials(self):
+        """Root certificates, certificate and key for a connection as the thing."""
+        _, certificate, key = self.thing()
+        return self.certificates()["root_ca"], certificate, key
+
     def thing(self):
         """Name, certificate and key of the thing: (str, DER, DER), or None where this endpoint gave none."""
         stored = self._stored()

@@ -77,7 +77,7 @@ class Thing:
 
     def rssi(self):
         """Wi-Fi signal strength in dBm, or None while there is no connection."""
-        return self._system.rssi()
+        return self._system.wifi.rssi()
 
     def restart(self, reason="asked by the application"):
         """Flushes what is to be written, takes leave of the cloud and resets the chip."""

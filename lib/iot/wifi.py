@@ -25,12 +25,13 @@ class Wifi:
         notify: called with ("wifi_up", {"ssid", "ip", "rssi"}) and ("wifi_down", reason).
 
     Attributes:
+        networks: as given.
         ssid: name of the network it is connected to, or None.
     """
 
     def __init__(self, wlan, networks, backoff, log, notify):
         self._wlan = wlan
-        self._networks = networks
+        self.networks = networks
         self._backoff = backoff
         self._log = log
         self._notify = notify
@@ -47,9 +48,10 @@ class Wifi:
         """The address that DHCP gave, or None while there is no connection."""
         return self._wlan.ifconfig()[0] if self.ssid else None
 
-    def names(self):
-        """The names of the networks it may connect to."""
-        return [network["ssid"] for network in self._networks]
+    async def connected(self):
+        """Returns when there is a connection."""
+        while not self.ssid:
+            await asyncio.sleep_ms(_POLL_MS)
 
     async def run(self):
         """Stays connected, for ever; leaves the radio off when it is cancelled."""
@@ -73,7 +75,7 @@ class Wifi:
             self._wlan.active(False)
 
     async def _connect_any(self):
-        for network in self._networks:
+        for network in self.networks:
             if await self._connect(network["ssid"], network["password"]):
                 return True
         return False
@@ -94,11 +96,15 @@ class Wifi:
                 return False
             await asyncio.sleep_ms(_POLL_MS)
         self.ssid = ssid
-        self._notify("wifi_up", {"ssid": ssid, "ip": self.ip(), "rssi": self.rssi()})
+        ip, rssi = self.ip(), self.rssi()
+        self._log.info("wifi", 'connected to "{}" as {}, {} dBm', ssid, ip, rssi)
+        self._notify("wifi_up", {"ssid": ssid, "ip": ip, "rssi": rssi})
         return True
 
     async def _watch(self):
         while self._wlan.isconnected():
             await asyncio.sleep_ms(_WATCH_MS)
         ssid, self.ssid = self.ssid, None
-        self._notify("wifi_down", 'lost "{}"'.format(ssid))
+        reason = 'lost "{}"'.format(ssid)
+        self._log.warning("wifi", reason)
+        self._notify("wifi_down", reason)

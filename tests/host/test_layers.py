@@ -35,6 +35,7 @@ LEVELS = {
     "iot.mqtt.framer": 1,
     "iot.mqtt.session": 1,
     "iot.store": 1,
+    "iot.timekeeping": 1,
     "iot.clock": 2,
     "iot.console": 2,
     "iot.mqtt.client": 2,
@@ -47,7 +48,8 @@ LEVELS = {
     "iot.status": 4,
     "iot.thing": 4,
     "iot.link": 5,
-    "iot.system": 6,
+    "iot.transitions": 6,
+    "iot.system": 7,
 }
 # Beside the levels: the application gets iot handed in, and the scripts that the chip starts know the top.
 MAY_IMPORT = {

@@ -4,7 +4,7 @@ import json
 
 from documents import claim
 from iot.commands import Commands
-from iot.console import CommandError, Console
+from iot.console import Console
 from iot.log import Log
 
 
@@ -71,7 +71,7 @@ async def test_lines_that_make_no_sense():
 
 
 async def test_errors_are_answered_and_the_console_goes_on():
-    for error in (CommandError("broken"), ValueError("broken"), OSError("broken")):
+    for error in (ValueError("broken"), OSError("broken"), MemoryError("broken")):
 
         async def run(name, argument, error=error):
             if name == "a":

@@ -1,0 +1,52 @@
+"""Sets the chip's clock: by SNTP, or by the best that is known without it."""
+
+import time
+
+import machine
+
+from iot import sntp
+
+_KEY = "last_time"
+
+
+async def adjust(hosts, built, nvs, estimate, log):
+    """Sets the chip's clock; returns "sntp", "estimate" or, where it could not, None.
+
+    Args:
+        hosts: names or addresses of NTP servers, asked one after another.
+        built: (year, month, day) of the build: no time before it is believed.
+        nvs: an esp32.NVS, which keeps the last time known.
+        estimate: whether, without an answer, it is set to the latest of the chip's own time, the last time
+            known and the time of the build.
+        log: a Log.
+    """
+    built_s = time.mktime((built[0], built[1], built[2], 0, 0, 0, 0, 0, 0))
+    for host in hosts:
+        try:
+            _set_to(await sntp.ask(host, built_s))
+        except (OSError, ValueError) as error:
+            log.warning("clock", "{}: {}", host, error)
+            continue
+        _remember(nvs, log)
+        return "sntp"
+    if not estimate:
+        return None
+    try:
+        known = nvs.get_i32(_KEY)
+    except OSError:  # never stored
+        known = 0
+    _set_to(max(int(time.time()), known, built_s))
+    return "estimate"
+
+
+def _set_to(seconds):
+    year, month, day, hour, minute, second, weekday, _ = time.gmtime(seconds)[:8]
+    machine.RTC().datetime((year, month, day, weekday, hour, minute, second, 0))
+
+
+def _remember(nvs, log):
+    try:
+        nvs.set_i32(_KEY, int(time.time()))
+        nvs.commit()
+    except OSError as error:
+        log.warning("clock", "the time is not remembered: {}", error)

@@ -1,0 +1,186 @@
+"""From one mode to the next: which tasks end, which parts are made, which tasks begin.
+
+The only module that knows all parts. It is needed when the mode changes, and forgotten in between: so nothing
+that stays may refer to a function of it, which would keep it all.
+"""
+
+import asyncio
+import binascii
+import sys
+
+import esp32
+import machine
+from micropython import const
+
+from iot import modes
+from iot.application import Application
+from iot.console import Console
+from iot.flash import SIZE, Flash, Record
+from iot.modules import forget
+from iot.thing import Thing
+
+_NAMESPACE = "iot"
+_WIFI_FIRST_MS = const(1000)
+_WIFI_MOST_MS = const(60000)
+_TRIES_TO_REPLACE = const(3)
+
+# In which modes a task runs; every other task is cancelled before the mode is entered.
+_TASKS = {
+    "console": (modes.CONFIG, modes.NORMAL, modes.OTA, modes.IDLE),
+    "flash": (modes.CONFIG, modes.NORMAL, modes.OTA),
+    "wifi": (modes.NORMAL, modes.OTA),
+    "clock": (modes.NORMAL, modes.OTA),
+    "cloud": (modes.NORMAL,),
+    "application": (modes.NORMAL,),
+}
+# Cancelled also where a mode follows on itself: the certificate is a new one.
+_RENEWED = ("cloud", "application")
+
+
+async def change(system, event):
+    """Leaves the mode for the one that follows on `event`. In INIT, what is found in flash is the event."""
+    if system.mode == modes.INIT:
+        event = _init(system)
+    mode = modes.following(system.mode, event)
+    await _leave(system, mode)
+    if mode == modes.RESTART:
+        await _restart(system, event)
+    system.mode = mode
+    system.log.info("system", "mode {}", mode)
+    system.tell("mode", mode)
+    tasks = system.tasks
+    if "console" not in tasks:
+        console = Console(asyncio.StreamReader(sys.stdin), print, system.command)
+        tasks["console"] = asyncio.create_task(console.run())
+    if "flash" not in tasks and system.flash:
+        tasks["flash"] = asyncio.create_task(system.flash.run())
+    if mode == modes.NORMAL:
+        await _enter_normal(system, event)
+
+
+def _init(system):
+    """Initialises what every mode needs; returns the event that says where to go."""
+    settings = system.settings
+    system.device_id = settings.NAME_PREFIX + "-" + str(binascii.hexlify(machine.unique_id()), "ascii")
+    python = sys.implementation
+    release = ".".join([str(number) for number in python.version[:3]])
+    system.log.info(
+        "system", "{} version {} on {} {}", system.device_id, settings.VERSION, python.name, release
+    )
+    try:
+        system.nvs = esp32.NVS(_NAMESPACE)
+        system.flash = Flash(Record(system.nvs, "app", SIZE), system.log)
+        store = system.store()
+        found = store.load()
+        if found is None and settings.CONFIG is not None:
+            from iot import config
+
+            forget("iot.config")
+            store.save(config.validate(settings.CONFIG))
+            found = store.load()
+    except (OSError, ValueError) as error:
+        system.log.exception("system", "flash", error)
+        return "part_failed"
+    return "unconfigured" if found is None else "configured"
+
+
+async def _leave(system, mode):
+    """Ends every task that does not run in `mode`."""
+    ending = [name for name in system.tasks if mode not in _TASKS[name] or name in _RENEWED]
+    if system.link:
+        await system.link.client.disconnect()  # takes leave of the broker, so that it sends no last will
+        system.link = None
+    for name in ending:
+        system.tasks[name].cancel()
+    for name in ending:
+        await system.ended(name)
+    if system.thing:
+        system.thing.close()
+        system.thing = None
+
+
+async def _restart(system, event):
+    system.watchdog.feed()
+    system.log.info("system", "restarting: {}", system.reason)
+    system.tell("restart", system.reason)
+    try:
+        if event == "factory_reset" and system.nvs:
+            system.store().erase()
+        if system.flash:
+            await system.flash.flush()
+    except OSError as error:
+        system.log.error("flash", "{}", error)
+    machine.reset()
+
+
+async def _enter_normal(system, event):
+    store = system.store()
+    config = store.load()
+    if "wifi" not in system.tasks:
+        _start_network(system, config)
+        await asyncio.sleep_ms(0)  # the radio connects while the rest is loaded
+    thing = None if event == "certificate_refused" else store.thing()
+    if thing is None:
+        cloud = _claim(system, config["aws"], _TRIES_TO_REPLACE if event == "certificate_refused" else None)
+    else:
+        cloud = _link(system, config, thing[0])
+    system.tasks["cloud"] = asyncio.create_task(cloud)
+    if system.thing:
+        application = Application(system.load_application, system.thing, system.log)
+        system.tasks["application"] = asyncio.create_task(application.run())
+
+
+def _start_network(system, config):
+    import network
+
+    from iot.backoff import Backoff
+    from iot.clock import Clock
+    from iot.wifi import Wifi
+
+    log, tell = system.log, system.tell
+    wlan = network.WLAN(network.STA_IF)
+    system.wifi = Wifi(wlan, config["wifi"], Backoff(_WIFI_FIRST_MS, _WIFI_MOST_MS), log, tell)
+    online, built = system.wifi.connected, system.settings.BUILT
+    system.clock = Clock(config["time"]["ntp"], built, system.nvs, online, log, tell)
+    system.tasks["wifi"] = asyncio.create_task(system.wifi.run())
+    system.tasks["clock"] = asyncio.create_task(system.clock.run())
+
+
+def _claim(system, aws, tries):
+    """The coroutine that earns the thing's certificate with the claim's and stores it."""
+    from iot.claim import Claim  # once in a device's life
+
+    forget("iot.claim", "iot.aws.provisioning", "iot.aws.topics")
+    claim = Claim(aws, system.store, system.device_id, system.clock.ready, system.log)
+    return claim.run(tries, system.tell)
+
+
+def _link(system, config, name):
+    """Makes the thing; returns the coroutine that keeps it connected."""
+    from iot.link import Link  # half of the library: not needed in any other mode
+
+    aws, settings = config["aws"], system.settings
+    system.link = link = Link(
+        name,
+        aws,
+        system.store,
+        settings.REFUSALS_FOR_GOOD if "template" in aws else None,
+        system.log,
+        system.tell,
+        ready=system.clock.ready,
+        keep_alive_s=settings.KEEP_ALIVE_S,
+        window=settings.WINDOW,
+        outbox_bytes=settings.OUTBOX_BYTES,
+        packet_limit=settings.PACKET_LIMIT,
+    )
+    system.thing = Thing(
+        name,
+        settings.VERSION,
+        system.flash,
+        config["app"],
+        system.log,
+        link.client,
+        system.events,
+        system,
+    )
+    return link.run()

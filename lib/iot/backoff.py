@@ -11,19 +11,16 @@ class Backoff:
     """
 
     def __init__(self, base_ms=1000, cap_ms=64000, randrange=random.randrange):
-        if not 0 < base_ms <= cap_ms:
-            raise ValueError("backoff: 0 < base_ms <= cap_ms, not {} and {}".format(base_ms, cap_ms))
-        self.base_ms = base_ms
+        self.base_ms = self.ceiling_ms = base_ms
         self.cap_ms = cap_ms
-        self._randrange = randrange
-        self._ceiling_ms = base_ms
+        self.randrange = randrange
 
     def next_ms(self):
         """The delay before the next try, in ms."""
-        ceiling_ms = self._ceiling_ms
-        self._ceiling_ms = min(self.cap_ms, ceiling_ms * 2)
-        return self._randrange(ceiling_ms + 1)
+        ceiling_ms = self.ceiling_ms
+        self.ceiling_ms = min(self.cap_ms, ceiling_ms * 2)
+        return self.randrange(ceiling_ms + 1)
 
     def reset(self):
         """Start again from `base_ms`: what was tried has worked."""
-        self._ceiling_ms = self.base_ms
+        self.ceiling_ms = self.base_ms

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from iot.mqtt.inbox import Inbox, matches
+from iot.mqtt.queues import Inbox, matches
 
 
 class Calls:
@@ -16,9 +16,18 @@ class Calls:
         self.count += 1
 
 
+def ask(inbox, packet_id):
+    """Send the request that is due, as a connection does; returns its subscription."""
+    subscription = inbox.due()
+    subscription.packet_id = packet_id
+    subscription.sent_ms = time.ticks_ms()
+    return subscription
+
+
 def granted(inbox, packet_id=1):
-    inbox.asked(inbox.due(), packet_id)
-    return inbox.answered(packet_id, True)
+    subscription = ask(inbox, packet_id)
+    assert inbox.answered(packet_id, True) is None and subscription.granted
+    return subscription
 
 
 def test_filters_match_as_in_the_standard():
@@ -86,20 +95,31 @@ async def test_iteration_waits_for_messages_and_ends_with_close():
     assert seen == [("a", b"1"), ("a", b"2")]
 
 
+async def test_acknowledged_does_not_wait_for_what_was_closed():
+    inbox = Inbox(Calls())
+    subscription = inbox.subscribe("a", 1, 3)
+    task = asyncio.create_task(subscription.acknowledged(60_000))
+    await asyncio.sleep_ms(0)
+    subscription.close()
+    assert not await task
+
+
 async def test_acknowledged_tells_what_the_broker_said():
     inbox = Inbox(Calls())
     subscription = inbox.subscribe("a", 1, 3)
     assert not await subscription.acknowledged(5)
-    inbox.asked(inbox.due(), 1)
+    ask(inbox, 1)
     assert not await subscription.acknowledged(5)
     task = asyncio.create_task(subscription.acknowledged(5000))
     await asyncio.sleep_ms(0)
-    assert inbox.answered(1, True) is subscription
+    inbox.deliver("a", b"a message is no answer")
+    await asyncio.sleep_ms(1)
+    assert inbox.answered(1, True) is None
     assert await task and await subscription.acknowledged(0)
     refused = inbox.subscribe("b", 1, 3)
-    inbox.asked(inbox.due(), 2)
-    inbox.answered(2, False)
-    assert refused.refused and not await refused.acknowledged(5000)
+    ask(inbox, 2)
+    assert inbox.answered(2, False) is refused
+    assert refused.granted is False and not await refused.acknowledged(5000)
 
 
 def test_each_request_is_due_once_and_again_if_it_is_not_answered():
@@ -107,13 +127,14 @@ def test_each_request_is_due_once_and_again_if_it_is_not_answered():
     inbox = Inbox(changed)
     subscription = inbox.subscribe("a", 1, 3)
     assert changed.count == 1 and inbox.due() is subscription
-    inbox.asked(subscription, 9)
-    assert inbox.due() is None and inbox.holds(9) and not inbox.holds(8)
-    later_ms = time.ticks_add(time.ticks_ms(), 100)
-    assert not inbox.expire(later_ms, 200)
-    assert inbox.expire(later_ms, 100)
-    assert inbox.due() is subscription and not inbox.holds(9)
-    assert inbox.answered(9, True) is None, "nobody asks under that packet id any more"
+    ask(inbox, 9)
+    assert inbox.due() is None and inbox.find(9) is subscription and inbox.find(8) is None
+    inbox.expire(10_000)
+    assert inbox.due() is None
+    inbox.expire(0)
+    assert inbox.due() is subscription and inbox.find(9) is None
+    inbox.answered(9, True)
+    assert subscription.granted is None, "nobody asks under that packet id any more"
     assert granted(inbox, 10) is subscription and inbox.due() is None
 
 
@@ -124,14 +145,14 @@ def test_close_unsubscribes():
     subscription.close()
     subscription.close()
     assert subscription.closed and inbox.due() is subscription
-    inbox.asked(subscription, 2)
+    ask(inbox, 2)
     inbox.deliver("a", b"late")
     assert subscription.read() is None and inbox.due() is None
-    later_ms = time.ticks_add(time.ticks_ms(), 100)
-    assert inbox.expire(later_ms, 100) and inbox.due() is subscription
-    inbox.asked(subscription, 3)
-    assert inbox.answered(3, False) is subscription
-    assert inbox.due() is None and not inbox.holds(3)
+    inbox.expire(0)
+    assert inbox.due() is subscription
+    ask(inbox, 3)
+    assert inbox.answered(3, False) is None
+    assert inbox.due() is None and inbox.find(3) is None
 
 
 def test_close_leaves_the_broker_alone_while_another_has_the_same_filter():
@@ -149,10 +170,9 @@ def test_a_new_connection_asks_only_what_the_broker_does_not_know():
     inbox = Inbox(Calls())
     known, asked, fresh = (inbox.subscribe(name, 1, 3) for name in ("known", "asked", "fresh"))
     granted(inbox, 1)
-    inbox.asked(asked, 2)
+    assert ask(inbox, 2) is asked
     inbox.rewind(True)
-    assert inbox.due() is asked
-    inbox.asked(asked, 3)
+    assert known.granted and ask(inbox, 3) is asked
     assert inbox.due() is fresh
     inbox.rewind(False)
     assert inbox.due() is known
@@ -164,7 +184,7 @@ def test_a_new_session_knows_nothing_of_what_was_closed():
     granted(inbox, 1)
     granted(inbox, 2)
     gone.close()
-    inbox.asked(gone, 3)
+    assert ask(inbox, 3) is gone
     inbox.rewind(True)
     assert inbox.due() is gone
     inbox.rewind(False)

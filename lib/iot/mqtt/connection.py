@@ -12,106 +12,82 @@ import time
 from micropython import const
 
 from iot.mqtt import packet
-from iot.mqtt.packet import MQTTError, Refused
+from iot.mqtt.packet import MQTTError, malformed
+from iot.mqtt.queues import within
+
+_PUBLISH = const(0x30)
+_PUBACK = const(0x40)
+_SUBACK = const(0x90)
+_UNSUBACK = const(0xB0)
+_PINGRESP = const(0xD0)
+_DISCONNECT = const(0xE0)
 
 _ACKS_BYTES = const(4 * 32)  # PUBACKs that wait for the writer; while there are more, the reader waits
 _PACKETS_PER_TURN = const(8)  # then the reader lets other tasks run
 
 
-async def within(timeout_ms, coroutine):
-    """Await a coroutine; False if that took `timeout_ms` and it was cancelled."""
-    try:
-        await asyncio.wait_for_ms(coroutine, timeout_ms)
-    except asyncio.TimeoutError:
-        return False
-    return True
-
-
 class Connection:
-    """Runs a stream until it ends, for an owner with these methods, which return at once:
-
-    packet_in(first, framer)   a packet arrived; returns the packet id to acknowledge, or 0
-    packet_out()               a view of what to send next, or None; asked again after `wake`
-    packet_written()           what it gave was written
-    look(now_ms)               every `look_ms`: time to check deadlines
-    gone(reason)               the stream is closed, and the tasks have ended
+    """Runs a stream that the broker has accepted, from now on and until it ends.
 
     A write or a PINGRESP that takes `timeout_ms` ends it, and so does the end of a task, for whatever reason.
+
+    client: the Client it belongs to.
+    wake: to be set when there is something to send.
+    pinging: True until what `probe` sent is answered.
+    closed: True once the stream is closed and the tasks have ended.
+    bug: the exception that ended it, if it is none that the network can cause.
     """
 
-    def __init__(self, stream, framer, connect_packet, owner, *, timeout_ms, look_ms):
-        self.accepted = False  # the CONNACK came
-        self.reason = None  # why it ended
-        self.error = None  # the exception that ended it, if one did
-        self.bug = None  # that exception, if it is none that the network can cause
-        self.answered = asyncio.Event()  # accepted, or gone
-        self.closed = asyncio.Event()
-        self.task = None
+    def __init__(self, client, stream):
+        self.wake = asyncio.Event()
+        self.pinging = False
+        self.closed = False
+        self.bug = None
+        self._client = client
         self._stream = stream
-        self._framer = framer
-        self._connect_packet = connect_packet
-        self._owner = owner
-        self._timeout_ms = timeout_ms
-        self._look_ms = look_ms
-        self._keep_alive_ms = 0
-        self._ended = asyncio.Event()
-        self._wake = asyncio.Event()
-        self._writing = False
+        self._changed = asyncio.Event()
+        self._ended = False
         self._leaving = False
-        self._acks = bytearray(_ACKS_BYTES)
-        self._acks_length = 0
-        self._acks_left = asyncio.Event()
+        self._writing = False
         self._ping_due = False
-        self._ping_sent = False
-        self._pong = asyncio.Event()
+        self._acks = b""
         self._received_ms = self._sent_ms = self._ping_ms = time.ticks_ms()
-
-    def start(self):
-        """Send the CONNECT, and begin to read."""
-        self.task = asyncio.create_task(self._live())
-
-    def accept(self, keep_alive_s):
-        """The CONNACK came: the owner's packets and the keep-alive begin."""
-        self.accepted = True
-        self._keep_alive_ms = keep_alive_s * 1000
-        self.answered.set()
-        self._wake.set()
-
-    def wake(self):
-        """The owner has something to send."""
-        self._wake.set()
+        self._tasks = []
+        for part in (self._read, self._write, self._watch):
+            self._tasks.append(asyncio.create_task(self._part(part)))
 
     def leave(self):
         """End it with a DISCONNECT, after what is being written."""
         self._leaving = True
-        self._wake.set()
-
-    def end(self, reason, error=None):
-        """End it now, if it has not ended yet; `closed` follows."""
-        if self.reason is None:
-            self.reason = reason
-            self.error = error
-            self._ended.set()
+        self.wake.set()
 
     def probe(self):
         """Send a PINGREQ: a dead connection then ends after `timeout_ms`."""
-        self._ping_due = True
-        self._wake.set()
+        if not self.pinging:
+            self.pinging = self._ping_due = True
+            self.wake.set()
 
-    async def ping(self):
-        """Send a PINGREQ and wait for the answer; MQTTError if the connection ends before."""
-        self._pong.clear()
-        self.probe()
-        await self._pong.wait()
-        if self.reason is not None:
-            raise MQTTError(self.reason)
+    async def change(self):
+        """Wait for a pong, for room among the PUBACKs, or for the end."""
+        self._changed.clear()
+        await self._changed.wait()
 
-    async def _live(self):
-        tasks = [asyncio.create_task(self._part(part)) for part in (self._read, self._write, self._watch)]
+    async def wait_closed(self):
+        """Wait for the end."""
+        while not self.closed:
+            await self.change()
+
+    async def end(self, reason, bug=None):
+        """End it now and tell the client, if it has not ended yet."""
+        if self._ended:
+            return
+        self._ended = True
+        self.bug = bug
+        client = self._client
+        client.connected = False
+        client.reason = reason
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
         try:
-            await self._ended.wait()
-        finally:
-            self.end("cancelled")
             for task in tasks:
                 task.cancel()
             for task in tasks:
@@ -120,108 +96,136 @@ class Connection:
                 except asyncio.CancelledError:
                     pass
             self._stream.close()
-            try:
-                await within(self._timeout_ms, self._stream.wait_closed())
-            except OSError:
-                pass  # it is gone either way
-            self._owner.gone(self.reason)
-            for event in (self.answered, self._pong, self.closed):
-                event.set()
+            await within(client.timeout_ms, self._stream.wait_closed())
+        except OSError:
+            pass  # the stream is gone either way
+        finally:
+            client.outbox.rewind()
+            if bug:
+                client.log.exception("mqtt", reason, bug)
+            client.tell("disconnected", reason)
+            self.closed = True
+            self._changed.set()
 
-    async def _part(self, part):
+    async def _part(self, run):
+        bug = None
         try:
-            await part()
+            await run()
+            reason = "disconnect asked"
         except (OSError, MQTTError, MemoryError) as error:  # a new connection begins with a tidier heap
-            self.end(str(error), error)
+            reason = str(error)
         except Exception as error:
-            if isinstance(error, ValueError) and not self.accepted:
-                # How MicroPython says that a certificate is bad; mbedTLS writes a line for each reason.
-                self.end("TLS: " + " ".join(str(error).split()), error)
-            else:
-                self.bug = error
-                self.end("internal error", error)
+            reason = "internal error"
+            bug = error
+        await self.end(reason, bug)
 
     async def _read(self):
-        framer = self._framer
-        framer.reset()
+        framer = self._client.framer
         turn = 0
         while True:
-            count = await self._stream.readinto(framer.room())
-            if count is None:  # a TLS record that is not complete yet
-                continue
-            if not count:
-                raise (MQTTError if self.accepted else Refused)("closed by the broker")
-            self._received_ms = time.ticks_ms()
-            framer.fed(count)
             while (first := framer.next()) is not None:
-                await self._packet(first)
+                if packet_id := self._packet(first, framer):
+                    while len(self._acks) >= _ACKS_BYTES:
+                        await self.change()
+                    self._acks += packet.puback(packet_id)
+                    self.wake.set()
                 turn += 1
                 if turn % _PACKETS_PER_TURN == 0:
                     await asyncio.sleep_ms(0)
+            count = await self._stream.readinto(framer.room())
+            if count:
+                self._received_ms = time.ticks_ms()
+                framer.fed(count)
+            elif count is not None:  # None: a TLS record that is not complete yet
+                raise MQTTError("closed by the broker")
 
-    async def _packet(self, first):
-        if self.accepted and first & 0xF0 == packet.PINGRESP:
-            packet.pingresp_from(first, self._framer.body)
-            self._ping_sent = False
-            self._pong.set()
-        elif packet_id := self._owner.packet_in(first, self._framer):
-            while self._acks_length == len(self._acks):
-                self._acks_left.clear()
-                await self._acks_left.wait()
-            self._acks_length = packet.puback_into(self._acks, self._acks_length, packet_id)
-            self._wake.set()
+    def _packet(self, first, framer):
+        """Do what a packet asks for; returns the packet id to acknowledge, or 0."""
+        client = self._client
+        kind = first & 0xF0
+        if kind == _PUBLISH:
+            if framer.body is None:
+                client.inbox.oversize += 1
+                topic = framer.topic or "a topic too long to show"
+                client.log.warning("mqtt", "dropped {} bytes on {}", framer.size, topic)
+            else:
+                client.inbox.deliver(framer.topic, framer.body)
+            return framer.packet_id  # also of what was dropped: the broker would send it for ever
+        if kind == _PUBACK:
+            if client.outbox.acknowledge(framer.packet_id):
+                self.wake.set()  # the window has room again
+                client.tell("published", framer.packet_id)
+        elif kind == _PINGRESP:
+            self.pinging = False
+            self._changed.set()
+        elif kind in (_SUBACK, _UNSUBACK):
+            code = framer.body[-1]
+            if kind == _SUBACK and code not in b"\0\1\x80":  # 3.9.3
+                raise malformed(first, "return code {:#x}".format(code))
+            granted = kind == _SUBACK and code < 2
+            if refused := client.inbox.answered(framer.packet_id, granted):
+                client.log.warning("mqtt", "not allowed to subscribe to {}", refused.topic_filter)
+        else:
+            raise malformed(first, "not expected")
+        return 0
 
     async def _write(self):
-        view = self._connect_packet
+        outbox = self._client.outbox
         while True:
+            view = self._next()
+            if view is None:
+                self.wake.clear()
+                await self.wake.wait()
+                continue
             self._sent_ms = time.ticks_ms()
             self._writing = True
             self._stream.write(view)
             await self._stream.drain()
             self._writing = False
-            if view is packet.DISCONNECT:
-                self.end("disconnect asked")
+            if view[0] == _DISCONNECT:
                 return
-            self._owner.packet_written()
-            while (view := self._next()) is None:
-                self._wake.clear()
-                await self._wake.wait()
+            outbox.written()
 
     def _next(self):
+        """What to send next, or None."""
+        client = self._client
         if self._leaving:
-            return packet.DISCONNECT
-        if not self.accepted:
-            return None
-        if self._acks_length:
-            # A stream sends or copies at once what it is given to write: the buffer is free again.
-            view = memoryview(self._acks)[: self._acks_length]
-            self._acks_length = 0
-            self._acks_left.set()
-            return view
+            return b"\xe0\x00"  # DISCONNECT
+        if self._acks:
+            acks, self._acks = self._acks, b""
+            self._changed.set()
+            return acks
         if self._ping_due:
             self._ping_due = False
-            if not self._ping_sent:
-                self._ping_sent = True
-                self._ping_ms = time.ticks_ms()
-            return packet.PINGREQ
-        return self._owner.packet_out()
+            self._ping_ms = time.ticks_ms()
+            return b"\xc0\x00"  # PINGREQ
+        if subscription := client.inbox.due():
+            subscription.packet_id = client.packet_id()
+            subscription.sent_ms = time.ticks_ms()
+            qos = None if subscription.closed else subscription.qos
+            return packet.request(subscription.packet_id, subscription.topic_filter.encode(), qos)
+        return client.outbox.take()
 
     async def _watch(self):
+        client = self._client
+        timeout_ms = client.timeout_ms
+        keep_alive_ms = client.keep_alive_s * 1000
+        look_ms = min(1000, timeout_ms // 8 + 1, keep_alive_ms // 8 or 1000)
         while True:
-            await asyncio.sleep_ms(self._look_ms)
-            if not self.accepted:  # connecting has a deadline of its own
-                continue
+            await asyncio.sleep_ms(look_ms)
             now_ms = time.ticks_ms()
             idle_ms = time.ticks_diff(now_ms, self._sent_ms)
-            if self._writing and idle_ms >= self._timeout_ms:
-                raise MQTTError("a write took more than {} ms".format(self._timeout_ms))
-            if self._ping_sent:
-                if time.ticks_diff(now_ms, self._ping_ms) >= self._timeout_ms:
-                    raise MQTTError("no PINGRESP within {} ms".format(self._timeout_ms))
-            elif self._keep_alive_ms and (
-                idle_ms * 4 >= self._keep_alive_ms * 3
+            if self._writing and idle_ms >= timeout_ms:
+                raise MQTTError("a write took more than {} ms".format(timeout_ms))
+            if self.pinging:
+                if not self._ping_due and time.ticks_diff(now_ms, self._ping_ms) >= timeout_ms:
+                    raise MQTTError("no PINGRESP within {} ms".format(timeout_ms))
+            elif keep_alive_ms and (
+                idle_ms * 4 >= keep_alive_ms * 3
                 # One that sends QoS 0 alone must notice too that its peer is dead.
-                or time.ticks_diff(now_ms, self._received_ms) >= self._keep_alive_ms
+                or time.ticks_diff(now_ms, self._received_ms) >= keep_alive_ms
             ):
                 self.probe()
-            self._owner.look(now_ms)
+            client.inbox.expire(timeout_ms)
+            client.outbox.expire(timeout_ms)
+            self.wake.set()  # what has expired is due again

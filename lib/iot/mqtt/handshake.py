@@ -1,0 +1,97 @@
+"""How a connection begins. Imported for each of them and forgotten again: some KB of heap less meanwhile."""
+
+import asyncio
+
+from micropython import const
+
+from iot.mqtt.packet import MQTTError, Refused, header, malformed, string
+
+_CONNECT = const(0x10)
+_CONNACK = const(0x20)
+_REFUSALS = (
+    "accepted",
+    "unacceptable protocol version",
+    "identifier rejected",
+    "server unavailable",
+    "bad user name or password",
+    "not authorized",
+)
+# How a broker hangs up in the handshake: mbedTLS's fatal alert, close notify and end of file. A reset is not
+# among them: that is what lwIP makes of a broker that is down.
+_HUNG_UP = (-0x7780, -0x7880, -0x7280)
+
+
+def connect(client_id, keep_alive_s, clean, will=None):
+    """A CONNECT (3.1). `client_id` is UTF-8, and so are topic and payload of `will`: (both, qos, retain)."""
+    flags = 2 if clean else 0
+    strings = string(client_id)
+    if will:
+        topic, payload, qos, retain = will
+        flags |= 0x04 | qos << 3 | (0x20 if retain else 0)
+        strings += string(topic) + string(payload)
+    body = b"\0\4MQTT\4" + bytes((flags,)) + keep_alive_s.to_bytes(2, "big") + strings
+    return header(_CONNECT, len(body)) + body
+
+
+def accepted(first, body):
+    """Decode a CONNACK (3.2) to whether the broker had kept the session; raise Refused if it refuses."""
+    present, code = body
+    if present > 1 or (present and code) or code >= len(_REFUSALS):
+        raise malformed(first, "flags {:#x}, return code {}".format(present, code))
+    if code:
+        refused = Refused("refused by the broker: " + _REFUSALS[code])
+        refused.code = code
+        raise refused
+    return bool(present)
+
+
+async def begin(client):
+    """Open a stream and have the broker accept it; returns that, and whether there is a session from before.
+
+    What came behind the CONNACK waits in the client's framer. Raises Refused or another MQTTError.
+    """
+    timeout_ms = client.connect_timeout_ms
+    stream = session = None
+    try:
+        stream = await asyncio.wait_for_ms(client.open_stream(), timeout_ms)
+        session = await asyncio.wait_for_ms(_greet(client, stream), timeout_ms)
+    except asyncio.TimeoutError:
+        raise MQTTError("no answer within {} ms".format(timeout_ms))
+    except OSError as error:
+        if error.errno in _HUNG_UP:
+            raise Refused("closed by the broker: " + str(error))
+        raise MQTTError(str(error))
+    except ValueError as error:
+        # How MicroPython says that a certificate is bad; mbedTLS writes a line for each reason.
+        raise MQTTError("TLS: " + " ".join(str(error).split()))
+    finally:
+        if stream and session is None:
+            stream.close()
+            await _closed(stream, timeout_ms)
+    return stream, session
+
+
+async def _closed(stream, timeout_ms):
+    try:
+        await asyncio.wait_for_ms(stream.wait_closed(), timeout_ms)
+    except (OSError, asyncio.TimeoutError):
+        pass  # it is gone either way
+
+
+async def _greet(client, stream):
+    framer = client.framer
+    framer.reset()
+    stream.write(connect(client.client_id.encode(), client.keep_alive_s, client.clean, client.will))
+    await stream.drain()
+    while (first := framer.next()) is None:
+        count = await stream.readinto(framer.room())
+        if count:
+            framer.fed(count)
+        elif count is not None:  # None: a TLS record that is not complete yet
+            raise Refused("closed by the broker")
+    if first != _CONNACK:
+        raise malformed(first, "before CONNACK")
+    session = accepted(first, framer.body)
+    if session and client.clean:
+        raise malformed(first, "a session, though none was asked for")  # 3.2.2.2
+    return session

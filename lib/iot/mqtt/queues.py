@@ -1,0 +1,349 @@
+"""What outlives a connection: messages on their way out, and subscriptions with messages on their way in."""
+
+import asyncio
+import time
+
+from micropython import const
+
+_DUP = const(0x08)  # in a PUBLISH's first byte: MQTT 3.1.1, 3.3.1.1
+_SPAN_BYTES = const(1440)  # neighbours leave in one write, up to about a TCP segment
+_BYTES_PER_MESSAGE = const(64)  # bounds the number of receipts by the buffer's size: they cost heap too
+# What a message can be: not sent yet; to be sent again; in flight; acknowledged, or written with QoS 0; lost.
+_QUEUED = const(0)
+_AGAIN = const(1)
+_SENT = const(2)
+_DONE = const(3)
+_LOST = const(4)
+
+
+async def within(timeout_ms, coroutine):
+    """Await a coroutine; False if that took `timeout_ms` (None: for ever) and it was cancelled."""
+    try:
+        await (coroutine if timeout_ms is None else asyncio.wait_for_ms(coroutine, timeout_ms))
+    except asyncio.TimeoutError:
+        return False
+    return True
+
+
+class Receipt:
+    """What became of one message. True in a boolean context if the outbox took it.
+
+    done: True once the message was acknowledged (QoS 1) or written (QoS 0).
+    """
+
+    def __init__(self, offset, size, packet_id):
+        self.offset = offset
+        self.size = size
+        self.packet_id = packet_id
+        self.sent_ms = 0
+        self.state = _QUEUED if size else _LOST
+        self.settled = None  # an Event, once somebody waits
+
+    def __bool__(self):
+        return self.size > 0
+
+    @property
+    def done(self):
+        return self.state == _DONE
+
+    async def wait(self, timeout_ms=None):
+        """Wait for the PUBACK (QoS 1) or until it is written (QoS 0).
+
+        Returns False if that did not happen in `timeout_ms`, or never will: the message was refused, or lost
+        with its connection (QoS 0).
+        """
+        if self.state < _DONE:
+            self.settled = self.settled or asyncio.Event()
+            await within(timeout_ms, self.settled.wait())
+        return self.state == _DONE
+
+    def __await__(self):
+        return self.wait().__await__()
+
+    def __iter__(self):  # what MicroPython's await asks for
+        return self.wait()
+
+
+class Outbox:
+    """A bounded queue of encoded PUBLISH packets, sent in order; QoS 1 ones stay until their PUBACK.
+
+    size_bytes: the ring all packets share, allocated once; bounds their number too, to one per 64 bytes.
+    window: QoS 1 messages in flight at most.
+    """
+
+    def __init__(self, size_bytes, window):
+        self.refused = 0  # messages that found no room
+        self.lost = 0  # messages of QoS 0 whose write failed
+        self._view = memoryview(bytearray(size_bytes))
+        self._window = window
+        self._receipts = []  # from the oldest to the youngest, as they lie in the ring
+        self._writing = []  # those of QoS 0 that are being written
+
+    def __len__(self):
+        return len(self._receipts)
+
+    def find(self, packet_id):
+        """The message with this packet id that has no PUBACK yet, or None."""
+        for receipt in self._receipts:
+            if receipt.packet_id == packet_id:
+                return receipt
+        return None
+
+    def add(self, head, payload, packet_id):
+        """Queue a packet, in two parts; packet id 0 means QoS 0. Returns its Receipt, false without room."""
+        size = len(head) + len(payload)
+        offset = self._place(size)
+        if offset < 0:
+            self.refused += 1
+            return Receipt(0, 0, 0)
+        payload_at = offset + len(head)
+        self._view[offset:payload_at] = head
+        self._view[payload_at : offset + size] = payload
+        receipt = Receipt(offset, size, packet_id)
+        self._receipts.append(receipt)
+        return receipt
+
+    def _place(self, size):
+        """Where `size` bytes in one piece are free behind the youngest packet, or -1."""
+        capacity = len(self._view)
+        if not self._receipts:
+            return 0 if size <= capacity else -1
+        if len(self._receipts) * _BYTES_PER_MESSAGE >= capacity:
+            return -1
+        head = self._receipts[0].offset
+        tail = self._receipts[-1].offset + self._receipts[-1].size
+        if tail > head:
+            if size <= capacity - tail:
+                return tail
+            tail = 0
+        return tail if size <= head - tail else -1
+
+    def take(self):
+        """A view of what to write now, the next packets that are neighbours; or None."""
+        start = end = in_flight = 0
+        for receipt in self._receipts:  # what is in flight, then what is to be sent: the same order
+            if receipt.state < _SENT:
+                if receipt.packet_id and in_flight >= self._window:
+                    break
+                if not end:
+                    start = receipt.offset
+                elif receipt.offset != end or end + receipt.size - start > _SPAN_BYTES:
+                    break
+                end = receipt.offset + receipt.size
+                receipt.state = _SENT
+                receipt.sent_ms = time.ticks_ms()
+                if not receipt.packet_id:
+                    self._writing.append(receipt)
+            if receipt.packet_id:
+                in_flight += 1
+        return self._view[start:end] if end else None
+
+    def written(self, state=_DONE):
+        """What `take` gave was written, which settles QoS 0."""
+        while self._writing:
+            self._settle(self._writing.pop(0), state)
+
+    def _settle(self, receipt, state):
+        self._receipts.remove(receipt)
+        receipt.state = state
+        if receipt.settled:
+            receipt.settled.set()
+
+    def acknowledge(self, packet_id):
+        """Settle the message with this packet id; False if none was sent."""
+        receipt = self.find(packet_id)
+        if not receipt or receipt.state == _QUEUED:
+            return False
+        self._settle(receipt, _DONE)
+        return True
+
+    def expire(self, timeout_ms):
+        """Have messages without a PUBACK for `timeout_ms` sent again, with DUP."""
+        now_ms = time.ticks_ms()
+        for receipt in self._receipts:
+            if (
+                receipt.packet_id
+                and receipt.state == _SENT
+                and time.ticks_diff(now_ms, receipt.sent_ms) >= timeout_ms
+            ):
+                receipt.state = _AGAIN
+                self._view[receipt.offset] |= _DUP
+
+    def rewind(self):
+        """The connection is gone: what was in flight goes first on the next, with DUP and in order (4.4)."""
+        self.lost += len(self._writing)
+        self.written(_LOST)
+        self.expire(0)
+
+    async def emptied(self):
+        """Wait until nothing is queued or in flight."""
+        while self._receipts:
+            await self._receipts[0].wait()
+
+
+def matches(topic_filter, topic):
+    """True if `topic` is within `topic_filter` (MQTT 3.1.1, 4.7): "a/#" holds "a", "#" holds no "$a"."""
+    if "+" not in topic_filter and "#" not in topic_filter:
+        return topic == topic_filter
+    if topic[0] == "$" and topic_filter[0] != "$":
+        return False
+    levels = topic.split("/")
+    wanted = topic_filter.split("/")
+    for i, want in enumerate(wanted):
+        if want == "#":
+            return True
+        if i == len(levels) or want not in ("+", levels[i]):
+            return False
+    return len(levels) == len(wanted)
+
+
+class Subscription:
+    """Messages of one topic filter: `async for topic, payload in …`, or `read()` for those who poll.
+
+    Holds `depth` messages; on overflow the oldest goes and `dropped` counts it.
+    granted: what the SUBACK said, None before it.
+    """
+
+    def __init__(self, changed, topic_filter, qos, depth):
+        self.topic_filter = topic_filter
+        self.qos = qos
+        self.dropped = 0
+        self.granted = None
+        self.closed = False
+        self.packet_id = 0  # of the request that waits for its answer
+        self.sent_ms = 0  # when that was sent
+        self._changed = changed
+        self._depth = depth
+        self._messages = []
+        self.event = asyncio.Event()  # a message, an answer, or the end
+
+    def put(self, message):
+        """Queue a message."""
+        if len(self._messages) >= self._depth:
+            self._messages.pop(0)
+            self.dropped += 1
+        self._messages.append(message)
+        self.event.set()
+
+    def read(self):
+        """The oldest message as (topic, payload bytes), or None."""
+        return self._messages.pop(0) if self._messages else None
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        while not self._messages:
+            if self.closed:
+                raise StopAsyncIteration
+            self.event.clear()
+            await self.event.wait()
+        return self._messages.pop(0)
+
+    async def acknowledged(self, timeout_ms):
+        """Wait for the SUBACK; False if the broker refused, or has not answered after `timeout_ms`."""
+        await within(timeout_ms, self._answered())
+        return self.granted is True
+
+    async def _answered(self):
+        while self.granted is None and not self.closed:
+            self.event.clear()
+            await self.event.wait()
+
+    def close(self):
+        """Unsubscribe; iterations end once the queue is read out."""
+        if not self.closed:
+            self.closed = True
+            self.packet_id = 0
+            self.event.set()
+            self._changed()
+
+
+class Inbox:
+    """All subscriptions of a client, and what the broker has yet to be told about them.
+
+    changed: called when a request became due.
+    """
+
+    def __init__(self, changed):
+        self.unclaimed = 0  # messages that no subscription takes
+        self.oversize = 0  # messages longer than the receive buffer
+        self._changed = changed
+        self._subscriptions = []
+
+    def overflowed(self):
+        """Messages that the subscriptions there are have dropped."""
+        dropped = 0
+        for subscription in self._subscriptions:
+            dropped += subscription.dropped
+        return dropped
+
+    def subscribe(self, topic_filter, qos, depth):
+        """A new Subscription, to be asked for."""
+        subscription = Subscription(self._changed, topic_filter, qos, depth)
+        self._subscriptions.append(subscription)
+        self._changed()
+        return subscription
+
+    def deliver(self, topic, payload):
+        """Give a message to every subscription that takes it; its payload is copied once."""
+        message = None
+        for subscription in self._subscriptions:
+            if not subscription.closed and matches(subscription.topic_filter, topic):
+                message = message or (topic, bytes(payload))
+                subscription.put(message)
+        if not message:
+            self.unclaimed += 1
+
+    def due(self):
+        """The next subscription that needs a SUBSCRIBE, or if `closed` an UNSUBSCRIBE; None if none does."""
+        for subscription in self._subscriptions:
+            if subscription.packet_id or not (subscription.closed or subscription.granted is None):
+                continue
+            if subscription.closed and self._shared(subscription.topic_filter):
+                self._subscriptions.remove(subscription)
+                return self.due()
+            return subscription
+        return None
+
+    def _shared(self, topic_filter):
+        for subscription in self._subscriptions:
+            if not subscription.closed and subscription.topic_filter == topic_filter:
+                return True
+        return False
+
+    def find(self, packet_id):
+        """The subscription whose request with this packet id waits for its answer, or None."""
+        for subscription in self._subscriptions:
+            if subscription.packet_id == packet_id:
+                return subscription
+        return None
+
+    def answered(self, packet_id, granted):
+        """Take a SUBACK or UNSUBACK; returns the subscription that was refused, or None."""
+        subscription = self.find(packet_id)
+        if subscription:
+            subscription.packet_id = 0
+            if subscription.closed:
+                self._subscriptions.remove(subscription)
+            else:
+                subscription.granted = granted
+                subscription.event.set()
+                if not granted:
+                    return subscription
+        return None
+
+    def expire(self, timeout_ms):
+        """Make requests without an answer for `timeout_ms` due again."""
+        now_ms = time.ticks_ms()
+        for subscription in self._subscriptions:
+            if subscription.packet_id and time.ticks_diff(now_ms, subscription.sent_ms) >= timeout_ms:
+                subscription.packet_id = 0
+
+    def rewind(self, session_present):
+        """A new connection: ask again what was not answered, and everything if the broker has no session."""
+        self.expire(0)
+        if not session_present:
+            self._subscriptions = [living for living in self._subscriptions if not living.closed]
+            for subscription in self._subscriptions:
+                subscription.granted = None

@@ -16,7 +16,7 @@ from .ports import close_port, open_port
 
 OLDEST = (1, 25)  # of MicroPython's versions, that the device code runs on
 _TAKE_OVER_S = 20.0  # no call of the firmware holds Ctrl-C off for longer
-_SOFT_RESET_S = 60.0  # boot.py may have a deployment to finish
+_SOFT_RESET_S = 300.0  # boot.py may have a deployment to finish
 _CHUNK_BYTES = 1536  # 2 KiB of source: little beside any heap, and much beside the cost of a round trip
 _PROMPT = b"raw REPL; CTRL-B to exit\r\n"
 _RESET = re.compile(rb"rst:0x[0-9a-f]+ \(([A-Z0-9_]+)\)")  # what the chip's ROM prints first
@@ -61,42 +61,60 @@ class RaisedError(BoardError):
         super().__init__(f"{port}: on the board: {last}", f"Its traceback:\n{self.traceback}")
 
 
+class _Port:
+    """A serial port with one deadline for all that is awaited."""
+
+    def __init__(self, port: str) -> None:
+        self._port = open_port(port)
+        self.deadline = 0.0
+
+    def read(self, size: int = 1) -> bytes:
+        """`size` bytes, or what there is of them at the deadline."""
+        data = b""
+        while len(data) < size and time.monotonic() < self.deadline:
+            data += self._port.read(size - len(data))
+        return data
+
+    def close(self) -> None:
+        close_port(self._port)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+
 class _Transport(SerialTransport):
-    """mpremote's, on a port that is opened without a reset, and with one deadline for all that is awaited."""
+    """mpremote's, on a port that is opened without a reset; mpremote waits for as long as anything comes."""
 
     def __init__(self, port: str) -> None:
         self.in_raw_repl = False
         self.use_raw_paste = True
         self.device_name = port
         self.mounted = False
-        self.serial = open_port(port)
-        self.deadline = 0.0
+        self.serial = _Port(port)
+        self.patience_s = 0.0  # how much later the deadline is for each byte that comes
         self.seen = bytearray()  # what was read last
 
-    def close(self) -> None:
-        close_port(self.serial)
+    def wait(self, timeout_s: float, patient: bool = False) -> None:
+        """Set the deadline; with `patient` for the next byte only."""
+        self.serial.deadline = time.monotonic() + timeout_s
+        self.patience_s = timeout_s if patient else 0.0
 
-    def read_until(
-        self,
-        min_num_bytes: int,
-        ending: bytes,
-        timeout: Any = None,
-        data_consumer: Any = None,
-        timeout_overall: Any = None,
-    ) -> bytes:
-        """All bytes up to `ending`, or up to the deadline; mpremote's own would wait for as long as any come."""
+    def read_until(self, min_num_bytes: int, ending: bytes, *_: Any, **__: Any) -> bytes:
+        """All bytes up to `ending`, or to the deadline."""
         self.seen = data = bytearray()
-        while not data.endswith(ending) and time.monotonic() < self.deadline:
-            data += self.serial.read(1)
-            if data.endswith(b")") and (reset := _RESET.search(data[-80:])):
+        while not data.endswith(ending) and (byte := self.serial.read(1)):
+            data += byte
+            if self.patience_s:
+                self.serial.deadline = time.monotonic() + self.patience_s
+            if byte == b")" and (reset := _RESET.search(data[-80:])):
                 raise TransportError(f"reset by {reset[1].decode()}")
         return bytes(data)
 
 
 class Repl:
-    """The raw REPL of the board at `port`, as a context: entered by Ctrl-C and a soft reset, so with an empty heap.
+    """The raw REPL of the board at `port`, as a context: entered by Ctrl-C and a soft reset.
 
-    What ran there is not started again: that takes `reset`.
+    So the heap is empty. What ran there is not started again: that takes `reset`.
 
     Args:
         port: as `open_port` takes it.
@@ -115,27 +133,31 @@ class Repl:
         try:
             self._enter()
         except BaseException:
-            self._transport.close()
+            self._transport.serial.close()
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._transport.close()
+        self._transport.serial.close()
 
     def exec(self, code: str, timeout_s: float = 10) -> str:
         """Run `code`; return what it prints.
 
         Raises:
             RaisedError: it raised an exception.
-            BoardError: no end within timeout_s.
+            BoardError: not a word for timeout_s.
         """
-        self._transport.deadline = time.monotonic() + timeout_s
+        self._transport.wait(timeout_s, patient=True)
         try:
             output, error = self._transport.exec_raw(code)
         except (OSError, TransportError) as lost:
             raise self._lost(lost) from None
+        if b"OSError: 28" in error or b"[Errno 28]" in error:
+            raise BoardError(
+                f"{self.port}: the board's file system is full", "Remove files of your own from it."
+            )
         if error:
             raise RaisedError(self.port, error.decode(errors="replace"))
         return output.decode(errors="replace").replace("\r\n", "\n")
@@ -179,21 +201,26 @@ class Repl:
 
     def reset(self) -> None:
         """Reset the chip, which starts boot.py and main.py; `readline` reads what they print."""
-        self._transport.deadline = time.monotonic() + 10
         try:
+            self._raw_repl(10)  # an exec may have been broken off
             self._transport.exec_raw_no_follow("import machine; machine.reset()")
         except (OSError, TransportError) as lost:
             raise self._lost(lost) from None
 
+    def type(self, text: str) -> None:
+        """Send `text` to whatever reads there."""
+        try:
+            self._transport.serial.write(text.encode())
+        except OSError as lost:
+            raise self._lost(lost) from None
+
     def readline(self, timeout_s: float) -> str | None:
-        """The next line that the board prints, whole or as much as came within `timeout_s`; None for nothing."""
-        serial = self._transport.serial
-        deadline = time.monotonic() + timeout_s
+        """The next line that the board prints, or what of it came within `timeout_s`; None for nothing."""
+        self._transport.wait(timeout_s)
         line = bytearray()
         try:
-            while not line.endswith(b"\n") and (left := deadline - time.monotonic()) > 0:
-                serial.timeout = left
-                line += serial.read(1)
+            while not line.endswith(b"\n") and (byte := self._transport.serial.read(1)):
+                line += byte
         except OSError as lost:
             raise self._lost(lost) from None
         return line.decode(errors="replace").rstrip("\r\n") if line else None
@@ -201,31 +228,32 @@ class Repl:
     def _enter(self) -> None:
         """Stop what runs, then reset softly: nothing of it stays in the heap."""
         transport, heard = self._transport, b""
-        transport.serial.timeout = 0.1
         give_up = time.monotonic() + self._take_over_s
         try:
-            while True:
-                transport.serial.write(b"\r\x03\x03")  # Ctrl-C: the second for what caught the first
-                time.sleep(0.1)
-                transport.serial.reset_input_buffer()
-                transport.serial.write(b"\r\x01")  # Ctrl-A: raw REPL
-                transport.deadline = min(give_up, time.monotonic() + 3)
-                try:
-                    if transport.read_until(1, _PROMPT + b">").endswith(_PROMPT + b">"):
-                        break
-                except TransportError:  # opening the port reset the board
-                    pass
-                heard += bytes(transport.seen)
+            while not self._raw_repl(min(3.0, self._take_over_s)):
+                heard += transport.seen
                 if time.monotonic() >= give_up:
                     raise self._silent(heard)
+            transport.read_until(1, b">")
             transport.serial.write(b"\x04")  # Ctrl-D: soft reset
-            transport.deadline = time.monotonic() + _SOFT_RESET_S
+            transport.wait(_SOFT_RESET_S)
             if not transport.read_until(1, _PROMPT).endswith(_PROMPT):
                 raise TransportError("no end of its soft reset")
         except (OSError, TransportError) as lost:
             raise self._lost(lost) from None
-        transport.in_raw_repl = True
-        transport.serial.timeout = 5  # mpremote takes the end of a read's time for an answer
+
+    def _raw_repl(self, timeout_s: float) -> bool:
+        """Whether what runs could be stopped; the prompt's last character is still to be read."""
+        transport = self._transport
+        transport.serial.write(b"\r\x03\x03")  # Ctrl-C: the second for what caught the first
+        time.sleep(0.1)
+        transport.serial.reset_input_buffer()
+        transport.serial.write(b"\r\x01")  # Ctrl-A: raw REPL
+        transport.wait(timeout_s)
+        try:
+            return transport.read_until(1, _PROMPT).endswith(_PROMPT)
+        except TransportError:  # it was reset, perhaps by the port's opening
+            return False
 
     def _lost(self, error: Exception) -> BoardError:
         if isinstance(error, TransportError):

@@ -1,0 +1,310 @@
+"""An ESP32 with MicroPython on a pseudo-terminal: REPL, raw REPL, raw paste, file system, resets; and faults.
+
+The code it is sent runs for real, on CPython, with the chip's modules over a folder as its flash.
+"""
+
+import builtins
+import contextlib
+import errno
+import io
+import os
+import select
+import struct
+import threading
+import traceback
+import tty
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+from tools.sim import flash as sim
+from tools.sim.cpython.vfs import file_calls
+
+BLOCK_BYTES = 4096
+WINDOW_BYTES = 128
+BOOT_PY = "# This file is executed on every boot (including wake-boot from deepsleep)\n"
+_RAW = "raw REPL; CTRL-B to exit\r\n>"
+_BANNER = 'MicroPython v{} on 2025-04-15; {}\r\nType "help()" for more information.\r\n'
+_ROM = "ets Jul 29 2019 12:21:46\r\n\r\nrst:0x{:x} ({}),boot:0x12 (SPI_FAST_FLASH_BOOT)\r\n"
+
+
+class Unplugged(BaseException):
+    """The cable, or the power, is gone."""
+
+
+class Reset(BaseException):
+    """The chip starts anew; the text is what its ROM says of the cause."""
+
+
+class FakeBoard:
+    """A board, powered within its context; its flash is `folder` and outlives it.
+
+    The application "runs" where main.py and the library's system.mpy are there: it tells a mode and answers
+    `status`; any other main.py is run as it is.
+
+    Args:
+        version, mpy, platform, image: what sys.implementation says.
+        blocks: size of the file system.
+        deaf: how many times Ctrl-C does not stop the application, as within a call that holds the loop.
+        quiet: the log tells no mode.
+        noise: all that it answers to anything: it is no MicroPython then.
+        pull_at: the cable is pulled after this many bytes of input.
+        reset_at: the watchdog bites in the n-th execution, counted from 1.
+        cut_at: the power is cut at the n-th write of flash, with `outcome` in it (see CutFlash).
+        worn: a path that reads back otherwise than it was written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        version: tuple[int, int, int] = (1, 25, 0),
+        mpy: int = 10 << 10 | 3 << 8 | 6,
+        platform: str = "esp32",
+        image: str = "ESP32_GENERIC",
+        blocks: int = 240,
+        deaf: int = 0,
+        quiet: bool = False,
+        noise: bytes | None = None,
+        pull_at: int = 0,
+        reset_at: int = 0,
+        cut_at: int = 0,
+        outcome: str = "torn",
+        worn: str = "",
+    ) -> None:
+        self.files = folder / "files"
+        self.executions = 0
+        self.writes = 0  # of flash, since the power is on
+        self.resets = 0  # hard ones
+        self.version, self.mpy, self.platform, self.image = version, mpy, platform, image
+        self.blocks, self.deaf, self.quiet, self.noise = blocks, deaf, quiet, noise
+        self.pull_at, self.reset_at, self.cut_at, self.outcome, self.worn = (
+            pull_at,
+            reset_at,
+            cut_at,
+            outcome,
+            worn,
+        )
+        if not self.files.exists():
+            self.files.mkdir(parents=True)
+            (self.files / "boot.py").write_text(BOOT_PY)
+        cut = sim.CutFlash(folder, cut_at, outcome)
+        self._flash = sim._flash.Flash(cut._flash.files, cut._flash.nvs, self._gate, self._cut)
+        self._root = sim._flash.FlashVfs(self._flash)
+        self._received = 0
+        self._raw = False
+        self._namespace: dict[str, Any] = {}
+
+    def __enter__(self) -> "FakeBoard":
+        self._end, self._other_end = os.openpty()
+        tty.setraw(self._other_end)
+        self.port = os.ttyname(self._other_end)
+        self._off = False
+        self._thread = threading.Thread(target=self._live)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._off = True
+        self._thread.join()
+        self._unplug()
+
+    def tree(self) -> dict[str, bytes]:
+        """What the flash holds, by path."""
+        files = (file for file in self.files.rglob("*") if file.is_file())
+        return {file.relative_to(self.files).as_posix(): file.read_bytes() for file in files}
+
+    def _live(self) -> None:
+        try:
+            if self.noise is not None:
+                while self._read():
+                    self._write(self.noise)
+            self._start(hard=True)
+            while True:
+                try:
+                    self._raw_repl() if self._raw else self._repl()
+                except Reset as reset:
+                    self._write(str(reset))
+                    self._start(hard=True)
+        except Unplugged:
+            self._unplug()
+
+    def _start(self, hard: bool) -> None:
+        """Boot; a hard reset leaves the raw REPL."""
+        self._raw = self._raw and not hard
+        self.resets += hard
+        self._namespace = self._new_namespace()
+        with contextlib.suppress(FileNotFoundError):
+            self._write(self._run((self.files / "boot.py").read_text(), "boot.py"))
+        if not self._raw:
+            self._application()
+            self._write(_BANNER.format(".".join(map(str, self.version)), self.image) + ">>> ")
+
+    def _application(self) -> None:
+        """main.py; returns at Ctrl-C."""
+        main = self.files / "main.py"
+        if not main.exists():
+            return
+        if not (self.files / "lib/iot/system.mpy").exists():
+            self._write(self._run(main.read_text(), "main.py"))
+            return
+        if not self.quiet:
+            self._write("    0.100 I system: mode CONFIG\r\n")
+        line = b""
+        while True:
+            byte = self._read()
+            if byte == b"\x03":
+                if not self.deaf:
+                    self._write("    0.200 I system: stopped by Ctrl-C\r\n")
+                    return
+                self.deaf -= 1
+            elif byte == b"\r":
+                if line == b"status":
+                    self._write('= ok {"mode": "CONFIG", "uptime": 1}\r\n')
+                line = b""
+            else:
+                line += byte
+
+    def _repl(self) -> None:
+        byte = self._read()
+        if byte == b"\x01":
+            self._raw = True
+            self._write("\r\n" + _RAW)
+        elif byte in b"\r\x02\x03":
+            self._write("\r\n>>> ")
+
+    def _raw_repl(self) -> None:
+        code = b""
+        while (byte := self._read()) != b"\x04":
+            if byte == b"\x02":
+                self._raw = False
+                self._write("\r\n>>> ")
+                return
+            if byte == b"\x01":
+                self._write(_RAW)
+                code = b""
+            elif byte == b"\x03":
+                code = b""
+            elif code + byte == b"\x05":
+                self._raw_paste()
+                return
+            elif byte != b"\r" or code:
+                code += byte
+        self._write("OK")
+        if code:
+            self._execute(code)
+        else:
+            self._write("\r\nMPY: soft reboot\r\n")
+            self._start(hard=False)
+            self._write(_RAW)
+
+    def _raw_paste(self) -> None:
+        """Flow control of raw paste: a window of input is granted whenever one is used up."""
+        assert self._read() + self._read() == b"A\x01"
+        self._write(b"R\x01" + struct.pack("<H", WINDOW_BYTES) + b"\x01")
+        code = bytearray()
+        while (byte := self._read()) != b"\x04":
+            if byte == b"\x03":
+                self._write(b"\x04\x04KeyboardInterrupt: \r\n\x04>")
+                return
+            code += byte
+            if len(code) % WINDOW_BYTES == 0:
+                self._write(b"\x01")
+        self._write(b"\x04")
+        self._execute(bytes(code))
+
+    def _execute(self, code: bytes) -> None:
+        self.executions += 1
+        if self.executions == self.reset_at:
+            raise Reset(_ROM.format(8, "TG1WDT_SYS_RESET"))
+        error = self._run(code.decode(), "<stdin>")
+        self._write(b"\x04" + error.encode() + b"\x04>")
+
+    def _run(self, code: str, name: str) -> str:
+        """Run it in the chip's namespace; return the traceback, if any."""
+        try:
+            exec(compile(code, name, "exec"), self._namespace)
+        except Exception as error:
+            text = io.StringIO()
+            traceback.print_tb(error.__traceback__, file=text)
+            last = f"{type(error).__name__}: {error}"
+            if isinstance(error, OSError) and error.errno:
+                last = f"OSError: [Errno {error.errno}] {errno.errorcode[error.errno]}"
+            return f"Traceback (most recent call last):\n{text.getvalue()}{last}\n".replace("\n", "\r\n")
+        return ""
+
+    def _new_namespace(self) -> dict[str, Any]:
+        chip_os = SimpleNamespace(**file_calls(self._root), statvfs=self._statvfs)
+        implementation = SimpleNamespace(
+            name="micropython",
+            version=self.version,
+            _mpy=self.mpy,
+            _machine="Generic ESP32 module",
+            _build=self.image,
+        )
+        slots = 2 if self.image.endswith("OTA") else 1
+        partition = SimpleNamespace(TYPE_APP=0, find=lambda kind: [object()] * slots)
+        modules = {
+            "os": chip_os,
+            "sys": SimpleNamespace(platform=self.platform, implementation=implementation),
+            "esp": SimpleNamespace(osdebug=lambda *_: None),
+            "esp32": SimpleNamespace(Partition=partition),
+            "machine": SimpleNamespace(freq=lambda hz: None, reset=self._reset),
+        }
+
+        def chip_import(name: str, *rest: Any) -> ModuleType | SimpleNamespace:
+            return modules[name] if name in modules else builtins.__import__(name, *rest)
+
+        def chip_print(*values: object, sep: str = " ", end: str = "\n") -> None:
+            self._write((sep.join(map(str, values)) + end).replace("\n", "\r\n"))
+
+        chip = {"__import__": chip_import, "print": chip_print, "open": self._open}
+        return {"__name__": "__main__", "__builtins__": vars(builtins) | chip}
+
+    def _open(self, path: str, mode: str = "r") -> Any:
+        file = self._root.open(path, mode)
+        if path != self.worn or "w" not in mode:
+            return file
+        return SimpleNamespace(write=lambda data: file.write(b"\0" + data[1:]), close=file.close)
+
+    def _reset(self) -> None:
+        raise Reset(_ROM.format(12, "SW_CPU_RESET"))
+
+    def _gate(self) -> str | None:
+        if self._used_blocks() > self.blocks:
+            raise OSError(errno.ENOSPC, "")
+        self.writes += 1
+        return self.outcome if self.writes == self.cut_at else None
+
+    def _cut(self) -> None:
+        raise Unplugged
+
+    def _used_blocks(self) -> int:
+        sizes = (path.stat().st_size if path.is_file() else 2 * BLOCK_BYTES for path in self.files.rglob("*"))
+        return 2 + sum(-(-size // BLOCK_BYTES) for size in sizes)
+
+    def _statvfs(self, path: str) -> tuple[int, ...]:
+        free = max(0, self.blocks - self._used_blocks())
+        return (BLOCK_BYTES, BLOCK_BYTES, self.blocks, free, free, 0, 0, 0, 0, 255)
+
+    def _read(self) -> bytes:
+        while not select.select([self._end], [], [], 0.02)[0]:
+            if self._off:
+                raise Unplugged
+        try:
+            byte = os.read(self._end, 1)
+        except OSError:
+            raise Unplugged from None
+        self._received += 1
+        if self._received == self.pull_at:
+            raise Unplugged
+        return byte
+
+    def _write(self, data: bytes | str) -> None:
+        os.write(self._end, data.encode() if isinstance(data, str) else data)
+
+    def _unplug(self) -> None:
+        if self._end >= 0:
+            os.close(self._end)
+            os.close(self._other_end)
+            self._end = -1

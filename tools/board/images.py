@@ -58,9 +58,8 @@ class Image:
         """Raise BoardError if the image needs another revision of the chip (times 100), or more flash."""
         oldest, newest = self.revisions
         if not oldest <= revision <= newest:
-            wanted = (
-                f"{_revision(oldest)} {'or newer' if newest == _ANY_REVISION else 'to ' + _revision(newest)}"
-            )
+            until = "or newer" if newest == _ANY_REVISION else f"to {_revision(newest)}"
+            wanted = f"{_revision(oldest)} {until}"
             raise BoardError(
                 f"the image is for chip revision {wanted}, the board's is {_revision(revision)}",
                 "Take the file for your revision from your board's page on micropython.org.",
@@ -113,15 +112,13 @@ def parse(data: bytes, name: str) -> Image:
     application = data[max(0, applications[0].offset - rom.BOOTLOADER_FLASH_OFFSET) :]
     _program(rom, application, name, "application")
     version, board = _micropython(application, name)
-    header_bytes = {code: flash_size_bytes(size) for size, code in rom.FLASH_SIZES.items()}.get(
-        data[3] & 0xF0, 0
-    )
+    sizes = {code: flash_size_bytes(size) for size, code in rom.FLASH_SIZES.items()}
     return Image(
         data,
         rom.CHIP_NAME,
         (bootloader.min_rev_full, bootloader.max_rev_full or _ANY_REVISION),
         rom.BOOTLOADER_FLASH_OFFSET,
-        max(header_bytes, *(p.offset + p.size for p in partitions)),
+        max(sizes.get(data[3] & 0xF0, 0), *(p.offset + p.size for p in partitions)),
         sum(p.subtype in _OTA_SLOTS for p in applications) or 1,
         version,
         board,

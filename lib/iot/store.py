@@ -2,8 +2,12 @@
 
 import json
 
-_CONFIG_SETS = ("config0", "config1")  # the certificates of a configuration; the record in NVS says which set
-_THING_SET = "thing"
+from micropython import const
+
+_CONFIG_SETS = const(
+    ("config0", "config1")
+)  # the certificates of a configuration; the record in NVS says which set
+_THING_SET = const("thing")
 
 
 class Store:

@@ -11,7 +11,7 @@ from iot.flash import Record
 from iot.log import Log
 from iot.modules import forget
 
-_FOLDER = "certs"
+_FOLDER = const("certs")
 _CONFIG_BYTES = const(2000)
 
 _TICK_MS = const(100)
@@ -21,7 +21,7 @@ _PROMPT_MS = const(3600 * 1000)
 _GC_THRESHOLD = const(16384)
 
 # What a peer tells that leads to another mode.
-_TURNS = ("provisioned", "provisioning_failed", "certificate_refused")
+_TURNS = const(("provisioned", "provisioning_failed", "certificate_refused"))
 
 
 class System:
@@ -144,8 +144,10 @@ class System:
         from iot import transitions
 
         forget("iot.transitions", "iot.modes")
-        event, self._event = self._event, None
-        await transitions.change(self, event)
+        event = self._event
+        await transitions.change(self, event)  # what an ending part tells in it, `tell` does not hear
+        if self._event == event:
+            self._event = None
 
     def _done(self):
         for name in self.tasks:

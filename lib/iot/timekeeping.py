@@ -3,10 +3,11 @@
 import time
 
 import machine
+from micropython import const
 
 from iot import sntp
 
-_KEY = "last_time"
+_KEY = const("last_time")
 
 
 async def adjust(hosts, built, nvs, estimate, log):

@@ -19,7 +19,7 @@ from iot.flash import SIZE, Flash, Record
 from iot.modules import forget
 from iot.thing import Thing
 
-_NAMESPACE = "iot"
+_NAMESPACE = const("iot")
 _WIFI_FIRST_MS = const(1000)
 _WIFI_MOST_MS = const(60000)
 _TRIES_TO_REPLACE = const(3)
@@ -34,7 +34,7 @@ _TASKS = {
     "application": (modes.NORMAL,),
 }
 # Cancelled also where a mode follows on itself: the certificate is a new one.
-_RENEWED = ("cloud", "application")
+_RENEWED = const(("cloud", "application"))
 
 
 async def change(system, event):

@@ -59,26 +59,24 @@ class Wifi:
             self._wlan.active(True)
             rounds = 0
             while True:
-                if await self._connect_any():
-                    rounds = 0
-                    self._backoff.reset()
-                    await self._watch()
-                    continue
-                rounds += 1
-                if rounds % _ROUNDS_TO_RESET == 0:
-                    self._log.warning("wifi", "no network after {} rounds, resetting the radio", rounds)
-                    self._wlan.active(False)
-                    self._wlan.active(True)
-                await asyncio.sleep_ms(self._backoff.next_ms())
+                for network in self.networks:
+                    if await self._connect(network["ssid"], network["password"]):
+                        rounds = 0
+                        self._backoff.reset()
+                        while self._wlan.isconnected():
+                            await asyncio.sleep_ms(_WATCH_MS)
+                        self._lost()
+                        break
+                else:
+                    rounds += 1
+                    if rounds % _ROUNDS_TO_RESET == 0:
+                        self._log.warning("wifi", "no network after {} rounds, resetting the radio", rounds)
+                        self._wlan.active(False)
+                        self._wlan.active(True)
+                    await asyncio.sleep_ms(self._backoff.next_ms())
         finally:
             self.ssid = None
             self._wlan.active(False)
-
-    async def _connect_any(self):
-        for network in self.networks:
-            if await self._connect(network["ssid"], network["password"]):
-                return True
-        return False
 
     async def _connect(self, ssid, password):
         self._log.debug("wifi", 'trying "{}"', ssid)
@@ -101,9 +99,7 @@ class Wifi:
         self._notify("wifi_up", {"ssid": ssid, "ip": ip, "rssi": rssi})
         return True
 
-    async def _watch(self):
-        while self._wlan.isconnected():
-            await asyncio.sleep_ms(_WATCH_MS)
+    def _lost(self):
         ssid, self.ssid = self.ssid, None
         reason = 'lost "{}"'.format(ssid)
         self._log.warning("wifi", reason)

@@ -256,6 +256,40 @@ async def test_a_task_that_dies_restarts_the_device(house: House) -> None:
     await device.expect(ACKNOWLEDGED, START_S)
 
 
+WITNESS = """
+class _Witness:
+    def __del__(self):
+        print(__name__, "is gone")
+
+WITNESS = _Witness()
+"""
+
+
+async def test_what_is_needed_for_a_moment_is_gone_in_normal_mode(house: House) -> None:
+    house.micropython = None  # CPython tells when an object goes
+    app = """
+        import asyncio
+        import gc
+
+        async def main(thing):
+            await thing.wait("cloud_up")
+            gc.collect()
+            thing.log.info("app", "collected")
+    """
+    device = house.device(app)
+    await house.normal(device)
+    await device.expect(r"app: collected", START_S)
+    await device.power_off()
+    names = ("transitions", "modes", "store", "credentials", "timekeeping", "sntp")
+    for name in names:
+        with (device.files / f"lib/iot/{name}.py").open("a") as file:
+            file.write(WITNESS)
+    await device.power_on()
+    await device.expect(r"system: mode NORMAL", START_S)
+    await device.expect(r"app: collected", START_S)
+    await until(lambda: all(seen(device, rf"iot\.{name} is gone") for name in names), "the modules' end")
+
+
 async def test_a_part_that_cannot_be_initialised_leads_to_idle(house: House) -> None:
     device = house.device()
     await house.telemetry(device)

@@ -22,11 +22,10 @@ def _is_folder(path):
         return None
 
 
-def _digest(path):
+def _digest(file):
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while length := file.readinto(_buffer):
-            digest.update(_buffer[:length])
+    while length := file.readinto(_buffer):
+        digest.update(_buffer[:length])
     return str(binascii.hexlify(digest.digest()), "ascii")
 
 
@@ -40,7 +39,8 @@ def survey(paths):
 
 def _survey(path, folder):
     if not folder:
-        print(_digest(path), path)
+        with open(path, "rb") as file:
+            print(_digest(file), path)
         return
     print("/", path)
     for name, kind in _names(path):
@@ -68,7 +68,7 @@ def make(folders):
 
 def begin(path):
     """Start a file; `write` adds to it."""
-    _files[:] = [open(path, "wb")]  # noqa: SIM115
+    _files[:] = [open(path, "w+b")]  # noqa: SIM115
 
 
 def write(piece):
@@ -77,5 +77,9 @@ def write(piece):
 
 
 def end():
-    """The file is whole."""
-    _files.pop().close()
+    """The file is whole: print the SHA-256 of what the flash now holds."""
+    file = _files.pop()  # read while it is open: littlefs is slow in finding files of a large folder
+    file.flush()
+    file.seek(0)
+    print(_digest(file))
+    file.close()

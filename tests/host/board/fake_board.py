@@ -23,6 +23,7 @@ from tools.sim.cpython.vfs import file_calls
 BLOCK_BYTES = 4096
 WINDOW_BYTES = 128
 BOOT_PY = "# This file is executed on every boot (including wake-boot from deepsleep)\n"
+_MODULES = ("binascii", "errno", "gc", "hashlib", "json", "time")  # that are the same on a chip
 _RAW = "raw REPL; CTRL-B to exit\r\n>"
 _BANNER = 'MicroPython v{} on 2025-04-15; {}\r\nType "help()" for more information.\r\n'
 _ROM = "ets Jul 29 2019 12:21:46\r\n\r\nrst:0x{:x} ({}),boot:0x12 (SPI_FAST_FLASH_BOOT)\r\n"
@@ -253,7 +254,11 @@ class FakeBoard:
         }
 
         def chip_import(name: str, *rest: Any) -> ModuleType | SimpleNamespace:
-            return modules[name] if name in modules else builtins.__import__(name, *rest)
+            if name in modules:
+                return modules[name]
+            if name not in _MODULES:
+                raise ImportError(f"no module named '{name}'")
+            return builtins.__import__(name, *rest)
 
         def chip_print(*values: object, sep: str = " ", end: str = "\n") -> None:
             self._write((sep.join(map(str, values)) + end).replace("\n", "\r\n"))
@@ -263,9 +268,10 @@ class FakeBoard:
 
     def _open(self, path: str, mode: str = "r") -> Any:
         file = self._root.open(path, mode)
-        if path != self.worn or "w" not in mode:
-            return file
-        return SimpleNamespace(write=lambda data: file.write(b"\0" + data[1:]), close=file.close)
+        if path == self.worn and "w" in mode:
+            write = file.write
+            file.write = lambda data: write(b"\0" + data[1:])
+        return file
 
     def _reset(self) -> None:
         raise Reset(_ROM.format(12, "SW_CPU_RESET"))

@@ -132,7 +132,7 @@ def test_progress(product: Product, flash: Path) -> None:
 
 def pull_at_every_hundredth_byte(flash: Path, product: Product, update: bool) -> list[dict[str, bytes]]:
     """What a board's flash holds at the next start, with the cable pulled ever later."""
-    seen = []
+    seen: list[dict[str, bytes]] = []
     for number in range(1, 1000):
         place = flash / f"{update}{number}"
         if update:

@@ -1,0 +1,66 @@
+"""What runs on the board, in the real MicroPython: the functions that deploy.py sends, and boot.py's part."""
+
+import base64
+import hashlib
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+VM = ROOT / "tests/vm"
+DATA = bytes(range(256)) * 20
+SCRIPT = """
+import os, sys
+
+async def main(arguments):
+    board = {}
+    with open("/code/on_board.py") as file:
+        exec(file.read(), board)
+    board["make"](["/lib", "/deploy", "/deploy/lib", "/deploy/lib/iot"])
+    os.rename("/code/x.mpy", "/deploy/lib/iot/x.mpy")
+    board["make"](["/lib"])
+    board["begin"]("/deploy/lib/iot/x.mpy")
+    for piece in PIECES:
+        board["write"](piece)
+    board["end"]()
+    board["survey"](["/deploy", "/none"])
+    os.rename("/code/list", "/deploy/list")
+    for name in ("esp", "machine"):
+        sys.modules[name] = Chip
+    with open("/code/boot.py") as file:
+        code = file.read()
+    exec(code, {})
+    exec(code, {})  # there is nothing to do then
+    board["survey"](["/deploy", "/code/gone.py", "/lib"])
+    board["discard"]("/lib")
+    board["discard"]("/lib")
+    board["survey"](["/lib"])
+
+class Chip:
+    osdebug = freq = staticmethod(lambda value: None)
+"""
+
+
+def test_in_the_micropython_vm(tmp_path: Path) -> None:
+    node = shutil.which("node")
+    if node is None or not (VM / "node_modules/@micropython").is_dir():
+        pytest.skip("node or the MicroPython VM is not installed: make setup, with npm on the PATH")
+    code = tmp_path / "code"
+    code.mkdir()
+    shutil.copy(ROOT / "boot.py", code)
+    shutil.copy(ROOT / "tools/board/on_board.py", code)
+    (code / "list").write_text("> /lib/iot\n- /code/gone.py\n/ /deploy/lib\n")
+    for name in ("x.mpy", "gone.py"):  # this VM makes no new files
+        (code / name).touch()
+    pieces = [base64.b64encode(DATA[start : start + 1536]).decode() for start in range(0, len(DATA), 1536)]
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT + f"\nPIECES = {pieces}\n")
+    command = [node, str(VM / "run.mjs"), str(script), f"{code}=/code"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    digest = hashlib.sha256(DATA).hexdigest()
+    assert done.stderr == "" and done.stdout.splitlines() == [
+        *(digest, "/ /deploy", "/ /deploy/lib", "/ /deploy/lib/iot", f"{digest} /deploy/lib/iot/x.mpy"),
+        *("/ /lib", "/ /lib/iot", f"{digest} /lib/iot/x.mpy"),
+    ]

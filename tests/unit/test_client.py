@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import sys
 import time
 
 from check import araises, raises
@@ -531,6 +532,19 @@ async def test_a_bad_server_certificate_is_told_in_its_own_words():
     assert b.client.refusals == 0
 
 
+async def test_want_of_memory_is_told_until_only_a_restart_helps():
+    for error in (OSError(errno.ENOMEM, "ENOMEM"), OSError(16, "MBEDTLS_ERR_MPI_ALLOC_FAILED")):
+        b = Bench()
+        b.broker.open_error = error
+        for tries in range(1, 5):
+            await araises(MQTTError, str(error), b.client.connect())
+            assert b.client.starved == tries
+        await araises(MemoryError, "no memory for TLS, 5 times in a row", b.client.connect())
+        b.broker.open_error = None
+        async with b:
+            assert b.client.starved == 0
+
+
 async def test_a_second_connect_is_refused():
     async with Bench() as b:
         await araises(MQTTError, "already connected or connecting", b.client.connect())
@@ -649,6 +663,35 @@ async def test_cancelling_run_closes_the_connection_and_passes_through():
         assert b.stream.closed and b.notes.details("disconnected") == ["cancelled"]
         return
     raise AssertionError("CancelledError was swallowed")
+
+
+async def test_cancelling_run_waits_for_a_connection_that_is_closing():
+    b = Bench()
+    running = asyncio.create_task(b.client.run())
+    await b.broker.until(lambda: b.client.connected)
+    slow = asyncio.Event()
+    b.stream.wait_closed = slow.wait
+    b.stream.hang_up()
+    await b.broker.until(lambda: not b.client.connected)
+    running.cancel()
+    await asyncio.sleep_ms(5)
+    assert not running.done() and not b.notes.details("disconnected")
+    slow.set()
+    try:
+        await running
+    except asyncio.CancelledError:
+        assert b.notes.details("disconnected") == ["closed by the broker"]
+        return
+    raise AssertionError("CancelledError was swallowed")
+
+
+async def test_what_only_a_moment_needs_is_forgotten():
+    async with Bench() as b:
+        raises(ValueError, "no wildcards", b.client.publish, "#", b"")
+        b.client.subscribe("#")
+        b.stream.feed(b"\xf0\x00")
+        await b.lost()
+        assert not [name for name in sys.modules if name in ("iot.mqtt.checks", "iot.mqtt.handshake")]
 
 
 async def test_cancelling_connect_closes_the_stream():

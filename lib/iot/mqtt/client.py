@@ -42,6 +42,7 @@ class Client:
         connected: True from the CONNACK to the connection's end.
         reason: why the last connection ended, None while there is one.
         refusals: attempts since the last connection that failed for this client's identity, as it seems.
+        starved: attempts since then that failed for want of memory.
         outbox, inbox: the queues, with their counters.
     """
 
@@ -70,7 +71,7 @@ class Client:
         self.log = log
         self.connected = False
         self.reason = "never connected"
-        self.refusals = 0
+        self.refusals = self.starved = 0
         self.outbox = Outbox(outbox_bytes, window)
         self.inbox = Inbox(self._wake)
         self.framer = Framer(packet_limit)
@@ -100,7 +101,8 @@ class Client:
     async def connect(self):
         """Connect once; returns whether the broker had kept the session.
 
-        Raises Refused if the broker said no or hung up before its CONNACK, MQTTError for any other failure.
+        Raises Refused if the broker said no or hung up before its CONNACK, MQTTError for any other failure,
+        and MemoryError where there was no memory for TLS several times in a row.
         """
         if self._connecting or (self._connection and not self._connection.closed):
             raise MQTTError("already connected or connecting")
@@ -120,7 +122,7 @@ class Client:
             raise
         finally:
             self._connecting = False
-        self.refusals = 0
+        self.refusals = self.starved = 0
         self.reason = None
         self.connected = True
         self._connection = Connection(self, stream)
@@ -162,6 +164,7 @@ class Client:
         finally:
             if self._connection:
                 await self._connection.end("cancelled")
+                await self._connection.wait_closed()  # where another had begun to end it
 
     async def disconnect(self):
         """Send DISCONNECT, which drops the last will, and end the connection and `run`. See `flush`."""

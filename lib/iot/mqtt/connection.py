@@ -80,6 +80,7 @@ class Connection:
     async def end(self, reason, bug=None):
         """End it now and tell the client, if it has not ended yet."""
         if self._ended:
+            await self.wait_closed()
             return
         self._ended = True
         self.bug = bug

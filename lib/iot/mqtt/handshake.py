@@ -1,6 +1,8 @@
 """How a connection begins. Imported for each of them and forgotten again: some KB of heap less meanwhile."""
 
 import asyncio
+import errno
+import gc
 
 from micropython import const
 
@@ -19,6 +21,9 @@ _REFUSALS = (
 # How a broker hangs up in the handshake: mbedTLS's fatal alert, close notify and end of file. A reset is not
 # among them: that is what lwIP makes of a broker that is down.
 _HUNG_UP = (-0x7780, -0x7880, -0x7280)
+# How mbedTLS says that it gets no memory: MicroPython's own word for it, and MBEDTLS_ERR_MPI_ALLOC_FAILED.
+_NO_MEMORY = (errno.ENOMEM, 16)
+_STARVED_MOST = const(5)  # what ESP-IDF's heap has lost to MicroPython's comes back by a restart alone
 
 
 def connect(client_id, keep_alive_s, clean, will=None):
@@ -48,7 +53,8 @@ def accepted(first, body):
 async def begin(client):
     """Open a stream and have the broker accept it; returns that, and whether there is a session from before.
 
-    What came behind the CONNACK waits in the client's framer. Raises Refused or another MQTTError.
+    What came behind the CONNACK waits in the client's framer. Raises Refused or another MQTTError, and
+    MemoryError where time does not help.
     """
     timeout_ms = client.connect_timeout_ms
     stream = session = None
@@ -60,6 +66,11 @@ async def begin(client):
     except OSError as error:
         if error.errno in _HUNG_UP:
             raise Refused("closed by the broker: " + str(error))
+        if error.errno in _NO_MEMORY:
+            gc.collect()  # an SSLContext may be among the garbage
+            client.starved += 1
+            if client.starved >= _STARVED_MOST:
+                raise MemoryError("no memory for TLS, {} times in a row".format(client.starved))
         raise MQTTError(str(error))
     except ValueError as error:
         # How MicroPython says that a certificate is bad; mbedTLS writes a line for each reason.

@@ -95,7 +95,7 @@ def _topic(first, data):
 
 
 class Framer:
-    """Cuts a byte stream into packets, in one buffer that grows to the longest packet, up to `limit` bytes.
+    """Cuts a byte stream into packets, in one buffer that grows to the longest one, up to `limit` bytes.
 
     A PUBLISH over the limit passes through without being kept. All that is found holds until the next call.
 
@@ -108,11 +108,11 @@ class Framer:
 
     def __init__(self, limit):
         self._limit = limit
-        self._view = memoryview(bytearray(min(limit, _FIRST_BYTES)))
         self.reset()
 
     def reset(self):
-        """Begin with a new stream."""
+        """Begin with a new stream, and a small buffer."""
+        self._view = memoryview(bytearray(min(self._limit, _FIRST_BYTES)))
         self._start = self._end = 0
         self._skip = self._passing = self._rest = 0
         self.body = self.topic = None

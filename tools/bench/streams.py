@@ -2,10 +2,20 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _FATAL_ALERT = -0x7780  # what MicroPython raises in OSError when the peer sends a TLS alert
+
+
+@contextmanager
+def _alerts() -> Iterator[None]:
+    """Tells of TLS alerts as MicroPython does, whether they come to light in a read or in a write."""
+    try:
+        yield
+    except ssl.SSLError as error:
+        raise OSError(_FATAL_ALERT, error.reason) from error
 
 
 class Stream:
@@ -17,10 +27,8 @@ class Stream:
         self._writer = writer
 
     async def readinto(self, view: memoryview) -> int:
-        try:
+        with _alerts():
             data = await self._reader.read(len(view))
-        except ssl.SSLError as error:
-            raise OSError(_FATAL_ALERT, error.reason) from error
         view[: len(data)] = data
         return len(data)
 
@@ -28,7 +36,8 @@ class Stream:
         self._writer.write(bytes(data))  # a copy, as in MicroPython: the caller may use its buffer again
 
     async def drain(self) -> None:
-        await self._writer.drain()
+        with _alerts():
+            await self._writer.drain()
 
     def close(self) -> None:
         self._writer.close()

@@ -164,7 +164,6 @@ class Client:
         finally:
             if self._connection:
                 await self._connection.end("cancelled")
-                await self._connection.wait_closed()  # where another had begun to end it
 
     async def disconnect(self):
         """Send DISCONNECT, which drops the last will, and end the connection and `run`. See `flush`."""

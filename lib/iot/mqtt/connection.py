@@ -78,7 +78,7 @@ class Connection:
             await self.change()
 
     async def end(self, reason, bug=None):
-        """End it now and tell the client, if it has not ended yet."""
+        """End it now and tell the client; where another has begun to, wait until that is done."""
         if self._ended:
             await self.wait_closed()
             return

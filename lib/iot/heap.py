@@ -3,7 +3,7 @@
 The heap starts with 56 KiB. Where that is full it doubles, out of the largest block that ESP-IDF has free,
 and TLS, which needs 16 KiB in one piece and 40 in all, may never connect again. How much it takes cannot be
 set, but never is more than that largest block: so threads hold all larger ones as their stacks, while the
-heap is filled and grows in steps. The first step is a region of 14 KiB that nothing else uses.
+heap is filled and grows by a small one that is left.
 """
 
 import _thread
@@ -12,8 +12,7 @@ import time
 import esp32
 from micropython import const
 
-_STEPS = const(2)
-_STEP_BYTES = const(12 * 1024)  # a step may be larger by a third, where a free block happens to be so
+_STEP_BYTES = const(12 * 1024)  # larger by a third where a free block happens to be so
 _THREADS_MOST = const(4)
 _PIECE_BYTES = const(512)  # larger than any hole that `_largest` leaves
 _PIECES_MOST = const(200)
@@ -22,13 +21,13 @@ _WAIT_MS = const(200)
 
 
 def grow():
-    """Grows the heap; call it first of all, while the heap is empty. Takes some 50 ms.
+    """Grows the heap by 12 to 16 KiB. Takes some 40 ms, in which nothing else gets memory: no radio may be on.
 
-    Returns an object that has to be kept for ever: MicroPython gives back a step in which nothing is.
+    Returns an object that has to be kept for ever: MicroPython gives back what nothing is in.
     """
     before = _largest()
     if before > _PLENTY_BYTES:
-        return ()
+        return None
     lock = _thread.allocate_lock()
     lock.acquire()
     default = _thread.stack_size()
@@ -40,7 +39,7 @@ def grow():
             _thread.start_new_thread(_hold, (lock,))
         kept = _fill()
     except (OSError, MemoryError):  # no thread, or nothing to grow by: then as MicroPython would
-        kept = ()
+        kept = None
     finally:
         _thread.stack_size(default)
         lock.release()
@@ -64,15 +63,11 @@ def _hold(lock):
 
 
 def _fill():
-    """Fills the heap until it has grown; returns a piece of each step."""
+    """Fills the heap until it has grown; returns a piece of what was added, None where it did not grow."""
     pieces = [bytearray()] * _PIECES_MOST  # at once: a list that grows leaves holes
-    kept = []
     free = _free()
     for i in range(_PIECES_MOST):
         pieces[i] = bytearray(_PIECE_BYTES)
         if _free() < free:  # nothing but the heap takes anything now
-            kept.append(bytearray(_PIECE_BYTES))
-            free = _free()
-            if len(kept) == _STEPS:
-                break
-    return kept
+            return bytearray(_PIECE_BYTES)
+    return None

@@ -46,7 +46,7 @@ class System:
         self.device_id = self.reason = ""
         self.tasks = {}
         self.nvs = self.flash = self.wifi = self.clock = self.link = self.thing = None
-        self.watchdog = self.load_application = self._event = self._commands = None
+        self.watchdog = self.heap = self.load_application = self._event = self._commands = None
 
     def run(self, load_application):
         """Runs until the chip is reset. `load_application()` imports the application and returns its main.

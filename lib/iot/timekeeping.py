@@ -8,6 +8,7 @@ from micropython import const
 from iot import sntp
 
 _KEY = const("last_time")
+_DEPLOYED = const("firmware/built.txt")  # year, month, day, hour, minute, second
 
 
 async def adjust(hosts, built, nvs, estimate, log):
@@ -21,7 +22,7 @@ async def adjust(hosts, built, nvs, estimate, log):
             known and the time of the build.
         log: a Log.
     """
-    built_s = time.mktime((built[0], built[1], built[2], 0, 0, 0, 0, 0, 0))
+    built_s = max(_seconds(built), _deployed_s())
     for host in hosts:
         try:
             _set_to(await sntp.ask(host, built_s))
@@ -38,6 +39,20 @@ async def adjust(hosts, built, nvs, estimate, log):
         known = 0
     _set_to(max(int(time.time()), known, built_s))
     return "estimate"
+
+
+def _seconds(date):
+    year, month, day, hour, minute, second = (tuple(date) + (0, 0, 0))[:6]
+    return time.mktime((year, month, day, hour, minute, second, 0, 0, 0))
+
+
+def _deployed_s():
+    """When this firmware came onto the board, by the file that tools/board/deploy.py leaves; else 0."""
+    try:
+        with open(_DEPLOYED) as file:
+            return _seconds([int(number) for number in file.read().split()])
+    except (OSError, ValueError, OverflowError):
+        return 0
 
 
 def _set_to(seconds):

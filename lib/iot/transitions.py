@@ -116,10 +116,12 @@ async def _restart(system, event):
 async def _enter_normal(system, event):
     store = system.store()
     config = store.load()
+    thing = None if event == "certificate_refused" else store.thing()
     if "wifi" not in system.tasks:
+        if thing is None:
+            _grow_heap(system)
         _start_network(system, config)
         await asyncio.sleep_ms(0)  # the radio connects while the rest is loaded
-    thing = None if event == "certificate_refused" else store.thing()
     if thing is None:
         cloud = _claim(system, config["aws"], _TRIES_TO_REPLACE if event == "certificate_refused" else None)
     else:
@@ -128,6 +130,14 @@ async def _enter_normal(system, event):
     if system.thing:
         application = Application(system.load_application, system.thing, system.log)
         system.tasks["application"] = asyncio.create_task(application.run())
+
+
+def _grow_heap(system):
+    """Provisioning takes more heap than all that comes later, and it ends with a restart."""
+    from iot import heap
+
+    forget("iot.heap")
+    system.heap = heap.grow()
 
 
 def _start_network(system, config):

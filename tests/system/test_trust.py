@@ -57,6 +57,26 @@ async def test_the_last_time_known_is_better_than_the_build(house: House) -> Non
     await device.expect(rf"app: year {THIS_YEAR}", START_S)
 
 
+@pytest.mark.parametrize(
+    ("left", "built"),
+    [
+        (f"{THIS_YEAR} 1 2 3 4 5\n", (2020, 1, 2)),
+        ("nonsense", (THIS_YEAR, 1, 2)),
+        ("", (THIS_YEAR, 1, 2)),
+        ("999999999 99", (THIS_YEAR, 1, 2)),
+    ],
+)
+async def test_the_time_of_the_deployment_counts_where_it_is_told(
+    house: House, left: str, built: tuple[int, int, int]
+) -> None:
+    house.world.ntp.mode = "silent"
+    device = house.device(LOG_YEAR, BUILT=built)
+    (device.files / "firmware/built.txt").write_text(left)
+    await house.normal(device)
+    await device.expect(r"clock: set by estimate", START_S)
+    await device.expect(rf"app: year {THIS_YEAR}", START_S)
+
+
 async def test_the_time_of_the_build_is_better_than_the_year_2000(house: House) -> None:
     house.world.ntp.mode = "silent"
     device = house.device(LOG_YEAR, BUILT=(2024, 5, 6))

@@ -21,7 +21,7 @@ _WAIT_MS = const(200)
 
 
 def grow():
-    """Grows the heap by 12 to 16 KiB. Takes some 40 ms, in which nothing else gets memory: no radio may be on.
+    """Grows the heap by 12 to 16 KiB. Takes 40 ms, in which nothing else gets memory: no radio may be on.
 
     Returns an object that has to be kept for ever: MicroPython gives back what nothing is in.
     """

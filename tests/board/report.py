@@ -15,7 +15,7 @@ UMQTT = "umqtt.simple"
 MET, MISSED, NOT_JUDGED, NOT_MEASURED = "met", "missed", "not judged", "not measured"
 _STYLES = {MET: "green", MISSED: "bold red", NOT_JUDGED: "yellow", NOT_MEASURED: "dim"}
 # A chip reads 4 KiB of its flash in well under this. What takes longer is an emulator, whose imports crawl.
-_CHIP_READ_MS = 2.0
+_CHIP_READ_MS = 1.0
 _SHOWN_IMPORTS = 5
 _SHOWN_HOLDS = 8
 

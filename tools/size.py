@@ -66,6 +66,16 @@ def heap_of_imports(names: list[str]) -> dict[str, int]:
     return {name: int(taken) for name, taken in (line.split() for line in result.stdout.splitlines())}
 
 
+def forgotten() -> set[str]:
+    """Names of the modules that device code imports for a moment and then forgets."""
+    found: set[str] = set()
+    for file in device_files():
+        for node in ast.walk(ast.parse((ROOT / file).read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "forget":
+                found.update(name.value for name in node.args if isinstance(name, ast.Constant))
+    return found
+
+
 def measure() -> tuple[dict[str, int], dict[str, int]]:
     """Measure all device files: bytes as .mpy by module, and heap by module (empty without the VM)."""
     check_list()
@@ -80,9 +90,12 @@ def table(sizes: dict[str, int], heap: dict[str, int]) -> Table:
     rows = Table("module", box=None, show_footer=True)
     rows.columns[0].footer = f"total (at most {BUDGET_BYTES})"
     rows.add_column(".mpy bytes", f"{sum(sizes.values())}", justify="right")
-    rows.add_column("heap bytes", f"{sum(heap.values())}" if heap else "", justify="right")
+    for_a_moment = forgotten()
+    stays = sum(bytes_ for name, bytes_ in heap.items() if name not in for_a_moment)
+    rows.add_column("heap bytes", f"{stays}" if heap else "", justify="right")
+    rows.add_column("", "that stay" if heap else "")
     for name, size in sizes.items():
-        rows.add_row(name, str(size), str(heap.get(name, "")))
+        rows.add_row(name, str(size), str(heap.get(name, "")), "forgotten" if name in for_a_moment else "")
     return rows
 
 
@@ -98,7 +111,12 @@ def main(args: argparse.Namespace) -> int:
         return 1
     total = sum(sizes.values())
     if args.json:
-        print(json.dumps({"total": total, "budget": BUDGET_BYTES, "mpy": sizes, "heap": heap}, indent=2))
+        moment = {"forgotten": sorted(forgotten())}
+        print(
+            json.dumps(
+                {"total": total, "budget": BUDGET_BYTES, "mpy": sizes, "heap": heap, **moment}, indent=2
+            )
+        )
     else:
         console = Console(highlight=False)
         console.print(table(sizes, heap))

@@ -72,7 +72,7 @@ def forgotten() -> set[str]:
     for file in device_files():
         for node in ast.walk(ast.parse((ROOT / file).read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "forget":
-                found.update(name.value for name in node.args if isinstance(name, ast.Constant))
+                found.update(str(name.value) for name in node.args if isinstance(name, ast.Constant))
     return found
 
 

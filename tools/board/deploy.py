@@ -32,7 +32,8 @@ _ON_BOARD = Path(__file__).with_name("on_board.py")
 _OWNED = ("boot.py", "main.py", "firmware", "lib/iot")
 _CHUNK_BYTES = 1536  # 2 KiB of source: little beside the heap, and much beside the cost of a round trip
 _FLASH_S = 300.0  # littlefs tidies a folder up now and then: a second on a chip, minutes on an emulator
-_START_S = 180.0
+_START_S = 600.0  # a chip takes a few seconds, a busy emulator minutes
+_STARTS = 4  # so often, and it will not come up
 _QUIET_S = 10.0
 _MODE = re.compile(r'\bsystem: mode (\w+)|"mode": "(\w+)"')
 _ENDED = (">>> ", 'Type "help()"')
@@ -218,27 +219,34 @@ def _check_space(repl: Repl, contents: Collection[bytes], folders: int, block_by
 
 
 def _watch(repl: Repl) -> str:
-    """The mode that the device starts in; it carries out the list before."""
-    deadline = time.monotonic() + _START_S
+    """The mode that the device starts in; boot.py carries out the list before."""
+    give_up = time.monotonic() + _START_S
     lines: deque[str] = deque(maxlen=12)
-    while time.monotonic() < deadline:
+    mode, asked, starts = "", False, 0
+    while time.monotonic() < give_up and starts < _STARTS:
         line = repl.readline(_QUIET_S)
         if line is None:
-            repl.type("status\r")  # the log's level may hide the mode
-        elif found := _MODE.search(line):
-            return found[1] or found[2]
+            if mode:
+                return mode
+            if not asked:
+                repl.type("status\r")  # the log's level may hide the mode
+                asked = True
+            continue
+        lines.append(line)
+        starts += "rst:0x" in line
+        if found := _MODE.search(line):
+            mode = found[1] or found[2]
+            if found[2] or not asked:  # nobody else shall find the answer
+                return mode
         elif line.startswith(_ENDED):
-            raise BoardError(
-                f"{repl.port}: deployed, but main.py has ended", "It printed:\n" + "\n".join(lines)
-            )
-        else:
-            lines.append(line)
-    raise BoardError(
-        f"{repl.port}: deployed, but the device tells no mode within {_START_S:.0f} s",
-        "It printed:\n" + "\n".join(lines)
-        if lines
-        else "Reset it, and watch it: python -m tools console PORT",
-    )
+            raise BoardError(f"{repl.port}: deployed, but main.py has ended", _printed(lines))
+    if starts == _STARTS:
+        raise BoardError(f"{repl.port}: deployed, but the board resets again and again", _printed(lines))
+    raise BoardError(f"{repl.port}: deployed, but the device tells no mode", _printed(lines))
+
+
+def _printed(lines: Iterable[str]) -> str:
+    return "\n".join(["It printed:", *lines])
 
 
 def _folders(path: str) -> list[str]:

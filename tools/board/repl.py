@@ -96,8 +96,17 @@ class _Transport(SerialTransport):
 
     def wait(self, timeout_s: float, patient: bool = False) -> None:
         """Set the deadline; with `patient` for the next byte only."""
-        self.serial.deadline = time.monotonic() + timeout_s
+        self.deadline = time.monotonic() + timeout_s
         self.patience_s = timeout_s if patient else 0.0
+
+    @property
+    def deadline(self) -> float:
+        """Of all that is awaited, by time.monotonic()."""
+        return float(self.serial.deadline)
+
+    @deadline.setter
+    def deadline(self, deadline: float) -> None:
+        self.serial.deadline = deadline
 
     def read_until(self, min_num_bytes: int, ending: bytes, *_: Any, **__: Any) -> bytes:
         """All bytes up to `ending`, or to the deadline."""
@@ -105,7 +114,7 @@ class _Transport(SerialTransport):
         while not data.endswith(ending) and (byte := self.serial.read(1)):
             data += byte
             if self.patience_s:
-                self.serial.deadline = time.monotonic() + self.patience_s
+                self.deadline = time.monotonic() + self.patience_s
             if byte == b")" and (reset := _RESET.search(data[-80:])):
                 raise TransportError(f"reset by {reset[1].decode()}")
         return bytes(data)
@@ -168,7 +177,10 @@ class Repl:
         Raises:
             BoardError: none that the device code runs on.
         """
-        platform, version, mpy, machine, image, block, total, free, slots = json.loads(self.exec(_FACTS))
+        told = self.exec(
+            _FACTS, timeout_s=120
+        )  # littlefs counts its free blocks by walking through all files
+        platform, version, mpy, machine, image, block, total, free, slots = json.loads(told)
         if platform != "esp32":
             raise BoardError(f"{self.port}: this is no ESP32 but {platform}", "Name the port of an ESP32.")
         if tuple(version) < OLDEST:

@@ -22,6 +22,7 @@ from tools.sim.cpython.vfs import file_calls
 
 BLOCK_BYTES = 4096
 WINDOW_BYTES = 128
+_PIECE_BYTES = 256  # that a pseudo-terminal takes without waiting, where it takes any
 BOOT_PY = "# This file is executed on every boot (including wake-boot from deepsleep)\n"
 _MODULES = ("binascii", "errno", "gc", "hashlib", "json", "time")  # that are the same on a chip
 _RAW = "raw REPL; CTRL-B to exit\r\n>"
@@ -48,6 +49,7 @@ class FakeBoard:
         blocks: size of the file system.
         deaf: how many times Ctrl-C does not stop the application, as within a call that holds the loop.
         quiet: the log tells no mode.
+        mute: the application says nothing at all.
         noise: all that it answers to anything: it is no MicroPython then.
         pull_at: the cable is pulled after this many bytes of input.
         reset_at: the watchdog bites in the n-th execution, counted from 1.
@@ -66,6 +68,7 @@ class FakeBoard:
         blocks: int = 240,
         deaf: int = 0,
         quiet: bool = False,
+        mute: bool = False,
         noise: bytes | None = None,
         pull_at: int = 0,
         reset_at: int = 0,
@@ -78,7 +81,7 @@ class FakeBoard:
         self.writes = 0  # of flash, since the power is on
         self.resets = 0  # hard ones
         self.version, self.mpy, self.platform, self.image = version, mpy, platform, image
-        self.blocks, self.deaf, self.quiet, self.noise = blocks, deaf, quiet, noise
+        self.blocks, self.deaf, self.quiet, self.mute, self.noise = blocks, deaf, quiet, mute, noise
         self.pull_at, self.reset_at, self.cut_at, self.outcome, self.worn = (
             pull_at,
             reset_at,
@@ -120,13 +123,16 @@ class FakeBoard:
             if self.noise is not None:
                 while self._read():
                     self._write(self.noise)
-            self._start(hard=True)
+            starts = True
             while True:
                 try:
+                    if starts:
+                        self._start(hard=True)
+                    starts = False
                     self._raw_repl() if self._raw else self._repl()
                 except Reset as reset:
                     self._write(str(reset))
-                    self._start(hard=True)
+                    starts = True
         except Unplugged:
             self._unplug()
 
@@ -149,7 +155,7 @@ class FakeBoard:
         if not (self.files / "lib/iot/system.mpy").exists():
             self._write(self._run(main.read_text(), "main.py"))
             return
-        if not self.quiet:
+        if not self.quiet and not self.mute:
             self._write("    0.100 I system: mode CONFIG\r\n")
         line = b""
         while True:
@@ -160,7 +166,7 @@ class FakeBoard:
                     return
                 self.deaf -= 1
             elif byte == b"\r":
-                if line == b"status":
+                if line == b"status" and not self.mute:
                     self._write('= ok {"mode": "CONFIG", "uptime": 1}\r\n')
                 line = b""
             else:
@@ -307,7 +313,12 @@ class FakeBoard:
         return byte
 
     def _write(self, data: bytes | str) -> None:
-        os.write(self._end, data.encode() if isinstance(data, str) else data)
+        left = data.encode() if isinstance(data, str) else data
+        while left:
+            if self._off:
+                raise Unplugged
+            if select.select([], [self._end], [], 0.02)[1]:
+                left = left[os.write(self._end, left[:_PIECE_BYTES]) :]
 
     def _unplug(self) -> None:
         if self._end >= 0:

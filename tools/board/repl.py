@@ -249,8 +249,9 @@ class Repl:
             transport.read_until(1, b">")
             transport.serial.write(b"\x04")  # Ctrl-D: soft reset
             transport.wait(_SOFT_RESET_S)
-            if not transport.read_until(1, _PROMPT).endswith(_PROMPT):
-                raise TransportError("no end of its soft reset")
+            for answer in (b"soft reboot\r\n", _PROMPT):  # in front of them, prompts for what was sent before
+                if not transport.read_until(1, answer).endswith(answer):
+                    raise TransportError("no end of its soft reset")
         except (OSError, TransportError) as lost:
             raise self._lost(lost) from None
 

@@ -11,6 +11,7 @@ import os
 import select
 import struct
 import threading
+import time
 import traceback
 import tty
 from pathlib import Path
@@ -48,6 +49,7 @@ class FakeBoard:
         version, mpy, platform, image: what sys.implementation says.
         blocks: size of the file system.
         deaf: how many times Ctrl-C does not stop the application, as within a call that holds the loop.
+        busy_s: for how long the application holds the loop as it starts; what is typed waits.
         quiet: the log tells no mode.
         mute: the application says nothing at all.
         noise: all that it answers to anything: it is no MicroPython then.
@@ -67,6 +69,7 @@ class FakeBoard:
         image: str = "ESP32_GENERIC",
         blocks: int = 240,
         deaf: int = 0,
+        busy_s: float = 0,
         quiet: bool = False,
         mute: bool = False,
         noise: bytes | None = None,
@@ -76,6 +79,7 @@ class FakeBoard:
         outcome: str = "torn",
         worn: str = "",
     ) -> None:
+        self.busy_s = busy_s
         self.files = folder / "files"
         self.executions = 0
         self.writes = 0  # of flash, since the power is on
@@ -155,6 +159,7 @@ class FakeBoard:
         if not (self.files / "lib/iot/system.mpy").exists():
             self._write(self._run(main.read_text(), "main.py"))
             return
+        time.sleep(self.busy_s)
         if not self.quiet and not self.mute:
             self._write("    0.100 I system: mode CONFIG\r\n")
         line = b""

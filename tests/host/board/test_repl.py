@@ -57,14 +57,15 @@ def test_one_application_slot(tmp_path: Path) -> None:
         assert repl.facts().application_slots == 1
 
 
-@pytest.mark.parametrize("deaf", [0, 3], ids=["at once", "once it listens to Ctrl-C again"])
-def test_stops_an_application(tmp_path: Path, deaf: int) -> None:
-    board = FakeBoard(tmp_path, deaf=deaf)
+@pytest.mark.parametrize("fault", [{}, {"deaf": 3}, {"busy_s": 7}], ids=str)
+def test_stops_an_application(tmp_path: Path, fault: dict[str, float]) -> None:
+    """Also one that takes no notice of the first Ctrl-C, and one so slow that all it is sent piles up."""
+    board = FakeBoard(tmp_path, **fault)  # type: ignore[arg-type]
     install(board, MAIN)
     with board, Repl(board.port) as repl:
         assert repl.exec("print('mine')") == "mine\n"
         repl.reset()
-        started = iter(lambda: repl.readline(10), None)
+        started = iter(lambda: repl.readline(20), None)
         assert any("mode CONFIG" in line for line in started), "it did not start again"
 
 

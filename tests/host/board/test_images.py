@@ -17,12 +17,14 @@ IMAGE = Made(application=DESCRIPTION + b"MicroPython v1.25.0 on 2025-04-15\0").i
 TABLE = 0x8000 - 0x1000
 APPLICATION = 0x10000 - 0x1000
 HASH = TABLE + 32 * len(ONE_SLOT)
-USED = [  # between these bytes, and in the entry of the table's hash, are some that mean nothing
+PARTS = [  # the bytes that count: between them, and beside the hash in its entry, are some that mean nothing
     *range(len(Made().program(BOOTLOADER))),
     *range(TABLE, HASH + 2),
     *range(HASH + 16, HASH + 32),
     *range(APPLICATION, len(IMAGE)),
 ]
+HAS_HASH = 23  # where a program's header says so; without a hash there is only the checksum, of the rest
+USED = [place for place in PARTS if place not in (HAS_HASH, APPLICATION + HAS_HASH)]
 OFFSETS = {  # of the bootloader, by the manuals of the chips that MicroPython runs on
     **dict.fromkeys(("esp32", "esp32s2"), 0x1000),
     **dict.fromkeys(("esp32s3", "esp32c2", "esp32c3", "esp32c6", "esp32h2"), 0),

@@ -31,7 +31,7 @@ BUILT = "firmware/built.txt"  # the time of the deployment, UTC: no clock of the
 _ON_BOARD = Path(__file__).with_name("on_board.py")
 _OWNED = ("boot.py", "main.py", "firmware", "lib/iot")
 _CHUNK_BYTES = 1536  # 2 KiB of source: little beside the heap, and much beside the cost of a round trip
-_FLASH_S = 300.0  # littlefs tidies a folder up now and then: a second on a chip, minutes on an emulator
+_FLASH_S = 600.0  # littlefs tidies a folder up now and then: a second on a chip, minutes on an emulator
 _START_S = 600.0  # a chip takes a few seconds, a busy emulator minutes
 _STARTS = 4  # so often, and it will not come up
 _QUIET_S = 10.0
@@ -83,7 +83,7 @@ def deploy(
                 wanted |= _packages(facts, package_folder, index)
             progress("comparing", 0, 0)
             repl.exec(_ON_BOARD.read_text())
-            repl.exec("discard('/deploy')", _FLASH_S)
+            repl.exec("finish()\ndiscard('/deploy')", _FLASH_S)
             hashes, folders = _survey(repl, _owned(with_packages))
             write, remove = compare(wanted, hashes, folders)
             unchanged = len(wanted) - len(write)

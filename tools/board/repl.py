@@ -16,7 +16,9 @@ from .ports import close_port, open_port
 
 OLDEST = (1, 25)  # of MicroPython's versions, that the device code runs on
 _TAKE_OVER_S = 20.0  # no call of the firmware holds Ctrl-C off for longer
-_SOFT_RESET_S = 300.0  # boot.py may have a deployment to finish
+_SOFT_RESET_S = 10.0
+_BOOT_S = 15.0  # a boot.py that runs for longer waits for something, a network for example
+_BOOT_TRIES = 4
 _CHUNK_BYTES = 1536  # 2 KiB of source: little beside any heap, and much beside the cost of a round trip
 _PROMPT = b"raw REPL; CTRL-B to exit\r\n"
 _RESET = re.compile(rb"rst:0x[0-9a-f]+ \(([A-Z0-9_]+)\)")  # what the chip's ROM prints first
@@ -249,9 +251,13 @@ class Repl:
             transport.read_until(1, b">")
             transport.serial.write(b"\x04")  # Ctrl-D: soft reset
             transport.wait(_SOFT_RESET_S)
-            for answer in (b"soft reboot\r\n", _PROMPT):  # in front of them, prompts for what was sent before
-                if not transport.read_until(1, answer).endswith(answer):
-                    raise TransportError("no end of its soft reset")
+            transport.read_until(1, b"soft reboot\r\n")  # in front of it, prompts for what was sent before
+            for _ in range(_BOOT_TRIES):
+                transport.wait(_BOOT_S)
+                if transport.read_until(1, _PROMPT).endswith(_PROMPT):
+                    return
+                transport.serial.write(b"\x03")
+            raise TransportError("no end of boot.py")
         except (OSError, TransportError) as lost:
             raise self._lost(lost) from None
 

@@ -25,7 +25,7 @@ BLOCK_BYTES = 4096
 WINDOW_BYTES = 128
 _PIECE_BYTES = 256  # that a pseudo-terminal takes without waiting, where it takes any
 BOOT_PY = "# This file is executed on every boot (including wake-boot from deepsleep)\n"
-_MODULES = ("binascii", "errno", "gc", "hashlib", "json", "time")  # that are the same on a chip
+_MODULES = ("binascii", "errno", "gc", "hashlib", "json")  # that are the same on a chip
 _RAW = "raw REPL; CTRL-B to exit\r\n>"
 _BANNER = 'MicroPython v{} on 2025-04-15; {}\r\nType "help()" for more information.\r\n'
 _ROM = "ets Jul 29 2019 12:21:46\r\n\r\nrst:0x{:x} ({}),boot:0x12 (SPI_FAST_FLASH_BOOT)\r\n"
@@ -236,7 +236,7 @@ class FakeBoard:
         """Run it in the chip's namespace; return the traceback, if any."""
         try:
             exec(compile(code, name, "exec"), self._namespace)
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
             text = io.StringIO()
             traceback.print_tb(error.__traceback__, file=text)
             last = f"{type(error).__name__}: {error}"
@@ -261,6 +261,7 @@ class FakeBoard:
             "sys": SimpleNamespace(platform=self.platform, implementation=implementation),
             "esp": SimpleNamespace(osdebug=lambda *_: None),
             "esp32": SimpleNamespace(Partition=partition),
+            "time": SimpleNamespace(sleep=self._sleep),
             "machine": SimpleNamespace(freq=lambda hz: None, reset=self._reset),
         }
 
@@ -283,6 +284,15 @@ class FakeBoard:
             write = file.write
             file.write = lambda data: write(b"\0" + data[1:])
         return file
+
+    def _sleep(self, seconds: float) -> None:
+        """Ends at a Ctrl-C; whatever else is typed is lost."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if select.select([self._end], [], [], min(left, 0.02))[0] and self._read() == b"\x03":
+                raise KeyboardInterrupt
+            if self._off:
+                raise Unplugged
 
     def _reset(self) -> None:
         raise Reset(_ROM.format(12, "SW_CPU_RESET"))

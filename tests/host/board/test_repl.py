@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.host.board.fake_board import FakeBoard
+from tools.board import repl as module
 from tools.board.errors import BoardError
 from tools.board.repl import RaisedError, Repl
 
@@ -57,7 +58,7 @@ def test_one_application_slot(tmp_path: Path) -> None:
         assert repl.facts().application_slots == 1
 
 
-@pytest.mark.parametrize("fault", [{}, {"deaf": 3}, {"busy_s": 7}], ids=str)
+@pytest.mark.parametrize("fault", [{}, {"deaf": 3}, {"busy_s": 4}], ids=str)
 def test_stops_an_application(tmp_path: Path, fault: dict[str, float]) -> None:
     """Also one that takes no notice of the first Ctrl-C, and one so slow that all it is sent piles up."""
     board = FakeBoard(tmp_path, **fault)  # type: ignore[arg-type]
@@ -67,6 +68,15 @@ def test_stops_an_application(tmp_path: Path, fault: dict[str, float]) -> None:
         repl.reset()
         started = iter(lambda: repl.readline(20), None)
         assert any("mode CONFIG" in line for line in started), "it did not start again"
+
+
+def test_a_boot_py_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many wait there for a network."""
+    monkeypatch.setattr(module, "_BOOT_S", 0.5)
+    board = FakeBoard(tmp_path)
+    install(board, {"boot.py": b"import time\nwhile True: time.sleep(60)"})
+    with board, Repl(board.port) as repl:
+        assert repl.exec("print(1)") == "1\n"
 
 
 def test_a_repl_left_in_the_middle_of_raw_paste(tmp_path: Path) -> None:

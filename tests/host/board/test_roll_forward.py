@@ -9,6 +9,7 @@ import pytest
 
 from tests.host.board.fake_board import FakeBoard
 from tests.host.board.products import Product
+from tools.board import repl
 from tools.board.deploy import BUILT, deploy
 from tools.board.errors import BoardError
 from tools.board.repl import Repl
@@ -47,7 +48,7 @@ def change(product: Product) -> None:
 def committed(product: Product, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Deploy up to the moment before the reset."""
 
-    def powerless(repl: Repl) -> None:
+    def powerless(self: Repl) -> None:
         raise BoardError("no power", "none")
 
     with (
@@ -140,6 +141,19 @@ def test_a_cut_at_every_write_of_an_update(product: Product, tmp_path: Path) -> 
     beside = {**old, "boot.py": new["boot.py"]}  # a new boot.py is in its place before the list that it reads
     turns = [state for n, state in enumerate(seen) if n == 0 or state != seen[n - 1]]
     assert turns in ([old, new], [old, beside, new])
+
+
+def test_the_next_deployment_finishes_one_that_was_broken_off(
+    product: Product, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By Ctrl-C, as at every start here."""
+    monkeypatch.setattr(repl, "_BOOT_S", 0.5)
+    board = tmp_path / "board"
+    product.change("boot.py", "import time\ntime.sleep(2)\n" + START.read_text())
+    committed(product, board, monkeypatch)
+    with FakeBoard(board) as fake:
+        done = deploy(fake.port, product.packages)
+    assert done.written == [] and "lib/iot/system.mpy" in tree(board)
 
 
 @pytest.mark.usefixtures("chip")

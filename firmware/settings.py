@@ -11,7 +11,7 @@ WATCHDOG_MS = 60_000  # longer than the longest time anything holds the loop
 CONFIG = None  # a whole configuration, for a product that brings its own; else it is asked for
 
 # Limits of the connection to the cloud, in bytes and messages.
-OUTBOX_BYTES = 3072  # all messages that wait to be sent or acknowledged
+OUTBOX_BYTES = 2048  # all messages that wait to be sent or acknowledged
 PACKET_LIMIT = 4096  # the largest message that is received
 WINDOW = 16  # QoS 1 messages in flight
 KEEP_ALIVE_S = 60

@@ -8,6 +8,7 @@ from micropython import const
 from iot.modules import forget
 
 _ESTIMATE_MS = const(8000)  # without an answer for so long, an estimate has to do
+_POLL_MS = const(100)
 _RETRY_UNSET_MS = const(1000)
 _RETRY_FIRST_MS = const(15000)
 _RETRY_MOST_MS = const(3600 * 1000)
@@ -36,7 +37,6 @@ class Clock:
         self._online = online
         self._log = log
         self._notify = notify
-        self._set = asyncio.Event()
         self.state = "unset"
 
     async def ready(self):
@@ -45,7 +45,8 @@ class Clock:
         Only then certificates can be judged.
         """
         await self._online()
-        await self._set.wait()
+        while self.state == "unset":
+            await asyncio.sleep_ms(_POLL_MS)
 
     async def run(self):
         """Asks the servers, for ever: until one answers, then a few times a day."""
@@ -69,10 +70,8 @@ class Clock:
 
         forget("iot.timekeeping", "iot.sntp")
         state = await timekeeping.adjust(self._hosts, self._built, self._nvs, estimate, self._log)
-        if state:
-            if self.state != state:
-                self.state = state
-                self._log.info("clock", "set by {}", state)
-                self._notify("clock_set", state)
-            self._set.set()
+        if state not in (None, self.state):
+            self.state = state
+            self._log.info("clock", "set by {}", state)
+            self._notify("clock_set", state)
         return state == "sntp"

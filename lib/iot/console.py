@@ -8,45 +8,34 @@ from micropython import const
 _LINE_MAX = const(240)  # the UART's ring buffer holds 260 bytes
 
 
-class Console:
-    """Reads lines and has the command carried out that they name.
+async def run(stream, write, command):
+    """Has commands carried out, for ever; returns where the input ends, which on a chip it never does.
 
     Args:
         stream: an asyncio.StreamReader on sys.stdin, whose `read` gives text.
         write: called with each line of an answer.
-        run: coroutine function that takes a command's name and its argument and returns the answer's text; a
-            ValueError, OSError or MemoryError is answered, too.
+        command: coroutine function that takes a command's name and its argument and returns the answer's
+            text; a ValueError, OSError or MemoryError is answered, too.
     """
-
-    def __init__(self, stream, write, run):
-        self._stream = stream
-        self._write = write
-        self._run = run
-
-    async def run(self):
-        """Carries out commands, for ever; returns where the input ends, which on a chip it never does."""
-        length = 0
-        while True:
-            # readline() would block on the chip until the line is whole.
-            character = await self._stream.read(1)
-            if not character:
-                return
-            if character not in "\r\n":
-                if not length:
-                    line = bytearray(_LINE_MAX)
-                for byte in character.encode():
-                    if length < _LINE_MAX:
-                        line[length] = byte
-                    length += 1
-            elif length:
-                await self._answer(line, length)
-                line, length = None, 0
-
-    async def _answer(self, line, length):
-        try:
-            if length > _LINE_MAX:
-                raise ValueError("a line has at most {} bytes, this one {}".format(_LINE_MAX, length))
-            name, _, argument = str(memoryview(line)[:length], "utf-8").partition(" ")
-            self._write("= ok " + await self._run(name, argument))
-        except (ValueError, OSError, MemoryError) as error:  # ValueError: also bad UTF-8
-            self._write("= error {}".format(error))
+    length = 0
+    while True:
+        # readline() would block on the chip until the line is whole.
+        character = await stream.read(1)
+        if not character:
+            return
+        if character not in "\r\n":
+            if not length:
+                line = bytearray(_LINE_MAX)
+            for byte in character.encode():
+                if length < _LINE_MAX:
+                    line[length] = byte
+                length += 1
+        elif length:
+            try:
+                if length > _LINE_MAX:
+                    raise ValueError("a line has at most {} bytes, this one {}".format(_LINE_MAX, length))
+                name, _, argument = str(memoryview(line)[:length], "utf-8").partition(" ")
+                write("= ok " + await command(name, argument))
+            except (ValueError, OSError, MemoryError) as error:  # ValueError: also bad UTF-8
+                write("= error {}".format(error))
+            line, length = None, 0

@@ -1,95 +1,14 @@
-"""What is kept in NVS: records in two copies, and the 256 bytes that belong to the application."""
+"""The 256 bytes in flash that belong to the application."""
 
 import asyncio
-import binascii
-import struct
 
 from micropython import const
 
-_HEADER = const(">II")  # sequence number, CRC-32 over sequence number and value
-_HEADER_SIZE = const(8)
-_NOT_FOUND = const(-0x1102)  # ESP_ERR_NVS_NOT_FOUND
-_INVALID_LENGTH = const(-0x110C)  # ESP_ERR_NVS_INVALID_LENGTH: a copy larger than this record may be
-
+_KEY = const("app")
 _JOIN_MS = const(100)  # writes that come this close together are written once
 _RETRY_MS = const(5000)
 
 SIZE = 256
-
-
-class Record:
-    """One value in NVS, in two copies that take turns.
-
-    NVS keeps every key over a cut of power but the one being written; so a write goes to the copy that is
-    older or damaged, and the other stays as it was.
-
-    Args:
-        nvs: an esp32.NVS.
-        key: 1 to 14 characters; the copies are `key + "0"` and `key + "1"`.
-        size: bytes a value may have at the most.
-    """
-
-    def __init__(self, nvs, key, size):
-        self._nvs = nvs
-        self._keys = (key + "0", key + "1")
-        self._size = size
-
-    def load(self):
-        """The value last stored, as bytes, or None where there is none."""
-        newest = self._newest()
-        return newest[1] if newest else None
-
-    def store(self, value):
-        """Stores `value` (bytes). ValueError where it is too long; OSError where NVS is full or fails."""
-        if len(value) > self._size:
-            raise ValueError("{}: {} bytes, at most {}".format(self._keys[0][:-1], len(value), self._size))
-        newest = self._newest()
-        sequence, slot = (newest[0] + 1, 1 - newest[2]) if newest else (0, 0)
-        copy = bytearray(_HEADER_SIZE + len(value))
-        struct.pack_into(">I", copy, 0, sequence & 0xFFFFFFFF)
-        copy[_HEADER_SIZE:] = value
-        struct.pack_into(_HEADER, copy, 0, sequence & 0xFFFFFFFF, _checksum(copy))
-        self._nvs.set_blob(self._keys[slot], copy)
-        self._nvs.commit()
-
-    def erase(self):
-        """Removes both copies, the older one first, so that a cut leaves the value or nothing."""
-        newest = self._newest()
-        first = 1 - newest[2] if newest else 0
-        for slot in (first, 1 - first):
-            try:
-                self._nvs.erase_key(self._keys[slot])
-            except OSError as error:
-                if error.errno != _NOT_FOUND:
-                    raise
-        self._nvs.commit()
-
-    def _newest(self):
-        """(sequence, value, slot) of the newer sound copy, or None."""
-        newest = None
-        buffer = bytearray(_HEADER_SIZE + self._size)
-        for slot, key in enumerate(self._keys):
-            try:
-                length = self._nvs.get_blob(key, buffer)
-            except OSError as error:
-                if error.errno not in (_NOT_FOUND, _INVALID_LENGTH):
-                    raise
-                continue
-            copy = memoryview(buffer)[:length]
-            if length < _HEADER_SIZE:
-                continue
-            sequence, checksum = struct.unpack_from(_HEADER, buffer)
-            if checksum != _checksum(copy):
-                continue
-            # Serial number arithmetic (RFC 1982): right also after the 32 bits have wrapped.
-            if newest is None or (sequence - newest[0]) & 0xFFFFFFFF < 0x80000000:
-                newest = (sequence, bytes(copy[_HEADER_SIZE:]), slot)
-        return newest
-
-
-def _checksum(copy):
-    """CRC-32 over a copy without the four bytes in which the checksum itself stands."""
-    return binascii.crc32(copy[_HEADER_SIZE:], binascii.crc32(copy[:4]))
 
 
 class Flash:
@@ -98,8 +17,11 @@ class Flash:
     Reads and writes work on memory and return at once; `run` writes in the background, `flush` at once.
 
     Args:
-        record: the Record that holds them.
+        record: called with a key and a size for the Record that holds them; it is not kept.
         log: a Log.
+
+    Raises:
+        OSError: from making it, where NVS fails.
     """
 
     def __init__(self, record, log):
@@ -107,7 +29,7 @@ class Flash:
         self._log = log
         self._bytes = bytearray(SIZE)
         self._changed = asyncio.Event()
-        stored = record.load()
+        stored = record(_KEY, SIZE).load()
         if stored:
             self._bytes[: len(stored)] = stored
 
@@ -128,9 +50,9 @@ class Flash:
         self.write(0, bytes(SIZE))
 
     async def flush(self):
-        """Returns when everything written is in flash; OSError where NVS fails."""
+        """Returns when everything written is in flash; OSError or MemoryError where it is not."""
         if self._changed.is_set():
-            self._record.store(self._bytes)
+            self._record(_KEY, SIZE).store(self._bytes)
             self._changed.clear()
 
     async def run(self):
@@ -140,7 +62,7 @@ class Flash:
             await asyncio.sleep_ms(_JOIN_MS)
             try:
                 await self.flush()
-            except OSError as error:
+            except (OSError, MemoryError) as error:
                 self._log.error("flash", "not written, will try again: {}", error)
                 await asyncio.sleep_ms(_RETRY_MS)
 

@@ -7,6 +7,7 @@ heap is filled and grows by a small one that is left.
 """
 
 import _thread
+import gc
 import time
 
 import esp32
@@ -14,8 +15,8 @@ from micropython import const
 
 _STEP_BYTES = const(12 * 1024)  # larger by a third where a free block happens to be so
 _THREADS_MOST = const(4)
-_PIECE_BYTES = const(512)  # larger than any hole that `_largest` leaves
-_PIECES_MOST = const(200)
+_PIECE_ITEMS = const(126)  # of a tuple of 512 bytes
+_PIECES_MOST = const(400)
 _PLENTY_BYTES = const(1 << 20)  # only a chip with PSRAM has such a block, and no need
 _WAIT_MS = const(200)
 
@@ -53,21 +54,21 @@ def _largest():
     return max([region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
 
 
-def _free():
-    return sum([region[1] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
-
-
 def _hold(lock):
     with lock:
         pass
 
 
 def _fill():
-    """Fills the heap until it has grown; returns a piece of what was added, None where it did not grow."""
-    pieces = [bytearray()] * _PIECES_MOST  # at once: a list that grows leaves holes
-    free = _free()
+    """Fills the heap until it has grown; returns a small piece of what was added, or None."""
+    pieces: list = [None] * _PIECES_MOST  # at once: a list that grows leaves holes
+    size = gc.mem_alloc() + gc.mem_free()
+    added = 0
     for i in range(_PIECES_MOST):
-        pieces[i] = bytearray(_PIECE_BYTES)
-        if _free() < free:  # nothing but the heap takes anything now
-            return bytearray(_PIECE_BYTES)
+        pieces[i] = (None,) * (1 if added else _PIECE_ITEMS)
+        if added:
+            if 0 < id(pieces[i]) - added < _STEP_BYTES // 2:  # not in a hole of what was there before
+                return pieces[i]
+        elif gc.mem_alloc() + gc.mem_free() != size:
+            added = id(pieces[i])  # an address, and the lowest of what was added
     return None

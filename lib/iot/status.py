@@ -1,7 +1,5 @@
 """All that is to be known of a device from afar."""
 
-import gc
-
 import esp32
 import machine
 
@@ -18,7 +16,6 @@ _RESET_CAUSES = {
 
 def of(system):
     """All that is to be known of a device from afar, without secrets."""
-    gc.collect()  # what can be free, not what happens to be
     link, clock, wifi = system.link, system.clock, system.wifi
     client = link.client if link else None
     return {
@@ -37,8 +34,8 @@ def of(system):
         "certificate_ends": _certificate_ends(system),
         "queued": len(client.outbox) if client else 0,
         "dropped": _dropped(client) if client else 0,
-        "heap_used": gc.mem_alloc(),
-        "heap_free": gc.mem_free(),
+        "heap_used": system.memory[0],
+        "heap_free": system.memory[1],
         "idf_largest": max([region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA)]),
         "slots": len(esp32.Partition.find(esp32.Partition.TYPE_APP)),
     }

@@ -7,7 +7,6 @@ import machine
 from micropython import const
 
 from iot.events import NAMES, Events
-from iot.flash import Record
 from iot.log import Log
 from iot.modules import forget
 
@@ -36,6 +35,8 @@ class System:
         wifi, clock, link, thing: the parts of the mode NORMAL, else None.
         nvs, flash: None where flash could not be initialised.
         reason: why the device restarts.
+        document: the configuration that the console has got so far, None where none has begun.
+        memory: bytes of the heap in use and free, when the console's last command came.
     """
 
     def __init__(self, settings):
@@ -46,7 +47,7 @@ class System:
         self.device_id = self.reason = ""
         self.tasks = {}
         self.nvs = self.flash = self.wifi = self.clock = self.link = self.thing = None
-        self.watchdog = self.heap = self.load_application = self._event = self._commands = None
+        self.watchdog = self.heap = self.load_application = self.document = self._event = None
 
     def run(self, load_application):
         """Runs until the chip is reset. `load_application()` imports the application and returns its main.
@@ -80,41 +81,36 @@ class System:
         self.reason = "new configuration"
         self._event = "committed"
 
-    def store(self):
-        """A Store, its code being in memory for as long as it is used. OSError where there is no flash."""
+    def record(self, key, size):
+        """A Record, its code being in memory for as long as it is used. OSError where there is no flash."""
         if self.nvs is None:
             raise OSError("flash could not be initialised")
+        from iot.record import Record
+
+        forget("iot.record")
+        return Record(self.nvs, key, size)
+
+    def store(self):
+        """A Store, as a `record`."""
+        record = self.record("config", _CONFIG_BYTES)
         from iot.credentials import Credentials
         from iot.store import Store
 
         forget("iot.credentials", "iot.store")
-        return Store(Record(self.nvs, "config", _CONFIG_BYTES), Credentials(_FOLDER))
-
-    async def status(self):
-        """What `status` on the console shows; no secrets."""
-        from iot import x509  # noqa: F401 (for status, which shall not hold the loop for both)
-
-        await asyncio.sleep_ms(0)
-        from iot import status
-
-        forget("iot.status", "iot.x509")
-        await asyncio.sleep_ms(0)
-        return status.of(self)
+        return Store(record, Credentials(_FOLDER))
 
     async def command(self, name, argument):
         """Carries out a command of the console and returns the answer."""
-        commands, self._commands = self._commands, None
-        if not commands:
-            from iot.commands import Commands
+        gc.collect()
+        self.memory = gc.mem_alloc(), gc.mem_free()  # without what the command itself takes
+        from iot import commands
 
-            forget("iot.commands")
-            await asyncio.sleep_ms(0)
-            commands = Commands(self)
+        await asyncio.sleep_ms(0)
         try:
-            return await commands.run(name, argument)
+            return await commands.run(self, name, argument)
         finally:
-            if commands.pending:
-                self._commands = commands
+            if self.document is None:  # else the next piece comes soon
+                forget("iot.commands", "iot.status", "iot.x509", "iot.config")
 
     def tell(self, event, detail=None):
         """Tells the application and the state machine about a fact."""

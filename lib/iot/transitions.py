@@ -12,10 +12,8 @@ import esp32
 import machine
 from micropython import const
 
-from iot import modes
-from iot.application import Application
-from iot.console import Console
-from iot.flash import SIZE, Flash, Record
+from iot import application, console, modes
+from iot.flash import Flash
 from iot.modules import forget
 from iot.thing import Thing
 
@@ -50,8 +48,8 @@ async def change(system, event):
     system.tell("mode", mode)
     tasks = system.tasks
     if "console" not in tasks:
-        console = Console(asyncio.StreamReader(sys.stdin), print, system.command)
-        tasks["console"] = asyncio.create_task(console.run())
+        stdin = asyncio.StreamReader(sys.stdin)
+        tasks["console"] = asyncio.create_task(console.run(stdin, print, system.command))
     if "flash" not in tasks and system.flash:
         tasks["flash"] = asyncio.create_task(system.flash.run())
     if mode == modes.NORMAL:
@@ -69,7 +67,7 @@ def _init(system):
     )
     try:
         system.nvs = esp32.NVS(_NAMESPACE)
-        system.flash = Flash(Record(system.nvs, "app", SIZE), system.log)
+        system.flash = Flash(system.record, system.log)
         store = system.store()
         found = store.load()
         if found is None and settings.CONFIG is not None:
@@ -108,7 +106,7 @@ async def _restart(system, event):
             system.store().erase()
         if system.flash:
             await system.flash.flush()
-    except OSError as error:
+    except (OSError, MemoryError) as error:
         system.log.error("flash", "{}", error)
     machine.reset()
 
@@ -128,8 +126,8 @@ async def _enter_normal(system, event):
         cloud = _link(system, config, thing[0])
     system.tasks["cloud"] = asyncio.create_task(cloud)
     if system.thing:
-        application = Application(system.load_application, system.thing, system.log)
-        system.tasks["application"] = asyncio.create_task(application.run())
+        running = application.run(system.load_application, system.thing, system.log)
+        system.tasks["application"] = asyncio.create_task(running)
 
 
 def _grow_heap(system):

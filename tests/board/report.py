@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-KB = 1024
+KB = 1000  # as the datasheet and the budgets count
 UMQTT = "umqtt.simple"
 MET, MISSED, NOT_JUDGED, NOT_MEASURED = "met", "missed", "not judged", "not measured"
 _STYLES = {MET: "green", MISSED: "bold red", NOT_JUDGED: "yellow", NOT_MEASURED: "dim"}

@@ -189,8 +189,7 @@ class Rig:
         await self.deploy()
         for _ in range(2):
             with contextlib.suppress(BoardError):
-                mode: str = (await self.status())["mode"]
-                return mode
+                return await self.ask("mode")
             await self.reset()
         raise BoardError("the board does not answer after a reset", "See its console in the build folder.")
 

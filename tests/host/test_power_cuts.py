@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from documents import claim, own, pem
 from fakes import FakeLog
 from iot import config
 from iot.credentials import Credentials
-from iot.flash import SIZE, Flash, Record
+from iot.flash import SIZE, Flash
+from iot.record import Record
 from iot.store import Store
 
 from tools.sim.chip import OUTCOMES
@@ -33,7 +35,7 @@ def store() -> Store:
 
 
 def flash() -> Flash:
-    return Flash(Record(nvs(), "app", SIZE), FakeLog())
+    return Flash(partial(Record, nvs()), FakeLog())
 
 
 def at_every_write(folder: Path, outcome: str, prepare: Step, change: Step, look: Step) -> list[object]:

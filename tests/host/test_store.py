@@ -7,7 +7,7 @@ from documents import claim, own, pem
 from fakes import FakeNVS
 from iot import config
 from iot.credentials import Credentials
-from iot.flash import Record
+from iot.record import Record
 from iot.store import Store
 
 FOLDER = "credentials-under-test"

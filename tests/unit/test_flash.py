@@ -1,14 +1,16 @@
 """The 256 bytes and the records in two copies, power cuts included."""
 
 import asyncio
+from functools import partial
 
 from check import raises
 from fakes import FakeLog, FakeNVS, PowerCut
-from iot.flash import SIZE, Flash, Record
+from iot.flash import Flash
+from iot.record import Record
 
 
 def make(nvs):
-    return Flash(Record(nvs, "app", SIZE), FakeLog())
+    return Flash(partial(Record, nvs), FakeLog())
 
 
 def test_a_record_keeps_the_last_value():

@@ -82,7 +82,7 @@ def test_a_new_stream_begins_with_a_small_buffer():
     feed(framer, publish("a", b"x" * 3000), 4096)
     assert len(framer.room()) >= 3000
     framer.reset()
-    assert len(framer.room()) == 512
+    assert len(framer.room()) == 256
 
 
 def test_reset_forgets_what_was_begun():

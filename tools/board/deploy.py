@@ -35,7 +35,8 @@ _FLASH_S = 600.0  # littlefs tidies a folder up now and then: a second on a chip
 _START_S = 600.0  # a chip takes a few seconds, a busy emulator minutes
 _STARTS = 4  # so often, and it will not come up
 _QUIET_S = 10.0
-_MODE = re.compile(r'\bsystem: mode (\w+)|"mode": "(\w+)"')
+_ANSWER_S = 60.0
+_MODE = re.compile(r"\bsystem: mode (\w+)|^= ok ([A-Z]+)$")
 _ENDED = (">>> ", 'Type "help()"')
 
 
@@ -224,12 +225,12 @@ def _watch(repl: Repl) -> str:
     lines: deque[str] = deque(maxlen=12)
     mode, asked, starts = "", False, 0
     while time.monotonic() < give_up and starts < _STARTS:
-        line = repl.readline(_QUIET_S)
+        line = repl.readline(_ANSWER_S if mode else _QUIET_S)
         if line is None:
             if mode:
                 return mode
             if not asked:
-                repl.type("status\r")  # the log's level may hide the mode
+                repl.type("mode\r")  # the log's level may hide the mode
                 asked = True
             continue
         lines.append(line)

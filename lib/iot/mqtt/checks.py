@@ -7,16 +7,32 @@ _PACKETS = (
 _RECEIVED = ("CONNACK", "PUBLISH", "PUBACK", "SUBACK", "UNSUBACK", "PINGRESP")
 
 
-def about(first, reason):
-    """What is wrong with a packet that begins with the byte `first`; reason None: it begins with that."""
+FAULTS = {
+    "accepted": "flags {:#x}, return code {}",
+    "before": "before CONNACK",
+    "body": "{} bytes of body instead of {}",
+    "code": "return code {:#x}",
+    "end": "ends inside its topic or packet id",
+    "kind": "not expected",
+    "length": "a remaining length of more than 4 bytes",
+    "packet_id": "packet id 0",
+    "session": "a session, though none was asked for",
+    "topic": "a topic that is empty, or with wildcard or NUL",
+    "utf-8": "the topic is not UTF-8",
+}
+
+
+def malformed(first, fault, values):
+    """What is wrong with a packet that begins with the byte `first`; fault "first": that byte itself."""
     name = _PACKETS[first >> 4]
-    return "{}: {}".format(name, reason or _fault(name, first))
+    text = _first(name, first) if fault == "first" else FAULTS[fault].format(*values)
+    return "{}: {}".format(name, text)
 
 
-def _fault(name, first):
+def _first(name, first):
     """What is wrong with a first byte that no packet for a client has (2.2)."""
     if name not in _RECEIVED:
-        return "not expected"
+        return FAULTS["kind"]
     if name != "PUBLISH":
         return "reserved flags {:#x} set".format(first & 15)
     qos = first >> 1 & 3

@@ -162,12 +162,12 @@ class Connection:
         elif kind in (_SUBACK, _UNSUBACK):
             code = framer.body[-1]
             if kind == _SUBACK and code not in b"\0\1\x80":  # 3.9.3
-                raise malformed(first, "return code {:#x}".format(code))
+                raise malformed(first, "code", code)
             granted = kind == _SUBACK and code < 2
             if refused := client.inbox.answered(framer.packet_id, granted):
                 client.log.warning("mqtt", "not allowed to subscribe to {}", refused.topic_filter)
         else:
-            raise malformed(first, "not expected")
+            raise malformed(first, "kind")
         return 0
 
     async def _write(self):

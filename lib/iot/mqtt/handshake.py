@@ -42,7 +42,7 @@ def accepted(first, body):
     """Decode a CONNACK (3.2) to whether the broker had kept the session; raise Refused if it refuses."""
     present, code = body
     if present > 1 or (present and code) or code >= len(_REFUSALS):
-        raise malformed(first, "flags {:#x}, return code {}".format(present, code))
+        raise malformed(first, "accepted", present, code)
     if code:
         refused = Refused("refused by the broker: " + _REFUSALS[code])
         refused.code = code
@@ -101,8 +101,8 @@ async def _greet(client, stream):
         elif count is not None:  # None: a TLS record that is not complete yet
             raise Refused("closed by the broker")
     if first != _CONNACK:
-        raise malformed(first, "before CONNACK")
+        raise malformed(first, "before")
     session = accepted(first, framer.body)
     if session and client.clean:
-        raise malformed(first, "a session, though none was asked for")  # 3.2.2.2
+        raise malformed(first, "session")  # 3.2.2.2
     return session

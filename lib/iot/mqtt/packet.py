@@ -11,7 +11,7 @@ _PUBLISH = const(0x30)
 _CONNACK = const(0x20)
 _SUBSCRIBE = const(0x82)  # the low bits 0010 are reserved: 3.8.1
 _UNSUBSCRIBE = const(0xA2)
-_FIRST_BYTES = const(512)
+_FIRST_BYTES = const(256)
 
 
 class MQTTError(Exception):
@@ -27,12 +27,12 @@ class Refused(MQTTError):
     code = None
 
 
-def malformed(first, reason=None):
-    """The MQTTError for what the peer may not send; names the packet by its first byte, and the reason."""
+def malformed(first, fault="first", *values):
+    """The MQTTError for what the peer may not send: a packet by its first byte, a fault of checks.FAULTS."""
     from iot.mqtt import checks
 
     forget("iot.mqtt.checks")
-    return MQTTError(checks.about(first, reason))
+    return MQTTError(checks.malformed(first, fault, values))
 
 
 # Encoders. Strings come as UTF-8 bytes that were checked before.
@@ -80,7 +80,7 @@ def puback(packet_id):
 def _packet_id(first, data, at):
     packet_id = data[at] << 8 | data[at + 1]
     if not packet_id:
-        raise malformed(first, "packet id 0")  # 2.3.1
+        raise malformed(first, "packet_id")  # 2.3.1
     return packet_id
 
 
@@ -88,9 +88,9 @@ def _topic(first, data):
     try:
         topic = str(data, "utf-8")
     except UnicodeError:
-        raise malformed(first, "the topic is not UTF-8")
+        raise malformed(first, "utf-8")
     if not topic or "\0" in topic or "+" in topic or "#" in topic:  # 3.3.2.1
-        raise malformed(first, "a topic that is empty, or with wildcard or NUL")
+        raise malformed(first, "topic")
     return topic
 
 
@@ -150,7 +150,7 @@ class Framer:
         at = start + 1
         while True:
             if shift > 21:
-                raise malformed(first, "a remaining length of more than 4 bytes")
+                raise malformed(first, "length")
             if at == end:
                 return None
             remaining |= (view[at] & 127) << shift
@@ -163,7 +163,7 @@ class Framer:
             return self._publish(first, at, stop)
         expected = b"\0\0\2\0\2\0\0\0\0\3\0\2\0\0"[first >> 4]
         if remaining != expected:
-            raise malformed(first, "{} bytes of body instead of {}".format(remaining, expected))
+            raise malformed(first, "body", remaining, expected)
         if stop > end:
             return None
         self.packet_id = _packet_id(first, view, at) if remaining and first != _CONNACK else 0
@@ -187,7 +187,7 @@ class Framer:
         id_at = at + 2 + (view[at] << 8 | view[at + 1]) if stop >= at + 2 else stop + 1
         payload_at = id_at + (first & 2)  # the bit of QoS 1, and the bytes of a packet id
         if payload_at > stop:
-            raise malformed(first, "ends inside its topic or packet id")
+            raise malformed(first, "end")
         self.topic = None
         self.size = size
         if id_at - self._start <= len(view):

@@ -25,9 +25,9 @@ def _writing(connection):
 # What runs in the loop, under names that tell more than those of its tasks: by module, the owner ("" is the
 # module itself), the function there, and the place.
 _WATCHED = {
-    "iot.application": (("Application", "run", "application"),),
+    "iot.application": (("", "run", "application"),),
     "iot.clock": (("Clock", "run", "clock"),),
-    "iot.console": (("Console", "run", "console"),),
+    "iot.console": (("", "run", "console"),),
     "iot.flash": (("Flash", "run", "flash"),),
     "iot.link": (("Link", "run", "link"),),
     "iot.mqtt.client": (("Client", "connect", "MQTT connect"),),
@@ -101,7 +101,7 @@ class Trial:
         """Have what a module brings into the loop timed."""
         for owner_name, name, place in _WATCHED.get(module, ()):
             owner = getattr(sys.modules[module], owner_name) if owner_name else sys.modules[module]
-            timed = self._holds.coroutine if owner_name else self._holds.call
+            timed = self._holds.call if name == "context" else self._holds.coroutine
             setattr(owner, name, timed(place, getattr(owner, name)))
         if module == "iot.system":
             system = sys.modules[module].System

@@ -43,7 +43,7 @@ class FakeBoard:
     """A board, powered within its context; its flash is `folder` and outlives it.
 
     The application "runs" where main.py and the library's system.mpy are there: it tells a mode and answers
-    `status`; any other main.py is run as it is.
+    `mode`; any other main.py is run as it is.
 
     Args:
         version, mpy, platform, image: what sys.implementation says.
@@ -171,8 +171,8 @@ class FakeBoard:
                     return
                 self.deaf -= 1
             elif byte == b"\r":
-                if line == b"status" and not self.mute:
-                    self._write('= ok {"mode": "CONFIG", "uptime": 1}\r\n')
+                if line == b"mode" and not self.mute:
+                    self._write("= ok CONFIG\r\n")
                 line = b""
             else:
                 line += byte

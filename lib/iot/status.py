@@ -36,7 +36,7 @@ def of(system):
         "dropped": _dropped(client) if client else 0,
         "heap_used": system.memory[0],
         "heap_free": system.memory[1],
-        "idf_largest": max([region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA)]),
+        "idf_largest": system.memory[2],
         "slots": len(esp32.Partition.find(esp32.Partition.TYPE_APP)),
     }
 

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 
+import esp32
 import machine
 from micropython import const
 
@@ -36,7 +37,7 @@ class System:
         nvs, flash: None where flash could not be initialised.
         reason: why the device restarts.
         document: the configuration that the console has got so far, None where none has begun.
-        memory: bytes of the heap in use and free, when the console's last command came.
+        memory: bytes of the heap in use and free, and of ESP-IDF's largest block, at the console's last command.
     """
 
     def __init__(self, settings):
@@ -102,7 +103,8 @@ class System:
     async def command(self, name, argument):
         """Carries out a command of the console and returns the answer."""
         gc.collect()
-        self.memory = gc.mem_alloc(), gc.mem_free()  # without what the command itself takes
+        largest = max([region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
+        self.memory = gc.mem_alloc(), gc.mem_free(), largest  # without what the command itself takes
         from iot import commands
 
         await asyncio.sleep_ms(0)

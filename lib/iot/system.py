@@ -37,7 +37,7 @@ class System:
         nvs, flash: None where flash could not be initialised.
         reason: why the device restarts.
         document: the configuration that the console has got so far, None where none has begun.
-        memory: bytes of the heap in use and free, and of ESP-IDF's largest block, at the console's last command.
+        memory: bytes of heap in use and free, and of ESP-IDF's largest block, before the last command.
     """
 
     def __init__(self, settings):

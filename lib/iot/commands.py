@@ -1,9 +1,10 @@
 """The commands of the console, in memory while one is carried out. Nothing here gives a secret back."""
 
-import asyncio
 import json
 
 from micropython import const
+
+from iot.modules import load
 
 _DOCUMENT_MAX = const(16384)  # characters of a configuration with all its certificates
 
@@ -29,12 +30,9 @@ async def run(system, name, argument):
 
 
 async def _status(system):
-    from iot import x509  # noqa: F401 (for status, which shall not hold the loop for both)
-
-    await asyncio.sleep_ms(0)
+    await load("iot.record", "iot.credentials", "iot.store", "iot.x509", "iot.status")
     from iot import status
 
-    await asyncio.sleep_ms(0)
     return status.of(system)
 
 

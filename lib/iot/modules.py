@@ -1,6 +1,14 @@
 """Modules that are needed for a moment only: their heap is worth more than the time of the next import."""
 
+import asyncio
 import sys
+
+
+async def load(*names):
+    """Imports modules one by one, each before those that need it: a large one holds the loop long enough."""
+    for name in names:
+        __import__(name)
+        await asyncio.sleep_ms(0)
 
 
 def forget(*names):

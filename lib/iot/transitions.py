@@ -14,7 +14,7 @@ from micropython import const
 
 from iot import application, console, modes
 from iot.flash import Flash
-from iot.modules import forget
+from iot.modules import forget, load
 from iot.thing import Thing
 
 _NAMESPACE = const("iot")
@@ -112,17 +112,21 @@ async def _restart(system, event):
 
 
 async def _enter_normal(system, event):
+    await load("iot.record", "iot.credentials", "iot.store")
     store = system.store()
     config = store.load()
     thing = None if event == "certificate_refused" else store.thing()
     if "wifi" not in system.tasks:
         if thing is None:
             _grow_heap(system)
-        _start_network(system, config)
-        await asyncio.sleep_ms(0)  # the radio connects while the rest is loaded
+        await load("iot.backoff", "iot.clock", "iot.wifi")
+        _start_network(system, config)  # the radio connects while the rest is loaded
+    await load("iot.tls", "iot.mqtt.packet", "iot.mqtt.queues", "iot.mqtt.connection", "iot.mqtt.client")
     if thing is None:
+        await load("iot.aws.topics", "iot.aws.provisioning", "iot.claim")
         cloud = _claim(system, config["aws"], _TRIES_TO_REPLACE if event == "certificate_refused" else None)
     else:
+        await load("iot.link")
         cloud = _link(system, config, thing[0])
     system.tasks["cloud"] = asyncio.create_task(cloud)
     if system.thing:

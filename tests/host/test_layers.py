@@ -130,6 +130,8 @@ def imports(name: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
             for alias in node.names:
                 inner = f"{module}.{alias.name}"
                 yield node.lineno, inner if inner in LEVELS or node.module is None else module
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "load":  # of iot.modules
+            yield from ((node.lineno, ast.literal_eval(argument)) for argument in node.args)
 
 
 def import_breach(name: str, imported: str) -> str | None:
@@ -224,6 +226,7 @@ def test_a_clean_module_has_no_breach() -> None:
         ("iot.new", "", "iot.new: has no level"),
         ("iot.flash", "import iot.wifi", "level 0 may not import iot.wifi of level 2"),
         ("iot.wifi", "from iot import clock", "level 2 may not import iot.clock of level 2"),
+        ("iot.wifi", 'load("iot.clock")', "level 2 may not import iot.clock of level 2"),
         ("iot.wifi", "from iot.clock import Clock", "level 2 may not import iot.clock of level 2"),
         (
             "iot.mqtt.packet",

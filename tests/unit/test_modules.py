@@ -1,8 +1,9 @@
 """Modules that are forgotten."""
 
+import asyncio
 import sys
 
-from iot.modules import forget
+from iot.modules import forget, load
 
 
 def test_a_forgotten_module_is_loaded_anew_and_what_was_taken_from_it_works_on():
@@ -25,3 +26,19 @@ def test_a_forgotten_module_is_loaded_anew_and_what_was_taken_from_it_works_on()
 
 def test_forgetting_what_is_not_there():
     forget("iot.no_such_module", "iot.x509", "iot.x509")
+
+
+async def test_modules_are_loaded_one_by_one_with_turns_for_others_in_between():
+    names = ("iot.backoff", "iot.x509", "iot.config")
+    forget(*names)
+    seen = []
+
+    async def other():
+        while True:
+            seen.append([name in sys.modules for name in names])
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    await load(*names)
+    task.cancel()
+    assert [True, False, False] in seen and [True, True, False] in seen

@@ -2,10 +2,7 @@
 
 import json
 import sys
-from functools import partial
-from types import SimpleNamespace
 
-import pytest
 from documents import claim
 from iot import commands, console
 from iot.log import Log
@@ -44,7 +41,12 @@ class FakeSystem:
 
 async def answers(text, system=None, run=None):
     lines = []
-    run = run or partial(commands.run, system or FakeSystem())
+    if not run:
+        system = system or FakeSystem()
+
+        def run(name, argument):
+            return commands.run(system, name, argument)
+
     await console.run(FakeInput(text), lines.append, run)
     return lines
 
@@ -84,24 +86,28 @@ async def test_errors_are_answered_and_the_console_goes_on():
 STATUS = {"mode": "CONFIG", "wifi": "Home", "ip": "10.0.0.2", "rssi": -50, "networks": ["Home", "Shed"]}
 
 
-async def test_the_commands(monkeypatch: pytest.MonkeyPatch):
-    # The real one asks the chip: tests/system has it.
-    monkeypatch.setitem(sys.modules, "iot.status", SimpleNamespace(of=lambda system: STATUS))
+class FakeStatus:
+    """In place of the module `iot.status`, which asks the chip: tests/system has the real one."""
+
+    def of(self, system):
+        return STATUS
+
+
+async def test_the_commands():
     system = FakeSystem()
-    lines = await answers("help\nstatus\nrestart\nfactory-reset\n", system)
+    sys.modules["iot.status"] = FakeStatus()
+    try:
+        lines = await answers("help\nstatus\nrestart\nfactory-reset\n", system)
+        of_wifi = await answers("wifi\n", system)
+    finally:
+        del sys.modules["iot.status"]
     assert lines[0].startswith("= ok help | status | mode | wifi | log LEVEL | restart | factory-reset")
     assert json.loads(lines[1][5:]) == STATUS
     assert system.calls == ["restart", "factory_reset"]
-    lines = await answers("mode\nwifi\nlog debug\nlog loud\n", system)
-    assert lines[0] == "= ok CONFIG"
-    assert json.loads(lines[1][5:]) == {
-        "wifi": "Home",
-        "ip": "10.0.0.2",
-        "rssi": -50,
-        "networks": ["Home", "Shed"],
-    }
-    assert lines[2] == "= ok log level debug"
-    assert lines[3].startswith("= error log level 'loud': one of error, warning, info, debug")
+    assert json.loads(of_wifi[0][5:]) == {key: STATUS[key] for key in ("wifi", "ip", "rssi", "networks")}
+    lines = await answers("mode\nlog debug\nlog loud\n", system)
+    assert lines[:2] == ["= ok CONFIG", "= ok log level debug"]
+    assert lines[2].startswith("= error log level 'loud': one of error, warning, info, debug")
 
 
 def in_pieces(document, size=100):

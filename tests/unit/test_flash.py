@@ -1,7 +1,6 @@
 """The 256 bytes and the records in two copies, power cuts included."""
 
 import asyncio
-from functools import partial
 
 from check import raises
 from fakes import FakeLog, FakeNVS, PowerCut
@@ -10,7 +9,7 @@ from iot.record import Record
 
 
 def make(nvs):
-    return Flash(partial(Record, nvs), FakeLog())
+    return Flash(lambda key, size: Record(nvs, key, size), FakeLog())
 
 
 def test_a_record_keeps_the_last_value():

@@ -119,7 +119,7 @@ async def _enter_normal(system, event):
     if "wifi" not in system.tasks:
         if thing is None:
             _grow_heap(system)
-        await load("iot.backoff", "iot.clock", "iot.wifi")
+        await load("iot.backoff", "iot.clock", "iot.wifi", "iot.joining")
         _start_network(system, config)  # the radio connects while the rest is loaded
     await load("iot.tls", "iot.mqtt.packet", "iot.mqtt.queues", "iot.mqtt.connection", "iot.mqtt.client")
     if thing is None:

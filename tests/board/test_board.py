@@ -25,7 +25,7 @@ BURST = 500
 RATED = 200  # messages for a rate
 WRITES = 1000
 HANG_MS = 8000
-SAMPLES = 2
+SAMPLES = 4
 STATUS = {
     "mode", "version", "id", "thing", "uptime_s", "reset_cause", "wifi", "rssi", "cloud", "certificate_ends",
     "dropped", "heap_free", "idf_largest",

@@ -21,6 +21,7 @@ LEVELS = {
     "iot.config": 0,
     "iot.events": 0,
     "iot.heap": 0,
+    "iot.joining": 0,
     "iot.log": 0,
     "iot.modes": 0,
     "iot.mqtt": 0,

@@ -10,7 +10,7 @@ from iot.backoff import Backoff
 from iot.modules import forget
 from iot.mqtt import packet
 from iot.mqtt.connection import Connection
-from iot.mqtt.packet import Framer, MQTTError, Refused
+from iot.mqtt.packet import Framer, MQTTError
 from iot.mqtt.queues import Inbox, Outbox, within
 
 _STABLE_MS = const(30000)  # a connection that lasted this long starts the backoff anew
@@ -114,9 +114,6 @@ class Client:
         try:
             stream, session_present = await handshake.begin(self)
         except MQTTError as error:
-            # The certificate may be what a broker means that hung up, or said so (CONNACK's codes).
-            if isinstance(error, Refused) and error.code in (None, 4, 5):
-                self.refusals += 1
             self.reason = str(error)
             self.tell("disconnected", self.reason)
             raise

@@ -56,6 +56,16 @@ async def begin(client):
     What came behind the CONNACK waits in the client's framer. Raises Refused or another MQTTError, and
     MemoryError where time does not help.
     """
+    try:
+        return await _begin(client)
+    except Refused as error:
+        # The certificate may be what a broker means that hung up, or said so (CONNACK's codes).
+        if error.code in (None, 4, 5):
+            client.refusals += 1
+        raise
+
+
+async def _begin(client):
     timeout_ms = client.connect_timeout_ms
     stream = session = None
     try:

@@ -44,7 +44,7 @@ def install_device() -> None:
     surface = ("collect", "disable", "enable", "isenabled", "mem_alloc", "mem_free", "threshold")
     chip_gc = types.ModuleType("gc")
     vars(chip_gc).update({name: getattr(gc, name) for name in surface})
-    sys.modules |= {"asyncio": aio, "ssl": tls, "gc": chip_gc}
+    sys.modules |= {"asyncio": aio, "ssl": tls, "tls": tls, "gc": chip_gc}
     sys.dont_write_bytecode = True  # the chip writes none to its flash
 
 

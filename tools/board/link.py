@@ -129,7 +129,7 @@ class Link:
     async def interrupt(self) -> None:
         """Stop the application (Ctrl-C, twice), which leaves the friendly REPL; BoardError if it does not."""
         self._tail = b""
-        await self._write(b"\r\x03\x03")
+        await self._write(b"\r\x03\x03\x02")  # Ctrl-B, in case it was started from the raw REPL
         if not await self._wait(lambda: self._prompted, _INTERRUPT_S):
             raise self._silence([])
 

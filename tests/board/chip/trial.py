@@ -14,14 +14,6 @@ _PUBACK_MS = 300_000
 _PAYLOAD = '{"temperature": 21.5, "humidity": 48.0, "uptime": 123456, "rssi": -61}'
 
 
-def _reading(connection):
-    return "MQTT reader" if connection.accepted else "TLS handshake"
-
-
-def _writing(connection):
-    return "MQTT writer" if connection.accepted else "TLS handshake"
-
-
 # What runs in the loop, under names that tell more than those of its tasks: by module, the owner ("" is the
 # module itself), the function there, and the place.
 _WATCHED = {
@@ -30,12 +22,14 @@ _WATCHED = {
     "iot.console": (("", "run", "console"),),
     "iot.flash": (("Flash", "run", "flash"),),
     "iot.link": (("Link", "run", "link"),),
+    "iot.joining": (("", "join", "Wi-Fi"),),
     "iot.mqtt.client": (("Client", "connect", "MQTT connect"),),
     "iot.mqtt.connection": (
-        ("Connection", "_read", _reading),
-        ("Connection", "_write", _writing),
+        ("Connection", "_read", "MQTT reader"),
+        ("Connection", "_write", "MQTT writer"),
         ("Connection", "_watch", "MQTT deadlines"),
     ),
+    "iot.mqtt.handshake": (("", "_greet", "TLS handshake"),),
     "iot.tls": (("", "context", "TLS context"),),
     "iot.wifi": (("Wifi", "run", "Wi-Fi"),),
 }
@@ -81,6 +75,12 @@ class Trial:
     """
 
     def __init__(self, watchdog_ms=None):
+        from iot import heap
+        from iot.modules import forget
+
+        # What is observed has as much heap as without the observer, and TLS what it needs.
+        self._kept = heap.grow()
+        forget("iot.heap", "iot.modules")
         self._start_ms = time.ticks_ms()
         self._watchdog_ms = watchdog_ms
         self._reached = {}

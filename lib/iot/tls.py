@@ -19,7 +19,7 @@ def context(root_ca, certificate=None, key=None):
     """
     result = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
     result.verify_mode = tls.CERT_REQUIRED  # type: ignore[attr-defined] # the stubs lack it
-    result.load_verify_locations(cadata=root_ca)
+    result.load_verify_locations(root_ca)
     if certificate is not None:
         result.load_cert_chain(certificate, key)
     return result

@@ -25,7 +25,7 @@ def main(here, folder, host, port, mac):
         if name == "_world":
             kept = shims[name].connect(host, int(port), mac)
     if not _ON_CPYTHON:
-        sys.modules["tls"] = load_shim("ssl")  # which is all of it on the chip, and a class around it
+        sys.modules["tls"] = load_shim("_tls")
     shims["time"]._offset[0] = kept["clock"]
     shims["machine"]._kept.update(kept)
     shims["network"]._mac[0] = shims["machine"].unique_id()

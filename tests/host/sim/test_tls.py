@@ -289,3 +289,23 @@ async def test_what_cannot_be_parsed_is_refused(device, serve, run) -> None:
     )
     assert lines[:4] == ["invalid cert", "invalid cert", "invalid key", "invalid cert"]
     assert "server_hostname" in lines[4]
+
+
+async def test_the_module_under_ssl_verifies_from_the_start_and_takes_no_names(run) -> None:
+    lines = await run(
+        """
+        import tls
+        context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+        print(context.verify_mode == tls.CERT_REQUIRED)
+        def load_ca():
+            context.load_verify_locations(cadata=b"")
+        def load_pair():
+            context.load_cert_chain(certfile=b"", keyfile=b"")
+        for call in (load_ca, load_pair):
+            try:
+                call()
+            except TypeError:
+                print("TypeError")
+        """
+    )
+    assert lines == ["True", "TypeError", "TypeError"]

@@ -1,4 +1,4 @@
-"""MicroPython's `ssl` (mbedTLS) on CPython's: its defaults, its errors, dates by the device's own clock."""
+"""MicroPython's `tls` (mbedTLS) on CPython's: its defaults, its errors, dates by the device's own clock."""
 
 import contextlib
 import datetime
@@ -17,7 +17,6 @@ __all__ = [
     "PROTOCOL_TLS_CLIENT",
     "PROTOCOL_TLS_SERVER",
     "SSLContext",
-    "wrap_socket",
 ]
 
 CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED = 0, 1, 2
@@ -40,15 +39,14 @@ _PEM_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFIC
 
 
 class SSLContext:
-    """A TLS 1.2 configuration. Verification is off until `verify_mode` is set, for a client too."""
+    """A TLS 1.2 configuration. A client verifies its server."""
 
     def __init__(self, protocol):
         server = protocol == PROTOCOL_TLS_SERVER
         self._context = _ssl.SSLContext(_ssl.PROTOCOL_TLS_SERVER if server else _ssl.PROTOCOL_TLS_CLIENT)
         self._context.maximum_version = self._context.minimum_version = _ssl.TLSVersion.TLSv1_2
         self._context.verify_flags |= _NO_CHECK_TIME | _PARTIAL_CHAIN
-        self._context.check_hostname = False
-        self.verify_mode = CERT_NONE
+        self.verify_mode = CERT_NONE if server else CERT_REQUIRED
 
     @property
     def verify_mode(self):
@@ -60,14 +58,13 @@ class SSLContext:
         self._context.check_hostname = False
         self._context.verify_mode = _ssl.VerifyMode(mode)
 
-    def load_cert_chain(self, certfile, keyfile):
-        """Use a certificate and its key: a str is a path, bytes are PEM or DER; ValueError if bad."""
-        certificate, key = _bytes_of(certfile), _bytes_of(keyfile)
+    def load_cert_chain(self, certificate, key, /):
+        """Use a certificate and its key, PEM or DER; ValueError if bad."""
         try:
-            pem_key = _key_as_pem(key)
+            pem_key = _key_as_pem(bytes(key))
         except (ValueError, TypeError):
             raise ValueError("invalid key") from None
-        pem_chain = b"\n".join(_certificate_as_pem(one) for one in _certificates(certificate))
+        pem_chain = b"\n".join(_certificate_as_pem(one) for one in _certificates(bytes(certificate)))
         with tempfile.NamedTemporaryFile() as file:  # OpenSSL takes no bytes; only the owner can read it
             file.write(pem_chain + b"\n" + pem_key)
             file.flush()
@@ -76,11 +73,9 @@ class SSLContext:
             except _ssl.SSLError:
                 raise ValueError("invalid key") from None
 
-    def load_verify_locations(self, cafile=None, cadata=None):
-        """Trust the certificates of `cadata`, PEM or DER; one that cannot be parsed spoils them all."""
-        if cafile:
-            cadata = _bytes_of(cafile)
-        for certificate in _certificates(cadata):
+    def load_verify_locations(self, data, /):
+        """Trust the certificates of `data`, PEM or DER; one that cannot be parsed spoils them all."""
+        for certificate in _certificates(bytes(data)):
             self._context.load_verify_locations(cadata=certificate.public_bytes(serialization.Encoding.DER))
 
     def wrap_socket(self, sock, *, server_side=False, do_handshake_on_connect=True, server_hostname=None):
@@ -90,32 +85,6 @@ class SSLContext:
                 raise ValueError("CERT_REQUIRED requires server_hostname")
             self._context.check_hostname = True
         return SSLSocket(self._context, sock, server_side, server_hostname, do_handshake_on_connect)
-
-
-def wrap_socket(
-    sock,
-    *,
-    server_side=False,
-    key=None,
-    cert=None,
-    cert_reqs=CERT_NONE,
-    cadata=None,
-    server_hostname=None,
-    do_handshake=True,
-):
-    """TLS on a socket in one call."""
-    context = SSLContext(PROTOCOL_TLS_SERVER if server_side else PROTOCOL_TLS_CLIENT)
-    if cert or key:
-        context.load_cert_chain(cert, key)
-    if cadata:
-        context.load_verify_locations(cadata=cadata)
-    context.verify_mode = cert_reqs
-    return context.wrap_socket(
-        sock,
-        server_side=server_side,
-        do_handshake_on_connect=do_handshake,
-        server_hostname=server_hostname,
-    )
 
 
 class SSLSocket:
@@ -267,13 +236,6 @@ def _verification_text(error):
     if error.verify_code in (_HOSTNAME_MISMATCH, _IP_MISMATCH):
         return _WRONG_NAME
     return _NOT_TRUSTED
-
-
-def _bytes_of(source):
-    if isinstance(source, str):
-        with open(source, "rb") as file:
-            return file.read()
-    return bytes(source)
 
 
 def _certificates(data):

@@ -1,24 +1,23 @@
-"""`ssl` of the simulated chip on MicroPython's unix port (on CPython: tools/sim/cpython/tls.py).
+"""`tls` of the simulated chip on MicroPython's unix port (on CPython: tools/sim/cpython/tls.py).
 
-The port's mbedTLS lacks two things that the chip's has: PEM, and the chip's clock to check dates by.
+The port's own, on mbedTLS, lacks two things that the chip's has: PEM, and the chip's clock to check dates by.
 """
 
 import binascii
 import time
 
-import tls
 from tls import CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
+from tls import SSLContext as _SSLContext
 
 _SEQUENCE, _UTC_TIME = 0x30, 0x17
 
 
 class SSLContext:
-    """A TLS configuration. Verification is off until `verify_mode` is set, for a client too."""
+    """A TLS configuration. A client verifies its server."""
 
     def __init__(self, protocol):
-        self._context = tls.SSLContext(protocol)
-        self._context.verify_mode = CERT_NONE
-        self._context.verify_callback = _check_dates
+        self._context = _SSLContext(protocol)
+        self.verify_mode = self._context.verify_mode
 
     @property
     def verify_mode(self):
@@ -29,12 +28,14 @@ class SSLContext:
         self._context.verify_mode = mode
         self._context.verify_callback = None if mode == CERT_NONE else _check_dates
 
-    def load_cert_chain(self, certfile, keyfile):
-        certificates, keys = (_ders(_bytes_of(source)) for source in (certfile, keyfile))
-        self._context.load_cert_chain(certificates[0], keys[-1])  # in an EC key file, parameters come first
+    def load_cert_chain(self, *arguments):  # none of them by name, as on the chip
+        certificate, key = arguments
+        # In an EC key file, parameters come first.
+        self._context.load_cert_chain(_ders(certificate)[0], _ders(key)[-1])
 
-    def load_verify_locations(self, cafile=None, cadata=None):
-        for certificate in _ders(_bytes_of(cafile) if cafile else cadata):
+    def load_verify_locations(self, *arguments):
+        (data,) = arguments
+        for certificate in _ders(data):
             self._context.load_verify_locations(certificate)
 
     def wrap_socket(self, sock, *, server_side=False, do_handshake_on_connect=True, server_hostname=None):
@@ -44,13 +45,6 @@ class SSLContext:
             do_handshake_on_connect=do_handshake_on_connect,
             server_hostname=server_hostname,
         )
-
-
-def _bytes_of(source):
-    if isinstance(source, str):
-        with open(source, "rb") as file:
-            return file.read()
-    return source
 
 
 def _ders(data):

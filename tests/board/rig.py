@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -26,6 +27,9 @@ ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot
 NO_NTP = "192.0.2.1"  # nobody's (RFC 5737)
 # For any step of a board's life. A chip takes seconds; in an emulator the imports alone may take minutes.
 LIFE_S = 400
+# AWS discards what exceeds 100 messages a second, and some of this is about more. An emulated chip may need
+# longer for its handshake than AWS waits.
+LIMITS = dataclasses.replace(Limits.unthrottled(), handshake_s=60, connect_s=60)
 ANSWER_S = 150  # an emulator reads its flash slowly, and holds the loop for each import
 _ANY_HOST = "0.0.0.0"
 
@@ -82,14 +86,12 @@ class Rig:
     async def start_cloud(self) -> None:
         """Start the cloud, at the same port with the same state as before."""
         hosts = tuple(dict.fromkeys(("localhost", "127.0.0.1", self._here, self.options.host)))
-        # AWS discards what exceeds 100 messages a second, and some of this is about more.
-        limits = Limits.unthrottled()
         cloud = Cloud(
             self.folder / "cloud",
             self.options.listen,
             self._port,
             hosts,
-            limits=limits,
+            limits=LIMITS,
             on_event=self._happened,
         )
         await cloud.start()
@@ -238,7 +240,7 @@ class Rig:
             await self.expect(r" I cloud: connected")
         async with asyncio.timeout(LIFE_S):
             while not (status := await self.status())["cloud"]:
-                await asyncio.sleep(1)
+                await asyncio.sleep(5)
         self.thing = status["thing"]
         return status
 

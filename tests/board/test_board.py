@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from tests.board.report import BUDGETS, MET, MISSED, UMQTT, Budget, Report, drift, most_free
-from tests.board.rig import ALL, ANSWER_S, LIFE_S, NO_NTP, Rig, until
+from tests.board.rig import ALL, ANSWER_S, LIFE_S, LIMITS, NO_NTP, Rig, until
 from tools.cloud import Cloud
 from tools.configure import ConfigureError
 
@@ -77,8 +77,9 @@ def connections(rig: Rig, cloud_events: list[Any]) -> int:
 async def stranger(rig: Rig) -> AsyncIterator[tuple[Cloud, list[Any]]]:
     """A cloud with a CA of its own, whose server is called otherwise; and its events."""
     events: list[Any] = []
+    folder = rig.folder / "stranger"
     async with Cloud(
-        rig.folder / "stranger", rig.options.listen, hosts=("localhost",), on_event=events.append
+        folder, rig.options.listen, hosts=("localhost",), limits=LIMITS, on_event=events.append
     ) as cloud:
         yield cloud, events
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+CLIENT_ID = "subscriber"
 _SUBACK_S = 20
 
 OnMessage = Callable[[str, bytes], None]
@@ -53,7 +54,7 @@ class Subscriber:
         context = ssl.create_default_context(cafile=files[0])
         context.load_cert_chain(files[1], files[2])
         self._client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, client_id="subscriber", clean_session=clean_session
+            CallbackAPIVersion.VERSION2, client_id=CLIENT_ID, clean_session=clean_session
         )
         self._client.tls_set_context(context)
         self._client.reconnect_delay_set(1, 2)

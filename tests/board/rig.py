@@ -237,6 +237,7 @@ class Rig:
         if await self.mode() != "NORMAL" or not self.thing:
             await self.unconfigured()
             await self.configure(self.configuration())
+            await self.expect(r" I provisioning: this is thing")
             await self.expect(r" I cloud: connected")
         async with asyncio.timeout(LIFE_S):
             while not (status := await self.status())["cloud"]:

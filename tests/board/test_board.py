@@ -357,7 +357,7 @@ async def test_telemetry_for_half_an_hour_on_a_flat_heap(rig: Rig) -> None:
         samples.append(await rig.status())
         assert samples[-1]["cloud"]
         await asyncio.sleep(5)
-    counts = rig.telemetry("count")[first:]
+    counts = sorted(set(rig.telemetry("count")[first:]))  # with QoS 1 a message may come twice
     assert counts == list(range(counts[0], counts[0] + len(counts)))
     assert not connections(rig.events[seen:]), "it had to connect again"
     assert samples[-1]["dropped"] == samples[0]["dropped"]

@@ -30,7 +30,9 @@ async def run(system, name, argument):
 
 
 async def _status(system):
-    await load("iot.record", "iot.credentials", "iot.store", "iot.x509", "iot.status")
+    if system.nvs:  # else nothing takes them out of memory again
+        await load("iot.record", "iot.credentials", "iot.store")
+    await load("iot.x509", "iot.status")
     from iot import status
 
     return status.of(system)

@@ -19,6 +19,11 @@ WIFI = {"ssid": "Home", "password": "correct horse"}
 HOST = "iot.example.com"  # how devices name the cloud; the world leads them to the true place
 ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]}
 START_S = 30
+# What `status` tells, whatever the mode.
+STATUS = {
+    "mode", "version", "id", "thing", "uptime_s", "reset_cause", "wifi", "rssi", "cloud", "certificate_ends",
+    "dropped", "heap_free", "idf_largest",
+}  # fmt: skip
 
 
 @dataclass

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from tests.system.house import ALL, START_S, WIFI, House, ask, seen, send_configuration, status, until
+from tests.system.house import ALL, START_S, STATUS, WIFI, House, ask, seen, send_configuration, status, until
 from tools.configure import ConfigureError
 from tools.sim import Device
 
@@ -40,6 +40,7 @@ async def test_from_nothing_to_telemetry(house: House) -> None:
     assert json.loads(payload)["starts"] == 1
     assert now["mode"] == "NORMAL" and now["cloud"] is True and now["thing"] == "esp32-240ac4000001"
     assert now["dropped"] == 0 and now["clock"] == "sntp"
+    assert set(before) >= STATUS and set(now) >= STATUS
 
 
 async def test_no_secret_on_the_console(house: House) -> None:

@@ -24,7 +24,7 @@ class FakeSystem:
 
     def __init__(self):
         self.calls = []
-        self.error = self.document = None
+        self.error = self.document = self.nvs = None
         self.log = Log()
 
     def restart(self, reason):

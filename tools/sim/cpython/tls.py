@@ -64,7 +64,7 @@ class SSLContext:
             pem_key = _key_as_pem(bytes(key))
         except (ValueError, TypeError):
             raise ValueError("invalid key") from None
-        pem_chain = b"\n".join(_certificate_as_pem(one) for one in _certificates(bytes(certificate)))
+        pem_chain = b"\n".join(_certificate_as_pem(one) for one in _certificates(certificate))
         with tempfile.NamedTemporaryFile() as file:  # OpenSSL takes no bytes; only the owner can read it
             file.write(pem_chain + b"\n" + pem_key)
             file.flush()
@@ -75,7 +75,7 @@ class SSLContext:
 
     def load_verify_locations(self, data, /):
         """Trust the certificates of `data`, PEM or DER; one that cannot be parsed spoils them all."""
-        for certificate in _certificates(bytes(data)):
+        for certificate in _certificates(data):
             self._context.load_verify_locations(cadata=certificate.public_bytes(serialization.Encoding.DER))
 
     def wrap_socket(self, sock, *, server_side=False, do_handshake_on_connect=True, server_hostname=None):

@@ -1,25 +1,15 @@
 """MicroPython's `ssl`: `tls` with CPython's arguments, and without verification until that is asked for."""
 
-from .tls import CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
-from .tls import SSLContext as _SSLContext
-
-__all__ = [
-    "CERT_NONE",
-    "CERT_OPTIONAL",
-    "CERT_REQUIRED",
-    "PROTOCOL_TLS_CLIENT",
-    "PROTOCOL_TLS_SERVER",
-    "SSLContext",
-    "wrap_socket",
-]
+from . import tls
+from .tls import *  # noqa: F403 (as MicroPython's own does)
 
 
-class SSLContext(_SSLContext):
+class SSLContext(tls.SSLContext):
     """A TLS 1.2 configuration. Verification is off until `verify_mode` is set, for a client too."""
 
     def __init__(self, protocol):
         super().__init__(protocol)
-        self.verify_mode = CERT_NONE
+        self.verify_mode = tls.CERT_NONE
 
     def load_cert_chain(self, certfile, keyfile):
         """Use a certificate and its key: a str is a path, bytes are PEM or DER; ValueError if bad."""
@@ -36,13 +26,13 @@ def wrap_socket(
     server_side=False,
     key=None,
     cert=None,
-    cert_reqs=CERT_NONE,
+    cert_reqs=tls.CERT_NONE,
     cadata=None,
     server_hostname=None,
     do_handshake=True,
 ):
     """TLS on a socket in one call."""
-    context = SSLContext(PROTOCOL_TLS_SERVER if server_side else PROTOCOL_TLS_CLIENT)
+    context = SSLContext(tls.PROTOCOL_TLS_SERVER if server_side else tls.PROTOCOL_TLS_CLIENT)
     if cert or key:
         context.load_cert_chain(cert, key)
     if cadata:

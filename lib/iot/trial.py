@@ -45,7 +45,9 @@ async def _outcome(wlan, heard):
         reason = wlan.status()
         if reason in (_NO_AP_FOUND, _TOO_WEAK):
             return "WRONG_SSID"
-        if reason < _CONNECTING - 1:  # the driver gave up: what an access point answers to a wrong password varies
+        if (
+            reason < _CONNECTING - 1
+        ):  # the driver gave up: what an access point answers to a wrong password varies
             return "WRONG_PASSWORD"
     if _associated(wlan):
         return "NO_ADDRESS"

@@ -37,7 +37,7 @@ class Conversation:
         return self._session.proven
 
     async def frame(self, channel, frame):
-        """Takes a frame of the phone on a characteristic (its number, 1 to 4), and answers where it is the last.
+        """Takes a frame that the phone wrote to a characteristic (1 to 4), and answers a whole message.
 
         Raises:
             Ended: the connection shall end; the phone was told why.

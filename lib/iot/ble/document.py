@@ -1,4 +1,4 @@
-"""The configuration while it comes in pieces. It outlives a connection, so that the next one goes on with it."""
+"""The configuration while it comes in pieces, over one connection or several."""
 
 import hashlib
 import struct
@@ -54,7 +54,7 @@ class Document:
         self.at = end
 
     def whole(self):
-        """All of it. Refused MISSING_PACKETS where there is more to come, CHECKSUM_FAILED where it is another."""
+        """All of it. Refused: MISSING_PACKETS before the last piece, CHECKSUM_FAILED for another document."""
         if self._bytes is None or self.at < self.size:
             raise Refused("MISSING_PACKETS", at=self.at)
         if hashlib.sha256(self._bytes).digest() != self._sha256:

@@ -1,4 +1,4 @@
-"""The GATT service on aioble, of which nothing else knows: advertises, takes one phone at a time, moves frames."""
+"""The GATT service on aioble: advertises, takes one phone at a time, moves frames."""
 
 import asyncio
 import errno

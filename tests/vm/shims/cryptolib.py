@@ -5,7 +5,7 @@ import binascii
 import host
 
 
-class aes:  # noqa: N801
+class aes:
     def __init__(self, key, mode):
         if mode != 1:
             raise ValueError("mode")

@@ -6,7 +6,7 @@ _ECB, _CBC = 1, 2
 _BLOCK_BYTES = 16
 
 
-class aes:  # noqa: N801
+class aes:
     """A cipher for one direction: the first call decides which."""
 
     def __init__(self, key, mode, IV=None):

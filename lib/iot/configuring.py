@@ -9,7 +9,7 @@ from micropython import const
 
 from iot import application, label
 from iot.modules import load
-from iot.thing import Device
+from iot.thing import Thing
 
 _PROTOCOL = const(1)
 
@@ -29,13 +29,25 @@ async def enter(system, configured):
     except (OSError, ValueError) as error:
         system.log.error("ble", "off, the console is left: {}", error)
         return
-    system.thing = Device(system.device_id, settings.VERSION, system.flash, system.log, system.events, system)
+    system.thing = Thing(
+        system.device_id, settings.VERSION, system.flash, {}, system.log, NoCloud(), system.events, system
+    )
     parts = Configuring(system, code, configured)
     tasks["setup"] = asyncio.create_task(parts.setup.run())
     tasks["packets"] = asyncio.create_task(parts.send_packets())
     tasks["ble"] = asyncio.create_task(parts.serve())
     running = application.run(system.load_application, "setup", system.thing, system.log)
     tasks["application"] = asyncio.create_task(running)
+
+
+class NoCloud:
+    """What the application has instead of an MQTT client: there is no memory for Bluetooth LE and TLS."""
+
+    def publish(self, topic, payload, qos, retain):
+        raise OSError("no cloud in mode CONFIG")
+
+    def subscribe(self, topic_filter, qos, depth):
+        raise OSError("no cloud in mode CONFIG")
 
 
 class Configuring:

@@ -58,7 +58,7 @@ async def change(system, event):
         tasks["flash"] = asyncio.create_task(system.flash.run())
     if mode == modes.NORMAL:
         await _enter_normal(system, event)
-    elif mode == modes.CONFIG and system.settings.BLE:
+    elif mode == modes.CONFIG and system.settings.CONFIG_MS:
         from iot import configuring
 
         await configuring.enter(system, event == "setup_asked")

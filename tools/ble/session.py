@@ -118,7 +118,8 @@ class Session:
 
     def open(self, channel: int, message: bytes) -> bytes:
         """The plaintext of the device's next message; BleError where it is not just that."""
-        assert self._proven
+        if not self._proven:
+            raise _forged("the device sends before it has proven that it knows the code")
         sealed, tag = message[:-_TAG_BYTES], message[-_TAG_BYTES:]
         counter = self._received.to_bytes(_COUNTER_BYTES, "big")
         _, _, _, _, encryption, authentication = self._keys

@@ -1,10 +1,11 @@
 """The commands of the console, in memory while one is carried out. Nothing here gives a secret back."""
 
 import json
+import os
 
 from micropython import const
 
-from iot.modules import load
+from iot.modules import forget, load
 
 _DOCUMENT_MAX = const(16384)  # characters of a configuration with all its certificates
 
@@ -19,6 +20,7 @@ async def run(system, name, argument):
     handlers = {
         "help": _help,
         "mode": _mode,
+        "code": _code,
         "log": _log,
         "configure": _configure,
         "restart": _restart,
@@ -40,13 +42,25 @@ async def _status(system):
 
 def _help(system, argument):
     return (
-        "help | status | mode | wifi | log LEVEL | restart | factory-reset"
+        "help | status | mode | code | wifi | log LEVEL | restart | factory-reset"
         " | configure begin | configure data PIECE | configure commit"
     )
 
 
 def _mode(system, argument):
     return system.mode
+
+
+def _code(system, argument):
+    """For the label; who types on the console may see it."""
+    if system.nvs is None:
+        raise OSError("flash could not be initialised")
+    from iot import label
+
+    forget("iot.label")
+    return (
+        label.shown(label.code(system.nvs, system.settings.SETUP_CODE, os.urandom)) + " " + system.device_id
+    )
 
 
 def _log(system, argument):
@@ -80,9 +94,13 @@ def _configure(system, argument):
         document.extend(piece.encode())
         return str(len(document))
     if step == "commit":
-        from iot import config
+        from iot import config, fallback
 
+        forget("iot.fallback")
         system.document = None
-        system.configure(config.parse(document))
+        document = config.parse(document)
+        fallback.set_reached(system.nvs, False)
+        system.store().save(document)
+        system.committed()
         return "stored, restarting"
     raise ValueError("configure begin, data PIECE or commit")

@@ -37,6 +37,7 @@ class System:
         nvs, flash: None where flash could not be initialised.
         reason: why the device restarts.
         document: the configuration that the console has got so far, None where none has begun.
+        packets: the Packets over Bluetooth LE, None before the application asks for them.
         memory: bytes of heap in use and free, and of ESP-IDF's largest block, before the last command.
     """
 
@@ -48,10 +49,10 @@ class System:
         self.device_id = self.reason = ""
         self.tasks = {}
         self.nvs = self.flash = self.wifi = self.clock = self.link = self.thing = None
-        self.watchdog = self.heap = self.load_application = self.document = self._event = None
+        self.watchdog = self.heap = self.load_application = self.document = self.packets = self._event = None
 
     def run(self, load_application):
-        """Runs until the chip is reset. `load_application()` imports the application and returns its main.
+        """Runs until the chip is reset. `load_application()` imports the application and returns the module.
 
         Ctrl-C ends it, with an hour for whoever typed it: after that the watchdog brings the device back.
         """
@@ -76,9 +77,8 @@ class System:
         self.reason = "factory reset"
         self._event = "factory_reset"
 
-    def configure(self, document):
-        """Stores a validated configuration whole, then restarts with it. OSError where flash fails."""
-        self.store().save(document)
+    def committed(self):
+        """Restarts with the configuration that was stored."""
         self.reason = "new configuration"
         self._event = "committed"
 

@@ -8,7 +8,7 @@ class Thing:
         name: the thing's name in AWS IoT Core.
         version: the product's version, from firmware/settings.py.
         flash: the Flash with the application's 256 bytes.
-        config: the section `app` of the configuration, free for the application.
+        config: the section `app` of the configuration, free for the application; empty in mode CONFIG.
         log: a Log.
     """
 
@@ -23,6 +23,16 @@ class Thing:
         self._system = system
         self._handlers = []
         self._subscriptions = []
+
+    @property
+    def ble(self):
+        """The Packets that go to and come from a phone. Bluetooth LE is on in mode CONFIG alone."""
+        system = self._system
+        if system.packets is None:
+            from iot.packets import Packets
+
+            system.packets = Packets(self.log)
+        return system.packets
 
     @property
     def mode(self):
@@ -77,7 +87,8 @@ class Thing:
 
     def rssi(self):
         """Wi-Fi signal strength in dBm, or None while there is no connection."""
-        return self._system.wifi.rssi()
+        wifi = self._system.wifi
+        return wifi.rssi() if wifi else None
 
     def restart(self, reason="asked by the application"):
         """Flushes what is to be written, takes leave of the cloud and resets the chip."""

@@ -11,6 +11,8 @@ VERBS = {
     "deploy": ("tools.board.deploy", "put the firmware's files on a board that runs MicroPython"),
     "configure": ("tools.board.configure", "give a board its configuration"),
     "console": ("tools.board.console", "a board's log and its line commands"),
+    "ble": ("tools.ble.cli", "set a device up over Bluetooth LE, as a phone does"),
+    "qr": ("tools.ble.qr", "the QR code for a device's label"),
     "size": ("tools.size", "bytes and heap of each device module"),
     "bench": ("tools.bench.cli", "the device's MQTT client measured beside umqtt.simple"),
     "sim": ("tools.sim.cli", "one simulated ESP32 with its console on this terminal"),

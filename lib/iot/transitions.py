@@ -58,7 +58,7 @@ async def change(system, event):
         tasks["flash"] = asyncio.create_task(system.flash.run())
     if mode == modes.NORMAL:
         await _enter_normal(system, event)
-    elif mode == modes.CONFIG:
+    elif mode == modes.CONFIG and system.settings.BLE:
         await _enter_config(system, event)
 
 

@@ -87,7 +87,7 @@ class Configuring:
 
     def _on_service(self, event, detail):
         if event == "ble_down":
-            self.setup.conversation = None
+            self.setup.conversation = self._conversation = None  # its buffer makes room for the next one's
             self._packets.set_open(False)
         self._system.tell(event, detail)
 

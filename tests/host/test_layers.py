@@ -21,7 +21,7 @@ LEVELS = {
     "iot.ble.session": 1,
     "iot.ble.conversation": 2,
     "iot.ble.service": 3,
-    "iot.fallback": 0,
+    "iot.fallback": 1,
     "iot.label": 0,
     "iot.packets": 0,
     "iot.retained": 0,

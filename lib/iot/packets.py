@@ -50,7 +50,7 @@ class Packets:
         return True
 
     def deliver(self, name, payload):
-        """Hands a packet of the phone to its handler; False where nobody asked for such, or it is too long."""
+        """Hands a packet of the phone to its handler; False where nobody asked for it or it is too long."""
         handler = self._handlers.get(name)
         if handler is None or len(payload) > _PAYLOAD_MAX:
             return False

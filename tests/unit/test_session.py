@@ -3,34 +3,18 @@
 from binascii import hexlify, unhexlify
 
 from check import araises, raises
+from fakes import FakeDoor
 from iot import p256
 from iot.ble.codes import Refused
 from iot.ble.session import Session
-from phone import CODE, CONFIG, DATA, STATUS, Keys, Phone
+from phone import CODE, CONFIG, DATA, DEVICE_PRIVATE, STATUS, Keys, Phone
 
-DEVICE_PRIVATE = b"\x22" * 32
 # By Python's cryptography: both sides' proofs, the device's first message, and the stream of AES-256-CTR for
 # the key 8081...9f and a counter block of zeros.
 PHONES_PROOF = "029a2f268ac038a492aacb7e41a2c4fc93350d08203f61f91f1e63996b92e2794e"
 DEVICES_PROOF = "02223eba859a1015964787abfb2979d511a5aa00d1c4a363df28b6d210b49e12a9"
 SEALED = "00000000c0736c7ade5365e72ff99f3450849f3572d1f10b196a5e41cc4586319403599e25"
 STREAM = "602d846ebd4a5431ba226be76d0bfc15a0a1edde5ec0cde0c54668a64ebdc7517745f6e1462bf457"
-
-
-class FakeDoor:
-    """A Door that counts in memory."""
-
-    def __init__(self):
-        self.count = 0
-
-    def wrong(self):
-        self.count += 1
-
-    def right(self):
-        self.count = 0
-
-    def closed(self):
-        return self.count >= 5
 
 
 def session(code=CODE, door=None):

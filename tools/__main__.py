@@ -12,7 +12,7 @@ VERBS = {
     "configure": ("tools.board.configure", "give a board its configuration"),
     "console": ("tools.board.console", "a board's log and its line commands"),
     "size": ("tools.size", "bytes and heap of each device module"),
-    "bench": ("tools.bench.cli", "the device's MQTT client measured beside umqtt.simple"),
+    "bench": ("tools.bench.cli", "the device's MQTT client measured beside umqtt.simple, and its P-256"),
     "sim": ("tools.sim.cli", "one simulated ESP32 with its console on this terminal"),
 }
 

@@ -5,8 +5,6 @@ import time
 
 from micropython import const
 
-from iot import retained
-
 _REACHED = const("reached")
 _HOLD_MS = const(1000)
 _POLL_MS = const(50)
@@ -35,6 +33,8 @@ async def watch(system):
     start_ms = time.ticks_ms()
     while not system.wifi.ssid:
         if time.ticks_diff(time.ticks_ms(), start_ms) > system.settings.WIFI_REACH_MS:
+            from iot import retained
+
             retained.set("setup", 1)
             system.restart("Wi-Fi was never reached")
             return

@@ -79,7 +79,7 @@ async def test_a_machine_without_bluetooth() -> None:
 async def test_a_file_that_is_wrong_needs_no_bluetooth(tmp_path: Path) -> None:
     file = configuration(tmp_path, {"wifi": []})
     done = await run_verb("ble", "configure", file, "--code", CODE, **NOWHERE)
-    assert done.status == 1 and f"{file}: wifi" in done.err and "docs/configuration.md" in done.err
+    assert done.status == 1 and f"{file}: aws: missing" in done.err and "docs/configuration.md" in done.err
 
 
 async def test_the_code_is_asked_for_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

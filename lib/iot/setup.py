@@ -5,10 +5,10 @@ import json
 
 from micropython import const
 
-from iot import config
 from iot.ble.codes import NAMES, Refused
 from iot.ble.document import Document
 from iot.ble.requests import CONFIG, STATUS, committed
+from iot.modules import forget
 
 _DETAIL_MAX = const(256)  # characters: a path holds names of members, which may be of any length
 _NAME_OF = {"json": "INVALID_JSON", "missing": "MISSING_ELEMENTS", "value": "INVALID_VALUE"}
@@ -100,6 +100,9 @@ class Setup:
     async def _check(self):
         await self._progress(step="checking")
         text = self.document.whole()
+        from iot import config
+
+        forget("iot.config")
         try:
             return config.parse(text)
         except config.ConfigError as error:

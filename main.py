@@ -16,7 +16,7 @@ def load_application():
     """Imported only once the application may run: until then its memory is free."""
     from firmware import app
 
-    return app.main
+    return app
 
 
 System(settings).run(load_application)

@@ -4,7 +4,7 @@ import json
 
 from micropython import const
 
-from iot.modules import load
+from iot.modules import forget, load
 
 _DOCUMENT_MAX = const(16384)  # characters of a configuration with all its certificates
 
@@ -19,6 +19,7 @@ async def run(system, name, argument):
     handlers = {
         "help": _help,
         "mode": _mode,
+        "code": _code,
         "log": _log,
         "configure": _configure,
         "restart": _restart,
@@ -40,13 +41,22 @@ async def _status(system):
 
 def _help(system, argument):
     return (
-        "help | status | mode | wifi | log LEVEL | restart | factory-reset"
+        "help | status | mode | code | wifi | log LEVEL | restart | factory-reset"
         " | configure begin | configure data PIECE | configure commit"
     )
 
 
 def _mode(system, argument):
     return system.mode
+
+
+def _code(system, argument):
+    """For the label; who types on the console may see it."""
+    code = system.code()
+    from iot import label
+
+    forget("iot.label")
+    return label.shown(code) + " " + system.device_id
 
 
 def _log(system, argument):

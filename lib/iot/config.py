@@ -25,10 +25,15 @@ PEM_MEMBERS = ("root_ca", "claim_certificate", "claim_key", "certificate", "key"
 
 
 class ConfigError(ValueError):
-    """What is wrong with a configuration, as `path: reason`, without the value (it may be a secret)."""
+    """What is wrong with a configuration, as `path: reason`, without the value (it may be a secret).
 
-    def __init__(self, path, reason):
+    Attributes:
+        kind: "json" where it is not a JSON object, "missing" where a member is missing, else "value".
+    """
+
+    def __init__(self, path, reason, kind="value"):
         super().__init__("{}: {}".format(path or "document", reason))
+        self.kind = kind
 
 
 def parse(text):
@@ -38,7 +43,7 @@ def parse(text):
     except (ValueError, RuntimeError):  # RuntimeError: nested too deep. Their messages may quote the text
         document = None
     if not isinstance(document, dict):
-        raise ConfigError("", "not a JSON object")
+        raise ConfigError("", "not a JSON object", "json")
     return validate(document)
 
 
@@ -127,7 +132,9 @@ def _aws(value):
     own = _together(members, ("thing_name", "certificate", "key"))
     if not claim and not own:
         raise ConfigError(
-            "aws", "needs a claim (template, claim_certificate, claim_key) or a thing's own certificate"
+            "aws",
+            "needs a claim (template, claim_certificate, claim_key) or a thing's own certificate",
+            "missing",
         )
     if claim:
         result["template"] = _string("aws.template", members["template"], 1, 36, _NAME)
@@ -163,7 +170,7 @@ def _together(members, names):
     present = [name for name in names if name in members]
     if present and len(present) < len(names):
         missing = [name for name in names if name not in members]
-        raise ConfigError("aws." + missing[0], "missing (goes with {})".format(present[0]))
+        raise ConfigError("aws." + missing[0], "missing (goes with {})".format(present[0]), "missing")
     return bool(present)
 
 
@@ -174,7 +181,7 @@ def _members(path, value, allowed, required):
             raise ConfigError(_join(path, name), "unknown; one of {}".format(", ".join(allowed)))
     for name in required:
         if name not in value:
-            raise ConfigError(_join(path, name), "missing")
+            raise ConfigError(_join(path, name), "missing", "missing")
     return value
 
 

@@ -13,6 +13,9 @@ NAMES = (
     "provisioned",  # thing name
     "published",  # packet id of the acknowledged message
     "restart",  # reason
+    "ble_up",  # address of the phone that has connected
+    "ble_proved",  # None: the phone has proved that it knows the code
+    "ble_down",  # reason
 )
 
 

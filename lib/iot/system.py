@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 
 import esp32
 import machine
@@ -49,9 +50,10 @@ class System:
         self.tasks = {}
         self.nvs = self.flash = self.wifi = self.clock = self.link = self.thing = None
         self.watchdog = self.heap = self.load_application = self.document = self._event = None
+        self._packets = None
 
     def run(self, load_application):
-        """Runs until the chip is reset. `load_application()` imports the application and returns its main.
+        """Runs until the chip is reset. `load_application()` imports the application and returns the module.
 
         Ctrl-C ends it, with an hour for whoever typed it: after that the watchdog brings the device back.
         """
@@ -78,9 +80,39 @@ class System:
 
     def configure(self, document):
         """Stores a validated configuration whole, then restarts with it. OSError where flash fails."""
-        self.store().save(document)
+        self.save(document)
+        self.committed()
+
+    def save(self, document):
+        """Stores a validated configuration whole. OSError where flash fails."""
+        from iot import fallback
+
+        forget("iot.fallback")
+        store = self.store()
+        fallback.set_reached(self.nvs, False)
+        store.save(document)
+
+    def committed(self):
+        """Restarts with the configuration that was stored."""
         self.reason = "new configuration"
         self._event = "committed"
+
+    def packets(self):
+        """The Packets of Bluetooth LE, in memory from the first use on."""
+        if self._packets is None:
+            from iot.packets import Packets
+
+            self._packets = Packets(self.log)
+        return self._packets
+
+    def code(self):
+        """The device's code. OSError where there is no flash."""
+        if self.nvs is None:
+            raise OSError("flash could not be initialised")
+        from iot import label
+
+        forget("iot.label")
+        return label.code(self.nvs, self.settings.SETUP_CODE, os.urandom)
 
     def record(self, key, size):
         """A Record, its code being in memory for as long as it is used. OSError where there is no flash."""

@@ -15,7 +15,7 @@ from micropython import const
 from iot import application, console, modes
 from iot.flash import Flash
 from iot.modules import forget, load
-from iot.thing import Thing
+from iot.thing import Device, Thing
 
 _NAMESPACE = const("iot")
 _WIFI_FIRST_MS = const(1000)
@@ -29,7 +29,11 @@ _TASKS = {
     "wifi": (modes.NORMAL, modes.OTA),
     "clock": (modes.NORMAL, modes.OTA),
     "cloud": (modes.NORMAL,),
-    "application": (modes.NORMAL,),
+    "application": (modes.CONFIG, modes.NORMAL),
+    "fallback": (modes.NORMAL,),
+    "setup": (modes.CONFIG,),
+    "packets": (modes.CONFIG,),
+    "ble": (modes.CONFIG,),
 }
 # Cancelled also where a mode follows on itself: the certificate is a new one.
 _RENEWED = const(("cloud", "application"))
@@ -38,7 +42,7 @@ _RENEWED = const(("cloud", "application"))
 async def change(system, event):
     """Leaves the mode for the one that follows on `event`. In INIT, what is found in flash is the event."""
     if system.mode == modes.INIT:
-        event = _init(system)
+        event = await _init(system)
     mode = modes.following(system.mode, event)
     await _leave(system, mode)
     if mode == modes.RESTART:
@@ -54,9 +58,11 @@ async def change(system, event):
         tasks["flash"] = asyncio.create_task(system.flash.run())
     if mode == modes.NORMAL:
         await _enter_normal(system, event)
+    elif mode == modes.CONFIG and system.settings.BLE:
+        await _enter_config(system, event)
 
 
-def _init(system):
+async def _init(system):
     """Initialises what every mode needs; returns the event that says where to go."""
     settings = system.settings
     system.device_id = settings.NAME_PREFIX + "-" + str(binascii.hexlify(machine.unique_id()), "ascii")
@@ -79,7 +85,23 @@ def _init(system):
     except (OSError, ValueError) as error:
         system.log.exception("system", "flash", error)
         return "part_failed"
-    return "unconfigured" if found is None else "configured"
+    if found is None:
+        return "unconfigured"
+    return "setup_asked" if await _setup_asked(system) else "configured"
+
+
+async def _setup_asked(system):
+    """Whether the last life asked for CONFIG, or the button is held."""
+    from iot import fallback
+    from iot.retained import Retained
+
+    forget("iot.fallback", "iot.retained")
+    retained = Retained()
+    if retained.get("setup"):
+        retained.set("setup", 0)
+        return True
+    pin = system.settings.BUTTON_PIN
+    return pin is not None and await fallback.held(machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP))
 
 
 async def _leave(system, mode):
@@ -103,12 +125,37 @@ async def _restart(system, event):
     system.tell("restart", system.reason)
     try:
         if event == "factory_reset" and system.nvs:
+            from iot import fallback
+
             system.store().erase()
+            fallback.set_reached(system.nvs, False)
         if system.flash:
             await system.flash.flush()
     except (OSError, MemoryError) as error:
         system.log.error("flash", "{}", error)
     machine.reset()
+
+
+async def _enter_config(system, event):
+    """Without the cloud there is memory for Bluetooth LE; nothing here is needed in another mode."""
+    await load("iot.ble.codes", "iot.ble.frames", "iot.hmac256", "iot.p256", "iot.ble.session", "iot.config")
+    await load("iot.ble.requests", "iot.ble.conversation", "iot.ble.service", "iot.setup", "iot.configuring")
+    from iot.configuring import Configuring
+
+    try:
+        code = system.code()
+    except (OSError, ValueError) as error:
+        system.log.error("ble", "off, the console is left: {}", error)
+        return
+    parts = Configuring(system, code, event == "setup_asked")
+    system.tasks["setup"] = asyncio.create_task(parts.setup.run())
+    system.tasks["packets"] = asyncio.create_task(parts.send_packets())
+    system.tasks["ble"] = asyncio.create_task(parts.serve())
+    system.thing = Device(
+        system.device_id, system.settings.VERSION, system.flash, system.log, system.events, system
+    )
+    running = application.run(system.load_application, "setup", system.thing, system.log)
+    system.tasks["application"] = asyncio.create_task(running)
 
 
 async def _enter_normal(system, event):
@@ -121,6 +168,7 @@ async def _enter_normal(system, event):
             _grow_heap(system)
         await load("iot.backoff", "iot.clock", "iot.wifi", "iot.joining")
         _start_network(system, config)  # the radio connects while the rest is loaded
+        _watch_network(system)
     await load("iot.tls", "iot.mqtt.packet", "iot.mqtt.queues", "iot.mqtt.connection", "iot.mqtt.client")
     if thing is None:
         await load("iot.aws.topics", "iot.aws.provisioning", "iot.claim")
@@ -130,7 +178,7 @@ async def _enter_normal(system, event):
         cloud = _link(system, config, thing[0])
     system.tasks["cloud"] = asyncio.create_task(cloud)
     if system.thing:
-        running = application.run(system.load_application, system.thing, system.log)
+        running = application.run(system.load_application, "main", system.thing, system.log)
         system.tasks["application"] = asyncio.create_task(running)
 
 
@@ -156,6 +204,23 @@ def _start_network(system, config):
     system.clock = Clock(config["time"]["ntp"], built, system.nvs, online, log, tell)
     system.tasks["wifi"] = asyncio.create_task(system.wifi.run())
     system.tasks["clock"] = asyncio.create_task(system.clock.run())
+
+
+def _watch_network(system):
+    """Gives a configuration whose Wi-Fi was never reached a limited time."""
+    from iot import fallback
+    from iot.retained import Retained
+
+    forget("iot.fallback", "iot.retained")
+    if fallback.reached(system.nvs):
+        return
+
+    def give_up():
+        Retained().set("setup", 1)
+        system.restart("Wi-Fi was never reached")
+
+    watching = fallback.watch(system.wifi, system.nvs, system.settings.WIFI_REACH_MS, give_up)
+    system.tasks["fallback"] = asyncio.create_task(watching)
 
 
 def _claim(system, aws, tries):

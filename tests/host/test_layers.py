@@ -12,7 +12,25 @@ MAX_LINES = 350
 
 # A module may import those of lower levels: neither a higher one nor a neighbour. A new module needs a level.
 LEVELS = {
+    "iot.ble": -1,
+    "iot.ble.codes": -1,
+    "iot.ble.door": 0,
+    "iot.ble.document": 0,
+    "iot.ble.frames": 0,
+    "iot.ble.requests": 0,
+    "iot.ble.session": 1,
+    "iot.ble.conversation": 2,
+    "iot.ble.service": 3,
+    "iot.fallback": 0,
+    "iot.label": 0,
+    "iot.packets": 0,
+    "iot.retained": 0,
+    "iot.scan": 0,
+    "iot.setup": 1,
+    "iot.trial": 0,
+    "iot.configuring": 5,
     "iot.modules": -1,
+    "iot.hmac256": -1,
     "iot.mqtt.checks": -1,
     "iot": 0,
     "iot.aws": 0,
@@ -57,12 +75,14 @@ MAY_IMPORT = {
     "main": ("iot.heap", "iot.modules", "iot.system", "firmware"),
     "firmware": ("firmware",),
 }
+# Bluetooth LE has one module; aioble is deployed with the product.
+ONE_USER = {"aioble": "iot.ble.service", "bluetooth": "iot.ble.service"}
 SCRIPTS = ("boot", "main")  # they run when imported: that is what they are for
 
 # What the ESP32_GENERIC image of MicroPython v1.25 has, built in or frozen.
 STOCK = frozenset(
     """
-    _thread aioespnow array asyncio binascii bluetooth btree cmath collections cryptolib deflate dht
+    _thread aioespnow array asyncio binascii btree cmath collections cryptolib deflate dht
     ds18x20 errno esp esp32 espnow framebuf gc hashlib heapq io json machine math micropython mip
     neopixel network ntptime onewire os platform random re requests select socket ssl struct sys time
     tls uctypes umqtt vfs webrepl websocket
@@ -137,7 +157,7 @@ def imports(name: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 def import_breach(name: str, imported: str) -> str | None:
     package, target = top(name), top(imported)
-    if target in STOCK:
+    if target in STOCK or ONE_USER.get(target) == name:
         return None
     if package in MAY_IMPORT:
         allowed = MAY_IMPORT[package]
@@ -225,6 +245,8 @@ def test_a_clean_module_has_no_breach() -> None:
     ("name", "source", "breach"),
     [
         ("iot.new", "", "iot.new: has no level"),
+        ("iot.setup", "import aioble", "aioble is not on a stock ESP32"),
+        ("iot.setup", "import bluetooth", "bluetooth is not on a stock ESP32"),
         ("iot.flash", "import iot.wifi", "level 0 may not import iot.wifi of level 2"),
         ("iot.wifi", "from iot import clock", "level 2 may not import iot.clock of level 2"),
         ("iot.wifi", 'load("iot.clock")', "level 2 may not import iot.clock of level 2"),

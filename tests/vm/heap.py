@@ -20,7 +20,18 @@ async def _allocated():
 
 
 async def main(modules):
-    for name in ("_thread", "bluetooth", "esp32", "machine", "network", "ntptime", "socket", "tls"):
+    for name in (
+        "_thread",
+        "aioble",
+        "bluetooth",
+        "cryptolib",
+        "esp32",
+        "machine",
+        "network",
+        "ntptime",
+        "socket",
+        "tls",
+    ):
         sys.modules[name] = _StandIn()
     after = await _allocated()
     for name in modules:

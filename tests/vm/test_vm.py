@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "tests/unit"
 VM = ROOT / "tests/vm"
-FOLDERS = {ROOT / "lib": "/lib", ROOT / "firmware": "/firmware", UNIT: "/unit"}
+FOLDERS = {ROOT / "lib": "/lib", ROOT / "firmware": "/firmware", UNIT: "/unit", VM / "shims": "/vm"}
 SAMPLE = """
 import asyncio
 

@@ -13,7 +13,7 @@ MESSAGE_MAX = const(8192)
 
 
 def split(message, mtu):
-    """Yields the frames of `message` (bytes-like, 1 to MESSAGE_MAX bytes) for a connection's ATT MTU from 23 up."""
+    """Yields the frames of `message` (1 to MESSAGE_MAX bytes) for a connection's ATT MTU, from 23 up."""
     size = mtu - _ATT_BYTES - 1
     view = memoryview(message)
     for number, start in enumerate(range(0, len(message), size)):
@@ -32,6 +32,7 @@ class Assembler:
         self._buffer = bytearray(MESSAGE_MAX)
         self._length = self._number = 0
         self._channel = None  # the characteristic on which a message has begun
+        self._failed = None  # why the frames that come are passed over, up to the last one of a message
 
     def add(self, channel, frame):
         """Takes the next frame of a characteristic (its number, 1 to 4).
@@ -40,33 +41,30 @@ class Assembler:
             The message as a memoryview that is good until the next frame, or None where more has to come.
 
         Raises:
-            Refused: MISSING_PACKETS, TOO_LARGE or INVALID_REQUEST; what was begun is dropped.
+            Refused: MISSING_PACKETS, TOO_LARGE or INVALID_REQUEST, once for a message, with its last frame.
         """
-        try:
-            return self._add(channel, frame)
-        except Refused:
-            self.reset()
-            raise
-
-    def reset(self):
-        """Drops what was begun."""
-        self._channel = None
-
-    def _add(self, channel, frame):
-        if len(frame) < 2:
-            raise Refused("INVALID_REQUEST", "an empty frame")
-        header = frame[0]
+        header = frame[0] if frame else _LAST
         if header & _FIRST:
-            self._channel, self._length, self._number = channel, 0, 0
-        if channel != self._channel or header & _SEQUENCE != self._number & _SEQUENCE:
-            raise Refused("MISSING_PACKETS")
-        end = self._length + len(frame) - 1
-        if end > MESSAGE_MAX:
-            raise Refused("TOO_LARGE", "a message has at most {} bytes".format(MESSAGE_MAX))
-        self._buffer[self._length : end] = memoryview(frame)[1:]
-        self._length = end
-        self._number += 1
+            self._channel, self._length, self._number, self._failed = channel, 0, 0, None
+        if self._failed is None:
+            self._append(channel, header & _SEQUENCE, memoryview(frame)[1:])
         if not header & _LAST:
             return None
         self._channel = None
-        return memoryview(self._buffer)[:end]
+        failed, self._failed = self._failed, None
+        if failed:
+            raise Refused(failed)
+        return memoryview(self._buffer)[: self._length]
+
+    def _append(self, channel, number, piece):
+        end = self._length + len(piece)
+        if not piece:
+            self._failed = "INVALID_REQUEST"
+        elif channel != self._channel or number != self._number & _SEQUENCE:
+            self._failed = "MISSING_PACKETS"
+        elif end > MESSAGE_MAX:
+            self._failed = "TOO_LARGE"
+        else:
+            self._buffer[self._length : end] = piece
+            self._length = end
+            self._number += 1

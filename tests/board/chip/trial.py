@@ -115,7 +115,7 @@ class Trial:
         system.events.on("clock_set", self._clock_set)
         if self._watchdog_ms:
             sys.modules["firmware.settings"].WATCHDOG_MS = self._watchdog_ms
-        run(system, lambda: load_application() and self._main)
+        run(system, lambda: load_application() and self)
 
     def _mark(self, name):
         if name not in self._reached:
@@ -124,7 +124,8 @@ class Trial:
     def _clock_set(self, how):
         self._reached["clock"] = how
 
-    async def _main(self, thing):
+    async def main(self, thing):
+        """The application: tells what has happened so far, then does what it is told."""
         if not await thing.publish("telemetry/" + thing.name, _PAYLOAD, qos=1).wait(_PUBACK_MS):
             raise OSError("no PUBACK")
         self._mark("puback_ms")

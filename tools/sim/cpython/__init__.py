@@ -14,7 +14,7 @@ import traceback
 import types
 from pathlib import Path
 
-from tools.sim.cpython import micropython, ticks
+from tools.sim.cpython import cryptolib, micropython, ticks
 
 __all__ = ["install_device", "install_language", "load_shim"]
 
@@ -23,7 +23,7 @@ HEAP_BYTES = 111 * 1024  # what an idle ESP32 has; CPython cannot say how much o
 
 def install_language() -> None:
     """Add MicroPython's names to CPython's own modules; nothing CPython has is changed. Safe to repeat."""
-    sys.modules["micropython"] = micropython
+    sys.modules |= {"micropython": micropython, "cryptolib": cryptolib}
     for name in ("ticks_ms", "ticks_us", "ticks_add", "ticks_diff", "sleep_ms", "sleep_us"):
         setattr(time, name, getattr(ticks, name))
     asyncio.sleep_ms = lambda ms: asyncio.sleep(ms / 1000)

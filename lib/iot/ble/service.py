@@ -1,0 +1,189 @@
+"""The GATT service on aioble: advertises, takes one phone at a time, moves frames."""
+
+import asyncio
+import errno
+import time
+
+import aioble
+import bluetooth
+from micropython import const
+
+from iot.ble.conversation import Ended
+from iot.ble.frames import split
+from iot.ble.requests import AUTH
+
+_SERVICE = const("5704246a-5d4c-4f19-9b53-157d8824063d")
+_CHARACTERISTICS = const(
+    (
+        "15ba8b82-df9a-46dc-865a-177a17ad9035",  # AUTH
+        "20a62cd0-93ba-41e2-96b0-31b1aa131909",  # CONFIG
+        "3a21768b-174a-41bc-8b25-b9c1ebfb7510",  # STATUS
+        "43c5e37d-b664-4b4a-aa33-032bbaf7133f",  # DATA
+    )
+)
+
+_MTU_LEAST = const(23)  # until another is agreed on
+_MTU = const(247)  # a frame then fits one link layer packet (251 bytes)
+_FRAME_MAX = const(244)
+_INTERVAL_US = const(100000)
+_QUEUE_MAX = const(32)
+_POLL_MS = const(250)
+_SILENCE_MS = const(30000)
+_RETRY_MS = const(20)
+_SEND_MS = const(5000)
+_GOODBYE_MS = const(300)  # what was sent last shall arrive
+
+
+class Service:
+    """Runs Bluetooth LE, once in the life of a program: NimBLE gives its memory back only by a reset.
+
+    Args:
+        name: what the device calls itself, up to 29 bytes.
+        info: bytes that reading AUTH gives.
+        converse: called with a coroutine function (channel, message) that sends; returns a Conversation.
+        closed: whether no phone is welcome any more.
+        log: a Log.
+        notify: called with ("ble_up", address) and ("ble_down", reason).
+    """
+
+    def __init__(self, name, info, converse, closed, log, notify):
+        self._name = name
+        self._info = info
+        self._converse = converse
+        self._closed = closed
+        self._log = log
+        self._notify = notify
+        self._frames = []
+        self._news = asyncio.Event()
+        self._connection = None
+
+    async def run(self, limit_ms):
+        """Returns when no phone is welcome any more, or none has proved itself for `limit_ms`."""
+        aioble.config(mtu=_MTU, gap_name=self._name)
+        service = aioble.Service(bluetooth.UUID(_SERVICE))
+        self._characteristics = [
+            aioble.BufferedCharacteristic(
+                service,
+                bluetooth.UUID(uuid),
+                read=True,
+                write=True,
+                notify=True,
+                capture=True,
+                max_len=_FRAME_MAX,
+            )
+            for uuid in _CHARACTERISTICS
+        ]
+        aioble.register_services(service)
+        self._reset_value(AUTH)
+        self._readers = [asyncio.create_task(self._read(channel)) for channel in range(1, 5)]
+        try:
+            await self._welcome(limit_ms)
+        finally:
+            for reader in self._readers:
+                reader.cancel()
+            if self._connection:
+                await self._hang_up(self._connection)
+            aioble.stop()
+
+    async def _welcome(self, limit_ms):
+        last_ms = time.ticks_ms()
+        while not self._closed():
+            left_ms = limit_ms - time.ticks_diff(time.ticks_ms(), last_ms)
+            if left_ms <= 0:
+                return
+            try:
+                connection = await aioble.advertise(
+                    _INTERVAL_US,
+                    name=self._name,
+                    services=[bluetooth.UUID(_SERVICE)],
+                    timeout_ms=left_ms,
+                )
+            except asyncio.TimeoutError:
+                return
+            if connection is None:  # what aioble makes of a cancellation
+                raise asyncio.CancelledError
+            if await self._serve(connection):
+                last_ms = time.ticks_ms()
+
+    async def _serve(self, connection):
+        """Talks with one phone until it goes or has to; returns whether it had proved itself."""
+        self._connection = connection
+        self._frames.clear()
+        conversation = self._converse(lambda channel, message: self._send(connection, channel, message))
+        address = connection.device.addr_hex()
+        self._log.info("ble", "{} connected", address)
+        self._notify("ble_up", address)
+        reason = "it disconnected"
+        try:
+            await self._talk(connection, conversation)
+        except (Ended, OSError) as error:
+            reason = str(error)
+        proven = conversation.proven
+        await self._hang_up(connection)
+        self._connection = None
+        self._log.info("ble", "{} gone: {}", address, reason)
+        self._notify("ble_down", reason)
+        return proven
+
+    async def _talk(self, connection, conversation):
+        start_ms = frame_ms = time.ticks_ms()
+        while connection.is_connected():
+            if self._frames:
+                frame_ms = time.ticks_ms()
+                await conversation.frame(*self._frames.pop(0))
+            else:
+                self._news.clear()
+                try:
+                    await asyncio.wait_for_ms(self._news.wait(), _POLL_MS)
+                except asyncio.TimeoutError:
+                    pass
+            for reader in self._readers:
+                if reader.done():
+                    await reader  # raises what it died of
+            since_ms = frame_ms if conversation.proven else start_ms
+            if time.ticks_diff(time.ticks_ms(), since_ms) > _SILENCE_MS:
+                raise Ended("no frame" if conversation.proven else "no proof")
+
+    async def _read(self, channel):
+        """Moves what is written to a characteristic into the queue of frames, in the order of all four."""
+        characteristic = self._characteristics[channel - 1]
+        while True:
+            connection, frame = await characteristic.written()
+            self._reset_value(channel)  # else it could be read what was written
+            if connection is self._connection and len(self._frames) < _QUEUE_MAX:
+                self._frames.append((channel, frame))  # a lost one is missed by its sequence number
+                self._news.set()
+
+    def _reset_value(self, channel):
+        self._characteristics[channel - 1].write(self._info if channel == AUTH else b"")
+
+    async def _send(self, connection, channel, message):
+        """Sends a message in frames. OSError where the phone is gone or takes none."""
+        start_ms = time.ticks_ms()
+        characteristic = self._characteristics[channel - 1]
+        for frame in split(message, connection.mtu or _MTU_LEAST):
+            while not self._notified(characteristic, connection, frame):
+                if time.ticks_diff(time.ticks_ms(), start_ms) > _SEND_MS:
+                    raise OSError("the phone takes no frames")
+                await asyncio.sleep_ms(_RETRY_MS)
+            await asyncio.sleep_ms(0)
+
+    def _notified(self, characteristic, connection, frame):
+        """Whether NimBLE had memory for a frame; OSError where the phone is gone."""
+        if not connection.is_connected():
+            raise OSError("it disconnected")
+        try:
+            characteristic.notify(connection, frame)
+        except OSError as error:
+            if error.errno != errno.ENOMEM:
+                raise
+            return False
+        return True
+
+    async def _hang_up(self, connection):
+        if connection.is_connected():
+            await asyncio.sleep_ms(_GOODBYE_MS)
+            try:
+                await connection.disconnect()
+            except asyncio.TimeoutError:  # it is out of reach; the link layer ends that soon
+                self._log.warning("ble", "the phone does not let go")

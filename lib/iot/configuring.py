@@ -1,0 +1,103 @@
+"""Mode CONFIG: makes the parts that set a device up over Bluetooth LE, and connects them."""
+
+import json
+import os
+
+import network
+from micropython import const
+
+from iot import fallback, label, scan, trial
+from iot.ble.conversation import Conversation
+from iot.ble.door import Door
+from iot.ble.requests import DATA, Requests, packet
+from iot.ble.service import Service
+from iot.ble.session import Session
+from iot.retained import Retained
+from iot.setup import Setup
+
+_PROTOCOL = const(1)
+
+
+class Configuring:
+    """The parts of mode CONFIG. The coroutines `serve`, `setup.run` and `send_packets` each run as a task.
+
+    Args:
+        system: the System.
+        code: the device's code.
+        configured: whether there is a configuration to go back to when the time is over.
+    """
+
+    def __init__(self, system, code, configured):
+        self._system = system
+        self._code = code
+        self._configured = configured
+        self._wlan = network.WLAN(network.STA_IF)
+        self._door = Door(Retained())
+        self._packets = system.packets()
+        self._facts = {"id": system.device_id, "version": system.settings.VERSION}
+        status = {"mode": system.mode}
+        status.update(self._facts)
+        self.setup = Setup(status, self._scan, self._join, self._save, system.committed, system.log)
+        self._requests = Requests(self.setup, self._packets)
+        self._conversation = None
+
+    async def serve(self):
+        """Serves phones until no one is welcome any more, or none has come for long."""
+        system = self._system
+        system.log.info("ble", "code {}", label.shown(self._code))
+        if not self._door.closed():
+            self._wlan.active(True)
+            self.setup.begin_scan()
+            facts = {"protocol": _PROTOCOL}
+            facts.update(self._facts)
+            info = json.dumps(facts).encode()
+            service = Service(
+                system.device_id, info, self._converse, self._door.closed, system.log, self._on_service
+            )
+            await service.run(system.settings.CONFIG_MS)
+            self._wlan.active(False)
+        if self._door.closed():
+            system.log.warning("ble", "five wrong codes: closed until the power is cut")
+        elif self._configured:
+            system.restart("nobody has configured it")
+        else:
+            system.log.warning("ble", "nobody came: off until the next start")
+
+    async def send_packets(self):
+        """Sends the application's packets, for ever."""
+        while True:
+            name, payload = await self._packets.next()
+            conversation = self.setup.conversation
+            if conversation:
+                try:
+                    await conversation.send(DATA, packet(name, payload))
+                except OSError:  # the phone is gone
+                    self._packets.dropped += 1
+
+    def _converse(self, transmit):
+        session = Session(self._code, self._door, os.urandom)
+        self._conversation = Conversation(session, self._requests, transmit, self._opened)
+        return self._conversation
+
+    def _opened(self):
+        """The phone has proved itself: from now on it is told what happens."""
+        self.setup.conversation = self._conversation
+        self._packets.set_open(True)
+        self._system.tell("ble_proved")
+
+    def _on_service(self, event, detail):
+        if event == "ble_down":
+            self.setup.conversation = None
+            self._packets.set_open(False)
+        self._system.tell(event, detail)
+
+    def _save(self, document):
+        self._system.save(document)
+        fallback.set_reached(self._system.nvs, True)  # a moment ago
+
+    async def _scan(self):
+        return await scan.scan(self._wlan)
+
+    async def _join(self, wanted):
+        heard = [known["ssid"] for known in self.setup.status()["networks"]]
+        return await trial.join(self._wlan, wanted, wanted["ssid"] in heard)

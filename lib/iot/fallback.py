@@ -1,0 +1,48 @@
+"""The way back to CONFIG for a device that has a configuration, but perhaps none that works."""
+
+import asyncio
+import time
+
+from micropython import const
+
+_REACHED = const("reached")
+_HOLD_MS = const(1000)
+_POLL_MS = const(50)
+_NOT_FOUND = const(-0x1102)  # ESP_ERR_NVS_NOT_FOUND
+
+
+def reached(nvs):
+    """Whether one of the networks of this configuration was ever joined."""
+    try:
+        return bool(nvs.get_i32(_REACHED))
+    except OSError as error:
+        if error.errno != _NOT_FOUND:
+            raise
+        return False
+
+
+def set_reached(nvs, value):
+    """Remembers it; a new configuration begins with False."""
+    if reached(nvs) != value:
+        nvs.set_i32(_REACHED, int(value))
+        nvs.commit()
+
+
+async def watch(wifi, nvs, limit_ms, give_up):
+    """Returns once Wi-Fi is reached; calls `give_up()` where it never was, for `limit_ms`."""
+    start_ms = time.ticks_ms()
+    while not wifi.ssid:
+        if time.ticks_diff(time.ticks_ms(), start_ms) > limit_ms:
+            give_up()
+            return
+        await asyncio.sleep_ms(10 * _POLL_MS)
+    set_reached(nvs, True)
+
+
+async def held(pin):
+    """Whether a button to ground is held for a second."""
+    for _ in range(_HOLD_MS // _POLL_MS):
+        if pin.value():
+            return False
+        await asyncio.sleep_ms(_POLL_MS)
+    return True

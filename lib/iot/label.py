@@ -1,0 +1,51 @@
+"""The device's code: what stands on its label and proves that a phone's owner has it at hand."""
+
+from micropython import const
+
+_ALPHABET = const("0123456789ABCDEFGHJKMNPQRSTVWXYZ")  # Crockford's base32: no I, L, O, U
+_LENGTH = const(12)  # 60 bits: too many to try them all on what an impostor between phone and device sees
+_GROUP = const(4)
+_KEY = const("code")
+_NOT_FOUND = const(-0x1102)  # ESP_ERR_NVS_NOT_FOUND
+
+
+def code(nvs, given, random):
+    """The device's code, made and stored at the first call. A factory reset leaves it: it is on the label.
+
+    Args:
+        nvs: an esp32.NVS.
+        given: the product's code from firmware/settings.py, or None for one of the device's own.
+        random: gives n random bytes, os.urandom.
+
+    Raises:
+        ValueError: the product's code is none.
+        OSError: NVS fails.
+    """
+    if given is not None:
+        return normalised(given)
+    stored = bytearray(_LENGTH)
+    try:
+        if nvs.get_blob(_KEY, stored) == _LENGTH:
+            return str(stored, "ascii")
+    except OSError as error:
+        if error.errno != _NOT_FOUND:
+            raise
+    made = "".join([_ALPHABET[byte & 31] for byte in random(_LENGTH)])
+    nvs.set_blob(_KEY, made.encode())
+    nvs.commit()
+    return made
+
+
+def normalised(text):
+    """A code as people write it, in the form that the protocol uses. ValueError where it is none."""
+    result = text.upper().replace("-", "").replace(" ", "")
+    for looks, means in (("O", "0"), ("I", "1"), ("L", "1")):
+        result = result.replace(looks, means)
+    if len(result) != _LENGTH or any([character not in _ALPHABET for character in result]):
+        raise ValueError("a code has {} of {}".format(_LENGTH, _ALPHABET))
+    return result
+
+
+def shown(normal):
+    """A code in groups of four, as people read it."""
+    return "-".join([normal[i : i + _GROUP] for i in range(0, len(normal), _GROUP)])

@@ -1,0 +1,135 @@
+"""Setting a device up: what its phone is told, and the work that takes longer than an answer."""
+
+import asyncio
+import json
+
+from iot import config
+from iot.ble.codes import NAMES, Refused
+from iot.ble.document import Document
+from iot.ble.requests import CONFIG, STATUS, committed
+
+_NAME_OF = {"json": "INVALID_JSON", "missing": "MISSING_ELEMENTS", "value": "INVALID_VALUE"}
+
+
+class Setup:
+    """Looks for networks and carries out commits, one after the other, in `run`.
+
+    Args:
+        facts: {"mode", "id", "version"}.
+        scan: coroutine function; returns the networks heard, or raises OSError.
+        join: coroutine function; tries {"ssid", "password"}, returns a result's name (iot.ble.codes).
+        save: stores a validated document; OSError where it fails.
+        done: called when all is stored and the phone was told.
+        log: a Log.
+
+    Attributes:
+        document: what has come of the configuration.
+        committing: whether a commit is under way.
+        conversation: with the phone that is there, else None.
+    """
+
+    def __init__(self, facts, scan, join, save, done, log):
+        self.document = Document()
+        self.committing = False
+        self.conversation = None
+        self._scan, self._join, self._save, self._done, self._log = scan, join, save, done, log
+        self._status = {"scanning": False, "networks": [], "progress": {"step": "idle"}, "error": None}
+        self._status.update(facts)
+        self._scan_asked = False
+        self._work = asyncio.Event()
+
+    def status(self):
+        """All members of the status."""
+        return self._status
+
+    def begin_scan(self):
+        """Has the networks looked for, soon."""
+        self._scan_asked = True
+        self._work.set()
+
+    def begin_commit(self):
+        """Has the document carried out, soon."""
+        self.committing = True
+        self._work.set()
+
+    def received(self):
+        """Notes how much of the document is there; the phone knows it by the answer."""
+        self._status["progress"] = {"step": "receiving", "at": self.document.at, "size": self.document.size}
+
+    async def run(self):
+        """Does what was asked for, for ever."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            if self._scan_asked:
+                self._scan_asked = False
+                await self._look_around()
+            if self.committing:
+                await self._commit()
+                self.committing = False
+
+    async def _look_around(self):
+        await self._push(scanning=True)
+        networks = self._status["networks"]
+        try:
+            networks = await self._scan()
+        except OSError as error:
+            self._log.warning("wifi", "no scan: {}", error)
+        await self._push(scanning=False, networks=networks)
+
+    async def _commit(self):
+        try:
+            document = await self._check()
+            await self._try_networks(document["wifi"])
+            await self._progress(step="storing")
+            self._store(document)
+        except Refused as error:
+            self._log.warning("setup", "{}", error)
+            told = {"code": NAMES.index(error.name), "name": error.name, "detail": error.detail}
+            await self._push(progress={"step": "idle"}, error=told)
+            await self._send(CONFIG, committed(error.name, error.detail, **error.extra))
+            return
+        await self._push(progress={"step": "restarting"}, error=None)
+        await self._send(CONFIG, committed("CONFIG_DONE"))
+        self._done()
+
+    async def _check(self):
+        await self._progress(step="checking")
+        text = self.document.whole()
+        try:
+            return config.parse(text)
+        except config.ConfigError as error:
+            self.document.clear()  # the next one is another
+            raise Refused(_NAME_OF[error.kind], str(error))
+
+    async def _try_networks(self, networks):
+        """Refused as the first network refuses, where none lets the device in."""
+        first = None
+        for network in networks:
+            await self._progress(step="joining", ssid=network["ssid"])
+            result = await self._join(network)
+            if result == "SUCCESS":
+                return
+            first = first or (result, 'network "{}"'.format(network["ssid"]))
+        raise Refused(*first)
+
+    def _store(self, document):
+        try:
+            self._save(document)
+        except (OSError, ValueError, MemoryError) as error:
+            raise Refused("STORAGE_FAILED", str(error))
+        self.document.clear()
+
+    async def _progress(self, **progress):
+        await self._push(progress=progress)
+
+    async def _push(self, **members):
+        self._status.update(members)
+        await self._send(STATUS, json.dumps(members).encode())
+
+    async def _send(self, channel, plaintext):
+        if self.conversation:
+            try:
+                await self.conversation.send(channel, plaintext)
+            except OSError as error:  # the phone is gone; what it asked for is done all the same
+                self._log.debug("ble", "not sent: {}", error)

@@ -3,9 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tools.sim.radio import Air, Station
+
+if TYPE_CHECKING:
+    from tools.sim.ble.air import BleAir
+    from tools.sim.ble.chip_radio import ChipRadio
 
 PWRON_RESET, HARD_RESET, WDT_RESET, SOFT_RESET = 1, 2, 3, 5  # values of `machine`
 SECONDS_1970_TO_2000 = 946_684_800
@@ -15,9 +19,11 @@ OUTCOMES = ("before", "torn", "after")
 class Chip:
     """One chip. The device's program asks it for things by `request`; the launcher powers and restarts it."""
 
-    def __init__(self, mac: str, air: Air) -> None:
+    def __init__(self, mac: str, air: Air, air_ble: "Callable[[], BleAir]") -> None:
         self.mac = mac
         self.station = Station(air)
+        self._air_ble = air_ble
+        self._ble: ChipRadio | None = None
         self.reset_cause = PWRON_RESET
         self.pins: dict[int, int] = {}
         self.boots = 0
@@ -32,6 +38,15 @@ class Chip:
         self._rtc_memory = ""
         self._clock_offset_s = 0.0
 
+    @property
+    def ble(self) -> "ChipRadio":
+        """Its Bluetooth LE; that bumble takes a while to import is paid by who uses it."""
+        if not self._ble:
+            from tools.sim.ble.chip_radio import ChipRadio  # noqa: PLC0415
+
+            self._ble = ChipRadio(self._air_ble(), self.mac)
+        return self._ble
+
     def power_on(self) -> None:
         """The state of a chip that just got power: its clock starts in 2000, its RTC memory is empty."""
         self._rtc_memory = ""
@@ -39,7 +54,7 @@ class Chip:
         self.restart(PWRON_RESET)
 
     def restart(self, cause: int) -> None:
-        """Start over. A soft reset leaves the peripherals alone: Wi-Fi stays, the watchdog runs on."""
+        """Start over. A soft reset leaves Wi-Fi and the watchdog alone and ends Bluetooth."""
         self.boots += 1
         self.reset_cause = cause
         self.next_cause = None
@@ -47,11 +62,15 @@ class Chip:
         if cause != SOFT_RESET:
             self.pins.clear()
             self.silence()
+        elif self._ble:
+            self._ble.stop(farewell=True)
 
     def silence(self) -> None:
         """Stop everything that works on without a program."""
         self.station.stop()
         self.station.reconnects = -1
+        if self._ble:
+            self._ble.stop()
         if self._watchdog:
             self._watchdog.cancel()
             self._watchdog = None

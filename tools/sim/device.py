@@ -24,7 +24,8 @@ class Device:
     """One chip with its flash in `folder`, run by CPython or by the MicroPython unix binary `micropython`.
 
     mac: its address, which is its identity in the world, so one of a kind there. heap_bytes: its heap,
-    where `micropython` is given. on_line: called with every line the console prints.
+    where `micropython` is given. on_line: called with every line the console prints. aioble: the folder of a
+    real package `aioble`, by default $AIOBLE; "" for the simulator's own.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Device:
         micropython: str | Path | None = None,
         heap_bytes: int = 256 * 1024,
         on_line: Callable[[str], None] | None = None,
+        aioble: str | Path | None = None,
     ) -> None:
         self.folder = Path(folder).resolve()
         self.files = self.folder / "files"
@@ -43,6 +45,8 @@ class Device:
         self.lines: list[str] = []
         self._micropython = _program(micropython) if micropython else None
         self._heap_bytes = heap_bytes
+        folder_of_aioble = os.environ.get("AIOBLE") if aioble is None else aioble
+        self._aioble = str(Path(folder_of_aioble).resolve()) if folder_of_aioble else ""
         self._on_line = on_line
         self._read = 0  # lines that `expect` has passed
         self._news = asyncio.Condition()
@@ -159,6 +163,8 @@ class Device:
 
     async def _run(self) -> None:
         arguments = [str(_START), str(self.folder), "127.0.0.1", str(self.world.port), self.chip.mac]
+        if self._aioble:
+            arguments.append(self._aioble)
         if self._micropython:
             command = [self._micropython, "-X", f"heapsize={self._heap_bytes}", *arguments]
         else:

@@ -1,5 +1,6 @@
 # First program of a simulated chip's process, on CPython and on MicroPython: builds the chip, runs its files.
-#   start.py FOLDER HOST PORT MAC
+#   start.py FOLDER HOST PORT MAC [AIOBLE]
+# AIOBLE: folder of a package `aioble` to take in place of the simulator's
 
 import sys
 
@@ -7,7 +8,7 @@ _SHIMS = ("_world", "_flash", "time", "socket", "esp", "esp32", "network", "mach
 _ON_CPYTHON = sys.implementation.name == "cpython"
 
 
-def main(here, folder, host, port, mac):
+def main(here, folder, host, port, mac, aioble=None):
     if _ON_CPYTHON:
         sys.path[0] = here[: -len("/tools/sim")]
         from tools.sim.cpython import install_device, load_shim
@@ -36,11 +37,17 @@ def main(here, folder, host, port, mac):
     flash = _flash.Flash(files, nvs, gate=lambda: call("write"), cut=lambda: call("power_cut"))
     _flash.current[0] = flash
     root = _flash.FlashVfs(flash)
+    late = ([aioble] if aioble else []) + [here + "/shims"]  # what is imported when it is first used
     if _ON_CPYTHON:
         sys.path[:1] = [folder + "/files", folder + "/files/lib"]
+        sys.path += late
     else:
         umount("/")
         sys.path[:] = ["", ".frozen", "/lib"]
+        for number, path in enumerate(late):
+            place = f"/.sim{number}"
+            mount(VfsPosix(path), place)
+            sys.path.append(place)
     mount(root, "/")
     run(call, shims["machine"].SOFT_RESET)
 

@@ -4,11 +4,16 @@ import asyncio
 import contextlib
 import ipaddress
 import json
+from typing import TYPE_CHECKING
 
+from tools.sim.ble import BleError
 from tools.sim.chip import Chip
 from tools.sim.ntp import NtpBehaviour, NtpServer
 from tools.sim.radio import Air, RadioError
 from tools.sim.relay import Relay
+
+if TYPE_CHECKING:
+    from tools.sim.ble.air import BleAir
 
 EAI_FAIL = -202  # what lwIP's getaddrinfo answers without a network and for an unknown name
 _NTP_PORT = 123
@@ -33,6 +38,7 @@ class World:
         self.ntp = NtpBehaviour()
         self.delay_ms = 0.0
         self.port = 0
+        self._air_ble: BleAir | None = None
         self._chips: dict[str, Chip] = {}
         self._links: dict[tuple[str, str, int], tuple[Relay | NtpServer, int]] = {}
         self._talks: set[asyncio.Task[None]] = set()
@@ -52,6 +58,8 @@ class World:
         await asyncio.gather(*talks, return_exceptions=True)
         for chip in self._chips.values():
             chip.silence()
+        if self._air_ble:
+            self._air_ble.close()
         for link, _port in self._links.values():
             await link.stop()
         self._links.clear()
@@ -59,6 +67,15 @@ class World:
     @property
     def access_points(self) -> dict[str, str]:
         return self.air.access_points
+
+    @property
+    def air_ble(self) -> "BleAir":
+        """The air of Bluetooth LE, where phones are made; it needs a running event loop."""
+        if not self._air_ble:
+            from tools.sim.ble.air import BleAir  # noqa: PLC0415  # bumble takes a while to import
+
+            self._air_ble = BleAir()
+        return self._air_ble
 
     def wifi_lost(self, lost: bool) -> None:
         """Take all access points off the air, or bring them back."""
@@ -69,7 +86,7 @@ class World:
     def chip(self, mac: str) -> Chip:
         """The chip with this MAC address, made at the first call."""
         if mac not in self._chips:
-            self._chips[mac] = Chip(mac, self.air)
+            self._chips[mac] = Chip(mac, self.air, lambda: self.air_ble)
         return self._chips[mac]
 
     def _called(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -87,6 +104,9 @@ class World:
                 operation, arguments = json.loads(line)
                 if chip.boots != boot or chip.stopped.is_set():
                     return  # a program that was reset has no more say, and waits in vain until it is killed
+                if operation == "ble_events":
+                    await chip.ble.serve(reader, writer)
+                    return
                 reply = await self._reply(chip, operation, arguments)
                 if not chip.stopped.is_set():
                     writer.write(json.dumps(reply).encode() + b"\n")
@@ -100,9 +120,13 @@ class World:
         try:
             if operation == "resolve":
                 return {"value": await self._resolve(chip, *arguments)}
+            if operation == "ble":
+                return {"value": await chip.ble.request(*arguments)}
             return {"value": chip.request(operation, arguments)}
         except RadioError as error:
             return {"error": [str(error)]}
+        except BleError as error:
+            return {"error": [error.number]}
         except UnknownName:
             return {"error": [EAI_FAIL, "EAI_FAIL"]}
 

@@ -71,7 +71,7 @@ def differences(where: str, ours: list[ast.arguments], stub: list[ast.arguments]
     """Arguments that ours takes and no overload of the stub does."""
     if any(overload.vararg and overload.kwarg for overload in stub):
         return []  # the stub does not know them
-    known = set().union(*(names(overload) for overload in stub))
+    known = {"cls"}.union(*(names(overload) for overload in stub))
     nameless = max(len(overload.posonlyargs) for overload in stub)  # MicroPython has no syntax for that
     found = []
     for mine in ours:

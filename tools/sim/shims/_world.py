@@ -1,37 +1,64 @@
 # The line to the world process: one JSON line each way, and the device waits for the answer.
 
+import _thread
 import json
 
 import usocket
 
 _line = [None]
+_place = []  # address of the world, and this chip's in it
+_lock = _thread.allocate_lock()  # one question at a time, whichever thread asks
 
 
 def connect(host, port, mac):
     """Open the line for the chip with this MAC address and return what the chip keeps over a reset."""
-    connection = usocket.socket()
-    connection.connect(usocket.getaddrinfo(host, port)[0][-1])
-    _line[0] = connection
-    _send(mac)
+    _place[:] = usocket.getaddrinfo(host, port)[0][-1], mac
+    _line[0] = _open()
     return call("hello")
 
 
 def call(operation, *arguments):
     """Ask the world; raises OSError with what it refuses, SystemExit once there is no world any more."""
-    _send([operation, arguments])
-    answer = b""
-    while not answer.endswith(b"\n"):
-        part = _line[0].recv(4096)
-        if not part:
-            raise SystemExit
-        answer += part
+    with _lock:
+        _send(_line[0], [operation, arguments])
+        answer = b""
+        while not answer.endswith(b"\n"):
+            part = _line[0].recv(4096)
+            if not part:
+                raise SystemExit
+            answer += part
     answer = json.loads(answer)
     if "error" in answer:
         raise OSError(*answer["error"])
     return answer["value"]
 
 
-def _send(message):
-    data = memoryview(json.dumps(message).encode() + b"\n")
+def listen(operation):
+    """Open a second line, on which the world talks by itself from now on; a socket that does not block."""
+    line = _open()
+    _send(line, [operation, ()])
+    line.setblocking(False)
+    return line
+
+
+def _open():
+    line = usocket.socket()
+    line.connect(_place[0])
+    _send(line, _place[1])
+    return line
+
+
+def _send(line, message):
+    data = memoryview(dumps(message))
     while data:
-        data = data[_line[0].send(data) :]
+        data = data[line.send(data) :]
+
+
+def dumps(message):
+    """A message as a line."""
+    return json.dumps(message).encode() + b"\n"
+
+
+def loads(line):
+    """The message of a line."""
+    return json.loads(line)

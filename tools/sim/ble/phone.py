@@ -1,0 +1,78 @@
+"""A simulated phone: a Bluetooth LE central on bumble, which scans, connects and speaks GATT."""
+
+import asyncio
+
+from bumble import hci
+from bumble.core import AdvertisingData
+from bumble.device import Device, DeviceConfiguration, Peer
+from bumble.gatt_client import CharacteristicProxy
+from bumble.host import Host
+from bumble.transport.common import AsyncPipeSink
+
+from tools.sim.ble.radio import Radio
+
+_MTU_MIN = 23
+
+
+class Phone:
+    """A central with an address of its own. `device` and `host` are bumble's, for whatever is not here."""
+
+    def __init__(self, radio: Radio, address: str, mtu: int) -> None:
+        self.address = address
+        self.mtu = mtu
+        self.radio = radio
+        self.host = Host(radio, AsyncPipeSink(radio))
+        configuration = DeviceConfiguration(name=radio.name, address=hci.Address(address))
+        self.device = Device(config=configuration, host=self.host)
+        self.device.gatt_server.max_mtu = max(mtu, _MTU_MIN)
+
+    async def power_on(self) -> None:
+        """Switch its Bluetooth on."""
+        await self.device.power_on()
+
+    def power_off(self) -> None:
+        """Take it off the air without a word."""
+        self.radio.off()
+
+    async def scan(self, address: str | None = None, timeout_s: float = 10) -> AdvertisingData:
+        """Scan actively until both an advertisement and a scan response were heard; gives both in one.
+
+        address: whom to listen to, None for anybody. Raises TimeoutError.
+        """
+        heard: asyncio.Future[AdvertisingData] = asyncio.get_running_loop().create_future()
+
+        def listen(advertisement) -> None:  # type: ignore[no-untyped-def]  # bumble has a class for each kind
+            text = advertisement.address.to_string(with_type_qualifier=False).lower()
+            if address in (None, text) and not heard.done():
+                heard.set_result(advertisement.data)
+
+        self.device.on("advertisement", listen)
+        await self.device.start_scanning()
+        try:
+            return await asyncio.wait_for(heard, timeout_s)
+        finally:
+            self.device.remove_listener("advertisement", listen)
+            await self.device.stop_scanning()
+
+    async def connect(self, address: str, timeout_s: float = 10) -> Peer:
+        """Connect to a chip's public address, exchange the MTU and discover everything.
+
+        Raises bumble's TimeoutError or ConnectionError.
+        """
+        connection = await self.device.connect(
+            hci.Address(address, hci.Address.PUBLIC_DEVICE_ADDRESS), timeout=timeout_s
+        )
+        peer = Peer(connection)
+        if self.mtu > _MTU_MIN:
+            await peer.request_mtu(self.mtu)
+        await peer.discover_services()
+        for service in peer.services:
+            await service.discover_characteristics()
+        return peer
+
+
+async def subscribe(characteristic: CharacteristicProxy) -> "asyncio.Queue[bytes]":
+    """Subscribe to a characteristic's notifications, or indications; gives the queue they come into."""
+    values: asyncio.Queue[bytes] = asyncio.Queue()
+    await characteristic.subscribe(values.put_nowait)
+    return values

@@ -1,6 +1,7 @@
 """The commands of the console, in memory while one is carried out. Nothing here gives a secret back."""
 
 import json
+import os
 
 from micropython import const
 
@@ -52,11 +53,14 @@ def _mode(system, argument):
 
 def _code(system, argument):
     """For the label; who types on the console may see it."""
-    code = system.code()
+    if system.nvs is None:
+        raise OSError("flash could not be initialised")
     from iot import label
 
     forget("iot.label")
-    return label.shown(code) + " " + system.device_id
+    return (
+        label.shown(label.code(system.nvs, system.settings.SETUP_CODE, os.urandom)) + " " + system.device_id
+    )
 
 
 def _log(system, argument):
@@ -90,9 +94,13 @@ def _configure(system, argument):
         document.extend(piece.encode())
         return str(len(document))
     if step == "commit":
-        from iot import config
+        from iot import config, fallback
 
+        forget("iot.fallback")
         system.document = None
-        system.configure(config.parse(document))
+        document = config.parse(document)
+        fallback.set_reached(system.nvs, False)
+        system.store().save(document)
+        system.committed()
         return "stored, restarting"
     raise ValueError("configure begin, data PIECE or commit")

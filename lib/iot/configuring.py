@@ -1,21 +1,53 @@
 """Mode CONFIG: makes the parts that set a device up over Bluetooth LE, and connects them."""
 
+import asyncio
 import json
 import os
 
 import network
 from micropython import const
 
-from iot import fallback, label, scan, trial
-from iot.ble.conversation import Conversation
-from iot.ble.door import Door
-from iot.ble.requests import DATA, Requests, packet
-from iot.ble.service import Service
-from iot.ble.session import Session
-from iot.retained import Retained
-from iot.setup import Setup
+from iot import application, label
+from iot.modules import load
+from iot.thing import Thing
 
 _PROTOCOL = const(1)
+
+
+async def enter(system, configured):
+    """Begins the tasks of the mode.
+
+    Args:
+        system: the System.
+        configured: whether there is a configuration to go back to when the time is over.
+    """
+    await load("iot.ble.codes", "iot.ble.frames", "iot.p256", "iot.ble.session", "iot.config")
+    await load("iot.ble.requests", "iot.ble.conversation", "iot.ble.service", "iot.setup")
+    settings, tasks = system.settings, system.tasks
+    try:
+        code = label.code(system.nvs, settings.SETUP_CODE, os.urandom)
+    except (OSError, ValueError) as error:
+        system.log.error("ble", "off, the console is left: {}", error)
+        return
+    system.thing = Thing(
+        system.device_id, settings.VERSION, system.flash, {}, system.log, NoCloud(), system.events, system
+    )
+    parts = Configuring(system, code, configured)
+    tasks["setup"] = asyncio.create_task(parts.setup.run())
+    tasks["packets"] = asyncio.create_task(parts.send_packets())
+    tasks["ble"] = asyncio.create_task(parts.serve())
+    running = application.run(system.load_application, "setup", system.thing, system.log)
+    tasks["application"] = asyncio.create_task(running)
+
+
+class NoCloud:
+    """What the application has instead of an MQTT client: there is no memory for Bluetooth LE and TLS."""
+
+    def publish(self, topic, payload, qos, retain):
+        raise OSError("no cloud in mode CONFIG")
+
+    def subscribe(self, topic_filter, qos, depth):
+        raise OSError("no cloud in mode CONFIG")
 
 
 class Configuring:
@@ -23,17 +55,22 @@ class Configuring:
 
     Args:
         system: the System.
-        code: the device's code.
+        code: the device's code, normalised.
         configured: whether there is a configuration to go back to when the time is over.
     """
 
     def __init__(self, system, code, configured):
+        from iot import retained
+        from iot.ble.door import Door
+        from iot.ble.requests import Requests
+        from iot.setup import Setup
+
         self._system = system
         self._code = code
         self._configured = configured
         self._wlan = network.WLAN(network.STA_IF)
-        self._door = Door(Retained())
-        self._packets = system.packets()
+        self._door = Door(retained)
+        self._packets = system.thing.ble
         self._facts = {"id": system.device_id, "version": system.settings.VERSION}
         status = {"mode": system.mode}
         status.update(self._facts)
@@ -48,6 +85,8 @@ class Configuring:
         if not self._door.closed():
             self._wlan.active(True)
             self.setup.begin_scan()
+            from iot.ble.service import Service
+
             facts = {"protocol": _PROTOCOL}
             facts.update(self._facts)
             info = json.dumps(facts).encode()
@@ -65,6 +104,8 @@ class Configuring:
 
     async def send_packets(self):
         """Sends the application's packets, for ever."""
+        from iot.ble.requests import DATA, packet
+
         while True:
             name, payload = await self._packets.next()
             conversation = self.setup.conversation
@@ -75,6 +116,9 @@ class Configuring:
                     self._packets.dropped += 1
 
     def _converse(self, transmit):
+        from iot.ble.conversation import Conversation
+        from iot.ble.session import Session
+
         session = Session(self._code, self._door, os.urandom)
         self._conversation = Conversation(session, self._requests, transmit, self._opened)
         return self._conversation
@@ -92,12 +136,18 @@ class Configuring:
         self._system.tell(event, detail)
 
     def _save(self, document):
-        self._system.save(document)
-        fallback.set_reached(self._system.nvs, True)  # a moment ago
+        from iot import fallback
+
+        fallback.set_reached(self._system.nvs, True)  # a moment ago; stored first, a cut does no harm
+        self._system.store().save(document)
 
     async def _scan(self):
+        from iot import scan
+
         return await scan.scan(self._wlan)
 
     async def _join(self, wanted):
+        from iot import trial
+
         heard = [known["ssid"] for known in self.setup.status()["networks"]]
         return await trial.join(self._wlan, wanted, wanted["ssid"] in heard)

@@ -28,15 +28,18 @@ def set_reached(nvs, value):
         nvs.commit()
 
 
-async def watch(wifi, nvs, limit_ms, give_up):
-    """Returns once Wi-Fi is reached; calls `give_up()` where it never was, for `limit_ms`."""
+async def watch(system):
+    """Returns once Wi-Fi is reached; restarts into CONFIG where it never was within WIFI_REACH_MS."""
     start_ms = time.ticks_ms()
-    while not wifi.ssid:
-        if time.ticks_diff(time.ticks_ms(), start_ms) > limit_ms:
-            give_up()
+    while not system.wifi.ssid:
+        if time.ticks_diff(time.ticks_ms(), start_ms) > system.settings.WIFI_REACH_MS:
+            from iot import retained
+
+            retained.set("setup", 1)
+            system.restart("Wi-Fi was never reached")
             return
         await asyncio.sleep_ms(10 * _POLL_MS)
-    set_reached(nvs, True)
+    set_reached(system.nvs, True)
 
 
 async def held(pin):

@@ -1,4 +1,7 @@
-"""Small numbers that outlive every reset but not a cut of power: in the 2 KB of the RTC's memory."""
+"""Small numbers that outlive every reset but not a cut of power: in the 2 KB of the RTC's memory.
+
+The application leaves that memory alone.
+"""
 
 import machine
 from micropython import const
@@ -7,22 +10,21 @@ _MAGIC = b"iot1"
 _NAMES = const(("wrong", "setup"))  # wrong proofs in a row; the next start shall go to CONFIG
 
 
-class Retained:
-    """Numbers from 0 to 255 by name, 0 after a cut of power. The application leaves this memory alone."""
+def get(name):
+    """The number of that name, from 0 to 255; 0 after a cut of power."""
+    return _bytes()[len(_MAGIC) + _NAMES.index(name)]
 
-    def get(self, name):
-        """The number last set."""
-        return self._bytes()[len(_MAGIC) + _NAMES.index(name)]
 
-    def set(self, name, number):
-        """Keeps `number`; 255 where it is larger."""
-        kept = self._bytes()
-        kept[len(_MAGIC) + _NAMES.index(name)] = min(number, 255)
-        machine.RTC().memory(kept)
+def set(name, number):
+    """Keeps `number`; 255 where it is larger."""
+    kept = _bytes()
+    kept[len(_MAGIC) + _NAMES.index(name)] = min(number, 255)
+    machine.RTC().memory(kept)
 
-    def _bytes(self):
-        kept = machine.RTC().memory()
-        size = len(_MAGIC) + len(_NAMES)
-        if len(kept) != size or not kept.startswith(_MAGIC):  # noise, or another program's
-            kept = _MAGIC + bytes(len(_NAMES))
-        return bytearray(kept)
+
+def _bytes():
+    kept = machine.RTC().memory()
+    size = len(_MAGIC) + len(_NAMES)
+    if len(kept) != size or not kept.startswith(_MAGIC):  # noise, or another program's
+        kept = _MAGIC + bytes(len(_NAMES))
+    return bytearray(kept)

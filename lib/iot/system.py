@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import os
 
 import esp32
 import machine
@@ -38,6 +37,7 @@ class System:
         nvs, flash: None where flash could not be initialised.
         reason: why the device restarts.
         document: the configuration that the console has got so far, None where none has begun.
+        packets: the Packets over Bluetooth LE, None before the application asks for them.
         memory: bytes of heap in use and free, and of ESP-IDF's largest block, before the last command.
     """
 
@@ -49,8 +49,7 @@ class System:
         self.device_id = self.reason = ""
         self.tasks = {}
         self.nvs = self.flash = self.wifi = self.clock = self.link = self.thing = None
-        self.watchdog = self.heap = self.load_application = self.document = self._event = None
-        self._packets = None
+        self.watchdog = self.heap = self.load_application = self.document = self.packets = self._event = None
 
     def run(self, load_application):
         """Runs until the chip is reset. `load_application()` imports the application and returns the module.
@@ -78,41 +77,10 @@ class System:
         self.reason = "factory reset"
         self._event = "factory_reset"
 
-    def configure(self, document):
-        """Stores a validated configuration whole, then restarts with it. OSError where flash fails."""
-        self.save(document)
-        self.committed()
-
-    def save(self, document):
-        """Stores a validated configuration whole. OSError where flash fails."""
-        from iot import fallback
-
-        forget("iot.fallback")
-        store = self.store()
-        fallback.set_reached(self.nvs, False)
-        store.save(document)
-
     def committed(self):
         """Restarts with the configuration that was stored."""
         self.reason = "new configuration"
         self._event = "committed"
-
-    def packets(self):
-        """The Packets of Bluetooth LE, in memory from the first use on."""
-        if self._packets is None:
-            from iot.packets import Packets
-
-            self._packets = Packets(self.log)
-        return self._packets
-
-    def code(self):
-        """The device's code. OSError where there is no flash."""
-        if self.nvs is None:
-            raise OSError("flash could not be initialised")
-        from iot import label
-
-        forget("iot.label")
-        return label.code(self.nvs, self.settings.SETUP_CODE, os.urandom)
 
     def record(self, key, size):
         """A Record, its code being in memory for as long as it is used. OSError where there is no flash."""

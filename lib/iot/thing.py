@@ -1,29 +1,38 @@
-"""What the application is handed: the device while it is being set up, the thing it runs on afterwards."""
+"""What the application is handed: the thing it runs on."""
 
 
-class Device:
-    """The application's view of the system in mode CONFIG. Every call returns at once or is a coroutine.
+class Thing:
+    """The application's view of the system. Every call returns at once or is a coroutine.
 
     Attributes:
-        name: the device's id; of a Thing its name in AWS IoT Core.
+        name: the thing's name in AWS IoT Core.
         version: the product's version, from firmware/settings.py.
         flash: the Flash with the application's 256 bytes.
+        config: the section `app` of the configuration, free for the application; empty in mode CONFIG.
         log: a Log.
     """
 
-    def __init__(self, name, version, flash, log, events, system):
+    def __init__(self, name, version, flash, config, log, client, events, system):
         self.name = name
         self.version = version
         self.flash = flash
+        self.config = config
         self.log = log
+        self._client = client
         self._events = events
         self._system = system
         self._handlers = []
+        self._subscriptions = []
 
     @property
     def ble(self):
         """The Packets that go to and come from a phone. Bluetooth LE is on in mode CONFIG alone."""
-        return self._system.packets()
+        system = self._system
+        if system.packets is None:
+            from iot.packets import Packets
+
+            system.packets = Packets(self.log)
+        return system.packets
 
     @property
     def mode(self):
@@ -43,33 +52,6 @@ class Device:
     async def wait(self, event, timeout_ms=None):
         """Waits for the next `event` and returns its detail; asyncio.TimeoutError after `timeout_ms`."""
         return await self._events.wait(event, timeout_ms)
-
-    def restart(self, reason="asked by the application"):
-        """Flushes what is to be written, takes leave of the cloud and resets the chip."""
-        self._system.restart(reason)
-
-    def factory_reset(self):
-        """Forgets configuration and certificate, and restarts into CONFIG mode. The 256 bytes stay."""
-        self._system.factory_reset()
-
-    def close(self):
-        """Lets go of handlers: the system calls it when the application has ended."""
-        while self._handlers:
-            self._events.off(*self._handlers.pop())
-
-
-class Thing(Device):
-    """The application's view of the system in mode NORMAL.
-
-    Attributes:
-        config: the section `app` of the configuration, free for the application.
-    """
-
-    def __init__(self, name, version, flash, config, log, client, events, system):
-        super().__init__(name, version, flash, log, events, system)
-        self.config = config
-        self._client = client
-        self._subscriptions = []
 
     def publish(self, topic, payload, qos=0, retain=False):
         """Puts a message into the outbox, whether there is a connection or not.
@@ -105,10 +87,20 @@ class Thing(Device):
 
     def rssi(self):
         """Wi-Fi signal strength in dBm, or None while there is no connection."""
-        return self._system.wifi.rssi()
+        wifi = self._system.wifi
+        return wifi.rssi() if wifi else None
+
+    def restart(self, reason="asked by the application"):
+        """Flushes what is to be written, takes leave of the cloud and resets the chip."""
+        self._system.restart(reason)
+
+    def factory_reset(self):
+        """Forgets configuration and certificate, and restarts into CONFIG mode. The 256 bytes stay."""
+        self._system.factory_reset()
 
     def close(self):
         """Lets go of handlers and subscriptions: the system calls it when the application has ended."""
-        super().close()
+        while self._handlers:
+            self._events.off(*self._handlers.pop())
         while self._subscriptions:
             self._subscriptions.pop().close()

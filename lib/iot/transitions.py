@@ -15,7 +15,7 @@ from micropython import const
 from iot import application, console, modes
 from iot.flash import Flash
 from iot.modules import forget, load
-from iot.thing import Device, Thing
+from iot.thing import Thing
 
 _NAMESPACE = const("iot")
 _WIFI_FIRST_MS = const(1000)
@@ -58,8 +58,10 @@ async def change(system, event):
         tasks["flash"] = asyncio.create_task(system.flash.run())
     if mode == modes.NORMAL:
         await _enter_normal(system, event)
-    elif mode == modes.CONFIG and system.settings.BLE:
-        await _enter_config(system, event)
+    elif mode == modes.CONFIG and system.settings.CONFIG_MS:
+        from iot import configuring
+
+        await configuring.enter(system, event == "setup_asked")
 
 
 async def _init(system):
@@ -92,11 +94,9 @@ async def _init(system):
 
 async def _setup_asked(system):
     """Whether the last life asked for CONFIG, or the button is held."""
-    from iot import fallback
-    from iot.retained import Retained
+    from iot import fallback, retained
 
     forget("iot.fallback", "iot.retained")
-    retained = Retained()
     if retained.get("setup"):
         retained.set("setup", 0)
         return True
@@ -134,28 +134,6 @@ async def _restart(system, event):
     except (OSError, MemoryError) as error:
         system.log.error("flash", "{}", error)
     machine.reset()
-
-
-async def _enter_config(system, event):
-    """Without the cloud there is memory for Bluetooth LE; nothing here is needed in another mode."""
-    await load("iot.ble.codes", "iot.ble.frames", "iot.hmac256", "iot.p256", "iot.ble.session", "iot.config")
-    await load("iot.ble.requests", "iot.ble.conversation", "iot.ble.service", "iot.setup", "iot.configuring")
-    from iot.configuring import Configuring
-
-    try:
-        code = system.code()
-    except (OSError, ValueError) as error:
-        system.log.error("ble", "off, the console is left: {}", error)
-        return
-    parts = Configuring(system, code, event == "setup_asked")
-    system.tasks["setup"] = asyncio.create_task(parts.setup.run())
-    system.tasks["packets"] = asyncio.create_task(parts.send_packets())
-    system.tasks["ble"] = asyncio.create_task(parts.serve())
-    system.thing = Device(
-        system.device_id, system.settings.VERSION, system.flash, system.log, system.events, system
-    )
-    running = application.run(system.load_application, "setup", system.thing, system.log)
-    system.tasks["application"] = asyncio.create_task(running)
 
 
 async def _enter_normal(system, event):
@@ -209,18 +187,10 @@ def _start_network(system, config):
 def _watch_network(system):
     """Gives a configuration whose Wi-Fi was never reached a limited time."""
     from iot import fallback
-    from iot.retained import Retained
 
-    forget("iot.fallback", "iot.retained")
-    if fallback.reached(system.nvs):
-        return
-
-    def give_up():
-        Retained().set("setup", 1)
-        system.restart("Wi-Fi was never reached")
-
-    watching = fallback.watch(system.wifi, system.nvs, system.settings.WIFI_REACH_MS, give_up)
-    system.tasks["fallback"] = asyncio.create_task(watching)
+    forget("iot.fallback")
+    if not fallback.reached(system.nvs):
+        system.tasks["fallback"] = asyncio.create_task(fallback.watch(system))
 
 
 def _claim(system, aws, tries):

@@ -24,7 +24,7 @@ LEVELS = {
     "iot.fallback": 0,
     "iot.label": 0,
     "iot.packets": 0,
-    "iot.retained": 0,
+    "iot.retained": -1,
     "iot.scan": 0,
     "iot.setup": 1,
     "iot.trial": 0,

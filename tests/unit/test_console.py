@@ -4,7 +4,8 @@ import json
 import sys
 
 from documents import claim
-from iot import commands, console
+from fakes import FakeNVS
+from iot import commands, console, fallback
 from iot.log import Log
 
 
@@ -19,12 +20,18 @@ class FakeInput:
         return character
 
 
+class Settings:
+    SETUP_CODE = "abcd-efgh-jkmn"
+
+
 class FakeSystem:
     mode = "CONFIG"
 
     def __init__(self):
         self.calls = []
         self.error = self.document = self.nvs = None
+        self.settings = Settings
+        self.device_id = "esp32-24"
         self.log = Log()
 
     def restart(self, reason):
@@ -33,10 +40,16 @@ class FakeSystem:
     def factory_reset(self):
         self.calls.append("factory_reset")
 
-    def configure(self, document):
+    def store(self):
+        return self
+
+    def save(self, document):
         if self.error:
             raise self.error
         self.calls.append(document)
+
+    def committed(self):
+        self.calls.append("committed")
 
 
 async def answers(text, system=None, run=None):
@@ -101,10 +114,13 @@ async def test_the_commands():
         of_wifi = await answers("wifi\n", system)
     finally:
         del sys.modules["iot.status"]
-    assert lines[0].startswith("= ok help | status | mode | wifi | log LEVEL | restart | factory-reset")
+    assert lines[0].startswith("= ok help | status | mode | code | wifi | log LEVEL | restart | factory-reset")
     assert json.loads(lines[1][5:]) == STATUS
     assert system.calls == ["restart", "factory_reset"]
     assert json.loads(of_wifi[0][5:]) == {key: STATUS[key] for key in ("wifi", "ip", "rssi", "networks")}
+    assert await answers("code\n", system) == ["= error flash could not be initialised"]
+    system.nvs = FakeNVS()
+    assert await answers("code\n", system) == ["= ok ABCD-EFGH-JKMN esp32-24"]
     lines = await answers("mode\nlog debug\nlog loud\n", system)
     assert lines[:2] == ["= ok CONFIG", "= ok log level debug"]
     assert lines[2].startswith("= error log level 'loud': one of error, warning, info, debug")
@@ -120,15 +136,19 @@ def in_pieces(document, size=100):
 async def test_a_configuration_in_pieces():
     for size in (1, 7, 100, 200):
         system = FakeSystem()
+        system.nvs = FakeNVS()
+        fallback.set_reached(system.nvs, True)
         lines = await answers(in_pieces(claim(), size), system)
         assert lines[-1] == "= ok stored, restarting", lines[-1]
-        assert system.calls[0]["aws"]["template"] == "Fleet_1"
+        assert system.calls[0]["aws"]["template"] == "Fleet_1" and system.calls[1:] == ["committed"]
+        assert not fallback.reached(system.nvs), "the new Wi-Fi was not seen to work"
 
 
 async def test_a_configuration_that_is_refused():
     document = claim()
     document["wifi"][0]["ssid"] = ""
     system = FakeSystem()
+    system.nvs = FakeNVS()
     lines = await answers(in_pieces(document), system)
     assert lines[-1] == "= error wifi[0].ssid: 1 to 32 bytes"
     assert not system.calls

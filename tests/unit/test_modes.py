@@ -7,6 +7,7 @@ EXPECTED = {
     ("INIT", "part_failed"): "IDLE",
     ("INIT", "unconfigured"): "CONFIG",
     ("INIT", "configured"): "NORMAL",
+    ("INIT", "setup_asked"): "CONFIG",
     ("CONFIG", "committed"): "RESTART",
     ("NORMAL", "committed"): "RESTART",
     ("IDLE", "committed"): "RESTART",

@@ -11,10 +11,12 @@ _ON_CPYTHON = sys.implementation.name == "cpython"
 def main(here, folder, host, port, mac, aioble=None):
     if _ON_CPYTHON:
         sys.path[0] = here[: -len("/tools/sim")]
-        from tools.sim.cpython import install_device, load_shim
+        from tools.sim.cpython import install_device, join_packed_with_text, load_shim
         from tools.sim.cpython.vfs import VfsPosix, mount
 
         install_device()
+        if aioble:
+            join_packed_with_text()
     else:
         from vfs import VfsPosix, mount, umount
 

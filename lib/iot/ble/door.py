@@ -7,7 +7,7 @@ _KEY = const("wrong")
 
 
 class Door:
-    """Args: retained: a Retained, which forgets when the power is cut."""
+    """Args: retained: keeps numbers until the power is cut, the module iot.retained."""
 
     def __init__(self, retained):
         self._retained = retained

@@ -8,6 +8,7 @@ import asyncio
 import gc
 import importlib.util
 import os
+import struct
 import sys
 import time
 import traceback
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from tools.sim.cpython import cryptolib, micropython, ticks
 
-__all__ = ["install_device", "install_language", "load_shim"]
+__all__ = ["install_device", "install_language", "join_packed_with_text", "load_shim"]
 
 HEAP_BYTES = 111 * 1024  # what an idle ESP32 has; CPython cannot say how much of it would be in use
 
@@ -46,6 +47,19 @@ def install_device() -> None:
     vars(chip_gc).update({name: getattr(gc, name) for name in surface})
     sys.modules |= {"asyncio": aio, "ssl": ussl, "tls": tls, "gc": chip_gc}
     sys.dont_write_bytecode = True  # the chip writes none to its flash
+
+
+def join_packed_with_text() -> None:
+    """Have `struct.pack(…) + "text"` give bytes, as all bytes do in MicroPython; aioble counts on it."""
+
+    class Packed(bytes):
+        def __add__(self, other: bytes | str) -> bytes:
+            return super().__add__(other.encode() if isinstance(other, str) else other)
+
+    chip_struct = types.ModuleType("struct")
+    vars(chip_struct).update(vars(struct))
+    chip_struct.pack = lambda *arguments: Packed(struct.pack(*arguments))
+    sys.modules["struct"] = chip_struct
 
 
 def load_shim(name: str) -> types.ModuleType:

@@ -117,9 +117,9 @@ class BLE:
             if name == "gap_name":
                 _call("name", _hex(value))
             elif name == "mtu":
-                _call("mtu", value)
+                _call("mtu", _int(value))
             elif name == "addr_mode":
-                _call("address_mode", value)
+                _call("address_mode", _int(value))
             elif name not in _UNSTORED:
                 raise ValueError("unknown config param")
         return None
@@ -135,11 +135,11 @@ class BLE:
         if interval_us is None:
             _call("advertise_stop")
         else:
-            _call("advertise", interval_us, _hex(adv_data), _hex(resp_data), bool(connectable))
+            _call("advertise", _int(interval_us), _hex(adv_data), _hex(resp_data), bool(connectable))
 
     def gap_disconnect(self, conn_handle):
         """End a connection; False if there is none."""
-        return _call("disconnect", conn_handle)
+        return _call("disconnect", _int(conn_handle))
 
     def gatts_register_services(self, services_definition):
         """Replace all services; returns the handles of each one's values."""
@@ -147,23 +147,23 @@ class BLE:
         return tuple([tuple(handles) for handles in _call("register", rows)])
 
     def gatts_read(self, value_handle):
-        return binascii.unhexlify(_call("read", value_handle))
+        return binascii.unhexlify(_call("read", _int(value_handle)))
 
     def gatts_write(self, value_handle, data, send_update=False):
-        _call("write", value_handle, _hex(data), bool(send_update))
+        _call("write", _int(value_handle), _hex(data), bool(send_update))
         return len(data)
 
     def gatts_notify(self, conn_handle, value_handle, *data):
-        _call("notify", conn_handle, value_handle, _hex(data[0]) if data else None)
+        _call("notify", _int(conn_handle), _int(value_handle), _hex(data[0]) if data else None)
 
     def gatts_indicate(self, conn_handle, value_handle, *data):
-        _call("indicate", conn_handle, value_handle, _hex(data[0]) if data else None)
+        _call("indicate", _int(conn_handle), _int(value_handle), _hex(data[0]) if data else None)
 
     def gatts_set_buffer(self, value_handle, len, append=False):
-        _call("buffer", value_handle, len, bool(append))
+        _call("buffer", _int(value_handle), _int(len), bool(append))
 
     def gattc_exchange_mtu(self, conn_handle):
-        _call("exchange_mtu", conn_handle)
+        _call("exchange_mtu", _int(conn_handle))
 
     async def _listen(self):
         """Take events, one after the other; the stack waits for the answer to each."""
@@ -201,6 +201,12 @@ def _uuid(uuid, of):
     if not isinstance(uuid, UUID):
         raise ValueError("invalid " + of + " UUID")
     return _hex(bytes(uuid))
+
+
+def _int(value):
+    if not isinstance(value, int):
+        raise TypeError("can't convert " + type(value).__name__ + " to int")
+    return value
 
 
 def _hex(data):

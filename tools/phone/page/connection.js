@@ -14,7 +14,7 @@ export class Connection {
   #client;
   #code = "";
   #reopening = null;
-  #closed = false;
+  #closed = true;
 
   /** `onstatus` is called when `status` has changed. */
   constructor(device, onstatus) {
@@ -44,7 +44,7 @@ export class Connection {
       throw error;
     }
     this.#code = code;
-    this.#closed = false;
+    this.#closed = false; // from here on it is kept open
     return greeting;
   }
 

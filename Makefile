@@ -94,7 +94,7 @@ format: .venv/ready  ## let ruff lay the code out
 size: setup  ## bytes of each device module as .mpy, and the heap that its import takes
 	@$(BIN)/python -m tools size
 
-bench: .venv/ready  ## measure the MQTT client against umqtt.simple's way
+bench: .venv/ready  ## measure the MQTT client against umqtt.simple's way, and P-256
 	@$(BIN)/python -m tools bench
 
 clean:  ## remove what was made here, the virtual environment included

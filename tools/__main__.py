@@ -13,7 +13,7 @@ VERBS = {
     "console": ("tools.board.console", "a board's log and its line commands"),
     "phone": ("tools.phone.serve", "the web page that sets a device up from a phone"),
     "size": ("tools.size", "bytes and heap of each device module"),
-    "bench": ("tools.bench.cli", "the device's MQTT client measured beside umqtt.simple"),
+    "bench": ("tools.bench.cli", "the device's MQTT client measured beside umqtt.simple, and its P-256"),
     "sim": ("tools.sim.cli", "one simulated ESP32 with its console on this terminal"),
 }
 

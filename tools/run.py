@@ -8,9 +8,11 @@ import re
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
+from tools.ble.errors import BleError
 from tools.cloud import Cloud
 from tools.configure import ConfigureError, configure
 from tools.sim import Device, World
@@ -20,12 +22,15 @@ from tools.timeline import Timeline
 EXAMPLES = """examples:
   python -m tools run                   watch one device, until Ctrl-C
   python -m tools run --once            end after five acknowledged messages: 0, or 1 and the reason
+  python -m tools run --mtu 23          the phone and the device speak in frames of 20 bytes
+  python -m tools run --usb             configure over the console instead of Bluetooth LE
   python -m tools run --devices 20      twenty devices, each with its own name, certificate and policy
   python -m tools run --state DIR       keep cloud and flash in DIR, and go on with them the next time"""
 
 MESSAGES = 5
 _WIFI = {"ssid": "Home", "password": "correct horse"}
 _ANSWER_S = 15
+_MTU_LEAST, _MTU_MOST = 23, 517
 _ACKNOWLEDGED = re.compile(r" I app: telemetry \d+ acknowledged")
 
 
@@ -56,6 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--state", type=Path, metavar="DIR", help="keep cloud and flash here (default: nowhere)"
     )
+    parser.add_argument("--usb", action="store_true", help="configure over the console, not Bluetooth LE")
+    parser.add_argument(
+        "--mtu", type=int, default=247, metavar="N", help="ATT MTU that the phone asks for (default 247)"
+    )
     parser.add_argument("--timeout", type=float, default=60, metavar="S", help="for --once (default 60 s)")
     parser.add_argument(
         "--micropython",
@@ -70,9 +79,12 @@ def main(args: argparse.Namespace) -> int:
     if not 1 <= args.devices <= 200:
         console.print("--devices: 1 to 200")
         return 2
+    if not _MTU_LEAST <= args.mtu <= _MTU_MOST:
+        console.print(f"--mtu: {_MTU_LEAST} to {_MTU_MOST}")
+        return 2
     try:
         asyncio.run(run(args, Timeline(console)))
-    except (RunError, ConfigureError, OSError) as error:
+    except (RunError, BleError, ConfigureError, OSError) as error:
         console.print(f"run: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
         return 1
     return 0
@@ -91,7 +103,7 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
         await watch_cloud(stack, cloud, folder, units, timeline)
         for unit in units:
             stack.push_async_callback(unit.device.power_off)
-        await asyncio.gather(*(start(unit, cloud, timeline) for unit in units))
+        await asyncio.gather(*(start(unit, cloud, world, args, timeline) for unit in units))
         if not args.once:
             await asyncio.Event().wait()
         await until_enough(units, args.timeout)
@@ -138,20 +150,47 @@ async def watch_cloud(
     cloud.on_event = lambda event: timeline.say("cloud", "", str(event), "dim")
 
 
-async def start(unit: Unit, cloud: Cloud, timeline: Timeline) -> None:
-    """Power the device on, and configure it as over USB where it has no configuration yet."""
+async def start(unit: Unit, cloud: Cloud, world: World, args: argparse.Namespace, timeline: Timeline) -> None:
+    """Power the device on, and have it configured where it has no configuration yet."""
+    device = unit.device
+    await device.power_on()
+    mode = (await device.expect(r"system: mode (\w+)$", _ANSWER_S))[1]
+    if mode == "CONFIG":
+        document = cloud.device_configuration([_WIFI])
+        await (configure_by_usb if args.usb else configure_by_phone)(unit, world, document, args, timeline)
+
+
+async def configure_by_usb(
+    unit: Unit, world: World, document: dict[str, Any], args: argparse.Namespace, timeline: Timeline
+) -> None:
+    """Type the configuration on the device's console."""
     device = unit.device
 
     async def ask(line: str) -> str:
         await device.send(line)
         return (await device.expect(r"^= (.*)$", _ANSWER_S))[1]
 
-    await device.power_on()
-    mode = (await device.expect(r"system: mode (\w+)$", _ANSWER_S))[1]
-    if mode == "CONFIG":
-        timeline.say(unit.name, "usb", "configuring: Wi-Fi, endpoint and claim certificate")
-        document = cloud.device_configuration([_WIFI])
-        await configure(ask, document)
+    timeline.say(unit.name, "usb", "configuring: Wi-Fi, endpoint and claim certificate")
+    await configure(ask, document)
+
+
+async def configure_by_phone(
+    unit: Unit, world: World, document: dict[str, Any], args: argparse.Namespace, timeline: Timeline
+) -> None:
+    """Have a simulated phone do what a person does: pick the device, type its code, configure."""
+    from tools.ble.phone import set_up  # noqa: PLC0415 - bumble takes its time
+
+    code = (await unit.device.expect(r"ble: code (\S+)$", _ANSWER_S))[1]
+    told: list[str] = []
+
+    def progress(what: str, done: int, total: int) -> None:
+        if what not in told:
+            told.append(what)
+            timeline.say(unit.name, "phone", what if not total else f"{what} {total} bytes")
+
+    report = await set_up(world, unit.name, code, document, args.mtu, progress)
+    frames = f"{report.sent} frames sent, {report.received} received"
+    timeline.say(unit.name, "phone", f"done in {report.seconds:.1f} s: {frames}, MTU {args.mtu}")
 
 
 async def until_enough(units: list[Unit], timeout_s: float) -> None:

@@ -14,6 +14,8 @@ AREAS = {
     "wifi": "cyan",
     "clock": "cyan",
     "provisioning": "magenta",
+    "ble": "blue",
+    "phone": "blue",
     "cloud": "green",
     "app": "",
 }

@@ -177,9 +177,12 @@ async def test_malformed_signatures():
         "",
         "30",
         "3000",
-        "3080020101020101" + "0000",
-        "3006020101020101" + "00",
-        "3106020101020101",
+        "3080" + "020101020101" + "0000",  # an indefinite length
+        "3006" + "020101020101" + "00",  # a byte behind
+        "3007" + "020101020101" + "00",
+        "3106" + "020101020101",
+        "308901" + "00" * 7 + "06" + "020101020101",  # a length of 2**64 + 6
+        "30ff" + "ff" * 20,
     ):
         assert await p256.verify(PUBLIC, bytes(32), unhexlify(wrong)) is False
 
@@ -217,6 +220,7 @@ def test_malformed_private_keys_tell_the_place():
         (changed(der, 53), "publicKey.BIT STRING"),
         (changed(der, 55), "publicKey.BIT STRING"),
         (changed(der, 60), "public key: no point"),
+        (b"\x30\x78" + der[2:52] + b"\x45" + der[53:] + b"\0", "publicKey.end"),
         (der.replace(PRIVATE, scalar(N)), "private key: out of range"),
         (changed(pkcs8, 20), "private key.algorithm"),
         (changed(pkcs8, 27), "private key.ECPrivateKey"),

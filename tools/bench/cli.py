@@ -1,4 +1,4 @@
-"""`make bench`: the device's MQTT client measured on this machine, beside umqtt.simple, over mutual TLS."""
+"""`make bench`: on this machine, the MQTT client beside umqtt.simple, over mutual TLS, and P-256 counted."""
 
 import argparse
 import asyncio
@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
 
 from iot.mqtt.packet import MQTTError  # noqa: E402
 
-from tools.bench import broker, measures, umqtt  # noqa: E402 (they import device code)
+from tools.bench import broker, measures, p256, umqtt  # noqa: E402 (they import device code)
 
 EXAMPLES = """examples:
   python -m tools bench
@@ -65,6 +65,8 @@ async def measure(args: argparse.Namespace, tell: Console) -> dict[str, Any]:
                     (args.acknowledged, args.messages),
                     args.delay / 1000,
                 )
+    tell.print("P-256 ...")
+    curve = await asyncio.to_thread(p256.measure, args.runs)
     ours, theirs = (statistics.median(rate) for rate in zip(*rates, strict=True))
     return {
         "broker": endpoint.name,
@@ -76,6 +78,7 @@ async def measure(args: argparse.Namespace, tell: Console) -> dict[str, Any]:
             phase: statistics.median(1000 * run[phase] for run in held) for phase in held[0]
         },
         "micropython": micropython,
+        "p256": curve,
     }  # fmt: skip
 
 
@@ -110,6 +113,21 @@ def table(figures: dict[str, Any]) -> Table:
     return shown
 
 
+def table_of_p256(figures: dict[str, Any]) -> Table:
+    shown = Table(title="P-256: what it costs, beside `cryptography`", title_justify="left")
+    for name in ("", "2·P", "P + Q", "a·b", "1 / a", "here", "cryptography", "ratio"):
+        shown.add_column(name, justify="right" if name else "left")
+    for name, cost in figures["p256"].items():
+        shown.add_row(
+            name,
+            *(str(cost[kind]) for kind in ("doublings", "additions", "multiplications", "inversions")),
+            f"{1000 * cost['ours_s']:.2f} ms",
+            f"{1000 * cost['cryptography_s']:.3f} ms",
+            f"{cost['ratio']:.0f}",
+        )
+    return shown
+
+
 def main(args: argparse.Namespace) -> int:
     tell = Console(stderr=True, quiet=args.json)
     try:
@@ -121,5 +139,5 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(figures, indent=2))
     else:
-        Console().print(table(figures))
+        Console().print(table(figures), table_of_p256(figures))
     return 0

@@ -26,6 +26,7 @@ class Chip:
         self._ble: ChipRadio | None = None
         self.reset_cause = PWRON_RESET
         self.pins: dict[int, int] = {}
+        self.held_low: set[int] = set()  # by buttons to ground; a reset does not let them go
         self.boots = 0
         self.flash_writes = 0
         self.idf_heap = [[7288, 0, 0, 0], [113840, 96000, 65536, 81920], [15072, 15072, 14848, 15072]]
@@ -109,8 +110,8 @@ class Chip:
     def _on_pin(self, number: int, value: int) -> None:
         self.pins[number] = value
 
-    def _on_read_pin(self, number: int) -> int:
-        return self.pins.get(number, 0)
+    def _on_read_pin(self, number: int, floats: int) -> int:
+        return 0 if number in self.held_low else self.pins.get(number, floats)
 
     def _on_heap(self) -> list[list[int]]:
         return self.idf_heap

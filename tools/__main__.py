@@ -11,6 +11,7 @@ VERBS = {
     "deploy": ("tools.board.deploy", "put the firmware's files on a board that runs MicroPython"),
     "configure": ("tools.board.configure", "give a board its configuration"),
     "console": ("tools.board.console", "a board's log and its line commands"),
+    "phone": ("tools.phone.serve", "the web page that sets a device up from a phone"),
     "size": ("tools.size", "bytes and heap of each device module"),
     "bench": ("tools.bench.cli", "the device's MQTT client measured beside umqtt.simple, and its P-256"),
     "sim": ("tools.sim.cli", "one simulated ESP32 with its console on this terminal"),

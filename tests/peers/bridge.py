@@ -76,7 +76,7 @@ class Bridge:
         self._access: CDPSession
 
     async def __aenter__(self) -> "Bridge":
-        await self._page.expose_binding("bridgeLeft", lambda _source: self._start(self._leave()))
+        await self._page.expose_binding("bridgeLeft", lambda _source: self._start(self._left()))
         await self._page.add_init_script(_SCRIPT)
         self._bluetooth = await self._browser.new_browser_cdp_session()
         self._access = await self._page.context.new_cdp_session(self._page)
@@ -149,6 +149,7 @@ class Bridge:
     async def _gatt(self, event: dict[str, Any]) -> None:
         code = 0
         if event["type"] == "connection":
+            await self._leave()
             code = await self._connect()
         else:
             await self._show_characteristics()
@@ -188,6 +189,11 @@ class Bridge:
             self._connection = None
             self._forget()
             await self._send("simulateGATTDisconnection", address=self._emulated)
+
+    async def _left(self) -> None:
+        """The page has disconnected; Chromium's emulated device has to be told so."""
+        await self._leave()
+        await self._send("simulateGATTDisconnection", address=self._emulated)
 
     async def _leave(self) -> None:
         connection, self._connection = self._connection, None

@@ -107,9 +107,10 @@ export class Client {
 
   /** The answer to a request, once those before it have theirs; Refused where it is an error. */
   #request(characteristic, op, ...body) {
+    const session = this.#session;
     const answered = this.#turn.then(async () => {
-      if (!this.#isOpen) throw new ConnectionLost();
-      const sealed = await this.#session.seal(characteristic, join([op], ...body));
+      if (!this.#isOpen || session !== this.#session) throw new ConnectionLost();
+      const sealed = await session.seal(characteristic, join([op], ...body));
       const answer = await this.#exchange(characteristic, sealed);
       const result = resultName(answer.code);
       if (result === "SUCCESS" || result === "IN_PROGRESS") return answer;
@@ -123,27 +124,26 @@ export class Client {
   /** Sends a message until there is an answer: it is the very same where frames of it were lost. */
   async #exchange(characteristic, message) {
     for (let sending = 1; ; sending++) {
-      const answered = new Promise((resolve, reject) => {
-        this.#waiting = { characteristic, resolve, reject };
-      });
-      answered.catch(() => {});
+      const waiting = { characteristic };
+      const answered = new Promise((resolve, reject) => Object.assign(waiting, { resolve, reject }));
+      answered.catch(() => {}); // it may fail before anybody waits
+      this.#waiting = waiting;
       try {
         for (const frame of split(message, this.#device.frameSize)) await this.#device.write(characteristic, frame);
         const answer = await within(ANSWER_MS, answered);
         if (!wantsAgain(answer)) return answer;
+        throw new ConnectionLost("the device misses frames");
       } catch (error) {
-        if (!(error instanceof ConnectionLost) || !this.#waiting || sending === SENDINGS) throw this.#broken(error);
+        const isOver = this.#waiting !== waiting; // there may be another connection already
+        if (isOver || !(error instanceof ConnectionLost)) throw error;
+        if (sending === SENDINGS) {
+          this.close();
+          throw error;
+        }
       } finally {
-        this.#waiting = null;
+        if (this.#waiting === waiting) this.#waiting = null;
       }
-      if (sending === SENDINGS) throw this.#broken(new ConnectionLost("the device does not understand"));
     }
-  }
-
-  /** A connection that is of no more use is ended. */
-  #broken(error) {
-    if (error instanceof ConnectionLost) this.close();
-    return error;
   }
 
   /** Messages are opened in their order; each takes WebCrypto's time. */

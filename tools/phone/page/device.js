@@ -16,6 +16,7 @@ export class Device {
   #characteristics = new Map();
   #writing = Promise.resolve();
   #longest = FRAME_MIN;
+  #attempt = 0;
 
   /** Has the user choose among the devices in reach; only the one of this `name` where it is given. */
   static async choose(name = "") {
@@ -36,15 +37,16 @@ export class Device {
   /** Connects and subscribes to everything; gives what AUTH tells without a session: {protocol, id, version}. */
   async connect() {
     this.#longest = FRAME_MIN;
+    this.#writing = Promise.resolve(); // what an earlier connection did not finish does not matter
     try {
-      return await within(CONNECT_MS, this.#open());
+      return await within(CONNECT_MS, this.#open(++this.#attempt));
     } catch (error) {
       this.disconnect();
       throw error instanceof ConnectionLost ? error : new ConnectionLost(error.message);
     }
   }
 
-  async #open() {
+  async #open(attempt) {
     const server = await this.#bluetooth.gatt.connect();
     const service = await server.getPrimaryService(SERVICE);
     const found = new Map();
@@ -57,6 +59,7 @@ export class Device {
     }
     const greeting = await found.get(AUTH).readValue();
     for (const characteristic of found.values()) await characteristic.startNotifications();
+    if (attempt !== this.#attempt) throw new ConnectionLost("too late");
     this.#characteristics = found;
     return JSON.parse(new TextDecoder().decode(greeting));
   }
@@ -74,7 +77,7 @@ export class Device {
       try {
         await within(WRITE_MS, characteristic.writeValueWithResponse(frame));
       } catch (error) {
-        this.disconnect();
+        if (this.#characteristics.get(number) === characteristic) this.disconnect();
         throw new ConnectionLost(error.message);
       }
     });
@@ -84,6 +87,7 @@ export class Device {
 
   /** Ends the connection; nothing where there is none. */
   disconnect() {
+    this.#attempt++;
     this.#bluetooth.gatt.disconnect();
     this.#gone();
   }

@@ -18,6 +18,7 @@ export function step() {
 export function begin(onBack) {
   leave = onBack;
   $("back").addEventListener("click", back);
+  document.addEventListener("input", ({ target }) => target.removeAttribute("aria-invalid")); // it is being corrected
   addEventListener("popstate", () => {
     guarded = false;
     if (PREVIOUS[current]) back();

@@ -11,6 +11,7 @@ VERBS = {
     "deploy": ("tools.board.deploy", "put the firmware's files on a board that runs MicroPython"),
     "configure": ("tools.board.configure", "give a board its configuration"),
     "console": ("tools.board.console", "a board's log and its line commands"),
+    "phone": ("tools.phone.serve", "the web page that sets a device up from a phone"),
     "ble": ("tools.ble.cli", "set a device up over Bluetooth LE, as a phone does"),
     "qr": ("tools.ble.qr", "the QR code for a device's label"),
     "size": ("tools.size", "bytes and heap of each device module"),

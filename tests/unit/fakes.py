@@ -113,7 +113,10 @@ class FakeTime:
 
 
 class FakeMachine:
-    """The chip's module `machine`, as far as its RTC's memory goes; a new one is a chip after a cut of power."""
+    """The chip's module `machine` within a `with`, as far as its RTC's memory goes.
+
+    Entered again it is the chip after a reset; a new one is a chip whose power was cut.
+    """
 
     def __init__(self, memory=b""):
         self.kept = memory
@@ -124,17 +127,13 @@ class FakeMachine:
             self.kept = bytes(data[0])
         return self.kept
 
+    def __enter__(self):
+        self._before = sys.modules.get("machine")
+        sys.modules["machine"] = self
+        forget("iot.retained")
 
-def started(machine, name):
-    """A module that rests on iot.retained, as it is after a reset of the chip: imported anew."""
-    before = sys.modules.get("machine")
-    sys.modules["machine"] = machine
-    forget("iot.retained", name)
-    try:
-        __import__(name)
-        return sys.modules[name]
-    finally:
-        forget("iot.retained", name)
+    def __exit__(self, *error):
+        forget("iot.retained")
         del sys.modules["machine"]
-        if before:
-            sys.modules["machine"] = before
+        if self._before:
+            sys.modules["machine"] = self._before

@@ -1,9 +1,8 @@
 """The way back to CONFIG: a Wi-Fi that is never reached, and a button that is held."""
 
 from check import araises, raises
-from fakes import FakeMachine, FakeNVS, FakeTime, started
-
-fallback = started(FakeMachine(), "iot.fallback")
+from fakes import FakeMachine, FakeNVS, FakeTime
+from iot import fallback
 
 
 class FakeWifi:
@@ -51,15 +50,17 @@ async def timed(function, *args):
 
 async def watched(nvs, reached_ms, limit_ms):
     """Whether a watch gave up and the next start goes to CONFIG, and after how long."""
-    fallback.retained.set("setup", 0)
 
     async def watch(time):
         system = FakeSystem(FakeWifi(time, reached_ms), nvs, limit_ms)
         await fallback.watch(system)
         return system.restarts
 
-    restarts, ms = await timed(watch)
-    asked = fallback.retained.get("setup")
+    with FakeMachine():
+        restarts, ms = await timed(watch)
+        from iot import retained
+
+        asked = retained.get("setup")
     assert restarts == ["Wi-Fi was never reached"] * asked
     return bool(asked), ms
 

@@ -5,6 +5,7 @@ import json
 
 from documents import claim, own
 from fakes import FakeLog
+from iot import config, setup
 from iot.ble.codes import NAMES
 from iot.ble.requests import Requests
 from iot.setup import Setup
@@ -232,18 +233,22 @@ async def test_a_name_that_is_too_long_is_told_in_part():
 
 
 async def test_no_memory_to_read_it():
-    from iot import config
+    class FullHeap:
+        """Stands in for iot.config."""
 
-    def parse(text):
-        raise MemoryError
+        ConfigError = config.ConfigError
 
-    real, config.parse = config.parse, parse
+        @staticmethod
+        def parse(text):
+            raise MemoryError
+
+    setup.config = FullHeap
     try:
         async with Bench() as b:
             failed(b, await b.commit(b"{}"), "TOO_LARGE", "no memory to read it")
             assert b.setup.document.size == 0
     finally:
-        config.parse = real
+        setup.config = config
 
 
 async def test_another_document_than_the_one_announced():

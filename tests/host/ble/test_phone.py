@@ -120,10 +120,10 @@ async def test_no_device_of_that_name(device: Device, world: World, monkeypatch:
 
 async def test_two_phones_one_after_the_other(device: Device, world: World) -> None:
     code = await started(device)
-    first, second = await world.air_ble.phone(), await world.air_ble.phone()
+    first, second = await world.air_ble.phone(), await world.air_ble.phone(23)
     async with Client(OverBumble(first.device, NAME), code) as client:
         assert (await client.refresh())["mode"] == "CONFIG"
-        waiting = asyncio.create_task(Client(OverBumble(second.device, NAME), code).__aenter__())
+        waiting = asyncio.create_task(Client(OverBumble(second.device, NAME, 23), code).__aenter__())
         await client.scan()
         assert not waiting.done()  # it does not advertise while a phone is connected
     other = await waiting

@@ -72,6 +72,8 @@ class Pin:
     def init(self, mode=-1, pull=-1, *, value=None):
         if mode == Pin.OUT and self._id >= _INPUT_ONLY:
             raise ValueError("pin can only be input")
+        if pull != -1:
+            _world.call("pull", self._id, pull)
         if value is not None:
             self.value(value)
 

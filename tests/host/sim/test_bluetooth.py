@@ -13,6 +13,7 @@ from bumble.device import Peer
 from bumble.gatt_client import CharacteristicProxy
 
 from tools.sim import Device, World
+from tools.sim.ble.air import Packet
 from tools.sim.ble.phone import subscribe
 
 # A service with a value that can be read, written, notified and indicated; the program prints all events.
@@ -554,7 +555,7 @@ async def test_four_phones_and_no_more(device: Device, connect) -> None:
 
 
 async def test_the_air_can_be_listened_to(device: Device, world: World, connect) -> None:
-    heard = []
+    heard: list[Packet] = []
     world.air_ble.on_packet = heard.append
     peer = await connect()
     await value_of(peer).write_value(b"what was sent", with_response=True)

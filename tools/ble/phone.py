@@ -9,10 +9,8 @@ from tools.sim import World
 
 from .client import Client
 from .conversation import Members
-from .errors import LinkLost
 from .over_bumble import OverBumble
-
-_CONNECTIONS = 3
+from .persevere import persevere
 
 
 @dataclass(frozen=True)
@@ -51,25 +49,20 @@ async def set_up(
     """
     start = time.monotonic()
     phone = await world.air_ble.phone(mtu)
-    sent = received = connections = 0
-    networks: list[Members] | None = None
+    networks: list[Members] = []
+
+    def connect() -> Client:
+        progress("connecting", 0, 0)
+        return Client(OverBumble(phone.device, device_name, mtu), code)
+
+    async def use(client: Client) -> None:
+        if not networks:
+            progress("scanning", 0, 0)
+            networks.extend(await client.scan())
+        await client.configure(document, progress)
+
     try:
-        while True:
-            connections += 1
-            progress("connecting", 0, 0)
-            client = Client(OverBumble(phone.device, device_name, mtu), code)
-            try:
-                async with client:
-                    if networks is None:
-                        progress("scanning", 0, 0)
-                        networks = await client.scan()
-                    await client.configure(document, progress)
-                break
-            except LinkLost:
-                if connections == _CONNECTIONS:
-                    raise
-            finally:
-                sent, received = sent + client.frames[0], received + client.frames[1]
+        effort = await persevere(connect, use)
     finally:
         phone.power_off()
-    return Report(sent, received, connections, time.monotonic() - start, networks)
+    return Report(effort.sent, effort.received, effort.connections, time.monotonic() - start, networks)

@@ -32,6 +32,31 @@ def load(path: Path) -> dict[str, Any]:
     Raises:
         BoardError: it cannot be read or is not valid; names the place, never quotes a secret.
     """
+    document = _load(path)
+    _validate(path, document)
+    return document
+
+
+def load_product(path: Path) -> dict[str, Any]:
+    """Read and validate a product's part of a configuration: the same file, but without `wifi`.
+
+    Raises:
+        BoardError: as for `load`, or there is a `wifi` in it.
+    """
+    document = _load(path)
+    if isinstance(document, dict):
+        if "wifi" in document:
+            raise BoardError(
+                f"{path}: wifi: not a product's", "Leave it out: whoever sets a device up chooses it."
+            )
+        _validate(path, {**document, "wifi": [{"ssid": "any"}]})
+    else:
+        _validate(path, document)
+    return document
+
+
+def _load(path: Path) -> Any:
+    """The document with PEM texts in place of files' names, not validated yet."""
     try:
         document = json.loads(_read(path, f"{path}", "Name the JSON file that has the configuration."))
     except json.JSONDecodeError as error:
@@ -46,7 +71,6 @@ def load(path: Path) -> dict[str, Any]:
         value = aws.get(member)
         if isinstance(value, str) and "." in value and "-----BEGIN" not in value:
             aws[member] = _read(path.parent / value, f"{path}: aws.{member}: {path.parent / value}", _PEM)
-    _validate(path, document)
     return document
 
 

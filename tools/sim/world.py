@@ -126,7 +126,7 @@ class World:
         except RadioError as error:
             return {"error": [str(error)]}
         except BleError as error:
-            return {"error": [error.number]}
+            return {"error": [error.number, str(error)]}  # CPython has no errno without a text
         except UnknownName:
             return {"error": [EAI_FAIL, "EAI_FAIL"]}
 

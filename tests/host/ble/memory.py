@@ -59,6 +59,7 @@ class Board:
         self.results = {"Home": "SUCCESS"}
         self.saved: list[dict[str, Any]] = []
         self.restarted = False
+        self.used = False  # an event loop has had it, and no other may
         self.door = Door(Retained())
         self.packets = Packets(log)
         facts = {"mode": "CONFIG", "id": "esp32-240ac4000001", "version": "0.1.0"}
@@ -66,6 +67,7 @@ class Board:
         self.requests = Requests(self.setup, self.packets)
 
     async def __aenter__(self) -> "Board":
+        self.used = True
         self._tasks = [asyncio.create_task(self.setup.run()), asyncio.create_task(self._send())]
         return self
 

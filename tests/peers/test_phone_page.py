@@ -1,0 +1,242 @@
+"""The page that sets a device up, in Chromium, whose Bluetooth reaches a simulated device."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from tests.peers.chromium import needs_chromium
+from tests.peers.inspection import inspect
+from tests.peers.phone_scene import CODE, PASSWORD, WAIT_MS, WRONG_CODE, Scene, scene
+
+pytestmark = [needs_chromium, pytest.mark.timeout(180)]
+
+RECONNECTING = "The connection was lost. Connecting again …"
+RECONNECTED = "Connected again."
+# All that a page can keep a secret in.
+_KEPT = """
+async () => {
+  const kept = await Promise.all((await caches.keys()).map((name) => caches.open(name)));
+  const answers = (await Promise.all(kept.map((cache) => cache.matchAll()))).flat();
+  const stores = [{ ...localStorage }, { ...sessionStorage }, history.state, await indexedDB.databases()];
+  const fields = [...document.querySelectorAll("input, textarea")].map((field) => field.value);
+  return [
+    document.documentElement.outerHTML, ...fields, JSON.stringify(stores), document.cookie, location.href,
+    ...await Promise.all(answers.map((answer) => answer.text())),
+  ].join("\\n");
+}
+"""
+# Every text that the line under the progress bar and the one above the step have had.
+_WATCH = """
+() => {
+  const watch = (id, texts) => {
+    const line = document.getElementById(id);
+    const note = () => line.textContent && texts.push(line.textContent);
+    new MutationObserver(note).observe(line, { childList: true });
+    return texts;
+  };
+  window.bytes = watch("progress-bytes", []);
+  window.banners = watch("banner", []);
+}
+"""
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[Scene]:
+    async with scene(tmp_path) as made:
+        yield made
+        assert made.visit.complaints == []
+        elsewhere = [address for address in made.visit.requests if not address.startswith(made.site.url)]
+        assert elsewhere == []
+        assert PASSWORD not in "".join(made.visit.console)
+
+
+async def test_from_nothing_to_normal(here: Scene) -> None:
+    page = here.page
+    await page.goto(here.label)
+    assert page.url == here.site.url
+    await here.reach("pick")
+    await expect(page.locator("#pick-name")).to_have_text("Choose esp32-240ac4000001.")
+    await inspect(page, "1-pick")
+    await here.button("Find device").click()
+    await here.reach("network")
+    await expect(page.locator("#networks button")).to_have_count(3, timeout=WAIT_MS)
+    await expect(here.button("Home")).to_have_accessible_name("Home Excellent signal, WPA2")
+    await expect(here.button("Open")).to_have_accessible_name("Open Excellent signal, open")
+    await inspect(page, "3-network")
+    await here.button("Home").click()
+    await here.reach("password")
+    field = page.get_by_label("Password", exact=True)
+    await field.fill("short")
+    await here.button("Continue").click()
+    await expect(page.locator("#password-problem")).to_contain_text("at least 8 characters")
+    await expect(field).to_be_focused()
+    await inspect(page, "4-password")
+    await field.fill(PASSWORD)
+    await here.button("Show password").click()
+    await expect(field).to_have_attribute("type", "text")
+    await here.button("Continue").click()
+    await here.reach("check")
+    await expect(page.locator("#cloud")).not_to_have_attribute("open", "")
+    await expect(page.locator("#check-cloud")).to_have_text("iot.example.com")
+    await inspect(page, "5-check")
+    await here.button("Set up device").click()
+    await here.reach("done")
+    await inspect(page, "7-done")
+    await here.device.expect("system: mode NORMAL")
+    kept = await page.evaluate(_KEPT)
+    assert PASSWORD not in kept
+    assert CODE not in kept
+    assert CODE.replace("-", "") not in kept
+
+
+async def test_wrong_code_then_the_right_one(here: Scene) -> None:
+    page = here.page
+    await page.goto(here.site.url)
+    await here.button("Find device").click()
+    await here.reach("code")
+    field = page.get_by_role("textbox", name="Code")
+    await field.press_sequentially("7k3m 9pqrw2xu")
+    await expect(field).to_have_value("7K3M-9PQR-W2XU")
+    await here.button("Continue").click()
+    await expect(page.locator("#code-problem")).to_contain_text("not a code")
+    await field.fill(WRONG_CODE.lower())
+    await here.button("Continue").click()
+    await here.told("code. Look at its label again")
+    await expect(page.locator("#code")).to_be_visible()
+    await inspect(page, "2-code-wrong")
+    await field.fill(CODE.replace("-", " ").lower())
+    await here.button("Continue").click()
+    await here.reach("network")
+    await expect(page.locator("#error")).to_be_empty()
+
+
+async def test_wrong_password_then_the_right_one(here: Scene) -> None:
+    page = here.page
+    await here.to_networks()
+    await here.to_check("battery staple")
+    await here.button("Set up device").click()
+    await here.reach("password")
+    await here.told("does not accept this password")
+    await expect(page.get_by_label("Password", exact=True)).to_have_value("")
+    await inspect(page, "4-password-wrong")
+    await here.type_password(PASSWORD)
+    await here.button("Set up device").click()
+    await here.reach("done")
+    await here.device.expect("system: mode NORMAL")
+
+
+async def test_a_connection_that_is_lost_half_way_is_resumed(here: Scene) -> None:
+    page = here.page
+    await here.to_networks()
+    await here.to_check()
+    await page.evaluate(_WATCH)
+    await page.wait_for_function("() => navigator.serviceWorker.controller")
+    stop_at = here.bridge.writes + 8  # BEGIN, the five frames of a piece, and one of the next
+    stopped, go_on = asyncio.Event(), asyncio.Event()
+
+    async def on_write(number: int) -> None:
+        if number == stop_at:
+            stopped.set()
+            await go_on.wait()
+
+    here.bridge.on_write = on_write
+    await here.button("Set up device").click()
+    async with asyncio.timeout(20):
+        await stopped.wait()
+    await inspect(page, "6-progress")
+    here.world.air_ble.break_links()
+    go_on.set()
+    await here.reach("done")
+    await here.device.expect("system: mode NORMAL")
+    assert await page.evaluate("banners") == [RECONNECTING, RECONNECTED]
+    at = [int(text.split(" of ")[0].replace(",", "")) for text in await page.evaluate("bytes")]
+    assert at == sorted(at), "it began anew"
+    assert len([one for one in at if at.count(one) > 1]) == 2, "it did not go on where it stopped"
+
+
+async def test_a_connection_that_is_lost_while_the_user_thinks_comes_back(here: Scene) -> None:
+    await here.to_networks()
+    here.world.air_ble.break_links()
+    banner = here.page.locator("#banner")
+    await expect(banner).to_have_text("Connected again.", timeout=WAIT_MS)
+    await here.to_check()
+    await here.button("Set up device").click()
+    await here.reach("done")
+
+
+async def test_with_the_keyboard_alone(here: Scene) -> None:
+    page, keyboard = here.page, here.page.keyboard
+    await page.goto(here.site.url)
+    await here.reach("pick")
+    await keyboard.press("Tab")
+    await keyboard.press("Enter")
+    await here.reach("code")
+    await keyboard.press("Tab")
+    await keyboard.type(CODE.replace("-", ""))
+    await keyboard.press("Enter")
+    await here.reach("network")
+    await expect(here.button("Home")).to_be_visible(timeout=WAIT_MS)
+    for _ in range(10):
+        await keyboard.press("Tab")
+        if "Home" in await page.evaluate("document.activeElement.textContent"):
+            break
+    await keyboard.press("Space")
+    await here.reach("password")
+    await keyboard.press("Tab")
+    await keyboard.type(PASSWORD)
+    await keyboard.press("Enter")
+    await here.reach("check")
+    await keyboard.press("Tab")  # the details
+    await keyboard.press("Tab")
+    await keyboard.press("Enter")
+    await here.reach("done")
+
+
+async def test_the_way_back(here: Scene) -> None:
+    page = here.page
+    await here.to_networks()
+    await here.to_check()
+    await page.go_back()  # the phone's own key
+    await here.reach("password")
+    await expect(page.get_by_label("Password", exact=True)).to_have_value("")
+    await here.button("Back").click()
+    await here.reach("network")
+    await here.button("Open").click()
+    await here.reach("check")
+    await here.button("Back").click()
+    await here.reach("network")
+    await here.button("Back").click()
+    await here.reach("pick")
+
+
+async def test_a_hidden_network_and_cloud_details_by_hand(here: Scene) -> None:
+    page = here.page
+    product = here.site.product
+    assert product
+    here.site.product = None
+    await here.to_networks()
+    await page.get_by_text("Other network").click()
+    await page.get_by_label("Network name").fill("Home")
+    await here.button("Use this network").click()
+    await here.type_password(PASSWORD)
+    await here.button("Set up device").click()
+    await expect(page.locator("#cloud-problem")).to_have_text("Endpoint is missing.")
+    await expect(page.get_by_label("Endpoint")).to_be_focused()
+    for member, value in product["aws"].items():
+        if await page.locator(f"#cloud-{member}").count():
+            await page.locator(f"#cloud-{member}").fill(value)
+    await inspect(page, "5-check-by-hand")
+    await here.button("Set up device").click()
+    await here.reach("done")
+
+
+async def test_at_the_smallest_mtu(tmp_path: Path) -> None:
+    async with scene(tmp_path, mtu=23) as here:
+        await here.to_networks()
+        await here.to_check()
+        await here.button("Set up device").click()
+        await here.page.locator("#done").wait_for(timeout=60_000)
+        await here.device.expect("system: mode NORMAL")

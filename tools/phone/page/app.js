@@ -1,0 +1,280 @@
+// The way through the steps.
+
+import { Connection } from "./connection.js";
+import { Device } from "./device.js";
+import { nameProblem, passwordProblem, render } from "./networks.js";
+import * as product from "./product.js";
+import { ConnectionLost, Refused } from "./protocol.js";
+import { isCode, normalised, spelt } from "./session.js";
+import { sending } from "./sending.js";
+import * as steps from "./steps.js";
+import * as words from "./words.js";
+
+const $ = (id) => document.getElementById(id);
+
+const link = readLink();
+let device = null;
+let connection = null;
+let settings = {}; // the product's part of the document
+let network = null; // {ssid, security}
+let password = "";
+
+/** {code, name} of the label's address; nothing of it stays in the address bar or the history. */
+function readLink() {
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  if (location.hash) history.replaceState(null, "", location.pathname + location.search);
+  const code = normalised(fragment.get("code") ?? "");
+  return { code: isCode(code) ? code : "", name: fragment.get("name") ?? "" };
+}
+
+// Pick
+
+async function pick(name) {
+  steps.say();
+  try {
+    connection?.close();
+    connection = null;
+    device = await Device.choose(name);
+  } catch (error) {
+    steps.show("pick", await pickProblem(error));
+    return;
+  }
+  $("device-name").textContent = device.name;
+  if (link.code && [link.name, ""].includes(name || device.name)) await prove(link.code);
+  else steps.show("code");
+}
+
+async function pickProblem(error) {
+  if (!(await navigator.bluetooth.getAvailability())) return words.BLUETOOTH_OFF;
+  return error.name === "NotFoundError" ? words.NOTHING_CHOSEN : words.NOT_ALLOWED;
+}
+
+// Code
+
+async function prove(code) {
+  connection = new Connection(device, onStatus);
+  connection.onlost = (lost) => steps.banner(lost ? words.RECONNECTING : words.RECONNECTED);
+  connection.onfailed = () => {
+    steps.banner();
+    if (steps.step() !== "progress") steps.show("pick", words.GAVE_UP);
+  };
+  try {
+    const { id } = await connection.open(code);
+    $("device-name").textContent = id;
+  } catch (error) {
+    connection = null;
+    failed(error);
+    return;
+  }
+  link.code = code; // for the way back from a later step
+  steps.banner();
+  steps.show("network");
+  scan();
+}
+
+function failed(error) {
+  if (error instanceof Refused) {
+    const { step, text } = words.forResult(error.result, error.detail);
+    if (step === "code") link.code = "";
+    steps.show(step, text);
+    if (step === "code") $("code-input").select();
+  } else if (error instanceof ConnectionLost) {
+    steps.show("pick", words.UNREACHABLE);
+  } else {
+    throw error;
+  }
+}
+
+function groupCode() {
+  const input = $("code-input");
+  const atEnd = input.selectionStart === input.value.length;
+  if (atEnd) input.value = spelt(normalised(input.value)); // not while somebody corrects it in the middle
+}
+
+function submitCode(event) {
+  event.preventDefault();
+  const code = normalised($("code-input").value);
+  const few = code.length < 12 ? `These are ${code.length} characters; the code has 12.` : "";
+  const text = isCode(code) ? "" : few || "This is not a code: it has digits and letters, without U, and 12 of them.";
+  if (!steps.judge($("code-input"), $("code-problem"), text)) return;
+  steps.busy(event.submitter ?? $("code-form").querySelector(".primary"), "Connecting …", async () => {
+    await prove(code);
+    if (connection) $("code-input").value = "";
+  });
+}
+
+// Network and password
+
+function onStatus() {
+  const { networks = [], scanning } = connection.status;
+  render($("networks"), networks, choose);
+  $("network-state").textContent = scanning ? "Searching …" : found(networks.length);
+  sending.tell(connection.status.progress);
+}
+
+function found(count) {
+  if (!connection.status.networks) return "";
+  return count ? "" : "No networks found. Move the device nearer to the router and search again.";
+}
+
+function scan() {
+  $("network-state").textContent = "Searching …";
+  connection.client.scan().catch(() => {}); // a lost connection is told of elsewhere
+}
+
+function choose(chosen) {
+  network = chosen;
+  password = "";
+  $("password-network").textContent = chosen.ssid;
+  if (chosen.security === "open") check();
+  else askPassword();
+}
+
+function askPassword(error = "") {
+  password = "";
+  $("password-input").value = "";
+  steps.judge($("password-input"), $("password-problem"), "");
+  showPassword(false);
+  steps.show("password", error);
+}
+
+function submitOther(event) {
+  event.preventDefault();
+  const ssid = $("other-name").value;
+  if (!steps.judge($("other-name"), $("other-problem"), nameProblem(ssid))) return;
+  choose({ ssid, security: $("other-open").checked ? "open" : "other" });
+}
+
+function submitPassword(event) {
+  event.preventDefault();
+  const input = $("password-input");
+  if (!steps.judge(input, $("password-problem"), passwordProblem(input.value))) return;
+  password = input.value;
+  input.value = ""; // from here on it is in this module alone, until the device has it
+  check();
+}
+
+function showPassword(shown) {
+  $("password-input").type = shown ? "text" : "password";
+  $("password-show").setAttribute("aria-pressed", String(shown));
+  $("password-show").textContent = shown ? "Hide" : "Show";
+}
+
+// Check and send
+
+function check(error = "") {
+  $("check-device").textContent = connection.status.id ?? device.name;
+  $("check-network").textContent = network.ssid;
+  showEndpoint();
+  $("cloud").open = product.missing() !== null || error !== "";
+  steps.show("check", error);
+}
+
+function showEndpoint() {
+  $("check-cloud").textContent = product.endpoint() || "not filled in yet";
+}
+
+async function pickProduct() {
+  const [file] = $("cloud-file").files;
+  if (!file) return;
+  try {
+    settings = await product.picked(file);
+    product.fill(settings);
+    $("cloud-problem").textContent = "";
+  } catch (error) {
+    $("cloud-problem").textContent = error.message;
+  }
+  showEndpoint();
+}
+
+async function submitCheck(event) {
+  event.preventDefault();
+  const lacking = product.missing();
+  if (lacking) {
+    $("cloud").open = true;
+    steps.judge(lacking.field, $("cloud-problem"), lacking.text);
+    return;
+  }
+  $("cloud-problem").textContent = "";
+  const document = { ...product.merged(settings), wifi: [{ ssid: network.ssid, password }] };
+  steps.show("progress");
+  try {
+    await sending.run(connection, document);
+  } catch (error) {
+    refused(error);
+    return;
+  }
+  password = "";
+  connection.close();
+  $("done-text").textContent = `${$("device-name").textContent} restarts and connects by itself. You can close this page.`;
+  steps.banner();
+  steps.show("done");
+}
+
+function refused(error) {
+  if (!(error instanceof Refused)) {
+    failed(error);
+    return;
+  }
+  const { step, text } = words.forResult(error.result, error.detail);
+  if (step === "password" && network.security !== "open") askPassword(text);
+  else if (step === "check") check(text);
+  else if (step === "password") steps.show("network", text);
+  else failed(error);
+}
+
+// The whole
+
+function goBack(from, to) {
+  if (from === "check" && network.security !== "open") askPassword();
+  else steps.show(to);
+  if (to !== "pick") return;
+  connection?.close();
+  connection = null;
+  steps.banner();
+}
+
+function wire() {
+  $("pick-go").addEventListener("click", () => steps.busy($("pick-go"), "Connecting …", () => pick(link.name)));
+  $("pick-all").addEventListener("click", () => steps.busy($("pick-all"), "Connecting …", () => pick("")));
+  $("code-input").addEventListener("input", groupCode);
+  $("code-form").addEventListener("submit", submitCode);
+  $("rescan").addEventListener("click", scan);
+  $("other-form").addEventListener("submit", submitOther);
+  $("password-form").addEventListener("submit", submitPassword);
+  $("password-show").addEventListener("click", () => showPassword($("password-input").type === "password"));
+  $("cloud-file").addEventListener("change", pickProduct);
+  $("cloud-endpoint").addEventListener("input", showEndpoint);
+  $("cloud-kind").addEventListener("change", product.showKind);
+  $("check-form").addEventListener("submit", submitCheck);
+  $("again").addEventListener("click", () => location.reload());
+  addEventListener("pagehide", () => connection?.close());
+}
+
+async function begin() {
+  wire();
+  steps.begin(goBack);
+  if ("serviceWorker" in navigator) navigator.serviceWorker.register("sw.js").catch(() => {}); // it works without
+  const reason = words.unsupported();
+  if (reason) {
+    $("unsupported-text").textContent = reason.text;
+    $("unsupported-todo").textContent = reason.todo;
+    steps.show("unsupported");
+    return;
+  }
+  if (link.name) {
+    $("pick-name").hidden = $("pick-all").hidden = false;
+    $("pick-name").querySelector("strong").textContent = link.name;
+  }
+  steps.show("pick", (await navigator.bluetooth.getAvailability()) ? "" : words.BLUETOOTH_OFF);
+  navigator.bluetooth.addEventListener?.("availabilitychanged", (event) => {
+    if (steps.step() === "pick") steps.say(event.value ? "" : words.BLUETOOTH_OFF);
+  });
+  const published = await product.published();
+  if (published) {
+    settings = published;
+    product.fill(settings);
+  }
+}
+
+begin();

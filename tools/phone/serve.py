@@ -1,0 +1,156 @@
+"""`python -m tools phone`: the page that sets a device up, on this machine."""
+
+import argparse
+import asyncio
+import hashlib
+import signal
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from tools.board import document
+from tools.board.errors import BoardError, run_verb
+
+PAGE = Path(__file__).with_name("page")
+PORT = 8008
+
+EXAMPLES = """\
+examples:
+  python -m tools phone
+      then open http://localhost:8008 in Chrome on this computer
+  python -m tools phone --product product.json
+      the same; whoever sets a device up is not asked for endpoint and certificates
+  adb reverse tcp:8008 tcp:8008
+      and an Android phone on a USB cable opens http://localhost:8008, too
+
+Browsers give Bluetooth to https:// and to localhost alone: for other phones put the files of tools/phone/page
+(and a product.json beside them) on any web server that has https.
+exit status: 0 after Ctrl-C or SIGTERM, 1 if it cannot start, 2 for wrong arguments
+"""
+
+_TYPES = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
+}
+_HEADERS = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": "frame-ancestors 'none'",  # what the page's meta element cannot give
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "bluetooth=(self)",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class PageError(BoardError):
+    """The page cannot be served."""
+
+
+class Page:
+    """Serves the page, as an async context manager in the caller's event loop.
+
+    Args:
+        port: 0 takes any free one; `port` then tells which.
+        product: the product's part of a configuration, a document without `wifi`; the page asks for it where
+            it is None.
+        host: the address to listen on. Browsers give Bluetooth to localhost, and else to https alone.
+
+    Raises:
+        PageError: on entry, where the port is taken.
+    """
+
+    def __init__(
+        self, port: int = PORT, product: dict[str, Any] | None = None, host: str = "localhost"
+    ) -> None:
+        self.port = port
+        self.product = product
+        self._host = host
+        application = web.Application()
+        application.router.add_get("/product.json", self._product)
+        application.router.add_get("/{name:[a-z0-9_.-]*}", self._file)
+        application.on_response_prepare.append(_add_headers)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+
+    @property
+    def url(self) -> str:
+        """The page's address; behind `#` the code and the name of a label may follow."""
+        return f"http://{self._host}:{self.port}/"
+
+    async def __aenter__(self) -> "Page":
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self.port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            reason = f"cannot listen on {self._host} port {self.port}: {error.strerror or error}"
+            raise PageError(reason, "Stop what uses it, or give another --port.") from None
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    async def _product(self, _request: web.Request) -> web.Response:
+        return web.Response(status=204) if self.product is None else web.json_response(self.product)
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        path = PAGE / (request.match_info["name"] or "index.html")
+        if path.suffix not in _TYPES or not path.is_file():
+            raise web.HTTPNotFound
+        return web.FileResponse(path, headers={"Content-Type": f"{_TYPES[path.suffix]}; charset=utf-8"})
+
+
+def version(page: Path = PAGE) -> str:
+    """What VERSION in sw.js has to be for the files as they are: phones that keep the page then take them."""
+    digest = hashlib.sha256()
+    for path in sorted(page.iterdir()):
+        if path.suffix in _TYPES and path.name not in ("sw.js", "product.json"):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:8]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.add_argument("--port", type=_port, default=PORT, help="0 takes any free one; default: %(default)s")
+    parser.add_argument("--host", default="localhost", help="address to listen on; default: %(default)s")
+    parser.add_argument(
+        "--product",
+        metavar="FILE",
+        type=Path,
+        help="a configuration without wifi, whose certificates may be PEM files beside it; its claim key "
+        "goes to everyone who opens the page",
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM; returns the exit status."""
+    return run_verb("phone", lambda: asyncio.run(_run(args)))
+
+
+async def _run(args: argparse.Namespace) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    product = document.load_product(args.product) if args.product else None
+    async with Page(args.port, product, args.host) as page:
+        print(f"Open {page.url} in Chrome or Edge; Ctrl-C ends", flush=True)
+        await stop.wait()
+    return 0
+
+
+async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(_HEADERS)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError("must be 0 to 65535")
+    return port

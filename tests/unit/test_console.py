@@ -114,7 +114,9 @@ async def test_the_commands():
         of_wifi = await answers("wifi\n", system)
     finally:
         del sys.modules["iot.status"]
-    assert lines[0].startswith("= ok help | status | mode | code | wifi | log LEVEL | restart | factory-reset")
+    assert lines[0].startswith(
+        "= ok help | status | mode | code | wifi | log LEVEL | restart | factory-reset"
+    )
     assert json.loads(lines[1][5:]) == STATUS
     assert system.calls == ["restart", "factory_reset"]
     assert json.loads(of_wifi[0][5:]) == {key: STATUS[key] for key in ("wifi", "ip", "rssi", "networks")}

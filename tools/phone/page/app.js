@@ -171,6 +171,7 @@ function check(error = "") {
 }
 
 function showEndpoint() {
+  $("cloud-problem").textContent = "";
   $("check-cloud").textContent = product.endpoint() || "not filled in yet";
 }
 
@@ -180,11 +181,10 @@ async function pickProduct() {
   try {
     settings = await product.picked(file);
     product.fill(settings);
-    $("cloud-problem").textContent = "";
+    showEndpoint();
   } catch (error) {
     $("cloud-problem").textContent = error.message;
   }
-  showEndpoint();
 }
 
 async function submitCheck(event) {
@@ -244,7 +244,7 @@ function wire() {
   $("password-form").addEventListener("submit", submitPassword);
   $("password-show").addEventListener("click", () => showPassword($("password-input").type === "password"));
   $("cloud-file").addEventListener("change", pickProduct);
-  $("cloud-endpoint").addEventListener("input", showEndpoint);
+  $("cloud").addEventListener("input", showEndpoint);
   $("cloud-kind").addEventListener("change", product.showKind);
   $("check-form").addEventListener("submit", submitCheck);
   $("again").addEventListener("click", () => location.reload());
@@ -267,9 +267,6 @@ async function begin() {
     $("pick-name").querySelector("strong").textContent = link.name;
   }
   steps.show("pick", (await navigator.bluetooth.getAvailability()) ? "" : words.BLUETOOTH_OFF);
-  navigator.bluetooth.addEventListener?.("availabilitychanged", (event) => {
-    if (steps.step() === "pick") steps.say(event.value ? "" : words.BLUETOOTH_OFF);
-  });
   const published = await product.published();
   if (published) {
     settings = published;

@@ -12,6 +12,8 @@ VERBS = {
     "configure": ("tools.board.configure", "give a board its configuration"),
     "console": ("tools.board.console", "a board's log and its line commands"),
     "phone": ("tools.phone.serve", "the web page that sets a device up from a phone"),
+    "ble": ("tools.ble.cli", "set a device up over Bluetooth LE, as a phone does"),
+    "qr": ("tools.ble.qr", "the QR code for a device's label"),
     "size": ("tools.size", "bytes and heap of each device module"),
     "bench": ("tools.bench.cli", "the device's MQTT client measured beside umqtt.simple, and its P-256"),
     "sim": ("tools.sim.cli", "one simulated ESP32 with its console on this terminal"),

@@ -15,6 +15,7 @@ from rich.console import Console
 from tools.ble.errors import BleError
 from tools.cloud import Cloud
 from tools.configure import ConfigureError, configure
+from tools.phone.serve import PORT, Page, PageError
 from tools.sim import Device, World
 from tools.subscriber import Subscriber
 from tools.timeline import Timeline
@@ -96,6 +97,8 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
         folder = args.state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="esp32-aws-iot-")))
         cloud = await stack.enter_async_context(Cloud(folder / "cloud"))
         timeline.say("cloud", "", f"AWS IoT Core on this machine, at localhost:{cloud.port}")
+        page = await serve_page(stack, cloud)
+        timeline.say("page", "", f"sets a device up from a browser with Web Bluetooth: {page.url}")
         world = await stack.enter_async_context(World({_WIFI["ssid"]: _WIFI["password"]}))
         units = [
             make_unit(folder, world, number, args.micropython, timeline) for number in range(args.devices)
@@ -126,6 +129,16 @@ def make_unit(folder: Path, world: World, number: int, micropython: str | None, 
     device.install()
     unit = Unit(device, name)
     return unit
+
+
+async def serve_page(stack: contextlib.AsyncExitStack, cloud: Cloud) -> Page:
+    """The phone's page with this cloud's endpoint and a claim certificate, at its usual port or any other."""
+    product = cloud.device_configuration([])
+    del product["wifi"]
+    try:
+        return await stack.enter_async_context(Page(PORT, product))
+    except PageError:  # taken, by another make run, say
+        return await stack.enter_async_context(Page(0, product))
 
 
 async def watch_cloud(

@@ -57,7 +57,11 @@ def validate(document):
         "ota": _ota(members.get("ota", {})),
         "app": _object("app", members.get("app", {})),
     }
-    if len(json.dumps(plain(result))) > _PLAIN_MAX:
+    try:
+        size = len(json.dumps(plain(result)))
+    except RuntimeError:  # what json reads in a loop it writes by recursion
+        raise ConfigError("app", "nested too deep")
+    if size > _PLAIN_MAX:
         raise ConfigError("", "at most {} bytes of JSON without its certificates".format(_PLAIN_MAX))
     return result
 

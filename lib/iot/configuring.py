@@ -8,7 +8,7 @@ import network
 from micropython import const
 
 from iot import application, label
-from iot.modules import load
+from iot.modules import forget, load
 from iot.thing import Thing
 
 _PROTOCOL = const(1)
@@ -21,8 +21,12 @@ async def enter(system, configured):
         system: the System.
         configured: whether there is a configuration to go back to when the time is over.
     """
-    await load("iot.ble.codes", "iot.ble.frames", "iot.p256", "iot.ble.session", "iot.config")
-    await load("iot.ble.requests", "iot.ble.conversation", "iot.ble.service", "iot.setup")
+    from iot import heap
+
+    forget("iot.heap")
+    system.heap = heap.grow()  # the radios take 100 KB of what the heap could grow by later
+    await load("iot.ble.codes", "iot.ble.frames", "iot.hmac256", "iot.ble.session", "iot.ble.requests")
+    await load("iot.ble.conversation", "iot.ble.service", "iot.setup")
     settings, tasks = system.settings, system.tasks
     try:
         code = label.code(system.nvs, settings.SETUP_CODE, os.urandom)
@@ -131,23 +135,26 @@ class Configuring:
 
     def _on_service(self, event, detail):
         if event == "ble_down":
-            self.setup.conversation = None
+            self.setup.conversation = self._conversation = None  # its buffer makes room for the next one's
             self._packets.set_open(False)
         self._system.tell(event, detail)
 
     def _save(self, document):
         from iot import fallback
 
+        forget("iot.fallback")
         fallback.set_reached(self._system.nvs, True)  # a moment ago; stored first, a cut does no harm
         self._system.store().save(document)
 
     async def _scan(self):
         from iot import scan
 
+        forget("iot.scan")
         return await scan.scan(self._wlan)
 
     async def _join(self, wanted):
         from iot import trial
 
+        forget("iot.trial")
         heard = [known["ssid"] for known in self.setup.status()["networks"]]
         return await trial.join(self._wlan, wanted, wanted["ssid"] in heard)

@@ -38,20 +38,21 @@ class Packets:
     def send(self, name, payload):
         """Queues a packet of up to 1,024 bytes for the phone; returns whether it will be sent.
 
-        It is not where there is no phone, or eight are queued already. ValueError for a bad name or length.
+        It is not where there is no phone, or eight are queued already. ValueError for a bad name or length,
+        TypeError for what is not bytes.
         """
         _check(name, payload)
         if not self.open or len(self._queue) >= _QUEUE_MAX:
             self.dropped += 1
             return False
-        self._queue.append((name, payload))
+        self._queue.append((name, bytes(payload)))  # its caller may go on with a bytearray
         self._queued.set()
         return True
 
     def deliver(self, name, payload):
-        """Hands a packet of the phone to its handler; False where nobody asked for such."""
+        """Hands a packet of the phone to its handler; False where nobody asked for it or it is too long."""
         handler = self._handlers.get(name)
-        if handler is None:
+        if handler is None or len(payload) > _PAYLOAD_MAX:
             return False
         try:
             handler(payload)

@@ -3,11 +3,14 @@
 import asyncio
 import json
 
-from iot import config
+from micropython import const
+
 from iot.ble.codes import NAMES, Refused
 from iot.ble.document import Document
 from iot.ble.requests import CONFIG, STATUS, committed
+from iot.modules import forget
 
+_DETAIL_MAX = const(256)  # characters: a path holds names of members, which may be of any length
 _NAME_OF = {"json": "INVALID_JSON", "missing": "MISSING_ELEMENTS", "value": "INVALID_VALUE"}
 
 
@@ -66,7 +69,6 @@ class Setup:
                 await self._look_around()
             if self.committing:
                 await self._commit()
-                self.committing = False
 
     async def _look_around(self):
         await self._push(scanning=True)
@@ -87,20 +89,28 @@ class Setup:
             self._log.warning("setup", "{}", error)
             told = {"code": NAMES.index(error.name), "name": error.name, "detail": error.detail}
             await self._push(progress={"step": "idle"}, error=told)
+            self.committing = False  # the phone may come back at once
             await self._send(CONFIG, committed(error.name, error.detail, **error.extra))
             return
         await self._push(progress={"step": "restarting"}, error=None)
         await self._send(CONFIG, committed("CONFIG_DONE"))
+        self.committing = False
         self._done()
 
     async def _check(self):
         await self._progress(step="checking")
         text = self.document.whole()
+        from iot import config
+
+        forget("iot.config")
         try:
             return config.parse(text)
         except config.ConfigError as error:
             self.document.clear()  # the next one is another
-            raise Refused(_NAME_OF[error.kind], str(error))
+            raise Refused(_NAME_OF[error.kind], str(error)[:_DETAIL_MAX])
+        except MemoryError:  # many small objects take many times the memory of their text
+            self.document.clear()
+            raise Refused("TOO_LARGE", "no memory to read it")
 
     async def _try_networks(self, networks):
         """Refused as the first network refuses, where none lets the device in."""
@@ -117,7 +127,7 @@ class Setup:
         try:
             self._save(document)
         except (OSError, ValueError, MemoryError) as error:
-            raise Refused("STORAGE_FAILED", str(error))
+            raise Refused("STORAGE_FAILED", str(error)[:_DETAIL_MAX])
         self.document.clear()
 
     async def _progress(self, **progress):

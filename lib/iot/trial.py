@@ -8,7 +8,7 @@ from micropython import const
 _CONNECT_MS = const(20000)  # association, key exchange and DHCP
 _POLL_MS = const(100)
 _RECONNECTS = const(2)  # then status() tells the reason, which it does not while the driver goes on trying
-_CONNECTING = const(1001)
+_IDLE = const(1000)  # the first of MicroPython's own numbers; those below are reasons to disconnect
 _NO_AP_FOUND = const(201)
 _TOO_WEAK = const(212)  # NO_AP_FOUND_IN_RSSI_THRESHOLD
 
@@ -22,18 +22,18 @@ async def join(wlan, network, heard):
         heard: whether the network was found by a scan.
 
     Returns:
-        SUCCESS, WRONG_SSID, WRONG_PASSWORD or NO_ADDRESS.
+        SUCCESS, WRONG_SSID, WRONG_PASSWORD or NO_ADDRESS; UNKNOWN_FAILURE where the driver raises.
     """
     ssid, password = network["ssid"], network["password"]
-    wlan.config(reconnects=_RECONNECTS)
-    wlan.disconnect()  # connect() while connecting raises
     try:
+        wlan.config(reconnects=_RECONNECTS)
+        wlan.disconnect()  # connect() while connecting raises
         wlan.connect(ssid, password) if password else wlan.connect(ssid)
         return await _outcome(wlan, heard)
     except OSError:
         return "UNKNOWN_FAILURE"
     finally:
-        wlan.disconnect()
+        _leave(wlan)
 
 
 async def _outcome(wlan, heard):
@@ -45,9 +45,7 @@ async def _outcome(wlan, heard):
         reason = wlan.status()
         if reason in (_NO_AP_FOUND, _TOO_WEAK):
             return "WRONG_SSID"
-        if (
-            reason < _CONNECTING - 1
-        ):  # the driver gave up: what an access point answers to a wrong password varies
+        if reason < _IDLE:  # the driver gave up; what an access point answers to a wrong password varies
             return "WRONG_PASSWORD"
     if _associated(wlan):
         return "NO_ADDRESS"
@@ -59,3 +57,10 @@ def _associated(wlan):
         return wlan.status("rssi") is not None
     except OSError:
         return False
+
+
+def _leave(wlan):
+    try:
+        wlan.disconnect()
+    except OSError:  # the radio is off
+        pass

@@ -12,13 +12,25 @@ def run(*arguments: str, timeout_s: float = 100) -> subprocess.CompletedProcess[
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
-def test_once_shows_the_timeline_and_ends_with_0() -> None:
-    result = run("--once")
+BY_PHONE = (r"ble +code", r"phone +connecting", r"phone +scanning", r"phone +sending", r"phone +joining Home")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "way"),
+    [
+        ((), (*BY_PHONE, r"phone +done in .* s: \d+ frames sent, \d+ received, MTU 247")),
+        (("--mtu", "23"), (*BY_PHONE, r"phone +done in .* s: 1\d\d frames sent, \d+ received, MTU 23")),
+        (("--usb",), (r"usb +configuring",)),
+    ],
+)
+def test_once_shows_the_timeline_and_ends_with_0(arguments: tuple[str, ...], way: tuple[str, ...]) -> None:
+    result = run("--once", *arguments)
     assert result.returncode == 0, result.stdout + result.stderr
     story = (
         r"AWS IoT Core on this machine",
+        r"page +sets a device up from a browser with Web Bluetooth: http://localhost:\d+/",
         r"system +mode CONFIG",
-        r"usb +configuring",
+        *way,
         r"system +restarting: new configuration",
         r"system +mode NORMAL",
         r'wifi +connected to "Home"',
@@ -54,6 +66,7 @@ def test_once_says_what_is_missing() -> None:
     ("arguments", "text"),
     [
         (("--devices", "0"), "--devices: 1 to 200"),
+        (("--mtu", "22"), "--mtu: 23 to 517"),
         (("--devices", "many"), "invalid int value"),
         (("--micropython", "/no/such/file"), "/no/such/file"),
     ],

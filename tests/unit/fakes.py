@@ -1,5 +1,10 @@
 """Hand-written stand-ins for what the device code is given."""
 
+import asyncio
+import sys
+
+from iot.modules import forget
+
 
 class FakeNVS:
     """An esp32.NVS in memory, with its errors; the power is cut in the middle of write number `cut_at`."""
@@ -72,3 +77,63 @@ class FakeLog:
 
     def exception(self, area, text, error):
         self.lines.append("{}: {}: {}".format(area, text, error))
+
+
+class FakeDoor:
+    """A Door that counts in memory."""
+
+    def __init__(self):
+        self.count = 0
+
+    def wrong(self):
+        self.count += 1
+
+    def right(self):
+        self.count = 0
+
+    def closed(self):
+        return self.count >= 5
+
+
+class FakeTime:
+    """What a module knows as `time` and `asyncio`, where a minute shall not take one."""
+
+    def __init__(self):
+        self.now_ms = 0
+
+    def ticks_ms(self):
+        return self.now_ms
+
+    def ticks_diff(self, later, earlier):
+        return later - earlier
+
+    async def sleep_ms(self, ms):
+        self.now_ms += ms
+        await asyncio.sleep_ms(0)
+
+
+class FakeMachine:
+    """The chip's module `machine` within a `with`, as far as its RTC's memory goes.
+
+    Entered again it is the chip after a reset; a new one is a chip whose power was cut.
+    """
+
+    def __init__(self, memory=b""):
+        self.kept = memory
+        self.RTC = lambda: self
+
+    def memory(self, *data):
+        if data:
+            self.kept = bytes(data[0])
+        return self.kept
+
+    def __enter__(self):
+        self._before = sys.modules.get("machine")
+        sys.modules["machine"] = self
+        forget("iot.retained")
+
+    def __exit__(self, *error):
+        forget("iot.retained")
+        del sys.modules["machine"]
+        if self._before:
+            sys.modules["machine"] = self._before

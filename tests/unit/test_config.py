@@ -123,6 +123,14 @@ def test_text_that_is_no_configuration():
         assert SECRET not in str(error)
 
 
+def test_a_document_nested_deeper_than_json_can_write():
+    document = claim()
+    document["app"] = {}
+    for _ in range(5000):
+        document["app"] = {"a": document["app"]}
+    raises(ConfigError, "", config.validate, document)
+
+
 def test_a_bundle_of_root_certificates():
     document = changed(("aws", "root_ca"), pem() + pem(size=200) + "\n")
     assert config.validate(document)["aws"]["root_ca"] == document["aws"]["root_ca"]

@@ -1,4 +1,4 @@
-"""`make bench`: on this machine, the MQTT client beside umqtt.simple, over mutual TLS, and P-256 counted."""
+"""`make bench`: the MQTT client beside umqtt.simple, setting up over Bluetooth LE, and P-256 counted."""
 
 import argparse
 import asyncio
@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
 
 from iot.mqtt.packet import MQTTError  # noqa: E402
 
-from tools.bench import broker, measures, p256, umqtt  # noqa: E402 (they import device code)
+from tools.bench import ble, broker, measures, p256, umqtt  # noqa: E402 (they import device code)
 
 EXAMPLES = """examples:
   python -m tools bench
@@ -65,6 +65,8 @@ async def measure(args: argparse.Namespace, tell: Console) -> dict[str, Any]:
                     (args.acknowledged, args.messages),
                     args.delay / 1000,
                 )
+    tell.print("A phone sets a device up ...")
+    phone = await ble.measure(args.runs, args.micropython)
     tell.print("P-256 ...")
     curve = await asyncio.to_thread(p256.measure, args.runs)
     ours, theirs = (statistics.median(rate) for rate in zip(*rates, strict=True))
@@ -78,6 +80,7 @@ async def measure(args: argparse.Namespace, tell: Console) -> dict[str, Any]:
             phase: statistics.median(1000 * run[phase] for run in held) for phase in held[0]
         },
         "micropython": micropython,
+        "ble": phone,
         "p256": curve,
     }  # fmt: skip
 
@@ -113,6 +116,23 @@ def table(figures: dict[str, Any]) -> Table:
     return shown
 
 
+def table_of_ble(figures: dict[str, Any]) -> Table:
+    shown = Table(title="A phone sets a device up, from connect to CONFIG_DONE", title_justify="left")
+    for name in ("MTU", "document", "frames sent", "received", "here", "bare writes of as much", "ratio"):
+        shown.add_column(name, justify="right")
+    for mtu, run in figures["ble"].items():
+        shown.add_row(
+            str(mtu),
+            f"{run['bytes']} bytes",
+            f"{run['sent']:g}",
+            f"{run['received']:g}",
+            f"{run['ours_s']:.2f} s",
+            f"{run['bare_s']:.2f} s",
+            f"{run['ratio']:.2f}",
+        )
+    return shown
+
+
 def table_of_p256(figures: dict[str, Any]) -> Table:
     shown = Table(title="P-256: what it costs, beside `cryptography`", title_justify="left")
     for name in ("", "2·P", "P + Q", "a·b", "1 / a", "here", "cryptography", "ratio"):
@@ -139,5 +159,5 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(figures, indent=2))
     else:
-        Console().print(table(figures), table_of_p256(figures))
+        Console().print(table(figures), table_of_ble(figures), table_of_p256(figures))
     return 0

@@ -10,7 +10,7 @@ from typing import Any
 from tools.board.progress import Progress
 
 from .conversation import ANSWER_S, Conversation, Members, nonsense
-from .errors import BleError, refusal
+from .errors import BleError, LinkLost, refusal
 from .packets import Packet, Packets
 from .protocol import (
     BEGIN,
@@ -125,7 +125,7 @@ class Client:
             progress: called with what is done, and how many bytes of how many; 0 of 0 where nobody knows.
 
         Raises:
-            BleError: nothing was stored; but for a LinkLost at the very end, after which nobody knows.
+            BleError: nothing was stored; where the link is lost in the middle of the commit nobody knows.
         """
         text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
         if len(text) > DOCUMENT_MAX:
@@ -139,6 +139,12 @@ class Client:
                 outcome = self._outcome or outcome
         except TimeoutError:
             raise refusal("TIMEOUT", f"no outcome within {self._commit_s:g} s") from None
+        except LinkLost:  # no reason to begin anew: the device goes on without us
+            raise BleError(
+                "the connection was lost while the device tried the configuration",
+                "Wait for half a minute. Where the device is still in mode CONFIG then, send it again.",
+                "TIMEOUT",
+            ) from None
         finally:
             self._progress = None
         if outcome["name"] != "CONFIG_DONE":

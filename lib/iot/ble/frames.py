@@ -10,6 +10,7 @@ _SEQUENCE = const(0x3F)
 _ATT_BYTES = const(3)  # of the MTU that are opcode and handle (Bluetooth Core 5.4, vol. 3, part F, 3.4.4)
 
 MESSAGE_MAX = const(8192)
+_USUAL = const(1536)  # a piece of 1,024 bytes, or the status
 
 
 def split(message, mtu):
@@ -29,7 +30,7 @@ class Assembler:
     """Joins frames to messages, in one buffer for all characteristics: only one message comes at a time."""
 
     def __init__(self):
-        self._buffer = bytearray(MESSAGE_MAX)
+        self._buffer = bytearray(_USUAL)
         self._length = self._number = 0
         self._channel = None  # the characteristic on which a message has begun
         self._failed = None  # why the frames that come are passed over, up to the last one of a message
@@ -46,6 +47,8 @@ class Assembler:
         header = frame[0] if frame else _LAST
         if header & _FIRST:
             self._channel, self._length, self._number, self._failed = channel, 0, 0, None
+            if len(self._buffer) > _USUAL:
+                self._buffer = bytearray(_USUAL)
         if self._failed is None:
             self._append(channel, header & _SEQUENCE, memoryview(frame)[1:])
         if not header & _LAST:
@@ -62,9 +65,19 @@ class Assembler:
             self._failed = "INVALID_REQUEST"
         elif channel != self._channel or number != self._number & _SEQUENCE:
             self._failed = "MISSING_PACKETS"
-        elif end > MESSAGE_MAX:
+        elif end > MESSAGE_MAX or (end > len(self._buffer) and not self._enlarge()):
             self._failed = "TOO_LARGE"
         else:
             self._buffer[self._length : end] = piece
             self._length = end
             self._number += 1
+
+    def _enlarge(self):
+        """Makes room for the largest message; False where there is no memory for it."""
+        try:
+            larger = bytearray(MESSAGE_MAX)
+        except MemoryError:
+            return False
+        larger[: self._length] = memoryview(self._buffer)[: self._length]
+        self._buffer = larger
+        return True

@@ -130,6 +130,8 @@ class Service:
         while connection.is_connected():
             if self._frames:
                 frame_ms = time.ticks_ms()
+                if conversation.proven:
+                    start_ms = frame_ms  # a HELLO that begins anew has its time for a proof, too
                 await conversation.frame(*self._frames.pop(0))
             else:
                 self._news.clear()

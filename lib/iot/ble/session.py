@@ -5,8 +5,9 @@ import struct
 import cryptolib
 from micropython import const
 
-from iot import hmac256, p256
+from iot import hmac256
 from iot.ble.codes import Refused
+from iot.modules import forget
 
 _HELLO = const(1)
 _PROOF = const(2)
@@ -82,6 +83,9 @@ class Session:
 
     async def _hello(self, phone):
         self.reset()
+        from iot import p256  # for a second in a session
+
+        forget("iot.p256", "iot.curve", "iot.der")
         private = await p256.generate(self._random)
         public = await p256.public(private)
         try:

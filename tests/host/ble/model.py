@@ -99,8 +99,9 @@ class Half:
 
     def open(self, channel: int, message: bytes) -> bytes:
         counter = int.from_bytes(message[:4], "big")
-        assert counter == self.received, f"message {counter}, expected {self.received}"
         plaintext = seal(self.keys[2], self.keys[3], channel, counter, message[4:-16])[4:-16]
-        assert seal(self.keys[2], self.keys[3], channel, counter, plaintext) == message, "wrong tag"
+        right = seal(self.keys[2], self.keys[3], channel, self.received, plaintext)
+        if message != right:
+            raise ValueError("not the next message")
         self.received += 1
         return plaintext

@@ -48,7 +48,6 @@ class Scripted:
         self.on_disconnect: Callable[[], None] = lambda: None
         self._callbacks: dict[int, Callable[[bytes], None]] = {}
         self._message: list[bytes] | None = None
-        self._told = False
 
     async def connect(self) -> None:
         self.connected = True
@@ -73,27 +72,32 @@ class Scripted:
 
     def take(self, channel: int, frame: bytes) -> None:
         if frame[0] & 0x80:
-            self._message, self._told = [], False
+            self._message = []
         if self._message is None or frame[0] & 0x3F != len(self._message) % 64:
             self._message = None
-            if not self._told:  # once for a message, whose rest may still come
-                self._told = True
-                if channel == AUTH:
-                    self.notify(AUTH, b"\xff\x09")
-                else:
-                    self.say(*answer(channel, None, 9))
+        else:
+            self._message.append(frame[1:])
+        if not frame[0] & 0x40:
             return
-        self._message.append(frame[1:])
-        if frame[0] & 0x40:
-            message, self._message = b"".join(self._message), None
-            self.on_message(channel, message)
+        message, self._message = self._message, None
+        if message is not None:
+            self.on_message(channel, b"".join(message))
+        elif channel == AUTH:
+            self.notify(AUTH, b"\xff\x09")
+        else:
+            self.say(*answer(channel, None, 9))
 
     def on_message(self, channel: int, message: bytes) -> None:
         if channel == AUTH:
             for reply in self.auth(message):
                 self.notify(AUTH, reply)
             return
-        request = self.half.open(channel, message)
+        try:
+            request = self.half.open(channel, message)
+        except ValueError:
+            self.notify(AUTH, b"\xff\x03")
+            self.hang_up()
+            return
         self.requests.append((channel, request))
         for reply_channel, reply in self.script(channel, request):
             self.say(reply_channel, reply)

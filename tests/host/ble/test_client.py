@@ -227,7 +227,7 @@ async def test_it_stays_while_the_device_tries_a_configuration() -> None:
 @pytest.mark.parametrize("mtu", [23, 247, 515])
 @pytest.mark.parametrize("lost", [0, 1, 2, 3, 4, 5])
 async def test_a_frame_that_is_lost(mtu: int, lost: int) -> None:
-    """Any but the last one of a message, which no device can miss."""
+    """Any but the last one of a message."""
     device = Scripted(Store(), mtu=mtu)
     take, sent = device.take, 0
 
@@ -242,6 +242,25 @@ async def test_a_frame_that_is_lost(mtu: int, lost: int) -> None:
     device.take = lossy  # type: ignore[method-assign]
     async with Client(device, CODE) as client:
         await client.configure(DOCUMENT)
+
+
+@pytest.mark.parametrize("mtu", [23, 247])
+async def test_a_last_frame_that_is_lost(mtu: int) -> None:
+    """Nobody can miss it: silence is all there is."""
+    device = Scripted(mtu=mtu)
+    take, lost = device.take, 0
+
+    def lossy(channel: int, frame: bytes) -> None:
+        nonlocal lost
+        if channel == STATUS and frame[0] & 0x40 and not lost:
+            lost += 1
+        else:
+            take(channel, frame)
+
+    async with Client(device, CODE, answer_s=SOON_S) as client:
+        device.take = lossy  # type: ignore[method-assign]
+        assert (await client.refresh())["mode"] == "CONFIG"
+    assert lost and len(device.requests) == 1
 
 
 async def test_frames_that_are_lost_for_ever() -> None:

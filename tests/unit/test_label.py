@@ -1,0 +1,73 @@
+"""The device's code: made once, read as people write it."""
+
+from check import raises
+from fakes import FakeNVS
+from iot import label
+
+
+def never(count):
+    raise AssertionError("random numbers were asked for")
+
+
+def test_a_code_is_made_once():
+    nvs = FakeNVS()
+    made = label.code(nvs, None, lambda count: bytes(range(20, 20 + count)))
+    assert made == "MNPQRSTVWXYZ"
+    assert nvs.writes == 1
+    assert label.code(nvs, None, never) == made and nvs.writes == 1
+
+
+def test_every_letter_is_as_likely():
+    codes = ""
+    for start in range(0, 256, 12):
+        numbers = bytes([min(start + i, 255) for i in range(12)])
+        codes += label.code(FakeNVS(), None, lambda count, numbers=numbers: numbers[:count])
+    assert sorted(set(codes[:256])) == sorted("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
+    assert {codes[:256].count(letter) for letter in codes[:256]} == {8}
+
+
+def test_a_code_of_the_product():
+    nvs = FakeNVS()
+    assert label.code(nvs, "abcd-efgh-jkmn", never) == "ABCDEFGHJKMN"
+    assert nvs.values == {}
+    raises(ValueError, "a code has 12 of", label.code, nvs, "short", never)
+    raises(ValueError, "a code has 12 of", label.code, nvs, "", never)  # not taken for None
+
+
+def test_what_is_stored_and_no_code_is_replaced():
+    nvs = FakeNVS()
+    nvs.set_blob("code", b"ABCD")
+    made = label.code(nvs, None, bytes)
+    assert made == "0" * 12 and nvs.values["code"] == made.encode()
+
+
+def test_flash_that_fails_is_not_a_first_boot():
+    class Failing(FakeNVS):
+        def get_blob(self, key, buffer):
+            raise OSError(-0x1105, "ESP_ERR_NVS_INVALID_HANDLE")
+
+    nvs = Failing()
+    raises(OSError, "", label.code, nvs, None, never)
+    assert nvs.writes == 0
+
+
+def test_as_people_write_it():
+    for text in ("ABCD-EFGH-JKMN", "abcdefghjkmn", " abcd efgh jkmn ", "A-B-C-D-EFGHJKMN"):
+        assert label.normalised(text) == "ABCDEFGHJKMN"
+    assert label.normalised("o0O1-iIlL-zzzz") == "00011111ZZZZ"
+    assert label.shown("ABCDEFGHJKMN") == "ABCD-EFGH-JKMN"
+    assert label.normalised(label.shown("ABCDEFGHJKMN")) == "ABCDEFGHJKMN"
+
+
+def test_what_is_no_code():
+    for text in (
+        "",
+        "ZBCDEFGHJKM",
+        "ZBCDEFGHJKMNP",
+        "ZBCDEFGHJKMU",
+        "ZBCDEFGHJK_N",
+        "ÄBCDEFGHJKMN",
+        "Z" * 99,
+    ):
+        error = raises(ValueError, "a code has 12 of 0123", label.normalised, text)
+        assert not text or text not in str(error)

@@ -1,0 +1,130 @@
+"""`python -m tools qr`: the QR code for a device's label, which opens the page with the device's code."""
+
+import argparse
+import asyncio
+import io
+import json
+import sys
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import segno
+from rich.console import Console
+from rich.text import Text
+
+from tools.board.errors import BoardError, run_verb
+from tools.board.link import Link
+
+from .errors import BleError
+from .session import normalise_code, spell_code
+
+EXAMPLES = """examples:
+  python -m tools qr --port /dev/ttyUSB0                      ask a board for its code, draw it here
+  python -m tools qr ABCD-EFGH-JKMN --name esp32-240ac4000001 --png label.png
+  python -m tools qr --port COM3 --page https://example.com/setup/ --svg label.svg
+  python -m tools qr ABCD-EFGH-JKMN --json                    {"link", "code", "name"}
+
+The link has the code in its fragment, which a browser sends to nobody. Who has the code can configure the
+device while it is in mode CONFIG: the label belongs on it, not into a picture of it.
+
+exit status: 0, 1 if it did not work, 2 for wrong arguments"""
+
+PAGE = "http://localhost:8008/"  # where `make run` serves tools/phone; a product's page needs https
+_SCALE = 10  # pixels, or points, of a module
+_PLAIN_BORDER = 2  # modules, for a terminal; pictures have the four of ISO/IEC 18004
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.usage = (
+        "%(prog)s [-h] [--name NAME] [--page URL] [--png FILE | --svg FILE] [--json] CODE | --port PORT"
+    )
+    parser.add_argument("code", metavar="CODE", nargs="?", type=_code, help="the device's code")
+    parser.add_argument("--port", metavar="PORT", help="ask the board there for code and name")
+    parser.add_argument("--name", metavar="NAME", help="the device's: the page then shows no other")
+    parser.add_argument("--page", metavar="URL", type=_page, default=PAGE, help="default: %(default)s")
+    files = parser.add_mutually_exclusive_group()
+    files.add_argument("--png", metavar="FILE", type=Path, help="write a picture")
+    files.add_argument("--svg", metavar="FILE", type=Path, help="write a drawing")
+    parser.add_argument("--json", action="store_true", help="print link, code and name")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run it; the exit status."""
+    if (args.code is None) == (args.port is None):
+        print("qr: give CODE or --port PORT", file=sys.stderr)
+        return 2
+    return run_verb("qr", lambda: _run(args))
+
+
+def make_link(page: str, code: str, name: str | None = None) -> str:
+    """The address that a label's QR code holds (docs/ble.md, The label)."""
+    return f"{page}#code={normalise_code(code)}" + (f"&name={quote(name, safe='')}" if name else "")
+
+
+async def ask_board(port: str) -> tuple[str, str]:
+    """A board's code and name, from its console; BoardError where it does not tell."""
+    async with Link(port) as link:
+        answer = await link.ask("code")
+    code, _, name = answer.text.partition(" ")
+    if not answer.ok and "no such command" in answer.text:
+        raise BoardError(
+            f"{port}: the board knows of no code",
+            f"Its firmware is another one. Put this one on it: python -m tools deploy {port}",
+        )
+    if not answer.ok:
+        raise BoardError(
+            f"{port}: the board does not tell its code: {answer.text}",
+            f"Its log may tell more: python -m tools console {port}",
+        )
+    return code, name
+
+
+def _run(args: argparse.Namespace) -> int:
+    code, name = asyncio.run(ask_board(args.port)) if args.port else (args.code, None)
+    name = args.name or name
+    link = make_link(args.page, code, name)
+    file = args.png or args.svg
+    symbol = segno.make_qr(link, error="m")
+    if file:
+        try:
+            symbol.save(str(file), kind="png" if args.png else "svg", scale=_SCALE)
+        except OSError as error:
+            raise BoardError(
+                f"{file}: cannot be written: {error.strerror}", "Use a place that can be written."
+            ) from None
+    if args.json:
+        print(json.dumps({"link": link, "code": spell_code(code), "name": name}))
+        return 0
+    console = Console(highlight=False, soft_wrap=True)
+    if not file:
+        _draw(symbol, console)
+    console.print(Text(f"{spell_code(code)} {name or ''}".rstrip()))
+    console.print(Text(f"{file}: {link}" if file else link))
+    return 0
+
+
+def _draw(symbol: segno.QRCode, console: Console) -> None:
+    """Light modules are drawn: in white on black on a terminal, whatever its colours."""
+    drawing = io.StringIO()
+    symbol.terminal(drawing, compact=True, border=_PLAIN_BORDER)
+    try:
+        drawing.getvalue().encode(console.encoding)
+    except UnicodeEncodeError:
+        raise BoardError("a QR code cannot be drawn here", "Write a picture: --png FILE") from None
+    for line in drawing.getvalue().splitlines():
+        console.print(Text(line, style="bright_white on black"))
+
+
+def _code(text: str) -> str:
+    try:
+        return normalise_code(text)
+    except BleError as error:
+        raise argparse.ArgumentTypeError(f"{error.text}. {error.remedy}") from None
+
+
+def _page(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.fragment:
+        raise argparse.ArgumentTypeError("must be the address of a web page, without a fragment")
+    return text

@@ -18,12 +18,14 @@ class RadioError(Exception):
 class Air:
     """What all stations share: the access points and how well they are heard.
 
-    join_ms and beacon_timeout_ms are how long an attempt takes and how long a lost access point goes
-    unnoticed (about 1 s and 6 s on a chip; short here so that tests are).
+    dhcp: whether who is let in gets an address, too. join_ms and beacon_timeout_ms are how long an attempt
+    takes and how long a lost access point goes unnoticed (about 1 s and 6 s on a chip; short here so that
+    tests are).
     """
 
     access_points: dict[str, str]
     lost: bool = False
+    dhcp: bool = True
     rssi_dbm: int = -55
     join_ms: int = 50
     beacon_timeout_ms: int = 300
@@ -34,7 +36,7 @@ class Station:
 
     def __init__(self, air: Air) -> None:
         self.air = air
-        self.active = self.connected = self.requested = False
+        self.active = self.associated = self.connected = self.requested = False
         self.reconnects = -1
         self.up, self.down = asyncio.Event(), asyncio.Event()
         self.down.set()
@@ -79,7 +81,7 @@ class Station:
         return self._reason or STAT_IDLE
 
     def rssi(self) -> int:
-        if not self.connected:
+        if not self.associated:
             raise RadioError("Wifi Not Connected")
         return self.air.rssi_dbm
 
@@ -110,7 +112,7 @@ class Station:
         return self.reconnects >= 0 and self._failures > self.reconnects
 
     def _leave(self) -> None:
-        self.requested = self.connected = False
+        self.requested = self.associated = self.connected = False
         if self._task:
             self._task.cancel()
             self._task = None
@@ -126,10 +128,14 @@ class Station:
             await asyncio.sleep(self.air.join_ms / 1000)
             self._reason = self._attempt()
             if not self._reason:
+                self.associated = True
+                while not self.air.dhcp:
+                    self._changed.clear()
+                    await self._changed.wait()
                 self.connected = True
                 self._update_link()
                 await self._beacon_lost()
-                self.connected = False
+                self.associated = self.connected = False
                 self._update_link()
                 self._reason = BEACON_TIMEOUT
             self._failures += 1

@@ -83,6 +83,12 @@ class World:
         for chip in self._chips.values():
             chip.station.air_changed()
 
+    def wifi_dhcp(self, works: bool) -> None:
+        """Have access points give no addresses to those who join from now on, or give them again."""
+        self.air.dhcp = works
+        for chip in self._chips.values():
+            chip.station.air_changed()
+
     def chip(self, mac: str) -> Chip:
         """The chip with this MAC address, made at the first call."""
         if mac not in self._chips:

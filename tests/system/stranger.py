@@ -48,8 +48,14 @@ class Stranger:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        with contextlib.suppress(BleError):
-            await self._transport.disconnect()
+        if not self.gone.is_set():
+            with contextlib.suppress(BleError):
+                await self._transport.disconnect()
+        self.phone.power_off()
+
+    def vanish(self) -> None:
+        """Goes out of reach without a word."""
+        self.gone.set()
         self.phone.power_off()
 
     async def write(self, channel: int, frame: bytes) -> bool:

@@ -195,14 +195,14 @@ async def test_a_phone_that_vanishes_in_the_middle(target: Target) -> None:
     """Of a frame's message, of the proof, of a document: the next one finds nothing of it."""
     async with target.stranger() as stranger:
         await stranger.write(AUTH, b"\x80abc")
-        stranger.phone.power_off()
+        stranger.vanish()
     async with target.stranger(code=target.code) as stranger:
         await stranger.say(AUTH, stranger.session.hello())
-        stranger.phone.power_off()
+        stranger.vanish()
     async with target.stranger(code=target.code) as stranger:
         await stranger.prove()
         await stranger.write(CONFIG, b"\x80abc")
-        stranger.phone.power_off()
+        stranger.vanish()
     async with target.stranger() as stranger:
         await stranger.write(AUTH, b"\x41abc")
         assert await stranger.next() == (AUTH, bytes((0xFF, MISSING_PACKETS)))
@@ -302,8 +302,7 @@ async def test_who_says_nothing_is_shown_out(house: House) -> None:
     ]
     targets = [await Target(house).start() for _ in cases]
     await together(*[case(target) for case, target in zip(cases, targets, strict=True)])
-    for target in targets:
-        await target.unharmed()
+    await together(*[target.unharmed() for target in targets])
 
 
 async def timed(stranger: Stranger, channel: int = 0, message: bytes = b"") -> None:
@@ -325,8 +324,7 @@ async def test_ten_thousand_random_writes_on_each_characteristic(house: House) -
     targets = [await Target(house).start() for _ in range(4)]
     house.world.air_ble.interval_ms = 0
     await together(*[pour(target, channel) for channel, target in enumerate(targets, AUTH)])
-    for target in targets:
-        await target.unharmed()
+    await together(*[target.unharmed() for target in targets])
 
 
 async def pour(target: Target, channel: int) -> None:

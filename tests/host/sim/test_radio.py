@@ -55,28 +55,6 @@ async def test_connect_and_disconnect(run) -> None:
     ]
 
 
-async def test_an_access_point_that_gives_no_address(device: Device, world: World, load) -> None:
-    world.wifi_dhcp(False)
-    load(
-        CONNECT
-        + """
-    wlan.connect("Home", "correct horse")
-    while True:
-        try:
-            print(wlan.status("rssi"), wlan.isconnected(), wlan.status() == network.STAT_CONNECTING)
-            break
-        except OSError:
-            time.sleep_ms(10)
-    wait(wlan.isconnected)
-    print("an address")
-    """
-    )
-    await device.power_on()
-    await device.expect("^-55 False True$")
-    world.wifi_dhcp(True)
-    await device.expect("^an address$")
-
-
 async def test_a_wrong_password_mostly_looks_like_connecting(run) -> None:
     lines = await run(
         CONNECT

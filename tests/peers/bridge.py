@@ -32,10 +32,15 @@ _SCRIPT = """
     seen.set(characteristic.uuid, characteristic);
     return characteristic;
   };
-  const leave = BluetoothRemoteGATTServer.prototype.disconnect;
+  const { connect, disconnect } = BluetoothRemoteGATTServer.prototype;
+  let left = Promise.resolve();
   BluetoothRemoteGATTServer.prototype.disconnect = function () {
-    if (this.connected) bridgeLeft();
-    leave.call(this);
+    if (this.connected) left = bridgeLeft();
+    disconnect.call(this);
+  };
+  BluetoothRemoteGATTServer.prototype.connect = async function () {
+    await left;
+    return connect.call(this);
   };
   Object.defineProperty(window, "bridgeRead", {value: (uuid) => seen.get(uuid).readValue().then(() => {})});
 })();
@@ -54,14 +59,12 @@ class Bridge:
     Attributes:
         writes: how many frames the page has written.
         on_write: awaited with their number before each goes on the air.
-        refuses: whether the user turns the next choice of a device down.
     """
 
     def __init__(self, browser: Browser, page: Page, phone: Phone, address: str) -> None:
         self.phone = phone
         self.writes = 0
         self.on_write: Callable[[int], Awaitable[None]] | None = None
-        self.refuses = False
         self._browser, self._page = browser, page
         self._address = address
         self._emulated = address.upper()  # Chromium finds no device whose address has small letters
@@ -69,14 +72,16 @@ class Bridge:
         self._ids: dict[str, str] = {}  # by UUID
         self._connection: Any = None
         self._notifications: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+        self._told = False  # whether Chromium takes the device for connected
         self._pushed: tuple[str, bytes] | None = None  # the one that Chromium reads now
         self._tasks: set[asyncio.Task[None]] = set()
+        self._operations: set[asyncio.Task[None]] = set()
         self._prompts: set[str] = set()
         self._bluetooth: CDPSession
         self._access: CDPSession
 
     async def __aenter__(self) -> "Bridge":
-        await self._page.expose_binding("bridgeLeft", lambda _source: self._start(self._left()))
+        await self._page.expose_binding("bridgeLeft", lambda _source: self._left())
         await self._page.add_init_script(_SCRIPT)
         self._bluetooth = await self._browser.new_browser_cdp_session()
         self._access = await self._page.context.new_cdp_session(self._page)
@@ -85,7 +90,7 @@ class Bridge:
         )
         self._bluetooth.on(
             "BluetoothEmulation.characteristicOperationReceived",
-            lambda event: self._start(self._operation(event)),
+            self._on_operation,
         )
         self._access.on("DeviceAccess.deviceRequestPrompted", self._on_prompt)
         await self._bluetooth.send("BluetoothEmulation.enable", {"state": "powered-on", "leSupported": True})
@@ -99,15 +104,11 @@ class Bridge:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._leave()
 
-    async def set_powered(self, powered: bool) -> None:
-        """Switch the Bluetooth of Chromium's computer on or off."""
-        state = "powered-on" if powered else "powered-off"
-        await self._send("setSimulatedCentralState", state=state)
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _send(self, command: str, **arguments: Any) -> dict[str, Any]:
         return await self._bluetooth.send(f"BluetoothEmulation.{command}", arguments)
@@ -120,15 +121,13 @@ class Bridge:
         That is before the page asks: Chromium forgets the name in an advertisement that it is told of later.
         """
         heard = await self.phone.scan(self._address)
+        services = heard.get(AdvertisingData.Type.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS) or []
         await self._send(
             "simulatePreconnectedPeripheral",
             address=self._emulated,
             name=heard.get(AdvertisingData.Type.COMPLETE_LOCAL_NAME),
             manufacturerData=[],
-            knownServiceUuids=[
-                str(uuid).lower()
-                for uuid in heard.get(AdvertisingData.Type.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS)
-            ],
+            knownServiceUuids=[str(uuid).lower() for uuid in services],
         )
 
     def _on_prompt(self, event: dict[str, Any]) -> None:
@@ -139,9 +138,9 @@ class Bridge:
         self._start(self._choose(event["id"], devices))
 
     async def _choose(self, prompt: str, devices: list[str]) -> None:
-        if devices and not self.refuses:
+        if devices:
             await self._access.send("DeviceAccess.selectPrompt", {"id": prompt, "deviceId": devices[0]})
-        else:
+        else:  # a user who sees an empty list
             await self._access.send("DeviceAccess.cancelPrompt", {"id": prompt})
 
     # The connection
@@ -151,6 +150,7 @@ class Bridge:
         if event["type"] == "connection":
             await self._leave()
             code = await self._connect()
+            self._told = code == 0
         else:
             await self._show_characteristics()
         await self._send(
@@ -187,13 +187,23 @@ class Bridge:
     async def _lost(self, connection: Any) -> None:
         if connection is self._connection:
             self._connection = None
-            self._forget()
-            await self._send("simulateGATTDisconnection", address=self._emulated)
+            await self._tell_disconnection()
+
+    async def _tell_disconnection(self) -> None:
+        """An operation that is not answered before would hang Chromium's emulation for good."""
+        self._forget()
+        if not self._told:
+            return
+        self._told = False
+        for operation in [*self._operations]:
+            operation.cancel()
+        await asyncio.gather(*self._operations)
+        await self._send("simulateGATTDisconnection", address=self._emulated)
 
     async def _left(self) -> None:
         """The page has disconnected; Chromium's emulated device has to be told so."""
         await self._leave()
-        await self._send("simulateGATTDisconnection", address=self._emulated)
+        await self._tell_disconnection()
 
     async def _leave(self) -> None:
         connection, self._connection = self._connection, None
@@ -208,14 +218,19 @@ class Bridge:
 
     # Operations
 
+    def _on_operation(self, event: dict[str, Any]) -> None:
+        task = self._start(self._operation(event))
+        self._operations.add(task)
+        task.add_done_callback(self._operations.discard)
+
     async def _operation(self, event: dict[str, Any]) -> None:
         identity, kind = event["characteristicId"], event["type"]
         answer: dict[str, Any] = {"code": 0}
         try:
             answer |= await self._do(identity, kind, event.get("data"))
-        except Exception:  # the link is gone
+        except (Exception, asyncio.CancelledError):  # the link is gone
             answer = {"code": _FAILED}
-        with contextlib.suppress(Error):  # the page, or the characteristic
+        with contextlib.suppress(Error):  # the page is gone
             await self._send(
                 "simulateCharacteristicOperationResponse", characteristicId=identity, type=kind, **answer
             )

@@ -170,12 +170,12 @@ async def test_a_second_network_will_do(house: House) -> None:
 async def test_a_network_that_gives_no_address(house: House) -> None:
     device = house.device()
     code = await started(device)
-    house.world.wifi_dhcp(False)
+    house.world.air.no_address.add("Home")
     async with phone_of(house.world, device, code) as client:
         with pytest.raises(BleError) as refused:
             await client.configure(house.configuration())
         assert refused.value.name == "NO_ADDRESS"
-        house.world.wifi_dhcp(True)
+        house.world.air.no_address.clear()
         await client.configure(house.configuration())
     await device.expect(r"system: mode NORMAL", START_S)
     unbroken(device)

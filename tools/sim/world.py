@@ -83,12 +83,6 @@ class World:
         for chip in self._chips.values():
             chip.station.air_changed()
 
-    def wifi_dhcp(self, works: bool) -> None:
-        """Have access points give no addresses to those who join from now on, or give them again."""
-        self.air.dhcp = works
-        for chip in self._chips.values():
-            chip.station.air_changed()
-
     def chip(self, mac: str) -> Chip:
         """The chip with this MAC address, made at the first call."""
         if mac not in self._chips:
@@ -126,9 +120,7 @@ class World:
         try:
             if operation == "resolve":
                 return {"value": await self._resolve(chip, *arguments)}
-            if operation == "ble":
-                return {"value": await chip.ble.request(*arguments)}
-            return {"value": chip.request(operation, arguments)}
+            return {"value": await chip.request(operation, arguments)}
         except RadioError as error:
             return {"error": [str(error)]}
         except BleError as error:

@@ -2,30 +2,25 @@
 
 import { Connection } from "./connection.js";
 import { Device } from "./device.js";
-import { nameProblem, passwordProblem, render } from "./networks.js";
+import * as label from "./label.js";
+import { nameProblem, render } from "./networks.js";
+import * as secret from "./password.js";
 import * as product from "./product.js";
 import { ConnectionLost, Refused } from "./protocol.js";
-import { isCode, normalised, spelt } from "./session.js";
+import { normalised } from "./session.js";
 import { sending } from "./sending.js";
 import * as steps from "./steps.js";
 import * as words from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 
-const link = readLink();
+const link = label.read();
+let known = link; // the code that is known, and whose it is
 let device = null;
 let connection = null;
 let settings = {}; // the product's part of the document
 let network = null; // {ssid, security}
 let password = "";
-
-/** {code, name} of the label's address; nothing of it stays in the address bar or the history. */
-function readLink() {
-  const fragment = new URLSearchParams(location.hash.slice(1));
-  if (location.hash) history.replaceState(null, "", location.pathname + location.search);
-  const code = normalised(fragment.get("code") ?? "");
-  return { code: isCode(code) ? code : "", name: fragment.get("name") ?? "" };
-}
 
 // Pick
 
@@ -40,7 +35,8 @@ async function pick(name) {
     return;
   }
   $("device-name").textContent = device.name;
-  if (link.code && [link.name, ""].includes(name || device.name)) await prove(link.code);
+  const isIts = !known.name || !device.name || known.name === device.name;
+  if (known.code && isIts) await prove(known.code); // a wrong proof would count
   else steps.show("code");
 }
 
@@ -66,7 +62,7 @@ async function prove(code) {
     failed(error);
     return;
   }
-  link.code = code; // for the way back from a later step
+  known = { code, name: device.name }; // for the way back from a later step
   steps.banner();
   steps.show("network");
   scan();
@@ -75,8 +71,8 @@ async function prove(code) {
 function failed(error) {
   if (error instanceof Refused) {
     const { step, text } = words.forResult(error.result, error.detail);
-    if (step === "code") link.code = "";
-    steps.show(step, text);
+    if (step === "code") known = { code: "", name: "" };
+    steps.show(connection || step === "code" ? step : "pick", text);
     if (step === "code") $("code-input").select();
   } else if (error instanceof ConnectionLost) {
     steps.show("pick", words.UNREACHABLE);
@@ -85,19 +81,11 @@ function failed(error) {
   }
 }
 
-function groupCode() {
-  const input = $("code-input");
-  const atEnd = input.selectionStart === input.value.length;
-  if (atEnd) input.value = spelt(normalised(input.value)); // not while somebody corrects it in the middle
-}
-
 function submitCode(event) {
   event.preventDefault();
   const code = normalised($("code-input").value);
-  const few = code.length < 12 ? `These are ${code.length} characters; the code has 12.` : "";
-  const text = isCode(code) ? "" : few || "This is not a code: it has digits and letters, without U, and 12 of them.";
-  if (!steps.judge($("code-input"), $("code-problem"), text)) return;
-  steps.busy(event.submitter ?? $("code-form").querySelector(".primary"), "Connecting …", async () => {
+  if (!steps.judge($("code-input"), $("code-problem"), label.problem(code))) return;
+  steps.busy($("code-go"), "Connecting …", async () => {
     await prove(code);
     if (connection) $("code-input").value = "";
   });
@@ -106,6 +94,7 @@ function submitCode(event) {
 // Network and password
 
 function onStatus() {
+  if (!connection) return;
   const { networks = [], scanning } = connection.status;
   render($("networks"), networks, choose);
   $("network-state").textContent = scanning ? "Searching …" : found(networks.length);
@@ -132,9 +121,7 @@ function choose(chosen) {
 
 function askPassword(error = "") {
   password = "";
-  $("password-input").value = "";
-  steps.judge($("password-input"), $("password-problem"), "");
-  showPassword(false);
+  secret.clear();
   steps.show("password", error);
 }
 
@@ -147,17 +134,8 @@ function submitOther(event) {
 
 function submitPassword(event) {
   event.preventDefault();
-  const input = $("password-input");
-  if (!steps.judge(input, $("password-problem"), passwordProblem(input.value))) return;
-  password = input.value;
-  input.value = ""; // from here on it is in this module alone, until the device has it
-  check();
-}
-
-function showPassword(shown) {
-  $("password-input").type = shown ? "text" : "password";
-  $("password-show").setAttribute("aria-pressed", String(shown));
-  $("password-show").textContent = shown ? "Hide" : "Show";
+  password = secret.take();
+  if (password) check();
 }
 
 // Check and send
@@ -171,6 +149,7 @@ function check(error = "") {
 }
 
 function showEndpoint() {
+  $("cloud-problem").textContent = "";
   $("check-cloud").textContent = product.endpoint() || "not filled in yet";
 }
 
@@ -180,11 +159,10 @@ async function pickProduct() {
   try {
     settings = await product.picked(file);
     product.fill(settings);
-    $("cloud-problem").textContent = "";
+    showEndpoint();
   } catch (error) {
     $("cloud-problem").textContent = error.message;
   }
-  showEndpoint();
 }
 
 async function submitCheck(event) {
@@ -237,17 +215,18 @@ function goBack(from, to) {
 function wire() {
   $("pick-go").addEventListener("click", () => steps.busy($("pick-go"), "Connecting …", () => pick(link.name)));
   $("pick-all").addEventListener("click", () => steps.busy($("pick-all"), "Connecting …", () => pick("")));
-  $("code-input").addEventListener("input", groupCode);
+  $("code-input").addEventListener("input", (event) => label.group(event.target));
   $("code-form").addEventListener("submit", submitCode);
   $("rescan").addEventListener("click", scan);
   $("other-form").addEventListener("submit", submitOther);
   $("password-form").addEventListener("submit", submitPassword);
-  $("password-show").addEventListener("click", () => showPassword($("password-input").type === "password"));
+  $("password-show").addEventListener("click", secret.toggle);
   $("cloud-file").addEventListener("change", pickProduct);
-  $("cloud-endpoint").addEventListener("input", showEndpoint);
+  $("cloud").addEventListener("input", showEndpoint);
   $("cloud-kind").addEventListener("change", product.showKind);
   $("check-form").addEventListener("submit", submitCheck);
   $("again").addEventListener("click", () => location.reload());
+  addEventListener("hashchange", () => location.reload()); // another label was scanned
   addEventListener("pagehide", () => connection?.close());
 }
 
@@ -267,9 +246,6 @@ async function begin() {
     $("pick-name").querySelector("strong").textContent = link.name;
   }
   steps.show("pick", (await navigator.bluetooth.getAvailability()) ? "" : words.BLUETOOTH_OFF);
-  navigator.bluetooth.addEventListener?.("availabilitychanged", (event) => {
-    if (steps.step() === "pick") steps.say(event.value ? "" : words.BLUETOOTH_OFF);
-  });
   const published = await product.published();
   if (published) {
     settings = published;

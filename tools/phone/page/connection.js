@@ -3,6 +3,7 @@
 import { Client } from "./client.js";
 import { ConnectionLost } from "./protocol.js";
 
+const CONNECTS = 3; // phones often fail at the first attempt
 const PAUSES_MS = [0, 500, 1000, 2000, 4000, 4000, 4000, 4000, 4000]; // before each attempt to connect again
 
 export class Connection {
@@ -37,8 +38,8 @@ export class Connection {
   async open(code) {
     let greeting;
     try {
-      greeting = await this.#client.connect();
-      await this.#client.open(code);
+      greeting = await this.#connect();
+      await this.#client.open(code); // once: a wrong proof counts
     } catch (error) {
       this.#client.close();
       throw error;
@@ -46,6 +47,16 @@ export class Connection {
     this.#code = code;
     this.#closed = false; // from here on it is kept open
     return greeting;
+  }
+
+  async #connect() {
+    for (let left = CONNECTS - 1; ; left--) {
+      try {
+        return await this.#client.connect();
+      } catch (error) {
+        if (!(error instanceof ConnectionLost) || left === 0) throw error;
+      }
+    }
   }
 
   /** Returns once there is a session, be it a new one; ConnectionLost when that was given up. */
@@ -69,7 +80,10 @@ export class Connection {
         return;
       } catch (error) {
         this.#client.close();
-        if (!(error instanceof ConnectionLost)) throw error;
+        if (!(error instanceof ConnectionLost)) {
+          this.onfailed();
+          throw error;
+        }
       }
     }
     if (!this.#closed) this.onfailed();

@@ -60,12 +60,3 @@ export function nameProblem(ssid) {
   if (size === 0) return "Type the network’s name.";
   return size > 32 ? "A network’s name has at most 32 characters." : "";
 }
-
-/** What is wrong with a password, "" where nothing is: 8 to 63 characters, or a key of 64 hex digits. */
-export function passwordProblem(password) {
-  const size = encoder.encode(password).length;
-  if (size === 0) return "Type the password.";
-  if (size < 8) return "A Wi-Fi password has at least 8 characters.";
-  if (size > 63 && !/^[0-9a-f]{64}$/i.test(password)) return "A Wi-Fi password has at most 63 characters.";
-  return "";
-}

@@ -1,10 +1,11 @@
 // Keeps the page on the phone: where a device is set up there may be no network yet.
 
-const VERSION = "e0a8fd7a"; // of the files below, and a test's to check: a changed file needs another
+const VERSION = "6458f089"; // of the files below, and a test's to check: a changed file needs another
 const CACHE = `setup-${VERSION}`;
 const FILES = [
   "./", "style.css", "icon.svg", "manifest.webmanifest", "app.js", "client.js", "connection.js", "device.js",
-  "frames.js", "networks.js", "product.js", "protocol.js", "sending.js", "session.js", "steps.js", "words.js",
+  "frames.js", "label.js", "networks.js", "password.js", "product.js", "protocol.js", "sending.js", "session.js",
+  "steps.js", "words.js",
 ];
 const FRESH = "product.json"; // asked for anew each time; the last one serves without a network
 

@@ -29,8 +29,8 @@ export function forResult(result, detail = "") {
 }
 
 export const UNREACHABLE = "The device does not answer. Is it powered on, and near? A device that is set up already has to be reset first.";
-export const NOTHING_CHOSEN = "No device was chosen. If yours was not in the list, check that it is powered on and near, and that no other phone is connected to it.";
-export const BLUETOOTH_OFF = "Bluetooth is off. Switch it on in your phone’s settings, then try again.";
+export const NOTHING_CHOSEN = "No device was chosen. If yours was not in the list, check that Bluetooth is on, that the device is powered on and near, and that no other phone is connected to it.";
+export const BLUETOOTH_OFF = "Bluetooth is off. Switch it on in the settings of your phone or computer, then try again.";
 export const NOT_ALLOWED = "The browser may not use Bluetooth. Allow it in the browser’s or the phone’s settings (on Android, Nearby devices or Location, too), then try again.";
 export const RECONNECTING = "The connection was lost. Connecting again …";
 export const RECONNECTED = "Connected again.";

@@ -1,0 +1,227 @@
+"""The page where there is no device: browsers that cannot, Bluetooth that is off, no network, its modules."""
+
+import json
+import shutil
+import subprocess
+from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from iot.ble.frames import split
+from playwright.async_api import expect
+
+from tests.peers import chromium
+from tests.peers.chromium import Visit, needs_chromium
+from tests.peers.inspection import inspect
+from tests.system.house import until
+from tools import phone
+from tools.ble.session import Session
+from tools.phone.serve import PAGE, version
+
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Safari/604.1"
+)
+FIREFOX = "Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0"
+NO_BLUETOOTH = 'Object.defineProperty(Navigator.prototype, "bluetooth", {value: undefined});'
+PRODUCT = {"aws": {"endpoint": "iot.example.com", "root_ca": "…"}}
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[phone.Page]:
+    async with phone.Page(0, PRODUCT) as made:
+        yield made
+
+
+@pytest.fixture
+async def visit() -> AsyncIterator[Visit]:
+    async with chromium.running() as browser:
+        yield await Visit.start(browser)
+
+
+@needs_chromium
+@pytest.mark.parametrize(
+    ("agent", "todo"), [(IPHONE, "Bluefy"), (FIREFOX, "Chrome or Edge")], ids=["iphone", "firefox"]
+)
+async def test_a_browser_without_bluetooth_is_told_what_to_do(
+    site: phone.Page, agent: str, todo: str
+) -> None:
+    async with chromium.running() as browser:
+        visit = await Visit.start(browser, user_agent=agent)
+        await visit.page.add_init_script(NO_BLUETOOTH)
+        await visit.page.goto(site.url)
+        await expect(visit.page.locator("#unsupported-title")).to_be_focused()
+        await expect(visit.page.locator("#unsupported-todo")).to_contain_text(todo)
+        await inspect(visit.page, f"0-unsupported-{'iphone' if agent == IPHONE else 'firefox'}")
+        assert visit.complaints == []
+
+
+@needs_chromium
+async def test_a_page_that_is_not_secure_says_so(site: phone.Page, visit: Visit) -> None:
+    await visit.page.add_init_script('Object.defineProperty(window, "isSecureContext", {value: false});')
+    await visit.page.goto(site.url)
+    await expect(visit.page.locator("#unsupported-todo")).to_contain_text("https://")
+
+
+@needs_chromium
+async def test_bluetooth_that_is_off_and_a_choice_that_is_refused(site: phone.Page, visit: Visit) -> None:
+    browser = visit.context.browser
+    assert browser
+    bluetooth = await browser.new_browser_cdp_session()
+    await bluetooth.send("BluetoothEmulation.enable", {"state": "absent", "leSupported": True})
+    await visit.page.goto(site.url)
+    error = visit.page.locator("#error")
+    await expect(error).to_contain_text("Bluetooth is off")
+    await visit.page.get_by_role("button", name="Find device").click()
+    await expect(error).to_contain_text("Bluetooth is off")
+    await bluetooth.send("BluetoothEmulation.setSimulatedCentralState", {"state": "powered-on"})
+    access = await visit.context.new_cdp_session(visit.page)
+    prompts: list[str] = []
+    access.on("DeviceAccess.deviceRequestPrompted", lambda event: prompts.append(event["id"]))
+    await access.send("DeviceAccess.enable")
+    await visit.page.get_by_role("button", name="Find device").click()
+    await expect(error).to_be_empty()
+    await until(lambda: prompts, "a prompt")
+    await access.send("DeviceAccess.cancelPrompt", {"id": prompts[0]})
+    await expect(error).to_contain_text("No device was chosen.")
+
+
+@needs_chromium
+async def test_it_opens_without_a_network(site: phone.Page, visit: Visit) -> None:
+    await visit.page.goto(site.url)
+    await visit.page.wait_for_function("() => navigator.serviceWorker.controller")
+    await visit.page.reload()  # product.json goes through the service worker only now
+    await expect(visit.page.locator("#cloud-endpoint")).to_have_value("iot.example.com")
+    await visit.context.set_offline(True)
+    await visit.page.reload()
+    await expect(visit.page.locator("#pick-title")).to_be_focused()
+    await expect(visit.page.locator("#cloud-endpoint")).to_have_value("iot.example.com")
+    answer = await visit.page.request.get(site.url + "manifest.webmanifest")
+    assert answer.headers["content-type"].startswith("application/manifest+json")
+
+
+@needs_chromium
+async def test_a_changed_product_file_is_taken(site: phone.Page, visit: Visit) -> None:
+    await visit.page.goto(site.url)
+    await visit.page.wait_for_function("() => navigator.serviceWorker.controller")
+    site.product = {"aws": {"endpoint": "other.example.com", "root_ca": "…"}}
+    await visit.page.reload()
+    await expect(visit.page.locator("#cloud-endpoint")).to_have_value("other.example.com")
+
+
+async def run(visit: Visit, script: str, argument: Any = None) -> Any:
+    """What an async function of the modules gives, in the page."""
+    modules = "const [f, s] = await Promise.all([import('/frames.js'), import('/session.js')]);"
+    return await visit.page.evaluate(f"async (given) => {{ {modules} {script} }}", argument)
+
+
+@needs_chromium
+async def test_frames_are_the_devices(site: phone.Page, visit: Visit) -> None:
+    await visit.page.goto(site.url)
+    message = bytes(number * 7 % 256 for number in range(3000))
+    for length in (1, 19, 20, 1216, 1235, 3000):
+        for mtu in (23, 247):
+            made = await run(
+                visit,
+                "return [...f.split(new Uint8Array(given[0]), given[1])].map((frame) => [...frame]);",
+                [list(message[:length]), mtu - 3],
+            )
+            assert [bytes(frame) for frame in made] == list(split(message[:length], mtu))
+            joined = await run(
+                visit,
+                "const a = new f.Assembler(); let m;"
+                "for (const frame of given) m = a.add(2, new Uint8Array(frame)); return [...m];",
+                made,
+            )
+            assert bytes(joined) == message[:length]
+
+
+@needs_chromium
+@pytest.mark.parametrize(
+    "frames",
+    [[(2, 0x80), (2, 0x42)], [(2, 0x80), (3, 0x41)], [(2, 0x41)], [(2, 0x80), (2, 0x80), (2, 0x42)]],
+    ids=["a gap", "another characteristic", "no first", "a gap after a new first"],
+)
+async def test_frames_that_do_not_fit_are_dropped(site: phone.Page, visit: Visit, frames: list[Any]) -> None:
+    await visit.page.goto(site.url)
+    made = await run(
+        visit,
+        "const a = new f.Assembler(); return given.map(([c, h]) => a.add(c, new Uint8Array([h, 1])));",
+        frames,
+    )
+    assert made == [None] * len(frames)
+
+
+@needs_chromium
+async def test_codes_are_read_as_people_write_them(site: phone.Page, visit: Visit) -> None:
+    await visit.page.goto(site.url)
+    for written in ("abcd-efgh-jkmn", " ABCD EFGH JKMN ", "ABCD–EFGH–JKMN"):  # noqa: RUF001
+        assert await run(visit, "return s.spelt(s.normalised(given));", written) == "ABCD-EFGH-JKMN"
+    assert await run(visit, "return s.normalised(given);", "oOiIlL") == "001111"
+    for wrong in ("ABCDEFGHJKM", "ABCDEFGHJKMU", "ABCDEFGHJKMNP"):
+        assert not await run(visit, "return s.isCode(given);", wrong)
+
+
+@needs_chromium
+async def test_keys_are_those_of_the_other_client(site: phone.Page, visit: Visit) -> None:
+    """The same key pairs give the same proof and the same sealed bytes as tools.ble, a client of its own."""
+    await visit.page.goto(site.url)
+    mine, device = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    hello = _hello(device)
+    python = Session("ABCDEFGHJKMN", mine)
+    python.on_hello(hello)
+    made = await run(
+        visit,
+        """
+        const curve = { name: "ECDH", namedCurve: "P-256" };
+        const { d, ...open } = given.jwk;
+        const privateKey = await crypto.subtle.importKey("jwk", given.jwk, curve, false, ["deriveBits"]);
+        const publicKey = await crypto.subtle.importKey("jwk", open, curve, true, []);
+        const session = new s.Session("ABCDEFGHJKMN", { privateKey, publicKey });
+        await session.hello();
+        await session.onHello(new Uint8Array(given.hello));
+        const text = new TextEncoder().encode("x".repeat(100));
+        const proof = await session.proof();
+        return [proof, await session.seal(2, text), await session.seal(3, text)].map((bytes) => [...bytes]);
+        """,
+        {"jwk": _jwk(mine), "hello": list(hello)},
+    )
+    proof = python.proof()
+    python._proven = True
+    assert [bytes(one) for one in made] == [proof, python.seal(2, b"x" * 100), python.seal(3, b"x" * 100)]
+
+
+def test_modules_parse() -> None:
+    node = shutil.which("node")
+    if not node:
+        pytest.skip("needs node (apt install nodejs)")
+    for path in sorted(PAGE.glob("*.js")):
+        # A name with .js is taken for CommonJS, which would let await and import pass wrongly or not at all.
+        command = [node, "--input-type=module", "--check"]
+        done = subprocess.run(command, input=path.read_text(), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{path.name}: {done.stderr}"
+
+
+def test_the_service_worker_keeps_all_files_and_tells_this_version() -> None:
+    worker = (PAGE / "sw.js").read_text()
+    listed = set(json.loads("[" + worker.split("FILES = [")[1].split("]")[0].strip().rstrip(",") + "]"))
+    files = {path.name for path in PAGE.iterdir()} - {"sw.js", "index.html"} | {"./"}
+    assert listed == files
+    assert f'VERSION = "{version()}"' in worker, (
+        f'the page has changed: write VERSION = "{version()}" in sw.js'
+    )
+
+
+def _hello(key: ec.EllipticCurvePrivateKey) -> bytes:
+    numbers = key.public_key().public_numbers()
+    return b"\x01\x01\x04" + numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big")
+
+
+def _jwk(key: ec.EllipticCurvePrivateKey) -> dict[str, str]:
+    private = key.private_numbers()
+    numbers = {"d": private.private_value, "x": private.public_numbers.x, "y": private.public_numbers.y}
+    made = {"kty": "EC", "crv": "P-256"}
+    for name, number in numbers.items():
+        made[name] = urlsafe_b64encode(number.to_bytes(32, "big")).decode().rstrip("=")
+    return made

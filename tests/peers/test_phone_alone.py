@@ -103,6 +103,18 @@ async def test_it_opens_without_a_network(site: phone.Page, visit: Visit) -> Non
 
 
 @needs_chromium
+async def test_it_can_be_installed(site: phone.Page, visit: Visit) -> None:
+    await visit.page.goto(site.url)
+    session = await visit.context.new_cdp_session(visit.page)
+    manifest = await session.send("Page.getAppManifest")
+    assert manifest["errors"] == []
+    assert json.loads(manifest["data"])["display"] == "standalone"
+    found = await session.send("Page.getInstallabilityErrors")
+    errors = [error["errorId"] for error in found["installabilityErrors"]]
+    assert set(errors) <= {"in-incognito"}  # as which Playwright's profile counts
+
+
+@needs_chromium
 async def test_a_changed_product_file_is_taken(site: phone.Page, visit: Visit) -> None:
     await visit.page.goto(site.url)
     await visit.page.wait_for_function("() => navigator.serviceWorker.controller")

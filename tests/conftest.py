@@ -14,7 +14,12 @@ from tools.sim.cpython import install_language
 UNIT = Path(__file__).parent / "unit"
 UNIT_TIMEOUT_S = 20
 NOTHING_SKIPS = os.environ.get("NOTHING_SKIPS") == "1" or os.environ.get("CI") == "true"
-LEFT_OUT = pytest.StashKey[int]()
+# No package index has these, so what needs one is left out where it is missing, rather than skipped.
+EXTRAS = {
+    "micropython": ("MICROPYTHON", "a MicroPython unix port (MICROPYTHON=path)"),
+    "aioble": ("AIOBLE", "the real aioble (AIOBLE=folder)"),
+}
+LEFT_OUT = pytest.StashKey[dict[str, int]]()
 
 install_language()
 
@@ -23,17 +28,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.path.parent == UNIT:
             item.add_marker(pytest.mark.timeout(UNIT_TIMEOUT_S))
-    # No package index has the unix port, so these are left out where it is missing, rather than skipped.
-    extra = [item for item in items if item.get_closest_marker("micropython")]
-    if not os.environ.get("MICROPYTHON"):
-        items[:] = [item for item in items if item not in extra]
-        config.hook.pytest_deselected(items=extra)
-        config.stash[LEFT_OUT] = len(extra)
+    config.stash[LEFT_OUT] = {}
+    for mark, (variable, _) in EXTRAS.items():
+        extra = [item for item in items if item.get_closest_marker(mark)]
+        if extra and not os.environ.get(variable):
+            items[:] = [item for item in items if item not in extra]
+            config.hook.pytest_deselected(items=extra)
+            config.stash[LEFT_OUT][mark] = len(extra)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if count := config.stash.get(LEFT_OUT, 0):
-        terminalreporter.write_line(f"Left out: {count} tests for a MicroPython unix port (MICROPYTHON=path)")
+    for mark, count in config.stash.get(LEFT_OUT, {}).items():
+        terminalreporter.write_line(f"Left out: {count} tests for {EXTRAS[mark][1]}")
 
 
 @pytest.fixture(autouse=True)

@@ -142,14 +142,12 @@ def _aws(value):
         )
     if claim:
         result["template"] = _string("aws.template", members["template"], 1, 36, _NAME)
-        result["claim_certificate"] = _pem(
-            "aws.claim_certificate", members["claim_certificate"], _CERTIFICATE
-        )
-        result["claim_key"] = _pem("aws.claim_key", members["claim_key"], _KEY)
     if own:
         result["thing_name"] = _string("aws.thing_name", members["thing_name"], 1, 128, _THING)
-        result["certificate"] = _pem("aws.certificate", members["certificate"], _CERTIFICATE)
-        result["key"] = _pem("aws.key", members["key"], _KEY)
+    for name in PEM_MEMBERS[1:]:
+        if name in members:
+            labels = _KEY if name.endswith("key") else _CERTIFICATE
+            result[name] = _pem("aws." + name, members[name], labels)
     parameters = _object("aws.parameters", members.get("parameters", {}))
     for name, parameter in parameters.items():
         _string("aws.parameters." + name, parameter, 0, 256)

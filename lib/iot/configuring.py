@@ -7,26 +7,26 @@ import os
 import network
 from micropython import const
 
-from iot import application, label
-from iot.modules import forget, load
+from iot import application, label, retained
+from iot.ble.conversation import Conversation
+from iot.ble.door import Door
+from iot.ble.requests import DATA, Requests, packet
+from iot.ble.service import Service
+from iot.ble.session import Session
+from iot.modules import forget
+from iot.setup import Setup
 from iot.thing import Thing
 
 _PROTOCOL = const(1)
 
 
-async def enter(system, configured):
+def enter(system, configured):
     """Begins the tasks of the mode.
 
     Args:
         system: the System.
         configured: whether there is a configuration to go back to when the time is over.
     """
-    from iot import heap
-
-    forget("iot.heap")
-    system.heap = heap.grow()  # the radios take 100 KB of what the heap could grow by later
-    await load("iot.ble.codes", "iot.ble.frames", "iot.hmac256", "iot.ble.session", "iot.ble.requests")
-    await load("iot.ble.conversation", "iot.ble.service", "iot.setup")
     settings, tasks = system.settings, system.tasks
     try:
         code = label.code(system.nvs, settings.SETUP_CODE, os.urandom)
@@ -64,11 +64,6 @@ class Configuring:
     """
 
     def __init__(self, system, code, configured):
-        from iot import retained
-        from iot.ble.door import Door
-        from iot.ble.requests import Requests
-        from iot.setup import Setup
-
         self._system = system
         self._code = code
         self._configured = configured
@@ -89,8 +84,6 @@ class Configuring:
         if not self._door.closed():
             self._wlan.active(True)
             self.setup.begin_scan()
-            from iot.ble.service import Service
-
             facts = {"protocol": _PROTOCOL}
             facts.update(self._facts)
             info = json.dumps(facts).encode()
@@ -108,8 +101,6 @@ class Configuring:
 
     async def send_packets(self):
         """Sends the application's packets, for ever."""
-        from iot.ble.requests import DATA, packet
-
         while True:
             name, payload = await self._packets.next()
             conversation = self.setup.conversation
@@ -120,9 +111,6 @@ class Configuring:
                     self._packets.dropped += 1
 
     def _converse(self, transmit):
-        from iot.ble.conversation import Conversation
-        from iot.ble.session import Session
-
         session = Session(self._code, self._door, os.urandom)
         self._conversation = Conversation(session, self._requests, transmit, self._opened)
         return self._conversation

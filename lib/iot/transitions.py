@@ -59,9 +59,10 @@ async def change(system, event):
     if mode == modes.NORMAL:
         await _enter_normal(system, event)
     elif mode == modes.CONFIG and system.settings.CONFIG_MS:
-        from iot import configuring
+        _grow_heap(system)  # Bluetooth LE takes its part of what the heap could grow by later
+        from iot import configuring  # a second in which nothing else runs yet
 
-        await configuring.enter(system, event == "setup_asked")
+        configuring.enter(system, event == "setup_asked")
 
 
 async def _init(system):
@@ -161,7 +162,7 @@ async def _enter_normal(system, event):
 
 
 def _grow_heap(system):
-    """Provisioning takes more heap than all that comes later, and it ends with a restart."""
+    """Provisioning and CONFIG take more heap than all that comes later, and end with a restart."""
     from iot import heap
 
     forget("iot.heap")

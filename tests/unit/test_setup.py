@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import sys
 
+import iot
 from documents import claim, own
 from fakes import FakeLog
-from iot import config, setup
+from iot import config
 from iot.ble.codes import NAMES
 from iot.ble.requests import Requests
 from iot.setup import Setup
@@ -242,13 +244,11 @@ async def test_no_memory_to_read_it():
         def parse(text):
             raise MemoryError
 
-    setup.config = FullHeap
-    try:
-        async with Bench() as b:
-            failed(b, await b.commit(b"{}"), "TOO_LARGE", "no memory to read it")
-            assert b.setup.document.size == 0
-    finally:
-        setup.config = config
+    iot.config = sys.modules["iot.config"] = FullHeap  # forgotten again once it was used
+    async with Bench() as b:
+        failed(b, await b.commit(b"{}"), "TOO_LARGE", "no memory to read it")
+        assert b.setup.document.size == 0
+    assert "iot.config" not in sys.modules
 
 
 async def test_another_document_than_the_one_announced():

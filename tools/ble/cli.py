@@ -16,7 +16,7 @@ from tools.board.link import Answer
 from tools.board.progress import Progress, bar
 from tools.board.view import JsonView, TextView
 
-from . import over_bleak
+from . import arguments, over_bleak
 from .client import Client
 from .conversation import Members
 from .errors import BleError
@@ -56,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
         verb.add_argument("--json", action="store_true", help="one JSON object a result")
         if code:
-            verb.add_argument("--code", type=_code, help="the device's; default: $SETUP_CODE, else asked for")
+            verb.add_argument(
+                "--code", type=arguments.code, help="the device's; default: $SETUP_CODE, else asked for"
+            )
         return verb
 
     verb = action("scan", "show the devices that wait for a phone", code=False)
@@ -174,13 +176,6 @@ def _show(view: JsonView | TextView, value: object) -> None:
         view.answer(Answer(True, value))
     else:
         view.answer(Answer(True, json.dumps(value, ensure_ascii=isinstance(view, JsonView))))
-
-
-def _code(text: str) -> str:
-    try:
-        return normalise_code(text)
-    except BleError as error:
-        raise argparse.ArgumentTypeError(f"{error.text}. {error.remedy}") from None
 
 
 def _seconds(text: str) -> float:

@@ -152,7 +152,4 @@ def _said() -> Iterator[None]:
         raise LinkLost(f"Bluetooth failed: {error}") from None
     except (OSError, EOFError) as error:
         reason = getattr(error, "strerror", None) or "it hung up"
-        text = (
-            f"this machine has no Bluetooth that works: no connection to the system's message bus: {reason}"
-        )
-        raise BleError(text, _LINUX) from None
+        raise BleError(f"this machine has no Bluetooth that works: D-Bus: {reason}", _LINUX) from None

@@ -15,7 +15,7 @@ from rich.text import Text
 from tools.board.errors import BoardError, run_verb
 from tools.board.link import Link
 
-from .errors import BleError
+from . import arguments
 from .session import normalise_code, spell_code
 
 EXAMPLES = """examples:
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = (
         "%(prog)s [-h] [--name NAME] [--page URL] [--png FILE | --svg FILE] [--json] CODE | --port PORT"
     )
-    parser.add_argument("code", metavar="CODE", nargs="?", type=_code, help="the device's code")
+    parser.add_argument("code", metavar="CODE", nargs="?", type=arguments.code, help="the device's code")
     parser.add_argument("--port", metavar="PORT", help="ask the board there for code and name")
     parser.add_argument("--name", metavar="NAME", help="the device's: the page then shows no other")
     parser.add_argument("--page", metavar="URL", type=_page, default=PAGE, help="default: %(default)s")
@@ -114,13 +114,6 @@ def _draw(symbol: segno.QRCode, console: Console) -> None:
         raise BoardError("a QR code cannot be drawn here", "Write a picture: --png FILE") from None
     for line in drawing.getvalue().splitlines():
         console.print(Text(line, style="bright_white on black"))
-
-
-def _code(text: str) -> str:
-    try:
-        return normalise_code(text)
-    except BleError as error:
-        raise argparse.ArgumentTypeError(f"{error.text}. {error.remedy}") from None
 
 
 def _page(text: str) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 PWRON_RESET, HARD_RESET, WDT_RESET, SOFT_RESET = 1, 2, 3, 5  # values of `machine`
 SECONDS_1970_TO_2000 = 946_684_800
+PULL_UP = 2
 OUTCOMES = ("before", "torn", "after")
 
 
@@ -26,7 +27,10 @@ class Chip:
         self._ble: ChipRadio | None = None
         self.reset_cause = PWRON_RESET
         self.pins: dict[int, int] = {}
-        self.held_low: set[int] = set()  # by buttons to ground; a reset does not let them go
+        self.held_low: set[int] = (
+            set()
+        )  # pins whose buttons somebody holds, over resets and losses of power too
+        self._pulled_up: set[int] = set()
         self.boots = 0
         self.flash_writes = 0
         self.idf_heap = [[7288, 0, 0, 0], [113840, 96000, 65536, 81920], [15072, 15072, 14848, 15072]]
@@ -62,6 +66,7 @@ class Chip:
         self.stopped.clear()
         if cause != SOFT_RESET:
             self.pins.clear()
+            self._pulled_up.clear()
             self.silence()
         elif self._ble:
             self._ble.stop(farewell=True)
@@ -89,9 +94,10 @@ class Chip:
             self.stopped.set()
         self.kill()
 
-    def request(self, operation: str, arguments: list[Any]) -> Any:
+    async def request(self, operation: str, arguments: list[Any]) -> Any:
         """Answer one question of the device's shims; None is an answer too."""
-        return getattr(self, "_on_" + operation)(*arguments)
+        answer = getattr(self, "_on_" + operation)(*arguments)
+        return await answer if asyncio.iscoroutine(answer) else answer
 
     def _on_hello(self) -> dict[str, Any]:
         return {
@@ -110,8 +116,13 @@ class Chip:
     def _on_pin(self, number: int, value: int) -> None:
         self.pins[number] = value
 
-    def _on_read_pin(self, number: int, floats: int) -> int:
-        return 0 if number in self.held_low else self.pins.get(number, floats)
+    def _on_pull(self, number: int, direction: int | None) -> None:
+        self._pulled_up.discard(number)
+        if direction == PULL_UP:
+            self._pulled_up.add(number)
+
+    def _on_read_pin(self, number: int) -> int:
+        return 0 if number in self.held_low else self.pins.get(number, int(number in self._pulled_up))
 
     def _on_heap(self) -> list[list[int]]:
         return self.idf_heap
@@ -160,5 +171,8 @@ class Chip:
     def _on_wifi_rssi(self) -> int:
         return self.station.rssi()
 
-    def _on_wifi_scan(self) -> list[tuple[str, int, int]]:
-        return self.station.scan()
+    async def _on_wifi_scan(self) -> list[tuple[str, str, int, int, int]]:
+        return await self.station.scan()
+
+    async def _on_ble(self, operation: str, *arguments: Any) -> Any:
+        return await self.ble.request(operation, *arguments)

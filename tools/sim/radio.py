@@ -6,8 +6,11 @@ import dataclasses
 
 # Disconnect reasons of esp_wifi_types.h that `WLAN.status()` may pass on.
 ASSOC_LEAVE, HANDSHAKE_4WAY_TIMEOUT, BEACON_TIMEOUT, NO_AP_FOUND, AUTH_FAIL = 8, 15, 200, 201, 202
+NO_AP_FOUND_W_COMPATIBLE_SECURITY = 210
 STAT_IDLE, STAT_CONNECTING, STAT_GOT_IP = 1000, 1001, 1010
-AUTH_OPEN, AUTH_WPA2_PSK = 0, 3
+AUTH_OPEN, AUTH_WEP, AUTH_WPA_PSK, AUTH_WPA2_PSK, AUTH_WPA_WPA2_PSK = 0, 1, 2, 3, 4
+AUTH_WPA2_ENTERPRISE, AUTH_WPA3_PSK, AUTH_WPA2_WPA3_PSK = 5, 6, 7
+_AT_ONCE = (NO_AP_FOUND, AUTH_FAIL, NO_AP_FOUND_W_COMPATIBLE_SECURITY)  # shown while attempts go on
 
 
 class RadioError(Exception):
@@ -15,18 +18,46 @@ class RadioError(Exception):
 
 
 @dataclasses.dataclass
+class AccessPoint:
+    """One access point; auth: one of the AUTH_ constants. A hidden one does not tell its name."""
+
+    ssid: str
+    password: str = ""
+    rssi_dbm: int = -55
+    channel: int = 1
+    bssid: str = "02:53:49:4d:00:01"
+    auth: int = AUTH_WPA2_PSK
+    hidden: bool = False
+
+
+@dataclasses.dataclass
 class Air:
     """What all stations share: the access points and how well they are heard.
 
-    join_ms and beacon_timeout_ms are how long an attempt takes and how long a lost access point goes
-    unnoticed (about 1 s and 6 s on a chip; short here so that tests are).
+    access_points: name to password ("" is an open network), all of the strength rssi_dbm. others: those of
+    which there is more to say; there a name may come twice. no_address: names of networks whose DHCP never
+    answers. join_ms, scan_ms and beacon_timeout_ms are how long an attempt and a scan take, and how long a
+    lost access point goes unnoticed (about 1 s, 2 s and 6 s on a chip; short here so that tests are).
     """
 
     access_points: dict[str, str]
     lost: bool = False
     rssi_dbm: int = -55
     join_ms: int = 50
+    scan_ms: int = 50
     beacon_timeout_ms: int = 300
+    others: list[AccessPoint] = dataclasses.field(default_factory=list)
+    no_address: set[str] = dataclasses.field(default_factory=set)
+
+    def heard(self) -> list[AccessPoint]:
+        """All access points, the strongest first."""
+        if self.lost:
+            return []
+        simple = [
+            AccessPoint(ssid, key, self.rssi_dbm, auth=AUTH_WPA2_PSK if key else AUTH_OPEN)
+            for ssid, key in self.access_points.items()
+        ]
+        return sorted([*simple, *self.others], key=lambda point: -point.rssi_dbm)
 
 
 class Station:
@@ -35,6 +66,7 @@ class Station:
     def __init__(self, air: Air) -> None:
         self.air = air
         self.active = self.connected = self.requested = False
+        self.joined: AccessPoint | None = None  # also without an address
         self.reconnects = -1
         self.up, self.down = asyncio.Event(), asyncio.Event()
         self.down.set()
@@ -42,11 +74,14 @@ class Station:
         self._reason = self._failures = 0
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._scan_aborted: asyncio.Event | None = None
 
     def set_active(self, active: bool) -> None:
         if not active:
+            if self._task:
+                self._reason = ASSOC_LEAVE
             self._leave()
-            self._reason = 0
+            self._abort_scan()
         self.active = active
 
     def connect(self, ssid: str | None, password: str | None) -> None:
@@ -56,6 +91,7 @@ class Station:
             raise RadioError("Wifi Internal Error")
         if ssid is not None:
             self._ssid, self._password = ssid, password or ""
+        self._abort_scan()
         self._failures = 0
         self.requested = True
         self._task = asyncio.create_task(self._stay_connected())
@@ -70,7 +106,7 @@ class Station:
         """What `WLAN.status()` says: the last failure until an address is got, so stale after `connect`."""
         if self.connected:
             return STAT_GOT_IP
-        if self._reason in (NO_AP_FOUND, AUTH_FAIL):
+        if self._reason in _AT_ONCE:
             return self._reason
         if self._reason == ASSOC_LEAVE:
             return STAT_IDLE
@@ -79,18 +115,29 @@ class Station:
         return self._reason or STAT_IDLE
 
     def rssi(self) -> int:
-        if not self.connected:
+        if not self.joined:
             raise RadioError("Wifi Not Connected")
-        return self.air.rssi_dbm
+        return self.joined.rssi_dbm
 
-    def scan(self) -> list[tuple[str, int, int]]:
-        """(name, RSSI in dBm, authentication mode) of every access point heard."""
+    async def scan(self) -> list[tuple[str, str, int, int, int]]:
+        """(name, BSSID, channel, RSSI, authentication mode) of all that are heard; none while connecting."""
         if not self.active:
             raise RadioError("STA must be active")
-        if self._task and not self.connected:
-            raise RadioError("Wifi Internal State Error")
-        heard = {} if self.air.lost else self.air.access_points
-        return [(ssid, self.air.rssi_dbm, AUTH_WPA2_PSK if key else AUTH_OPEN) for ssid, key in heard.items()]
+        if self._scan_aborted or (self._task and not self.joined):
+            return []
+        self._scan_aborted = asyncio.Event()
+        try:
+            await asyncio.wait_for(self._scan_aborted.wait(), self.air.scan_ms / 1000)
+        except TimeoutError:
+            points = self.air.heard()
+        else:
+            points = []
+        finally:
+            self._scan_aborted = None
+        return [
+            ("" if point.hidden else point.ssid, point.bssid, point.channel, point.rssi_dbm, point.auth)
+            for point in points
+        ]
 
     def air_changed(self) -> None:
         """Notice that the air is another: data stops or passes at once, the driver finds out in its time."""
@@ -106,11 +153,16 @@ class Station:
         if not self.active:
             raise RadioError("Wifi Not Started")
 
+    def _abort_scan(self) -> None:
+        if self._scan_aborted:
+            self._scan_aborted.set()
+
     def _gave_up(self) -> bool:
         return self.reconnects >= 0 and self._failures > self.reconnects
 
     def _leave(self) -> None:
         self.requested = self.connected = False
+        self.joined = None
         if self._task:
             self._task.cancel()
             self._task = None
@@ -125,10 +177,13 @@ class Station:
         while not self._gave_up():
             await asyncio.sleep(self.air.join_ms / 1000)
             self._reason = self._attempt()
-            if not self._reason:
-                self.connected = True
+            if self.joined:
+                self.connected = self._ssid not in self.air.no_address
+                if self.connected:
+                    self._reason = 0
                 self._update_link()
                 await self._beacon_lost()
+                self.joined = None
                 self.connected = False
                 self._update_link()
                 self._reason = BEACON_TIMEOUT
@@ -136,12 +191,17 @@ class Station:
         self._task = None
 
     def _attempt(self) -> int:
-        """The reason why an attempt fails, 0 if it does not. A wrong password rarely says so."""
-        if self.air.lost or self._ssid not in self.air.access_points:
+        """Join, or give the reason why that fails. A wrong password rarely says so."""
+        points = [point for point in self.air.heard() if point.ssid == self._ssid]
+        if not points:
             return NO_AP_FOUND
-        if self._password != self.air.access_points[self._ssid]:
+        point = points[0]
+        if point.auth == AUTH_WPA2_ENTERPRISE:
+            return NO_AP_FOUND_W_COMPATIBLE_SECURITY
+        if self._password != point.password:
             return AUTH_FAIL if self._failures % 4 == 3 else HANDSHAKE_4WAY_TIMEOUT
-        return 0
+        self.joined = point
+        return self._reason  # only an address clears it
 
     async def _beacon_lost(self) -> None:
         while True:

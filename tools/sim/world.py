@@ -120,9 +120,7 @@ class World:
         try:
             if operation == "resolve":
                 return {"value": await self._resolve(chip, *arguments)}
-            if operation == "ble":
-                return {"value": await chip.ble.request(*arguments)}
-            return {"value": chip.request(operation, arguments)}
+            return {"value": await chip.request(operation, arguments)}
         except RadioError as error:
             return {"error": [str(error)]}
         except BleError as error:

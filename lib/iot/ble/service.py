@@ -74,7 +74,8 @@ class Service:
             for uuid in _CHARACTERISTICS
         ]
         aioble.register_services(service)
-        self._reset_value(AUTH)
+        for channel in range(1, 5):
+            self._hide_frames(channel)
         self._readers = [asyncio.create_task(self._read(channel)) for channel in range(1, 5)]
         try:
             await self._welcome(limit_ms)
@@ -151,13 +152,23 @@ class Service:
         characteristic = self._characteristics[channel - 1]
         while True:
             connection, frame = await characteristic.written()
-            self._reset_value(channel)  # else it could be read what was written
             if connection is self._connection and len(self._frames) < _QUEUE_MAX:
                 self._frames.append((channel, frame))  # a lost one is missed by its sequence number
                 self._news.set()
 
-    def _reset_value(self, channel):
-        self._characteristics[channel - 1].write(self._info if channel == AUTH else b"")
+    def _hide_frames(self, channel):
+        """Has a read give what it shall, not what was written.
+
+        The value is set for each read, when a phone that waits for its answer writes nothing. Set after each
+        write, it would now and then take the place of the next frame before aioble has that.
+        """
+        characteristic = self._characteristics[channel - 1]
+
+        def on_read(connection):
+            characteristic.write(self._info if channel == AUTH else b"")
+            return 0
+
+        characteristic.on_read = on_read
 
     async def _send(self, connection, channel, message):
         """Sends a message in frames. OSError where the phone is gone or takes none."""

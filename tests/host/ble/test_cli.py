@@ -4,7 +4,7 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ async def test_a_machine_without_bluetooth() -> None:
 async def test_a_file_that_is_wrong_needs_no_bluetooth(tmp_path: Path) -> None:
     file = configuration(tmp_path, {"wifi": []})
     done = await run_verb("ble", "configure", file, "--code", CODE, **NOWHERE)
-    assert done.status == 1 and f"{file}: wifi" in done.err and "docs/configuration.md" in done.err
+    assert done.status == 1 and f"{file}: aws: missing" in done.err and "docs/configuration.md" in done.err
 
 
 async def test_the_code_is_asked_for_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ async def test_the_code_is_asked_for_on_a_terminal(tmp_path: Path, monkeypatch: 
 
 # With devices around.
 
-Run = Callable[..., Awaitable[int]]
+Run = Callable[..., int]
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def bluetooth(monkeypatch: pytest.MonkeyPatch) -> Bluetooth:
 
 
 @pytest.fixture
-def run(bluetooth: Bluetooth, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
+def run(bluetooth: Bluetooth, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Run `python -m tools ble …` here, with one loop for it and the boards."""
     real_run = asyncio.run
     monkeypatch.delenv("SETUP_CODE", raising=False)
@@ -138,7 +138,7 @@ def run(bluetooth: Bluetooth, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     monkeypatch.undo()
 
 
-def test_scan(run: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+def test_scan(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("scan", "--seconds", "0.05", "--json", boards=(NAME, "esp32-2")) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["ok"] and [device["name"] for device in answer["value"]] == [NAME, "esp32-2"]
@@ -148,7 +148,7 @@ def test_scan(run: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_configure(
-    run: Callable[..., int], bluetooth: Bluetooth, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Run, bluetooth: Bluetooth, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = configuration(tmp_path)
     assert run("configure", NAME, file, "--code", "abcd-efgh-jkmn") == 0
@@ -159,7 +159,7 @@ def test_configure(
 
 
 def test_configure_over_links_that_get_lost(
-    run: Callable[..., int], bluetooth: Bluetooth, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Run, bluetooth: Bluetooth, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bluetooth.cuts = [12, 12]
     assert run("configure", NAME, configuration(tmp_path), "--code", CODE) == 0
@@ -170,7 +170,7 @@ def test_configure_over_links_that_get_lost(
 
 
 def test_the_wrong_code(
-    run: Callable[..., int], bluetooth: Bluetooth, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Run, bluetooth: Bluetooth, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("configure", NAME, configuration(tmp_path), "--code", "0" * 12, "--json") == 1
     captured = capsys.readouterr()
@@ -179,23 +179,21 @@ def test_the_wrong_code(
     assert "0000" not in captured.out + captured.err
 
 
-def test_status(
-    run: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_status(run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("status", NAME, "--code", CODE, "--scan", "--json") == 0
     status = json.loads(capsys.readouterr().out)["value"]
     assert status["id"] == NAME and [network["ssid"] for network in status["networks"]] == ["Home", "Café"]
 
 
 def test_the_code_comes_from_the_environment(
-    run: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SETUP_CODE", "ABCD-EFGH-JKMN")
     assert run("status", NAME) == 0
     assert json.loads(capsys.readouterr().out)["mode"] == "CONFIG"
 
 
-def test_send(run: Callable[..., int], bluetooth: Bluetooth, capsys: pytest.CaptureFixture[str]) -> None:
+def test_send(run: Run, bluetooth: Bluetooth, capsys: pytest.CaptureFixture[str]) -> None:
     board = bluetooth.boards[NAME] = Board()
     board.packets.on("led", lambda payload: board.packets.send("led", payload.upper()))
     assert run("send", NAME, "led", "on", "--code", CODE, "--wait", "0.2", "--json") == 0
@@ -212,7 +210,7 @@ def test_send(run: Callable[..., int], bluetooth: Bluetooth, capsys: pytest.Capt
     ],
 )
 def test_a_name_that_is_left_out(
-    run: Callable[..., int],
+    run: Run,
     boards: tuple[str, ...],
     said: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -225,7 +223,7 @@ def test_a_name_that_is_left_out(
 
 
 def test_a_device_that_is_not_there(
-    run: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("tools.ble.cli._SEARCH_S", 0.05)
     assert run("status", NAME, "--code", CODE, boards=("esp32-2",)) == 1
@@ -252,7 +250,7 @@ Reason = BleakBluetoothNotAvailableReason
     ],
 )
 def test_what_bluetooth_says_is_told_with_a_remedy(
-    run: Callable[..., int],
+    run: Run,
     bluetooth: Bluetooth,
     capsys: pytest.CaptureFixture[str],
     failure: Exception,

@@ -19,15 +19,21 @@ def micropython(request: pytest.FixtureRequest) -> str | None:
 
 
 @pytest.fixture
+def aioble() -> str:
+    """Folder of a real aioble for the devices, "" for the simulator's own."""
+    return ""
+
+
+@pytest.fixture
 async def world() -> AsyncIterator[World]:
     async with World({"Home": "correct horse", "Open": ""}) as world:
         yield world
 
 
 @pytest.fixture
-async def device(tmp_path: Path, world: World, micropython: str | None) -> AsyncIterator[Device]:
+async def device(tmp_path: Path, world: World, micropython: str | None, aioble: str) -> AsyncIterator[Device]:
     """A device without a program and without power."""
-    device = Device(tmp_path / "device", world, micropython=micropython)
+    device = Device(tmp_path / "device", world, micropython=micropython, aioble=aioble)
     yield device
     await device.power_off()
 

@@ -118,6 +118,33 @@ async def test_pins_are_seen_from_outside(device: Device, run) -> None:
     assert device.chip.pins == {2: 1}
 
 
+async def test_a_button_is_held_over_resets_and_losses_of_power(device: Device, load) -> None:
+    load(
+        """
+        import machine, time
+        button = machine.Pin(0, machine.Pin.IN, machine.Pin.PULL_UP)
+        plain = machine.Pin(4, machine.Pin.IN)
+        print("read", button.value(), machine.Pin(0).value(), plain.value())
+        time.sleep_ms(200)
+        if button.value():
+            button.init(pull=None)
+            print("floating", button.value())
+        else:
+            machine.reset()
+        """
+    )
+    await device.power_on()
+    await device.expect("^read 1 1 0$")
+    await device.expect("^floating 0$")
+    await device.power_off()
+    device.chip.held_low.add(0)
+    await device.power_on()
+    await device.expect("^read 0 0 0$")
+    await device.expect("^read 0 0 0$")  # after the reset, too
+    device.chip.held_low.clear()
+    await device.expect("^floating 0$")
+
+
 async def test_power_off_ends_it_and_power_on_starts_it_again(device: Device, load) -> None:
     load("import time\nprint('running')\nwhile True: time.sleep(1)")
     await device.power_on()

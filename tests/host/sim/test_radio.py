@@ -1,6 +1,9 @@
 """The Wi-Fi station as the ESP32's driver is, seen from the device."""
 
+import pytest
+
 from tools.sim import Device, World
+from tools.sim.radio import AUTH_WPA2_ENTERPRISE, AUTH_WPA3_PSK, AccessPoint
 
 CONNECT = """
     import network, time
@@ -27,7 +30,7 @@ async def test_connect_and_disconnect(run) -> None:
     wlan.connect("Home", "correct horse")
     assert wlan.status() == network.STAT_CONNECTING
     error(wlan.connect, "Home", "correct horse")
-    error(wlan.scan)
+    print(wlan.scan())
     wait(wlan.isconnected)
     assert wlan.status() == network.STAT_GOT_IP and wlan.status("rssi") == -55
     assert wlan.ifconfig()[0] == wlan.ipconfig("addr4")[0] != "0.0.0.0"
@@ -45,11 +48,33 @@ async def test_connect_and_disconnect(run) -> None:
     assert lines == [
         "Wifi Not Connected",
         "Wifi Internal Error",
-        "Wifi Internal State Error",
+        "[]",  # while it connects there is no scanning, and no error
         "Wifi Internal Error",
         "Wifi Not Started",
         "Wifi Not Started",
     ]
+
+
+async def test_an_access_point_that_gives_no_address(device: Device, world: World, load) -> None:
+    world.wifi_dhcp(False)
+    load(
+        CONNECT
+        + """
+    wlan.connect("Home", "correct horse")
+    while True:
+        try:
+            print(wlan.status("rssi"), wlan.isconnected(), wlan.status() == network.STAT_CONNECTING)
+            break
+        except OSError:
+            time.sleep_ms(10)
+    wait(wlan.isconnected)
+    print("an address")
+    """
+    )
+    await device.power_on()
+    await device.expect("^-55 False True$")
+    world.wifi_dhcp(True)
+    await device.expect("^an address$")
 
 
 async def test_a_wrong_password_mostly_looks_like_connecting(run) -> None:
@@ -127,6 +152,128 @@ async def test_scan_and_config(run) -> None:
         """
     )
     assert lines == ["STA must be active", "b'Home' 6 1 -55 3 False", "b'Open' 6 1 -55 0 False"]
+
+
+async def test_a_scan_tells_every_access_point_apart(world: World, run) -> None:
+    world.air.others = [
+        AccessPoint("Twice", "one key", -80, 6, "02:00:00:00:00:06"),
+        AccessPoint("Twice", "one key", -40, 11, "02:00:00:00:00:0b", AUTH_WPA3_PSK),
+        AccessPoint("Shy", "hidden key", -60, 3, "02:00:00:00:00:03", hidden=True),
+    ]
+    lines = await run(
+        CONNECT
+        + """
+    for name, bssid, channel, rssi, authmode, hidden in wlan.scan():
+        print(name, bssid[5], channel, rssi, authmode, hidden)
+    for name, key in (("Twice", "one key"), ("Shy", "hidden key")):
+        wlan.connect(name, key)
+        wait(wlan.isconnected)
+        print(name, wlan.status("rssi"), len(wlan.scan()))
+        wlan.disconnect()
+    """
+    )
+    assert lines == [
+        "b'Twice' 11 11 -40 6 False",
+        "b'Home' 1 1 -55 3 False",
+        "b'Open' 1 1 -55 0 False",
+        "b'' 3 3 -60 3 False",
+        "b'Twice' 6 6 -80 3 False",
+        *("Twice -40 5", "Shy -60 5"),
+    ]
+
+
+async def test_a_scan_in_a_thread_does_not_hold_the_others(world: World, run) -> None:
+    world.air.scan_ms = 1000
+    lines = await run(
+        CONNECT
+        + """
+    import _thread
+    found = []
+    _thread.start_new_thread(lambda: found.append(len(wlan.scan())), ())
+    calls = 0
+    while not found:
+        assert wlan.active()
+        calls += 1
+        time.sleep_ms(10)
+    print(found, calls > 5)
+    found.clear()
+    _thread.start_new_thread(lambda: found.append(len(wlan.scan())), ())
+    time.sleep_ms(100)
+    wlan.connect("Home", "correct horse")  # which aborts the scan
+    wait(lambda: found)
+    print(found)
+    """
+    )
+    assert lines == ["[2] True", "[0]"]
+
+
+async def test_threads_may_ask_at_the_same_time(run) -> None:
+    lines = await run(
+        CONNECT
+        + """
+    import _thread, machine
+    wrong, done = [], []
+    def ask(number):
+        pin = machine.Pin(number, machine.Pin.OUT)
+        for n in range(100):
+            pin.value(n % 2)
+            if pin.value() != n % 2 or wlan.config("reconnects") != -1:
+                wrong.append(number)
+        done.append(number)
+    for number in (4, 5):
+        _thread.start_new_thread(ask, (number,))
+    ask(2)
+    wait(lambda: len(done) == 3)
+    print(wrong)
+    """
+    )
+    assert lines == ["[]"]
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "status"),
+    [("Elsewhere", "secret", [201]), ("Home", "wrong", [15]), ("Company", "secret", [210])],
+)
+async def test_when_no_attempts_are_left_the_reason_shows(world: World, run, name, key, status) -> None:
+    world.air.others = [AccessPoint("Company", auth=AUTH_WPA2_ENTERPRISE)]
+    lines = await run(
+        CONNECT
+        + f"""
+    wlan.config(reconnects=2)
+    wlan.connect({name!r}, {key!r})
+    seen = []
+    wait(lambda: seen.append(wlan.status()) or seen[-1] != network.STAT_CONNECTING)
+    time.sleep_ms(300)
+    print([wlan.status()], wlan.isconnected())
+    wlan.connect("Home", "correct horse")  # it has stopped, so it may be told to connect
+    wait(wlan.isconnected)
+    """
+    )
+    assert lines == [f"{status} False"]
+
+
+async def test_a_network_without_dhcp_is_joined_and_leads_nowhere(world: World, run) -> None:
+    world.air.no_address.add("Home")
+    lines = await run(
+        CONNECT
+        + """
+    wlan.connect("Home", "correct horse")
+    def is_joined():
+        try:
+            return wlan.status("rssi")
+        except OSError:
+            return 0
+    wait(is_joined)
+    time.sleep_ms(200)
+    print(is_joined(), wlan.isconnected(), wlan.status(), wlan.ifconfig()[0])
+    import socket
+    try:
+        socket.getaddrinfo("127.0.0.1", 80)
+    except OSError as exception:
+        print(exception.errno)
+    """
+    )
+    assert lines == ["-55 False 1001 0.0.0.0", "-202"]
 
 
 LOSS = (

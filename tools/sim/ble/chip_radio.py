@@ -195,8 +195,12 @@ class ChipRadio:
         if handle in self._ending:
             raise BleError(errno.EALREADY)
         self._ending.add(handle)
-        self._server.spawn(self._server.connection(handle).disconnect())
+        self._server.spawn(self._disconnect(self._server.connection(handle)))
         return True
+
+    async def _disconnect(self, connection: Connection) -> None:
+        await asyncio.sleep(self._air.interval_ms / 1000)  # when its turn on the air is
+        await connection.disconnect()
 
     def _on_register(self, services: list[Any]) -> list[list[int]]:
         return self._server.register(services)

@@ -77,6 +77,27 @@ class Radio(controller.Controller):
         if self._waiting:
             self._event = asyncio.get_running_loop().call_later(self._air.interval_ms / 1000, self._send)
 
+    def on_hci_le_create_connection_cancel_command(
+        self, _command: hci.HCI_LE_Create_Connection_Cancel_Command
+    ) -> hci.HCI_StatusReturnParameters:
+        """Give up connecting, and say so: bumble's controller only says yes."""
+        if pending := self.pending_le_connection:
+            self.pending_le_connection = None
+            self.send_hci_packet(
+                hci.HCI_LE_Connection_Complete_Event(
+                    status=hci.HCI_ErrorCode.UNKNOWN_CONNECTION_IDENTIFIER_ERROR,
+                    connection_handle=0,
+                    role=hci.Role.CENTRAL,
+                    peer_address_type=pending.peer_address.address_type,
+                    peer_address=pending.peer_address,
+                    connection_interval=0,
+                    peripheral_latency=0,
+                    supervision_timeout=0,
+                    central_clock_accuracy=0,
+                )
+            )
+        return hci.HCI_StatusReturnParameters(hci.HCI_ErrorCode.SUCCESS)
+
     def on_ll_advertising_pdu(self, packet: Any) -> None:
         """Report what is heard, once for the advertisement and once for the answer to an active scan."""
         if isinstance(packet, ll.ConnectInd):

@@ -20,17 +20,16 @@ def connect(host, port, mac):
 def call(operation, *arguments):
     """Ask the world; raises OSError with what it refuses, SystemExit once there is no world any more."""
     with _lock:
-        _send(_line[0], [operation, arguments])
-        answer = b""
-        while not answer.endswith(b"\n"):
-            part = _line[0].recv(4096)
-            if not part:
-                raise SystemExit
-            answer += part
-    answer = json.loads(answer)
-    if "error" in answer:
-        raise OSError(*answer["error"])
-    return answer["value"]
+        return _ask(_line[0], operation, arguments)
+
+
+def ask(operation, *arguments):
+    """As `call`, on a line of its own: for a question whose answer takes long, so that threads can call."""
+    line = _open()
+    try:
+        return _ask(line, operation, arguments)
+    finally:
+        line.close()
 
 
 def listen(operation):
@@ -39,6 +38,20 @@ def listen(operation):
     _send(line, [operation, ()])
     line.setblocking(False)
     return line
+
+
+def _ask(line, operation, arguments):
+    _send(line, [operation, arguments])
+    answer = b""
+    while not answer.endswith(b"\n"):
+        part = line.recv(4096)
+        if not part:
+            raise SystemExit
+        answer += part
+    answer = json.loads(answer)
+    if "error" in answer:
+        raise OSError(*answer["error"])
+    return answer["value"]
 
 
 def _open():

@@ -67,20 +67,19 @@ class Pin:
         if not 0 <= id <= 39 or id in _NO_PINS:
             raise ValueError("invalid pin")
         self._id = id
-        self._floats = 0  # what is read where nothing is connected
         self.init(mode, pull, value=value)
 
     def init(self, mode=-1, pull=-1, *, value=None):
         if mode == Pin.OUT and self._id >= _INPUT_ONLY:
             raise ValueError("pin can only be input")
         if pull != -1:
-            self._floats = int(pull == Pin.PULL_UP)
+            _world.call("pull", self._id, pull)
         if value is not None:
             self.value(value)
 
     def value(self, *x):
         if not x:
-            return _world.call("read_pin", self._id, self._floats)
+            return _world.call("read_pin", self._id)
         return _world.call("pin", self._id, int(bool(x[0])))
 
     def __call__(self, *x):

@@ -1,15 +1,30 @@
 """`network` of the simulated chip: a Wi-Fi station whose radio is in the world."""
 
+import binascii
+
 import _world
 
 STA_IF = 0
 AUTH_OPEN = 0
+AUTH_WEP = 1
+AUTH_WPA_PSK = 2
 AUTH_WPA2_PSK = 3
+AUTH_WPA_WPA2_PSK = 4
+AUTH_WPA2_ENTERPRISE = 5
+AUTH_WPA3_PSK = 6
+AUTH_WPA2_WPA3_PSK = 7
+AUTH_WAPI_PSK = 8
+AUTH_OWE = 9
+AUTH_WPA3_ENT_192 = 10
 STAT_BEACON_TIMEOUT = 200
 STAT_NO_AP_FOUND = 201
 STAT_WRONG_PASSWORD = 202
 STAT_ASSOC_FAIL = 203
+STAT_CONNECT_FAIL = 203
 STAT_HANDSHAKE_TIMEOUT = 204
+STAT_NO_AP_FOUND_W_COMPATIBLE_SECURITY = 210
+STAT_NO_AP_FOUND_IN_AUTHMODE_THRESHOLD = 211
+STAT_NO_AP_FOUND_IN_RSSI_THRESHOLD = 212
 STAT_IDLE = 1000
 STAT_CONNECTING = 1001
 STAT_GOT_IP = 1010
@@ -62,9 +77,9 @@ class WLAN:
         return _world.call("wifi_rssi")
 
     def scan(self):
-        """[(ssid, bssid, channel, RSSI, authmode, hidden)], the names as bytes."""
-        found = _world.call("wifi_scan")
-        return [(name.encode(), b"\x02SIM\0\1", 1, rssi, authmode, False) for name, rssi, authmode in found]
+        """[(ssid, bssid, channel, RSSI, authmode, False)], the strongest first, b"" for a hidden name."""
+        found = _world.ask("wifi_scan")  # takes its time: other threads go on
+        return [(row[0].encode(), _bytes(row[1]), row[2], row[3], row[4], False) for row in found]
 
     def config(self, *param, **kwargs):
         """Get `mac`, `hostname` or `reconnects`; set one of the last two (reconnects=-1: for ever)."""
@@ -94,6 +109,10 @@ class WLAN:
         if param == "gw4":
             return config[2]
         raise ValueError("unexpected key")
+
+
+def _bytes(address):
+    return binascii.unhexlify(address.replace(":", ""))
 
 
 def _set(settings):

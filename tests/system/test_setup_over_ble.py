@@ -1,0 +1,310 @@
+"""Setting a device up over Bluetooth LE, from an empty flash to NORMAL, and the ways back to CONFIG."""
+
+import base64
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.system.house import START_S, WIFI, House, ask, status
+from tests.system.stranger import name_of
+from tools.ble.client import Client
+from tools.ble.errors import BleError
+from tools.ble.over_bumble import OverBumble
+from tools.ble.phone import set_up
+from tools.ble.protocol import AUTH, CHANNELS
+from tools.ble.session import normalise_code
+from tools.sim import Device, World
+
+CODE_LINE = r"I ble: code (\S+)"
+ATT, WRITE, NOTIFY = 4, 0x12, 0x1B  # L2CAP channel; opcodes (Bluetooth Core 5.4, vol. 3, part F, 3.4)
+BUTTON_PIN = 0
+APP = """
+async def setup(thing):
+    thing.ble.on("echo", lambda payload: thing.ble.send("echo", bytes(reversed(payload))))
+    thing.ble.on("fail", lambda payload: 1 / 0)
+
+async def main(thing):
+    thing.log.info("app", "main {}", thing.config)
+"""
+
+
+async def started(device: Device) -> str:
+    """Power it on; returns its code, once it is in mode CONFIG."""
+    await device.power_on()
+    return (await device.expect(CODE_LINE, START_S))[1]
+
+
+@asynccontextmanager
+async def phone_of(world: World, device: Device, code: str) -> AsyncIterator[Client]:
+    phone = await world.air_ble.phone()
+    try:
+        async with Client(OverBumble(phone.device, name_of(device)), code) as client:
+            yield client
+    finally:
+        phone.power_off()
+
+
+def unbroken(device: Device) -> None:
+    failures = [line for line in device.lines if "Traceback" in line or " died" in line]
+    assert not failures, "\n".join(device.lines[-60:])
+
+
+# What is on the air.
+
+
+def spelled(secret: bytes) -> set[bytes]:
+    """A secret as it may be found: as it is, in hexadecimal, and in base64 at each of the three places."""
+    found = {secret, secret.hex().encode(), secret.hex().upper().encode()}
+    for shift in range(3):
+        text = base64.b64encode(bytes(shift) + secret)
+        found.add(text[4 if shift else 0 : len(text) // 4 * 4 - 4])  # without what its neighbours decide
+    return {spelling for spelling in found if len(spelling) >= 6}
+
+
+def joined(world: World) -> tuple[bytes, list[bytes]]:
+    """All that was on the air in one, and the messages that the frames of each direction carry."""
+    raw = b"".join(packet.data for packet in world.air_ble.captured)
+    messages: dict[tuple[str, int], bytearray] = {}
+    found = []
+    for packet in world.air_ble.captured:
+        if len(packet.data) < 8 or packet.data[2] != ATT or packet.data[4] not in (WRITE, NOTIFY):
+            continue
+        frame = packet.data[7:]
+        place = packet.source, int.from_bytes(packet.data[5:7], "little")
+        if frame[0] & 0x80:
+            messages[place] = bytearray()
+        messages.setdefault(place, bytearray()).extend(frame[1:])
+        if frame[0] & 0x40:
+            found.append(bytes(messages.pop(place)))
+    return raw, found
+
+
+def secrets_of(document: dict[str, Any], code: str) -> Iterator[bytes]:
+    """What only phone and device may know; of a key each line, and what they stand for."""
+    yield document["wifi"][0]["password"].encode()
+    yield code.encode()
+    yield normalise_code(code).encode()
+    lines = document["aws"]["claim_key"].split("\n")[1:-2]
+    for line in lines:
+        yield line.encode()
+    der = base64.b64decode("".join(lines))
+    yield from (der[at : at + 16] for at in range(0, len(der) - 15, 16))
+    yield document["aws"]["endpoint"].encode()
+
+
+@pytest.mark.parametrize("mtu", [23, 247])
+async def test_from_an_empty_flash_to_telemetry_and_no_secret_on_the_air(house: House, mtu: int) -> None:
+    device = house.device()
+    document = house.configuration()
+    code = await started(device)
+    await set_up(house.world, name_of(device), code, document, mtu)
+    await device.expect(r"system: mode NORMAL", START_S)
+    await device.expect(r"app: telemetry \d+ acknowledged", 2 * START_S)
+    unbroken(device)
+
+    raw, messages = joined(house.world)
+    # What is in clear by the document is found, so what is not found is not there.
+    assert b'"protocol"' in raw and name_of(device).encode() in raw
+    hellos = [message for message in messages if len(message) == 67 and message[:3] == b"\1\1\4"]
+    assert len(hellos) == 2  # the phone's and the device's
+    for hello in hellos:
+        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), hello[2:])
+        assert (hello in raw) is (mtu == 247)  # at 23 it takes joining
+    everything = raw + b"\n" + b"".join(messages)
+    for secret in secrets_of(document, code):
+        for spelling in spelled(secret):
+            assert spelling not in everything, spelling
+    assert max(len(packet.data) for packet in house.world.air_ble.captured) <= 4 + mtu
+
+
+def test_the_search_finds_every_spelling() -> None:
+    secret = b"correct horse"
+    for text in (
+        b"xx" + secret,
+        secret.hex().encode(),
+        secret.hex().upper().encode(),
+        *(base64.b64encode(prefix + secret + b"more") for prefix in (b"", b"a", b"ab", b"abc", b"abcd")),
+    ):
+        assert any(spelling in text for spelling in spelled(secret)), text
+
+
+# What may be wrong with Wi-Fi.
+
+
+async def test_a_wrong_password_and_an_unknown_network_then_the_right_one(house: House) -> None:
+    device = house.device()
+    code = await started(device)
+    writes = device.chip.flash_writes
+    async with phone_of(house.world, device, code) as client:
+        for wrong, name in (
+            ({"ssid": WIFI["ssid"], "password": "wrong horse"}, "WRONG_PASSWORD"),
+            ({"ssid": "Nowhere", "password": "correct horse"}, "WRONG_SSID"),
+        ):
+            document = house.configuration()
+            document["wifi"] = [wrong]
+            with pytest.raises(BleError) as refused:
+                await client.configure(document)
+            assert refused.value.name == name and wrong["ssid"] in str(refused.value)
+            assert client.status["error"]["name"] == name
+            assert client.status["progress"] == {"step": "idle"}
+            assert device.chip.flash_writes == writes
+        await client.configure(house.configuration())
+    await device.expect(r"system: mode NORMAL", START_S)
+    unbroken(device)
+    assert not [line for line in device.lines if "wrong horse" in line or WIFI["password"] in line]
+
+
+async def test_a_second_network_will_do(house: House) -> None:
+    device = house.device()
+    code = await started(device)
+    document = house.configuration()
+    document["wifi"].insert(0, {"ssid": "Nowhere", "password": "correct horse"})
+    await set_up(house.world, name_of(device), code, document)
+    await device.expect(r"system: mode NORMAL", START_S)
+
+
+async def test_a_network_that_gives_no_address(house: House) -> None:
+    device = house.device()
+    code = await started(device)
+    house.world.air.no_address.add("Home")
+    async with phone_of(house.world, device, code) as client:
+        with pytest.raises(BleError) as refused:
+            await client.configure(house.configuration())
+        assert refused.value.name == "NO_ADDRESS"
+        house.world.air.no_address.clear()
+        await client.configure(house.configuration())
+    await device.expect(r"system: mode NORMAL", START_S)
+    unbroken(device)
+
+
+async def test_a_document_that_is_refused_then_the_right_one(house: House) -> None:
+    device = house.device()
+    code = await started(device)
+    missing, wrong, deep, unknown = (house.configuration() for _ in range(4))
+    del missing["wifi"]
+    wrong["aws"]["port"] = 0
+    deep["app"] = {"a": {}}
+    for _ in range(700):
+        deep["app"] = {"a": deep["app"]}
+    unknown["x" * 9000] = 1
+    async with phone_of(house.world, device, code) as client:
+        for document, name in (
+            (missing, "MISSING_ELEMENTS"),
+            (wrong, "INVALID_VALUE"),
+            (deep, "INVALID_VALUE"),
+            (unknown, "INVALID_VALUE"),
+        ):
+            with pytest.raises(BleError) as refused:
+                await client.configure(document)
+            assert refused.value.name == name
+        await client.configure(house.configuration())
+    await device.expect(r"system: mode NORMAL", START_S)
+    unbroken(device)
+
+
+# The ways back to CONFIG.
+
+
+async def test_wifi_that_was_never_reached_leads_to_config_and_back(house: House) -> None:
+    device = house.device(WIFI_REACH_MS=2000, CONFIG_MS=2000)
+    document = house.configuration()
+    document["wifi"] = [{"ssid": "Nowhere", "password": "correct horse"}]
+    await house.normal(device, document)
+    for _ in range(2):
+        await device.expect(r"system: restarting: Wi-Fi was never reached", START_S)
+        await device.expect(r"system: mode CONFIG", START_S)
+        await device.expect(r"system: restarting: nobody has configured it", START_S)
+        await device.expect(r"system: mode NORMAL", START_S)
+    unbroken(device)
+
+
+async def test_a_phone_can_come_while_wifi_is_not_reached(house: House) -> None:
+    device = house.device(WIFI_REACH_MS=2000)
+    document = house.configuration()
+    document["wifi"] = [{"ssid": "Nowhere", "password": "correct horse"}]
+    await house.normal(device, document)
+    code = (await device.expect(CODE_LINE, START_S))[1]
+    await set_up(house.world, name_of(device), code, house.configuration())
+    await device.expect(r"system: mode NORMAL", START_S)
+    await device.expect(r"app: telemetry \d+ acknowledged", 2 * START_S)
+
+
+async def test_wifi_that_was_reached_once_is_waited_for(house: House) -> None:
+    device = house.device(WIFI_REACH_MS=1000)
+    await house.telemetry(device)
+    house.world.wifi_lost(True)
+    await ask(device, "restart")
+    await device.expect(r"system: mode NORMAL", START_S)
+    with pytest.raises(TimeoutError):
+        await device.expect(r"Wi-Fi was never reached", 4)
+    assert (await status(device))["mode"] == "NORMAL"
+
+
+async def test_a_button_held_at_the_start_leads_to_config(house: House) -> None:
+    device = house.device(CONFIG_MS=3000)
+    await house.normal(device)
+    device.chip.held_low.add(BUTTON_PIN)
+    await device.power_off()
+    await device.power_on()
+    await device.expect(r"system: mode CONFIG", START_S)
+    device.chip.held_low.clear()
+    await device.expect(r"system: restarting: nobody has configured it", START_S)
+    await device.expect(r"system: mode NORMAL", START_S)  # with what it had
+    await device.expect(r"app: telemetry \d+ acknowledged", 2 * START_S)
+
+
+async def test_a_factory_reset_keeps_the_code(house: House) -> None:
+    device = house.device()
+    code = await started(device)
+    await set_up(house.world, name_of(device), code, house.configuration())
+    await device.expect(r"system: mode NORMAL", START_S)
+    await ask(device, "factory-reset")
+    assert (await device.expect(CODE_LINE, START_S))[1] == code
+    assert code in await ask(device, "code")
+    assert re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){2}", code)
+    await set_up(house.world, name_of(device), code, house.configuration())
+    await device.expect(r"system: mode NORMAL", START_S)
+
+
+# The application.
+
+
+async def test_packets_of_the_application_both_ways(house: House) -> None:
+    device = house.device(APP)
+    code = await started(device)
+    async with phone_of(house.world, device, code) as client:
+        for payload in (b"", b"abc", bytes(range(256)) * 4):
+            await client.send("echo", payload)
+            packet = await anext(client.packets)
+            assert (packet.name, packet.payload) == ("echo", payload[::-1])
+        with pytest.raises(BleError) as refused:
+            await client.send("nobody", b"")
+        assert refused.value.name == "INVALID_REQUEST"
+        await client.send("fail")
+        await device.expect(r"E ble: handler of packet fail: ZeroDivisionError")
+        await client.send("echo", b"still there")
+        assert (await anext(client.packets)).payload == b"ereht llits"
+        document = house.configuration()
+        document["app"] = {"answer": 42}
+        await client.configure(document)
+    await device.expect(r"app: main \{'answer': 42\}", START_S)
+
+
+async def test_who_is_not_in_a_session_reads_what_the_document_says(house: House) -> None:
+    device = house.device()
+    await started(device)
+    phone = await house.world.air_ble.phone()
+    transport = OverBumble(phone.device, name_of(device))
+    await transport.connect()
+    for _ in range(2):
+        about = await transport.read(CHANNELS[AUTH])
+        assert b'"protocol"' in about and name_of(device).encode() in about
+        for channel, uuid in CHANNELS.items():
+            await transport.write(uuid, b"\x80" + bytes(20))
+            assert await transport.read(uuid) == (about if channel == AUTH else b"")
+    await transport.disconnect()
+    phone.power_off()

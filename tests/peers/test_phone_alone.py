@@ -1,14 +1,15 @@
 """The page where there is no device: browsers that cannot, Bluetooth that is off, no network, its modules."""
 
 import json
+import re
 import shutil
 import subprocess
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 from iot.ble.frames import split
 from playwright.async_api import expect
 
@@ -17,9 +18,9 @@ from tests.peers.chromium import Visit, needs_chromium
 from tests.peers.inspection import inspect
 from tests.system.house import until
 from tools import phone
-from tools.ble.session import Session
 from tools.phone.serve import PAGE, version
 
+ROOT = Path(__file__).resolve().parents[2]
 IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Safari/604.1"
 )
@@ -102,6 +103,18 @@ async def test_it_opens_without_a_network(site: phone.Page, visit: Visit) -> Non
 
 
 @needs_chromium
+async def test_it_can_be_installed(site: phone.Page, visit: Visit) -> None:
+    await visit.page.goto(site.url)
+    session = await visit.context.new_cdp_session(visit.page)
+    manifest = await session.send("Page.getAppManifest")
+    assert manifest["errors"] == []
+    assert json.loads(manifest["data"])["display"] == "standalone"
+    found = await session.send("Page.getInstallabilityErrors")
+    errors = [error["errorId"] for error in found["installabilityErrors"]]
+    assert set(errors) <= {"in-incognito"}  # as which Playwright's profile counts
+
+
+@needs_chromium
 async def test_a_changed_product_file_is_taken(site: phone.Page, visit: Visit) -> None:
     await visit.page.goto(site.url)
     await visit.page.wait_for_function("() => navigator.serviceWorker.controller")
@@ -163,33 +176,91 @@ async def test_codes_are_read_as_people_write_them(site: phone.Page, visit: Visi
         assert not await run(visit, "return s.isCode(given);", wrong)
 
 
+def example() -> dict[str, Any]:
+    """The worked example of docs/ble.md: bytes (as numbers, as Chromium takes them) under each title."""
+    block = (ROOT / "docs/ble.md").read_text().partition("## A worked example")[2].split("```")[1]
+    found = re.findall(r"^(\S.*)\n((?: {4}[0-9a-f]+\n)+)", block, re.MULTILINE)
+    made: dict[str, Any] = {title: list(bytes.fromhex("".join(lines.split()))) for title, lines in found}
+    private = bytes(made["phone's private key"])
+    x, y = (bytes(made["HELLO of the phone"])[start : start + 32] for start in (3, 35))
+    numbers = {"d": private, "x": x, "y": y}
+    encoded = {name: urlsafe_b64encode(number).decode().rstrip("=") for name, number in numbers.items()}
+    made["jwk"] = {"kty": "EC", "crv": "P-256", **encoded}
+    return made
+
+
+# Leads a session by the example up to the device's proof; `caught` gives the name of what is thrown.
+_SESSION = """
+const bytes = (title) => new Uint8Array(given[title]);
+const caught = (promise) => promise.then(() => "", (error) => error.name);
+const curve = { name: "ECDH", namedCurve: "P-256" };
+const { d, ...open } = given.jwk;
+const privateKey = await crypto.subtle.importKey("jwk", given.jwk, curve, false, ["deriveBits"]);
+const publicKey = await crypto.subtle.importKey("jwk", open, curve, true, []);
+const session = new s.Session("ABCDEFGHJKMN", { privateKey, publicKey });
+const hello = await session.hello();
+await session.onHello(bytes("HELLO of the device"));
+"""
+
+
 @needs_chromium
-async def test_keys_are_those_of_the_other_client(site: phone.Page, visit: Visit) -> None:
-    """The same key pairs give the same proof and the same sealed bytes as tools.ble, a client of its own."""
+async def test_a_session_by_the_worked_example(site: phone.Page, visit: Visit) -> None:
     await visit.page.goto(site.url)
-    mine, device = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    hello = _hello(device)
-    python = Session("ABCDEFGHJKMN", mine)
-    python.on_hello(hello)
+    given = example()
     made = await run(
         visit,
-        """
-        const curve = { name: "ECDH", namedCurve: "P-256" };
-        const { d, ...open } = given.jwk;
-        const privateKey = await crypto.subtle.importKey("jwk", given.jwk, curve, false, ["deriveBits"]);
-        const publicKey = await crypto.subtle.importKey("jwk", open, curve, true, []);
-        const session = new s.Session("ABCDEFGHJKMN", { privateKey, publicKey });
-        await session.hello();
-        await session.onHello(new Uint8Array(given.hello));
-        const text = new TextEncoder().encode("x".repeat(100));
+        _SESSION
+        + """
         const proof = await session.proof();
-        return [proof, await session.seal(2, text), await session.seal(3, text)].map((bytes) => [...bytes]);
+        await session.onProof(bytes("PROOF of the device"));
+        const request = await session.seal(3, new Uint8Array([1]));
+        const answer = await session.open(3, bytes("the answer, sealed, counter 0"));
+        const frames = f.join(...f.split(hello, 20));
+        return [hello, proof, request, frames, answer].map((bytes) => [...bytes]);
         """,
-        {"jwk": _jwk(mine), "hello": list(hello)},
+        given,
     )
-    proof = python.proof()
-    python._proven = True
-    assert [bytes(one) for one in made] == [proof, python.seal(2, b"x" * 100), python.seal(3, b"x" * 100)]
+    assert made[:4] == [
+        given["HELLO of the phone"],
+        given["PROOF of the phone"],
+        given["STATUS GET, sealed, counter 0"],
+        given["the frames of the phone's HELLO at an MTU of 23"],
+    ]
+    assert json.loads(bytes(made[4])) == {"op": 1, "code": 0, "name": "SUCCESS"}
+
+
+@needs_chromium
+async def test_a_session_refuses_what_is_not_the_devices(site: phone.Page, visit: Visit) -> None:
+    await visit.page.goto(site.url)
+    names = await run(
+        visit,
+        _SESSION
+        + """
+        const torn = bytes("PROOF of the device");
+        torn[32] ^= 1;
+        const answer = bytes("the answer, sealed, counter 0");
+        const changed = answer.map((byte, at) => at === 9 ? byte ^ 1 : byte);
+        return [
+          await caught(session.onHello(bytes("HELLO of the phone").fill(7, 3))),
+          await caught(session.onProof(torn)),
+          await caught(session.onProof(new Uint8Array([255, 18]))),
+          await caught(session.open(3, changed)),
+          await caught(session.open(2, answer)),
+          await caught(session.open(3, answer)),
+          await caught(session.open(3, answer)),
+        ];
+        """,
+        example(),
+    )
+    assert names == [
+        "Refused",
+        "Refused",
+        "Refused",
+        "ConnectionLost",
+        "ConnectionLost",
+        "",
+        "ConnectionLost",
+    ]
 
 
 def test_modules_parse() -> None:
@@ -211,17 +282,3 @@ def test_the_service_worker_keeps_all_files_and_tells_this_version() -> None:
     assert f'VERSION = "{version()}"' in worker, (
         f'the page has changed: write VERSION = "{version()}" in sw.js'
     )
-
-
-def _hello(key: ec.EllipticCurvePrivateKey) -> bytes:
-    numbers = key.public_key().public_numbers()
-    return b"\x01\x01\x04" + numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big")
-
-
-def _jwk(key: ec.EllipticCurvePrivateKey) -> dict[str, str]:
-    private = key.private_numbers()
-    numbers = {"d": private.private_value, "x": private.public_numbers.x, "y": private.public_numbers.y}
-    made = {"kty": "EC", "crv": "P-256"}
-    for name, number in numbers.items():
-        made[name] = urlsafe_b64encode(number.to_bytes(32, "big")).decode().rstrip("=")
-    return made

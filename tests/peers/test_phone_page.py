@@ -1,6 +1,7 @@
 """The page that sets a device up, in Chromium, whose Bluetooth reaches a simulated device."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from playwright.async_api import expect
 from tests.peers.chromium import needs_chromium
 from tests.peers.inspection import inspect
 from tests.peers.phone_scene import CODE, PASSWORD, WAIT_MS, WRONG_CODE, Scene, scene
+from tests.system.house import until
 
 pytestmark = [needs_chromium, pytest.mark.timeout(180)]
 
@@ -157,8 +159,14 @@ async def test_a_connection_that_is_lost_half_way_is_resumed(here: Scene) -> Non
     assert len([one for one in at if at.count(one) > 1]) == 2, "it did not go on where it stopped"
 
 
-async def test_a_connection_that_is_lost_while_the_user_thinks_comes_back(here: Scene) -> None:
+async def test_a_user_may_think_and_a_connection_that_is_lost_meanwhile_comes_back(here: Scene) -> None:
+    await here.page.clock.install()
     await here.to_networks()
+    await expect(here.button("Home")).to_be_visible(timeout=WAIT_MS)
+    await expect(here.page.locator("#network-state")).to_be_empty(timeout=WAIT_MS)
+    writes = here.bridge.writes
+    await here.page.clock.fast_forward(10_000)
+    await until(lambda: here.bridge.writes > writes, "a sign of life within 10 s")
     here.world.air_ble.break_links()
     banner = here.page.locator("#banner")
     await expect(banner).to_have_text("Connected again.", timeout=WAIT_MS)
@@ -231,6 +239,51 @@ async def test_a_hidden_network_and_cloud_details_by_hand(here: Scene) -> None:
     await inspect(page, "5-check-by-hand")
     await here.button("Set up device").click()
     await here.reach("done")
+
+
+async def test_a_product_file_of_the_users(here: Scene, tmp_path: Path) -> None:
+    page = here.page
+    product, here.site.product = here.site.product, None
+    wrong, right = tmp_path / "wrong.json", tmp_path / "right.json"
+    wrong.write_text("[]")
+    right.write_text(json.dumps(product))
+    await here.to_networks()
+    await here.to_check()
+    await page.get_by_label("Product file").set_input_files(wrong)
+    await expect(page.locator("#cloud-problem")).to_contain_text("This is not a product file")
+    await page.get_by_label("Product file").set_input_files(right)
+    await expect(page.locator("#cloud-problem")).to_be_empty()
+    await expect(page.locator("#check-cloud")).to_have_text("iot.example.com")
+    await here.button("Set up device").click()
+    await here.reach("done")
+
+
+async def test_settings_that_the_device_refuses_can_be_corrected(here: Scene) -> None:
+    page = here.page
+    await here.to_networks()
+    await here.to_check()
+    await page.get_by_text("Cloud details").click()
+    await page.get_by_label("Endpoint").fill("no host")
+    await here.button("Set up device").click()
+    await here.reach("check")
+    await here.told("aws.endpoint: has a character that is not allowed")
+    await page.get_by_label("Endpoint").fill("iot.example.com")
+    await here.button("Set up device").click()
+    await here.reach("done")
+
+
+async def test_five_wrong_codes_lock_the_device(here: Scene) -> None:
+    page = here.page
+    await page.goto(here.site.url)
+    await here.button("Find device").click()
+    for wrong in range(1, 6):
+        await expect(page.locator("#code-go")).not_to_have_attribute("aria-disabled", "true", timeout=WAIT_MS)
+        await page.locator("#code-input").fill(WRONG_CODE)
+        await here.button("Continue").click()
+        if wrong < 5:
+            await here.told("That is not this device")
+    await here.told("The device has locked itself")
+    await here.reach("pick")
 
 
 async def test_at_the_smallest_mtu(tmp_path: Path) -> None:

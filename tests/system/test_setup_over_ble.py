@@ -206,6 +206,24 @@ async def test_a_document_that_is_refused_then_the_right_one(house: House) -> No
     unbroken(device)
 
 
+async def test_no_frame_is_lost_where_they_follow_each_other_at_once(house: House) -> None:
+    """Several hundred small frames a document, as fast as the device takes them."""
+    device = house.device()
+    code = await started(device)
+    house.world.air_ble.interval_ms = 0
+    document = house.configuration()
+    document["wifi"] = [{"ssid": "Nowhere", "password": "correct horse"}]
+    for number in range(8):
+        document["app"] = {"number": number}  # another document, so that all of it is sent
+        phone = await house.world.air_ble.phone(23)
+        async with Client(OverBumble(phone.device, name_of(device), 23), code) as client:
+            with pytest.raises(BleError) as refused:
+                await client.configure(document)
+        assert refused.value.name == "WRONG_SSID"
+        phone.power_off()
+    unbroken(device)
+
+
 # The ways back to CONFIG.
 
 

@@ -95,19 +95,12 @@ function submitCode(event) {
 
 function onStatus() {
   if (!connection) return;
-  const { networks = [], scanning } = connection.status;
-  render($("networks"), networks, choose);
-  $("network-state").textContent = scanning ? "Searching …" : found(networks.length);
+  render($("networks"), connection.status.networks ?? [], choose);
+  $("network-state").textContent = words.search(connection.status);
   sending.tell(connection.status.progress);
 }
 
-function found(count) {
-  if (!connection.status.networks) return "";
-  return count ? "" : "No networks found. Move the device nearer to the router and search again.";
-}
-
 function scan() {
-  $("network-state").textContent = "Searching …";
   connection.client.scan().catch(() => {}); // a lost connection is told of elsewhere
 }
 

@@ -1,6 +1,6 @@
 // Keeps the page on the phone: where a device is set up there may be no network yet.
 
-const VERSION = "6458f089"; // of the files below, and a test's to check: a changed file needs another
+const VERSION = "6850018c"; // of the files below, and a test's to check: a changed file needs another
 const CACHE = `setup-${VERSION}`;
 const FILES = [
   "./", "style.css", "icon.svg", "manifest.webmanifest", "app.js", "client.js", "connection.js", "device.js",

@@ -72,6 +72,12 @@ export function security(kind) {
   return SECURITY[kind] ?? "secured";
 }
 
+/** How the search for networks stands, from the device's status. */
+export function search({ scanning, networks }) {
+  if (scanning || !networks) return "Searching …";
+  return networks.length ? "" : "No networks found. Move the device nearer to the router and search again.";
+}
+
 /** What the device is at, from its progress; null where there is nothing to tell. */
 export function progress({ step, ssid } = {}) {
   return {

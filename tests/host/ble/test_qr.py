@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 import segno
 
+from tests.host.board.conftest import board, world  # noqa: F401 (fixtures)
 from tests.host.board.support import Board, on_terminal, run_verb, wired
 from tools.ble.qr import PAGE, make_link
-
-pytest_plugins = ["tests.host.board.conftest"]
 
 NAME = "esp32-240ac4000001"
 LINK = f"{PAGE}#code=ABCDEFGHJKMN&name={NAME}"
@@ -113,7 +112,7 @@ async def test_help_has_examples() -> None:
     assert done.status == 0 and "python -m tools qr --port" in done.out
 
 
-async def test_a_board_is_asked(board: Board) -> None:
+async def test_a_board_is_asked(board: Board) -> None:  # noqa: F811
     code = (await board.device.expect(r"I ble: code (\S+)"))[1]
     done = await run_verb("qr", "--port", board.port, "--json")
     assert done.status == 0, done.err

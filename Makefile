@@ -18,7 +18,7 @@ export PATH := $(PATH):/usr/sbin
 PIP := $(BIN)/pip install -qq --disable-pip-version-check
 PINS = $(BIN)/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; print(*$(1))'
 
-.PHONY: help setup run flash deploy configure console test test-unit test-board lint format size bench clean
+.PHONY: help setup run flash deploy configure console phone test test-unit test-board lint format size bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -68,6 +68,9 @@ console: .venv/ready  ## a board's log and its line commands, Ctrl-] leaves (POR
 	@:$(call needs,PORT,$(PORT),PORT=…)
 	@$(BIN)/python -m tools console '$(PORT)'
 
+phone: .venv/ready  ## serve the page that sets a device up over Bluetooth LE (PRODUCT=file.json)
+	@$(BIN)/python -m tools phone $(if $(PRODUCT),--product '$(PRODUCT)')
+
 test: setup  ## run all tests
 	@$(BIN)/python -m pytest tests
 
@@ -94,7 +97,7 @@ format: .venv/ready  ## let ruff lay the code out
 size: setup  ## bytes of each device module as .mpy, and the heap that its import takes
 	@$(BIN)/python -m tools size
 
-bench: .venv/ready  ## measure the MQTT client against umqtt.simple's way, and P-256
+bench: .venv/ready  ## measure the MQTT client beside umqtt.simple, a phone's set-up, and P-256
 	@$(BIN)/python -m tools bench
 
 clean:  ## remove what was made here, the virtual environment included

@@ -15,7 +15,7 @@ VERBS = {
     "ble": ("tools.ble.cli", "set a device up over Bluetooth LE, as a phone does"),
     "qr": ("tools.ble.qr", "the QR code for a device's label"),
     "size": ("tools.size", "bytes and heap of each device module"),
-    "bench": ("tools.bench.cli", "the device's MQTT client measured beside umqtt.simple, and its P-256"),
+    "bench": ("tools.bench.cli", "the MQTT client beside umqtt.simple, a phone's set-up, and P-256"),
     "sim": ("tools.sim.cli", "one simulated ESP32 with its console on this terminal"),
 }
 

@@ -38,18 +38,15 @@ def main(here, folder, host, port, mac, aioble=None):
     files, nvs = (_flash.Folder(VfsPosix(), folder + part) for part in ("/files", "/nvs"))
     flash = _flash.Flash(files, nvs, gate=lambda: call("write"), cut=lambda: call("power_cut"))
     _flash.current[0] = flash
-    root = _flash.FlashVfs(flash)
     late = ([aioble] if aioble else []) + [here + "/shims"]  # what is imported when it is first used
+    root = _flash.FlashVfs(flash, [_flash.Folder(VfsPosix(), path) for path in late])
     if _ON_CPYTHON:
         sys.path[:1] = [folder + "/files", folder + "/files/lib"]
         sys.path += late
     else:
         umount("/")
         sys.path[:] = ["", ".frozen", "/lib"]
-        for number, path in enumerate(late):
-            place = f"/.sim{number}"
-            mount(VfsPosix(path), place)
-            sys.path.append(place)
+        sys.path += [_flash.HIDDEN + str(number) for number in range(len(late))]
     mount(root, "/")
     run(call, shims["machine"].SOFT_RESET)
 

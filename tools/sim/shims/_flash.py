@@ -3,6 +3,7 @@
 import io
 import sys
 
+HIDDEN = "/.sim"
 _MAX_BLOCK = 4096
 _Base = io.IOBase if sys.implementation.name == "micropython" else object  # for json.dump(…, file)
 
@@ -79,11 +80,15 @@ current = [None]  # the Flash of this device
 
 
 class FlashVfs:
-    """The file system `/` of a chip, in the form that MicroPython's `vfs.mount` takes."""
+    """The file system `/` of a chip, in the form that MicroPython's `vfs.mount` takes.
 
-    def __init__(self, flash):
+    hidden: folders that can be imported from, as HIDDEN and a number, and are in no listing.
+    """
+
+    def __init__(self, flash, hidden=()):
         self._flash = flash
         self._files = flash.files
+        self._hidden = hidden
 
     def mount(self, readonly, mkfs):
         pass
@@ -100,7 +105,8 @@ class FlashVfs:
 
     def open(self, path, mode="r", buffering=-1, encoding=None):
         if not set("wax+") & set(mode):
-            return self._files.open(_rooted(path), mode)
+            files, path = self._find(path)
+            return files.open(path, mode)
         if "w" in mode or not self._exists(path):
             raw = self._flash.write(lambda: self._open_raw(path, mode))
         else:
@@ -111,7 +117,8 @@ class FlashVfs:
         return self._files.ilistdir(_rooted(path))
 
     def stat(self, path):
-        return self._files.stat(_rooted(path))
+        files, path = self._find(path)
+        return files.stat(path)
 
     def statvfs(self, path):
         return self._files.statvfs(_rooted(path))
@@ -127,6 +134,13 @@ class FlashVfs:
 
     def rmdir(self, path):
         self._flash.write(lambda: self._files.rmdir(_rooted(path)))
+
+    def _find(self, path):
+        path = _rooted(path)
+        if not path.startswith(HIDDEN):
+            return self._files, path
+        number, _, rest = path[len(HIDDEN) :].partition("/")
+        return self._hidden[int(number)], "/" + rest
 
     def _exists(self, path):
         try:

@@ -31,6 +31,7 @@ _POLL_MS = const(250)
 _SILENCE_MS = const(30000)
 _RETRY_MS = const(20)
 _SEND_MS = const(5000)
+_HANG_UP_MS = const(10000)  # where the phone is out of reach, until the link layer gives up
 _GOODBYE_MS = const(300)  # what was sent last shall arrive
 
 
@@ -197,6 +198,6 @@ class Service:
         if connection.is_connected():
             await asyncio.sleep_ms(_GOODBYE_MS)
             try:
-                await connection.disconnect()
-            except asyncio.TimeoutError:  # it is out of reach; the link layer ends that soon
+                await connection.disconnect(_HANG_UP_MS)
+            except asyncio.TimeoutError:  # after which aioble does not learn of the end any more
                 self._log.warning("ble", "the phone does not let go")

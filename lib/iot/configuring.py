@@ -28,6 +28,7 @@ def enter(system, configured):
         configured: whether there is a configuration to go back to when the time is over.
     """
     settings, tasks = system.settings, system.tasks
+    network.WLAN(network.STA_IF).active(True)  # without a radio the chip's random numbers are none
     try:
         code = label.code(system.nvs, settings.SETUP_CODE, os.urandom)
     except (OSError, ValueError) as error:
@@ -82,7 +83,6 @@ class Configuring:
         system = self._system
         system.log.info("ble", "code {}", label.shown(self._code))
         if not self._door.closed():
-            self._wlan.active(True)
             self.setup.begin_scan()
             facts = {"protocol": _PROTOCOL}
             facts.update(self._facts)
@@ -91,7 +91,7 @@ class Configuring:
                 system.device_id, info, self._converse, self._door.closed, system.log, self._on_service
             )
             await service.run(system.settings.CONFIG_MS)
-            self._wlan.active(False)
+        self._wlan.active(False)
         if self._door.closed():
             system.log.warning("ble", "five wrong codes: closed until the power is cut")
         elif self._configured:

@@ -30,6 +30,14 @@ def set_reached(nvs, value):
 
 async def watch(system):
     """Returns once Wi-Fi is reached; restarts into CONFIG where it never was within WIFI_REACH_MS."""
+    try:
+        if not reached(system.nvs):
+            await _watch(system)
+    except OSError as error:  # a flash that fails must not end what works without it
+        system.log.error("flash", "{}", error)
+
+
+async def _watch(system):
     start_ms = time.ticks_ms()
     while not system.wifi.ssid:
         if time.ticks_diff(time.ticks_ms(), start_ms) > system.settings.WIFI_REACH_MS:

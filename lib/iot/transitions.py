@@ -147,7 +147,6 @@ async def _enter_normal(system, event):
             _grow_heap(system)
         await load("iot.backoff", "iot.clock", "iot.wifi", "iot.joining")
         _start_network(system, config)  # the radio connects while the rest is loaded
-        _watch_network(system)
     await load("iot.tls", "iot.mqtt.packet", "iot.mqtt.queues", "iot.mqtt.connection", "iot.mqtt.client")
     if thing is None:
         await load("iot.aws.topics", "iot.aws.provisioning", "iot.claim")
@@ -172,10 +171,12 @@ def _grow_heap(system):
 def _start_network(system, config):
     import network
 
+    from iot import fallback
     from iot.backoff import Backoff
     from iot.clock import Clock
     from iot.wifi import Wifi
 
+    forget("iot.fallback")
     log, tell = system.log, system.tell
     wlan = network.WLAN(network.STA_IF)
     system.wifi = Wifi(wlan, config["wifi"], Backoff(_WIFI_FIRST_MS, _WIFI_MOST_MS), log, tell)
@@ -183,15 +184,7 @@ def _start_network(system, config):
     system.clock = Clock(config["time"]["ntp"], built, system.nvs, online, log, tell)
     system.tasks["wifi"] = asyncio.create_task(system.wifi.run())
     system.tasks["clock"] = asyncio.create_task(system.clock.run())
-
-
-def _watch_network(system):
-    """Gives a configuration whose Wi-Fi was never reached a limited time."""
-    from iot import fallback
-
-    forget("iot.fallback")
-    if not fallback.reached(system.nvs):
-        system.tasks["fallback"] = asyncio.create_task(fallback.watch(system))
+    system.tasks["fallback"] = asyncio.create_task(fallback.watch(system))
 
 
 def _claim(system, aws, tries):

@@ -321,6 +321,27 @@ async def test_a_refused_certificate_is_replaced_by_the_claim(house: House) -> N
     assert len(principals) == 2
 
 
+async def test_no_bluetooth_outside_of_config(house: House) -> None:
+    """There is no memory for it beside TLS; in CONFIG there is, and in the same words it is found."""
+    found = """
+        import sys
+
+        async def main(thing):
+            names = [name for name in sys.modules if name.partition(".")[0] in ("aioble", "bluetooth")]
+            names += [name for name in sys.modules if name.startswith("iot.ble")]
+            print("found:", *sorted(names))
+
+        setup = main
+        """
+    device = house.device(found)
+    await device.power_on()
+    in_config = (await device.expect(r"^found:(.*)$", START_S))[1].split()
+    assert {"aioble", "bluetooth", "iot.ble.service"} <= set(in_config)
+    await send_configuration(device, house.configuration())
+    await device.expect(r"system: mode NORMAL", START_S)
+    assert (await device.expect(r"^found:(.*)$", START_S))[1].split() == []
+
+
 def pin_is(device: Device, value: int) -> bool:
     return device.chip.pins.get(2) == value
 

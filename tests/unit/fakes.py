@@ -13,6 +13,7 @@ class FakeNVS:
         self.values = {}
         self.writes = 0
         self.cut_at = None
+        self.cut_by = PowerCut
 
     def get_blob(self, key, buffer):
         self._check(key)
@@ -57,7 +58,7 @@ class FakeNVS:
         self.writes += 1
         if self.writes == self.cut_at:
             self.values.pop(key, None)
-            raise PowerCut
+            raise self.cut_by
 
 
 class PowerCut(BaseException):

@@ -1,7 +1,7 @@
 """The way back to CONFIG: a Wi-Fi that is never reached, and a button that is held."""
 
-from check import araises, raises
-from fakes import FakeMachine, FakeNVS, FakeTime
+from check import raises
+from fakes import FakeLog, FakeMachine, FakeNVS, FakeTime
 from iot import fallback
 
 
@@ -48,11 +48,12 @@ async def timed(function, *args):
         fallback.time, fallback.asyncio = real
 
 
-async def watched(nvs, reached_ms, limit_ms):
+async def watched(nvs, reached_ms, limit_ms, log=None):
     """Whether a watch gave up and the next start goes to CONFIG, and after how long."""
 
     async def watch(time):
         system = FakeSystem(FakeWifi(time, reached_ms), nvs, limit_ms)
+        system.log = log
         await fallback.watch(system)
         return system.restarts
 
@@ -72,6 +73,7 @@ async def test_a_network_that_is_reached_is_remembered():
         given_up, ms = await watched(nvs, reached_ms, 300000)
         assert not given_up and reached_ms <= ms <= reached_ms + 500
         assert fallback.reached(nvs)
+        assert await watched(nvs, None, 1000) == (False, 0), "once is enough"
         fallback.set_reached(nvs, False)
 
 
@@ -99,7 +101,13 @@ async def test_flash_that_fails_is_not_taken_for_no():
             raise OSError(-0x1105, "ESP_ERR_NVS_INVALID_HANDLE")
 
     raises(OSError, "", fallback.reached, Failing())
-    await araises(OSError, "", watched(Failing(), 0, 1000))
+    for nvs in (Failing(), FakeNVS()):
+        log = FakeLog()
+        if not isinstance(nvs, Failing):
+            nvs.cut_at = 1
+            nvs.cut_by = OSError(28, "ESP_ERR_NVS_NOT_ENOUGH_SPACE")
+        assert await watched(nvs, 0, 1000, log) == (False, 0), "what works goes on"
+        assert len(log.lines) == 1 and "ESP_ERR_NVS" in log.lines[0]
 
 
 async def test_a_button_that_is_held_for_a_second():

@@ -24,7 +24,8 @@ async def test_the_terminal_is_the_console_until_ctrl_c(tmp_path: Path) -> None:
             while b"mode CONFIG" not in await process.stdout.readline():
                 assert process.returncode is None
             process.stdin.write(b"status\n")
-            assert b'"mode": "CONFIG"' in await process.stdout.readline()
+            while b'"mode": "CONFIG"' not in await process.stdout.readline():
+                assert process.returncode is None
             process.send_signal(signal.SIGINT)
             assert b"power off" in await process.stdout.read()
             assert await process.wait() == 0

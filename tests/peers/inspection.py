@@ -43,6 +43,8 @@ _SMALL = """
   return isSmall ? [`${e.tagName}#${e.id}: ${width} x ${height}`] : [];
 })
 """
+_HEIGHT = "() => document.documentElement.scrollHeight"
+_PAINTED = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 _NAMED = ("button", "textbox", "checkbox", "radio", "progressbar", "DisclosureTriangle", "list", "region")
 
@@ -53,7 +55,11 @@ async def inspect(page: Page, step: str) -> None:
     for view, size, scheme in _VIEWS:
         await page.set_viewport_size(size)  # type: ignore[arg-type]
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
-        await page.screenshot(path=SCREENSHOTS / f"{step}-{view}.png", full_page=True)
+        # As high as the page: what is outside of the window, Chromium may not have painted yet.
+        height = max(size["height"], await page.evaluate(_HEIGHT))
+        await page.set_viewport_size({"width": size["width"], "height": height})
+        await page.evaluate(_PAINTED)
+        await page.screenshot(path=SCREENSHOTS / f"{step}-{view}.png")
         assert await page.evaluate(_PALE, _AA) == [], f"{step}, {view}: too little contrast"
         assert await page.evaluate(_SMALL) == [], f"{step}, {view}: too small for a finger"
         assert await page.evaluate(_TOO_WIDE) <= 0, f"{step}, {view}: wider than the window"

@@ -4,9 +4,11 @@ Prints for each test `PASSED file::test`, or `FAILED file::test` and the traceba
 """
 
 import asyncio
+import gc
 import io
 import sys
 
+_GC_THRESHOLD = 16384  # as iot.system sets it: what is left of a test must not be scattered over the heap
 _DEADLINE_MS = 20_000  # the same as under pytest
 
 
@@ -31,6 +33,7 @@ async def _run(function):
 
 
 async def main(names):
+    gc.threshold(_GC_THRESHOLD)
     passed = failed = 0
     for name in names:
         module = __import__(name)

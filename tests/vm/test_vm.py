@@ -64,7 +64,7 @@ def test_tells_what_fails(tmp_path: Path) -> None:
 @pytest.mark.timeout(TIMEOUT_S)
 def test_on_unix_port(file: str, test: str) -> None:
     program = f"import asyncio, sys, dual; sys.exit(asyncio.run(dual.main([{file!r}])))"
-    check(test, run(file, (os.environ["MICROPYTHON"], "-X", "heapsize=512k", "-c", program)))
+    check(test, run(file, (os.environ["MICROPYTHON"], "-X", "heapsize=1m", "-c", program)))
 
 
 def vm_command(file: str, folders: dict[Path, str]) -> tuple[str, ...]:

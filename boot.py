@@ -34,6 +34,10 @@ def finish_deployment():
 
 
 finish_deployment()
-del finish_deployment  # main.py has the same globals
+
+import pack  # noqa: E402 - it may have come with the deployment
+
+pack.mount("/firmware.pack")
+del finish_deployment, pack  # main.py has the same globals
 esp.osdebug(None)  # of ESP-IDF's own log only errors may break into the console's lines
 machine.freq(240_000_000)  # a TLS handshake holds the loop for a third less time than at the default 160 MHz

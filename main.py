@@ -1,11 +1,9 @@
 """Builds the system from firmware/ and runs it."""
 
-from iot import heap
-from iot.modules import forget
+import gc
 
-HEAP = heap.grow()  # before the first large import; kept for ever
-del heap
-forget("iot.heap")
+# Bytes after which garbage is collected: what survives lies close together, and the heap need not grow.
+gc.threshold(4096)
 
 from iot.system import System  # noqa: E402
 

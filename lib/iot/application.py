@@ -1,6 +1,7 @@
 """Runs the application, and again where it fails: the cloud stays reachable and may send a better one."""
 
 import asyncio
+import gc
 
 from micropython import const
 
@@ -10,8 +11,8 @@ _FIRST_MS = const(10000)
 _MOST_MS = const(300000)
 
 
-async def run(load, name, thing, log):
-    """Returns when the application does; its handlers and subscriptions then stay.
+class Application:
+    """What firmware/ brings, as long as a mode lasts.
 
     Args:
         load: imports the application and returns the module.
@@ -19,14 +20,57 @@ async def run(load, name, thing, log):
         thing: what it is handed, with `close()`, which takes back what a run has registered.
         log: a Log.
     """
-    backoff = Backoff(_FIRST_MS, _MOST_MS)
-    while True:
+
+    def __init__(self, load, name, thing, log):
+        self._load = load
+        self._name = name
+        self._thing = thing
+        self._log = log
+        self._task = self._error = None
+        self._leaving = False
+
+    async def run(self):
+        """Returns when the application does; its handlers and subscriptions then stay."""
+        backoff = Backoff(_FIRST_MS, _MOST_MS)
+        while True:
+            self._task = asyncio.create_task(self._once())
+            try:
+                if await self._task:
+                    return
+            except asyncio.CancelledError:  # the mode ends
+                self._leaving = True
+                self._task.cancel()
+                try:
+                    await self._task
+                except asyncio.CancelledError:
+                    pass
+                raise
+            await asyncio.sleep_ms(backoff.next_ms())
+
+    def end(self, error):
+        """Ends its present run as if `error` had been raised in it; False where there is none."""
+        if self._error or not self._task or self._task.done():
+            return False
+        self._error = error
+        self._task.cancel()
+        return True
+
+    async def _once(self):
+        """Whether the application ended as it wanted to."""
         try:
-            main = getattr(load(), name, None)
+            main = getattr(self._load(), self._name, None)
             if main:
-                await main(thing)
-            return
-        except Exception as error:  # whatever the application raises must stop here
-            log.exception("application", "failed, will start again", error)
-        await asyncio.sleep_ms(backoff.next_ms())
-        thing.close()
+                await main(self._thing)
+            return True
+        except asyncio.CancelledError:
+            if self._leaving:
+                raise
+            error = self._error or RuntimeError("it cancelled itself")
+            self._error = None
+        except Exception as caught:  # whatever the application raises must stop here
+            error = caught
+        self._log.exception("application", "failed, will start again", error)
+        self._thing.close()
+        error = None  # with its traceback, which may hold what took the memory
+        gc.collect()
+        return False

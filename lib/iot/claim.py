@@ -9,7 +9,7 @@ from iot import tls
 from iot.aws.provisioning import Provisioning, ProvisioningError
 from iot.backoff import Backoff
 from iot.mqtt.client import Client
-from iot.mqtt.packet import MQTTError
+from iot.mqtt.packet import MQTTError, Starved
 
 _PACKET_LIMIT = const(6144)  # an answer with an RSA key in PEM has about 4 KB
 _OUTBOX_BYTES = const(2048)
@@ -37,7 +37,8 @@ class Claim:
         self._log = log
 
     async def run(self, tries, notify):
-        """Calls `notify` with ("provisioned", thing name) or ("provisioning_failed", reason).
+        """Calls `notify` with ("provisioned", thing name) or ("provisioning_failed", reason), and meanwhile
+        with ("connecting", whether) and ("starved", reason).
 
         Args:
             tries: after so many that failed it gives up; None: never.
@@ -46,14 +47,19 @@ class Claim:
         tried = 0
         while tried != tries:
             await self._ready()
+            notify("connecting", True)
             try:
                 name = await self._provision()
                 self._log.info("provisioning", 'this is thing "{}"', name)
                 notify("provisioned", name)
                 return
             # OSError: flash; ValueError: what came is no certificate.
-            except (OSError, ValueError, MQTTError, ProvisioningError) as error:
+            except (OSError, ValueError, MemoryError, MQTTError, ProvisioningError) as error:
                 self._log.warning("provisioning", "{}; will start over", error)
+                if isinstance(error, (Starved, MemoryError)):
+                    notify("starved", str(error))
+            finally:
+                notify("connecting", False)
             gc.collect()  # what the broken-off try took for TLS makes room for the next
             tried += 1
             await asyncio.sleep_ms(backoff.next_ms())
@@ -69,6 +75,7 @@ class Claim:
             clean=True,
             packet_limit=_PACKET_LIMIT,
             outbox_bytes=_OUTBOX_BYTES,
+            is_starved=tls.is_starved,
         )
         try:
             self._log.info("provisioning", "connecting with the claim certificate")

@@ -37,9 +37,9 @@ class ConfigError(ValueError):
 
 
 def parse(text):
-    """Parses and validates JSON `text` (str or bytes); ConfigError where either fails."""
+    """Parses and validates JSON `text` (str, bytes or a stream); ConfigError where either fails."""
     try:
-        document = json.loads(text)
+        document = json.load(text) if hasattr(text, "read") else json.loads(text)
     except (ValueError, RuntimeError):  # RuntimeError: nested too deep. Their messages may quote the text
         document = None
     if not isinstance(document, dict):
@@ -95,6 +95,15 @@ def certificate_der(path, text):
 def key_der(path, text):
     """The DER bytes of one unencrypted private key (PKCS#8, SEC 1 or PKCS#1) in PEM (str) or DER (bytes)."""
     return der(path, text, _KEY)
+
+
+def bundle_der(path, text):
+    """The DER bytes of one or more certificates in PEM, one behind the other."""
+    end = "-----END CERTIFICATE-----"
+    blocks = text.split(end)
+    if len(blocks) < 2 or blocks.pop().strip():
+        raise ConfigError(path, "not PEM certificates")
+    return b"".join([certificate_der(path, block + end) for block in blocks])
 
 
 def _base64(text):
@@ -235,13 +244,7 @@ def _pem(path, value, labels):
 
 
 def _bundle(path, value):
-    """One or more certificates: mbedTLS rejects a whole bundle for one that it cannot parse."""
     if not isinstance(value, str) or len(value) > _ROOT_CA_MAX:
         raise ConfigError(path, "PEM of at most {} characters".format(_ROOT_CA_MAX))
-    end = "-----END CERTIFICATE-----"
-    blocks = [block + end for block in value.split(end)[:-1]]
-    if not blocks or value.split(end)[-1].strip():
-        raise ConfigError(path, "not PEM certificates")
-    for block in blocks:
-        der(path, block, _CERTIFICATE)
+    bundle_der(path, value)
     return value

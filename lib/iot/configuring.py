@@ -7,7 +7,8 @@ import os
 import network
 from micropython import const
 
-from iot import application, label, retained
+from iot import label, retained
+from iot.application import Application
 from iot.ble.conversation import Conversation
 from iot.ble.door import Door
 from iot.ble.requests import DATA, Requests, packet
@@ -41,8 +42,8 @@ def enter(system, configured):
     tasks["setup"] = asyncio.create_task(parts.setup.run())
     tasks["packets"] = asyncio.create_task(parts.send_packets())
     tasks["ble"] = asyncio.create_task(parts.serve())
-    running = application.run(system.load_application, "setup", system.thing, system.log)
-    tasks["application"] = asyncio.create_task(running)
+    system.application = Application(system.load_application, "setup", system.thing, system.log)
+    tasks["application"] = asyncio.create_task(system.application.run())
 
 
 class NoCloud:

@@ -13,9 +13,9 @@ async def run(stream, write, command):
 
     Args:
         stream: an asyncio.StreamReader on sys.stdin, whose `read` gives text.
-        write: called with each line of an answer.
+        write: called with text, of which it adds nothing: sys.stdout.write.
         command: coroutine function that takes a command's name and its argument and returns the answer's
-            text; a ValueError, OSError or MemoryError is answered, too.
+            text, or its pieces; a ValueError, OSError or MemoryError is answered, too.
     """
     length = 0
     while True:
@@ -31,11 +31,17 @@ async def run(stream, write, command):
                     line[length] = byte
                 length += 1
         elif length:
+            begun = ""
             try:
                 if length > _LINE_MAX:
                     raise ValueError("a line has at most {} bytes, this one {}".format(_LINE_MAX, length))
                 name, _, argument = str(memoryview(line)[:length], "utf-8").partition(" ")
-                write("= ok " + await command(name, argument))
+                answer = await command(name, argument)
+                begun = "\n"
+                write("= ok ")
+                for piece in (answer,) if isinstance(answer, str) else answer:
+                    write(piece)  # at once: what is whole takes a large piece of the heap
+                write("\n")
             except (ValueError, OSError, MemoryError) as error:  # ValueError: also bad UTF-8
-                write("= error {}".format(error))
+                write("{}= error {}\n".format(begun, error))
             line, length = None, 0

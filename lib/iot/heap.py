@@ -1,9 +1,9 @@
-"""Grows MicroPython's heap by what ESP-IDF can spare, before it grows by what ESP-IDF cannot.
+"""Gives MicroPython's heap its last size, in one step, before a radio is on.
 
 The heap starts with 56 KiB. Where that is full it doubles, out of the largest block that ESP-IDF has free,
-and TLS, which needs 16 KiB in one piece and 40 in all, may never connect again. How much it takes cannot be
-set, but never is more than that largest block: so threads hold all larger ones as their stacks, while the
-heap is filled and grows by a small one that is left.
+and Wi-Fi and TLS, which live on ESP-IDF's heap, never get it back. How much it takes cannot be set, but never
+is more than that largest block: so threads hold all larger ones as their stacks, while the heap is filled and
+grows by what was left for it. docs/memory.md has the sums.
 """
 
 import _thread
@@ -13,45 +13,69 @@ import time
 import esp32
 from micropython import const
 
-_STEP_BYTES = const(12 * 1024)  # larger by a third where a free block happens to be so
-_THREADS_MOST = const(4)
-_PIECE_ITEMS = const(126)  # of a tuple of 512 bytes
-_PIECES_MOST = const(400)
+_STEP_MOST = const(48 * 1024)  # below the heap's first size: it never takes more at once
+_STEP_LEAST = const(8 * 1024)
+_THREADS_MOST = const(6)
+_SPARE_BYTES = const(24 * 1024)
+_SLACK_BYTES = const(4096)  # ESP-IDF tells the size of a large block to within this
 _PLENTY_BYTES = const(1 << 20)  # only a chip with PSRAM has such a block, and no need
-_WAIT_MS = const(200)
+_PIECE_ITEMS = const(1000)  # of a list of 4 KB
+_PIECES_MOST = const(32)
+_ITEMS_KEPT = const(
+    8
+)  # with fewer, in the very first block alone, MicroPython takes what was added for empty
+_WAIT_MS = const(1000)
 
 
-def grow():
-    """Grows the heap by 12 to 16 KiB. Takes 40 ms, in which nothing else gets memory: no radio may be on.
+def grow(reserved):
+    """Grows the heap by what ESP-IDF has free over `reserved` bytes. No radio may be on.
 
-    Returns an object that has to be kept for ever: MicroPython gives back what nothing is in.
+    Returns an object that has to be kept for ever, since MicroPython gives back what nothing is in; None
+    where the heap was left as it is.
     """
-    before = _largest()
-    if before > _PLENTY_BYTES:
+    free, largest = _idf()
+    step = min(free - reserved, _STEP_MOST)
+    if largest > _PLENTY_BYTES or step < _STEP_LEAST or largest < step + _SPARE_BYTES:
         return None
-    lock = _thread.allocate_lock()
-    lock.acquire()
+    gc.collect()
+    soon, late = _thread.allocate_lock(), _thread.allocate_lock()
+    soon.acquire()
+    late.acquire()
     default = _thread.stack_size()
+    kept = None
     try:
+        # What is given back before the heap grows, so that ESP-IDF is never left with nothing.
+        spare = min(_SPARE_BYTES, step - _SLACK_BYTES)
+        _park(spare, soon)
         for _ in range(_THREADS_MOST):
-            if _largest() < _STEP_BYTES * 4 // 3:
+            if _idf()[1] < step + _SLACK_BYTES:
                 break
-            _thread.stack_size(_largest() - _STEP_BYTES)
-            _thread.start_new_thread(_hold, (lock,))
+            _park(_idf()[1] - step, late)
+        left = _idf()[0]
+        soon.release()
+        _until_free(left + spare)
         kept = _fill()
-    except (OSError, MemoryError):  # no thread, or nothing to grow by: then as MicroPython would
-        kept = None
+    except (OSError, MemoryError):  # no thread, or nothing to grow by
+        pass
     finally:
         _thread.stack_size(default)
-        lock.release()
-    start_ms = time.ticks_ms()
-    while _largest() < before - 2 * _STEP_BYTES and time.ticks_diff(time.ticks_ms(), start_ms) < _WAIT_MS:
-        time.sleep_ms(5)  # FreeRTOS's idle task takes back the stacks
+        if soon.locked():
+            soon.release()
+        late.release()
+    _until_free(free - step - _SLACK_BYTES)
     return kept
 
 
-def _largest():
-    return max([region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
+def _idf():
+    """Bytes free in ESP-IDF's heap, and in its largest block."""
+    regions = esp32.idf_heap_info(esp32.HEAP_DATA)
+    return sum([region[1] for region in regions]), max([region[2] for region in regions])
+
+
+def _park(size, lock):
+    """Has a thread hold `size` bytes of ESP-IDF's heap until `lock` is free."""
+    _thread.stack_size(size)
+    _thread.start_new_thread(_hold, (lock,))
 
 
 def _hold(lock):
@@ -59,16 +83,21 @@ def _hold(lock):
         pass
 
 
+def _until_free(size):
+    """Waits until ESP-IDF has `size` bytes free: FreeRTOS's idle task takes back stacks of ended threads."""
+    start_ms = time.ticks_ms()
+    while _idf()[0] < size and time.ticks_diff(time.ticks_ms(), start_ms) < _WAIT_MS:
+        time.sleep_ms(5)
+
+
 def _fill():
-    """Fills the heap until it has grown; returns a small piece of what was added, or None."""
+    """Fills the heap until it has grown; returns a list whose items are the first thing in what was added."""
     pieces: list = [None] * _PIECES_MOST  # at once: a list that grows leaves holes
-    size = gc.mem_alloc() + gc.mem_free()
-    added = 0
+    size = gc.mem_alloc() + gc.mem_free()  # counts ESP-IDF's largest block, too
     for i in range(_PIECES_MOST):
-        pieces[i] = (None,) * (1 if added else _PIECE_ITEMS)
-        if added:
-            if 0 < id(pieces[i]) - added < _STEP_BYTES // 2:  # not in a hole of what was there before
-                return pieces[i]
-        elif gc.mem_alloc() + gc.mem_free() != size:
-            added = id(pieces[i])  # an address, and the lowest of what was added
+        pieces[i] = [None] * _PIECE_ITEMS
+        if gc.mem_alloc() + gc.mem_free() != size:
+            while len(pieces[i]) > _ITEMS_KEPT:
+                pieces[i].pop()  # its memory shrinks where it is
+            return pieces[i]
     return None

@@ -1,6 +1,7 @@
 """The way of the thing to AWS IoT Core, in the terms of the system."""
 
 from iot import tls
+from iot.modules import forget
 from iot.mqtt.client import Client
 
 
@@ -13,32 +14,52 @@ class Link:
         store: called for the Store that has the thing's certificate.
         refusals: attempts in a row after which the certificate is refused for good; None: never.
         log: a Log.
-        notify: called with ("cloud_up", session_present), ("cloud_down", reason), ("published", packet id)
-            and ("certificate_refused", reason).
+        notify: called with ("connecting", whether), ("cloud_up", session_present), ("cloud_down", reason),
+            ("starved", reason), ("published", packet id) and ("certificate_refused", reason).
         **limits: further arguments of the Client.
+
+    Attributes:
+        client: the MQTT Client.
+        certificate_ends: of the thing's certificate, e.g. "2049-12-31T23:59:59Z"; None until it was read.
     """
 
     def __init__(self, name, aws, store, refusals, log, notify, **limits):
         self.name = name
         self._opener = tls.Opener(aws["endpoint"], aws["port"], self._credentials)
-        self.client = Client(name, self._opener.open, log, self._on_client, **limits)
+        self.client = Client(
+            name, self._opener.open, log, self._on_client, is_starved=tls.is_starved, **limits
+        )
         self._store = store
         self._refusals = refusals
         self._log = log
         self._notify = notify
+        self.certificate_ends = None
 
     async def run(self):
         """Stays connected, whenever network and clock are there."""
         try:
             self._opener.prepare()  # takes a second, in which the radio connects
-        except (OSError, ValueError):
+        except (OSError, ValueError, MemoryError):
             pass  # the first connection tries again, and tells
         await self.client.run()
 
     def _credentials(self):
-        return self._store().thing_credentials()
+        from iot import x509
+
+        forget("iot.x509")
+        credentials = self._store().thing_credentials()
+        try:
+            self.certificate_ends = x509.not_after(credentials[1])
+        except ValueError as error:
+            self.certificate_ends = str(error)
+        return credentials
 
     def _on_client(self, event, detail):
+        if event == "connecting":
+            self._notify(event, True)
+            return
+        if event != "published":
+            self._notify("connecting", False)
         if event == "connected":
             self._log.info("cloud", "connected, session kept: {}", detail)
             event = "cloud_up"

@@ -7,7 +7,8 @@ import machine
 from micropython import const
 
 _MAGIC = b"iot1"
-_NAMES = const(("wrong", "setup"))  # wrong proofs in a row; the next start shall go to CONFIG
+# Wrong proofs in a row; the next start shall go to CONFIG; restarts in a row for want of memory.
+_NAMES = const(("wrong", "setup", "starved"))
 
 
 def get(name):

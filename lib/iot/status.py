@@ -1,44 +1,69 @@
-"""All that is to be known of a device from afar."""
+"""The command `status`: all that is to be known of a device from afar, without secrets.
+
+It comes in pieces, and what it tells of memory is as it was before the command.
+"""
+
+import io
+import json
+import os
 
 import esp32
 import machine
+import micropython
 
-from iot import x509
-
-_RESET_CAUSES = {
-    machine.PWRON_RESET: "power-on",
-    machine.HARD_RESET: "restart or panic",  # the chip does not tell one from the other
-    machine.WDT_RESET: "watchdog",
-    machine.DEEPSLEEP_RESET: "deep sleep",
-    machine.SOFT_RESET: "soft reset",
-}
+_RESET_CAUSES = (
+    (machine.PWRON_RESET, "power-on"),
+    (machine.HARD_RESET, "restart or panic"),  # the chip does not tell one from the other
+    (machine.WDT_RESET, "watchdog"),
+    (machine.DEEPSLEEP_RESET, "deep sleep"),
+    (machine.SOFT_RESET, "soft reset"),
+)
 
 
-def of(system):
-    """All that is to be known of a device from afar, without secrets."""
-    link, clock, wifi = system.link, system.clock, system.wifi
-    client = link.client if link else None
-    return {
-        "mode": system.mode,
-        "version": system.settings.VERSION,
-        "id": system.device_id,
-        "thing": link.name if link else None,
-        "uptime_s": system.log.uptime_ms() // 1000,
-        "reset_cause": _RESET_CAUSES.get(machine.reset_cause(), "unknown"),
-        "wifi": wifi.ssid if wifi else None,
-        "ip": wifi.ip() if wifi else None,
-        "rssi": wifi.rssi() if wifi else None,
-        "networks": [network["ssid"] for network in wifi.networks] if wifi else [],
-        "clock": clock.state if clock else None,
-        "cloud": bool(client and client.connected),
-        "certificate_ends": _certificate_ends(system),
-        "queued": len(client.outbox) if client else 0,
-        "dropped": _dropped(client) if client else 0,
-        "heap_used": system.memory[0],
-        "heap_free": system.memory[1],
-        "idf_largest": system.memory[2],
-        "slots": len(esp32.Partition.find(esp32.Partition.TYPE_APP)),
-    }
+def answer(system, only=()):
+    """The pieces of a JSON object with the members of that name, or all."""
+    return _pieces(system, only, _heap_piece())  # which prints something
+
+
+def _pieces(system, only, heap_piece):
+    before = "{"
+    for name, value in _members(system, heap_piece):
+        if not only or name in only:
+            yield before + json.dumps(name) + ": "
+            yield json.dumps(value)
+            before = ", "
+    yield "}"
+
+
+def _members(system, heap_piece):
+    link, wifi = system.link, system.wifi
+    yield "mode", system.mode
+    yield "version", system.settings.VERSION
+    yield "id", system.device_id
+    yield "thing", link.name if link else None
+    yield "uptime_s", system.log.uptime_ms() // 1000
+    yield "reset_cause", dict(_RESET_CAUSES).get(machine.reset_cause(), "unknown")
+    yield "wifi", wifi.ssid if wifi else None
+    yield "ip", wifi.ip() if wifi else None
+    yield "rssi", wifi.rssi() if wifi else None
+    yield "networks", [network["ssid"] for network in wifi.networks] if wifi else []
+    yield "clock", system.clock.state if system.clock else None
+    yield "cloud", bool(link and link.client.connected)
+    yield "certificate_ends", link.certificate_ends if link else None
+    yield "queued", len(link.client.outbox) if link else 0
+    yield "dropped", _dropped(link.client) if link else 0
+    used, free = system.memory
+    yield "heap_total", used + free
+    yield "heap_used", used
+    yield "heap_free", free
+    yield "heap_piece", heap_piece
+    regions = esp32.idf_heap_info(esp32.HEAP_DATA)
+    yield "idf_free", sum([region[1] for region in regions])
+    yield "idf_largest", max([region[2] for region in regions])
+    yield "idf_lowest", sum([region[3] for region in regions])
+    yield "starved", system.starved
+    yield "starved_reason", system.starved_reason
+    yield "slots", len(esp32.Partition.find(esp32.Partition.TYPE_APP))
 
 
 def _dropped(client):
@@ -46,10 +71,29 @@ def _dropped(client):
     return outbox.refused + outbox.lost + inbox.oversize + inbox.unclaimed + inbox.overflowed()
 
 
-def _certificate_ends(system):
-    """When the thing's own certificate ends, None where it has none."""
+class _LastNumber(io.IOBase):
+    """What a second terminal keeps of `mem_info`: its last number, the largest piece in 16 bytes."""
+
+    blocks = 0
+
+    def write(self, data):
+        if data[:1].isdigit():
+            self.blocks = int(data)
+        return len(data)
+
+    def readinto(self, buffer):
+        return None
+
+    def ioctl(self, request, argument):
+        return 0
+
+
+def _heap_piece():
+    """Bytes of the largest free piece of the heap. MicroPython only prints it, on the console as well."""
+    probe = _LastNumber()
+    before = os.dupterm(probe)
     try:
-        thing = system.store().thing() if system.nvs else None
-        return x509.not_after(thing[1]) if thing else None
-    except (OSError, ValueError) as error:
-        return "unreadable: {}".format(error)
+        micropython.mem_info()
+    finally:
+        os.dupterm(before)
+    return probe.blocks * 16

@@ -2,23 +2,25 @@
 
 import asyncio
 import gc
+import time
 
-import esp32
 import machine
 from micropython import const
 
+from iot import memory
 from iot.events import NAMES, Events
 from iot.log import Log
 from iot.modules import forget
 
-_FOLDER = const("certs")
 _CONFIG_BYTES = const(2000)
 
 _TICK_MS = const(100)
+_LATE_MS = const(20)
+_LOOK_TICKS = const(10)  # between two looks at the heap
+_COMMAND_TICKS = const(1200)  # the longest that a connection in the making lets a command wait
+_HEAP_LEAST = const(4096)  # with less free the next allocation may take what Wi-Fi and TLS need
 _DEATH_MS = const(5000)
 _PROMPT_MS = const(3600 * 1000)
-# Bytes after which garbage is collected, before the heap has to grow: what it takes from ESP-IDF it keeps.
-_GC_THRESHOLD = const(16384)
 
 # What a peer tells that leads to another mode.
 _TURNS = const(("provisioned", "provisioning_failed", "certificate_refused"))
@@ -31,15 +33,24 @@ class System:
         settings: the module firmware/settings.py, or what has the same names.
 
     Attributes:
+        folder: where certificates and keys are.
         mode: one of iot.modes.MODES.
         tasks: what runs in this mode, by name.
         wifi, clock, link, thing: the parts of the mode NORMAL, else None.
         nvs, flash: None where flash could not be initialised.
+        application: the Application, None in modes without one.
+        connecting: whether a connection is in the making, which takes nearly all memory there is.
+        starved: attempts in a row that failed for want of memory.
+        starved_reason: the last one that did, None where none has.
         reason: why the device restarts.
-        document: the configuration that the console has got so far, None where none has begun.
+        document: the file with what the console has got of a configuration, None where none has begun.
         packets: the Packets over Bluetooth LE, None before the application asks for them.
-        memory: bytes of heap in use and free, and of ESP-IDF's largest block, before the last command.
+        memory: bytes of heap in use, and free, before the last command.
+        heap: keeps what the heap was given (iot.heap), None where it was left as it is.
+        heap_total: bytes that it then had, and keeps.
     """
+
+    folder = "certs"
 
     def __init__(self, settings):
         self.settings = settings
@@ -50,6 +61,9 @@ class System:
         self.tasks = {}
         self.nvs = self.flash = self.wifi = self.clock = self.link = self.thing = None
         self.watchdog = self.heap = self.load_application = self.document = self.packets = self._event = None
+        self.application = self.starved_reason = None
+        self.connecting = False
+        self.starved = self.heap_total = 0
 
     def run(self, load_application):
         """Runs until the chip is reset. `load_application()` imports the application and returns the module.
@@ -57,7 +71,6 @@ class System:
         Ctrl-C ends it, with an hour for whoever typed it: after that the watchdog brings the device back.
         """
         self.load_application = load_application
-        gc.threshold(_GC_THRESHOLD)
         self.watchdog = machine.WDT(timeout=self.settings.WATCHDOG_MS)
         try:
             asyncio.run(self._run())
@@ -98,26 +111,46 @@ class System:
         from iot.store import Store
 
         forget("iot.credentials", "iot.store")
-        return Store(record, Credentials(_FOLDER))
+        return Store(record, Credentials(self.folder))
 
     async def command(self, name, argument):
         """Carries out a command of the console and returns the answer."""
+        if self.connecting:
+            self.log.info("console", "connecting, a moment")
+            for _ in range(_COMMAND_TICKS):
+                if not self.connecting:
+                    break
+                await asyncio.sleep_ms(_TICK_MS)
         gc.collect()
-        largest = max([region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
-        self.memory = gc.mem_alloc(), gc.mem_free(), largest  # without what the command itself takes
-        from iot import commands
-
-        await asyncio.sleep_ms(0)
+        self.memory = gc.mem_alloc(), memory.heap_free()  # without what the command itself takes
         try:
-            return await commands.run(self, name, argument)
+            if name == "configure":
+                from iot import configure
+
+                return await configure.run(self, argument)
+            if name in ("status", "wifi"):
+                from iot import status
+
+                return status.answer(self, ("wifi", "ip", "rssi", "networks") if name == "wifi" else ())
+            from iot import commands
+
+            return commands.run(self, name, argument)
         finally:
+            forget("iot.commands", "iot.status")
             if self.document is None:  # else the next piece comes soon
-                forget("iot.commands", "iot.status", "iot.x509", "iot.config")
+                forget("iot.configure")
 
     def tell(self, event, detail=None):
         """Tells the application and the state machine about a fact."""
         if event in NAMES:
             self.events.emit(event, detail)
+        if event == "connecting":
+            self.connecting = detail
+        elif event == "starved" or (event in ("cloud_up", "provisioned") and self.starved):
+            from iot import starving
+
+            forget("iot.starving", "iot.retained")
+            starving.heal(self, detail) if event == "starved" else starving.fed(self)
         if event == "wifi_up" and self.link:
             self.link.client.probe()  # a connection that did not survive shall end soon
         if event in _TURNS and self._event is None:
@@ -127,16 +160,34 @@ class System:
 
     async def _run(self):
         """Changes modes, and in between feeds the watchdog while every task lives."""
+        ticks = 0
         while True:
             await self._change()
             while self._event is None:
                 self.watchdog.feed()
+                start_ms = time.ticks_ms()
                 await asyncio.sleep_ms(_TICK_MS)
+                ticks += 1
+                if ticks % _LOOK_TICKS == 0:
+                    self._look_at_heap(time.ticks_diff(time.ticks_ms(), start_ms) < _TICK_MS + _LATE_MS)
                 name = self._done()
                 if name and await self.ended(name):
                     # A fault that is there again at once shall not wear the chip.
                     await asyncio.sleep_ms(_DEATH_MS)
                     self.restart(name + " died")
+
+    def _look_at_heap(self, idle):
+        """Collects garbage where that costs nothing, and ends an application that took too much.
+
+        MicroPython gives it all it takes, if need be of ESP-IDF's heap: then nothing reaches the network.
+        """
+        if idle:
+            gc.collect()
+        if self.heap and (memory.heap_free() < _HEAP_LEAST or memory.heap_total() > self.heap_total):
+            from iot import overdraft
+
+            forget("iot.overdraft", "iot.starving", "iot.retained")
+            overdraft.settle(self, _HEAP_LEAST)
 
     async def _change(self):
         from iot import transitions

@@ -1,17 +1,20 @@
 """TLS connections whose server is always verified, name included."""
 
 import asyncio
+import gc
 
 import tls  # what the module ssl wraps, for half a KB of heap more
+
+from iot.modules import forget
 
 
 def context(root_ca, certificate=None, key=None):
     """An SSLContext that trusts `root_ca` alone. Costly (about 1 s on the chip): build it once and reuse it.
 
     Args:
-        root_ca: trusted certificates, PEM or DER bytes.
-        certificate: the client's certificate, DER or PEM bytes, or None.
-        key: its private key, DER or PEM bytes.
+        root_ca: trusted certificates in DER, one behind the other; or PEM, as firmware up to 0.1 stored it.
+        certificate: the client's certificate, DER bytes, or None.
+        key: its private key, DER bytes.
 
     Raises:
         ValueError: one of them cannot be parsed, or certificate and key do not belong together.
@@ -19,10 +22,28 @@ def context(root_ca, certificate=None, key=None):
     """
     result = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
     result.verify_mode = tls.CERT_REQUIRED  # type: ignore[attr-defined] # the stubs lack it
-    result.load_verify_locations(root_ca)
+    if root_ca[:1] == b"-":
+        result.load_verify_locations(root_ca)
+    else:
+        from iot import x509
+
+        forget("iot.x509")
+        at = 0
+        while at < len(root_ca):  # mbedTLS takes one at a time
+            end = x509.behind(root_ca, at)
+            result.load_verify_locations(root_ca[at:end])
+            at = end
     if certificate is not None:
         result.load_cert_chain(certificate, key)
     return result
+
+
+def is_starved(error):
+    """Whether `error`, of a connection that is closed again, means want of memory, whatever else it says."""
+    from iot import starving
+
+    forget("iot.starving", "iot.retained")
+    return starving.is_starved(error)
 
 
 class Opener:
@@ -48,6 +69,7 @@ class Opener:
     async def open(self):
         """A stream; the handshake runs in its first write or read."""
         self.prepare()
+        gc.collect()  # now it costs nothing, and leaves what comes larger pieces
         reader, _ = await asyncio.open_connection(
             self._host, self._port, ssl=self._context, server_hostname=self._host
         )

@@ -12,7 +12,8 @@ import esp32
 import machine
 from micropython import const
 
-from iot import application, console, modes
+from iot import console, memory, modes
+from iot.application import Application
 from iot.flash import Flash
 from iot.modules import forget, load
 from iot.thing import Thing
@@ -21,6 +22,11 @@ _NAMESPACE = const("iot")
 _WIFI_FIRST_MS = const(1000)
 _WIFI_MOST_MS = const(60000)
 _TRIES_TO_REPLACE = const(3)
+
+# Bytes of ESP-IDF's heap that MicroPython's leaves alone (docs/memory.md): for Wi-Fi with its buffers and TLS
+# in the handshake with RSA chains; for Wi-Fi and NimBLE.
+_RESERVED_NORMAL = const(100 * 1024)
+_RESERVED_CONFIG = const(100 * 1024)
 
 # In which modes a task runs; every other task is cancelled before the mode is entered.
 _TASKS = {
@@ -53,13 +59,13 @@ async def change(system, event):
     tasks = system.tasks
     if "console" not in tasks:
         stdin = asyncio.StreamReader(sys.stdin)
-        tasks["console"] = asyncio.create_task(console.run(stdin, print, system.command))
+        tasks["console"] = asyncio.create_task(console.run(stdin, sys.stdout.write, system.command))
     if "flash" not in tasks and system.flash:
         tasks["flash"] = asyncio.create_task(system.flash.run())
     if mode == modes.NORMAL:
         await _enter_normal(system, event)
     elif mode == modes.CONFIG and system.settings.CONFIG_MS:
-        _grow_heap(system)  # Bluetooth LE takes its part of what the heap could grow by later
+        _grow_heap(system, _RESERVED_CONFIG)
         from iot import configuring  # a second in which nothing else runs yet
 
         configuring.enter(system, event == "setup_asked")
@@ -111,6 +117,7 @@ async def _leave(system, mode):
     if system.link:
         await system.link.client.disconnect()  # takes leave of the broker, so that it sends no last will
         system.link = None
+    system.connecting = False
     for name in ending:
         system.tasks[name].cancel()
     for name in ending:
@@ -143,8 +150,7 @@ async def _enter_normal(system, event):
     config = store.load()
     thing = None if event == "certificate_refused" else store.thing()
     if "wifi" not in system.tasks:
-        if thing is None:
-            _grow_heap(system)
+        _grow_heap(system, _RESERVED_NORMAL)
         await load("iot.backoff", "iot.clock", "iot.wifi", "iot.joining")
         _start_network(system, config)  # the radio connects while the rest is loaded
     await load("iot.tls", "iot.mqtt.packet", "iot.mqtt.queues", "iot.mqtt.connection", "iot.mqtt.client")
@@ -156,16 +162,17 @@ async def _enter_normal(system, event):
         cloud = _link(system, config, thing[0])
     system.tasks["cloud"] = asyncio.create_task(cloud)
     if system.thing:
-        running = application.run(system.load_application, "main", system.thing, system.log)
-        system.tasks["application"] = asyncio.create_task(running)
+        system.application = Application(system.load_application, "main", system.thing, system.log)
+        system.tasks["application"] = asyncio.create_task(system.application.run())
 
 
-def _grow_heap(system):
-    """Provisioning and CONFIG take more heap than all that comes later, and end with a restart."""
+def _grow_heap(system, reserved):
+    """Before a radio is on, and once in a life."""
     from iot import heap
 
     forget("iot.heap")
-    system.heap = heap.grow()
+    system.heap = heap.grow(reserved)
+    system.heap_total = memory.heap_total()
 
 
 def _start_network(system, config):

@@ -8,6 +8,7 @@ from iot.modules import forget
 
 _POLL_MS = const(100)
 _WATCH_MS = const(500)
+_BEGIN_MS = const(5000)
 
 
 class Wifi:
@@ -18,7 +19,8 @@ class Wifi:
         networks: [{"ssid": str, "password": str}], in the order in which they are tried.
         backoff: gives the milliseconds to wait after a fruitless round (`next_ms()`, `reset()`).
         log: a Log.
-        notify: called with ("wifi_up", {"ssid", "ip", "rssi"}) and ("wifi_down", reason).
+        notify: called with ("wifi_up", {"ssid", "ip", "rssi"}), ("wifi_down", reason) and ("starved", reason)
+            where the radio gets no memory.
 
     Attributes:
         networks: as given.
@@ -52,7 +54,8 @@ class Wifi:
     async def run(self):
         """Stays connected, for ever; leaves the radio off when it is cancelled."""
         try:
-            self._wlan.active(True)
+            while not self._begin():
+                await asyncio.sleep_ms(_BEGIN_MS)
             while True:
                 self.ssid = await self._join()
                 self._found()
@@ -62,6 +65,15 @@ class Wifi:
         finally:
             self.ssid = None
             self._wlan.active(False)
+
+    def _begin(self):
+        try:
+            self._wlan.active(True)
+            return True
+        except (OSError, RuntimeError, MemoryError) as error:  # mostly, no memory for its buffers
+            self._log.error("wifi", "the radio does not start: {}", error)
+            self._notify("starved", str(error))
+            return False
 
     def _join(self):
         from iot import joining

@@ -15,10 +15,10 @@ def not_after(der):
     try:
         at = _inside(der, _inside(der, 0))  # Certificate, TBSCertificate
         if der[at] == _VERSION:
-            at = _behind(der, at)
+            at = behind(der, at)
         for _ in range(3):  # serialNumber, signature, issuer
-            at = _behind(der, at)
-        at = _behind(der, _inside(der, at))  # validity: notBefore, notAfter
+            at = behind(der, at)
+        at = behind(der, _inside(der, at))  # validity: notBefore, notAfter
         start, end = _content(der, at)
         text = str(der[start:end], "ascii")
         if der[at] == _UTC_TIME:
@@ -41,7 +41,8 @@ def _content(der, at):
     return at, at + length
 
 
-def _behind(der, at):
+def behind(der, at):
+    """Where the element at `at` ends."""
     return _content(der, at)[1]
 
 

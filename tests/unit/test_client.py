@@ -8,7 +8,7 @@ import time
 from check import araises, raises
 from iot.backoff import Backoff
 from iot.mqtt.client import Client
-from iot.mqtt.packet import MQTTError, Refused
+from iot.mqtt.packet import MQTTError, Refused, Starved
 from stream import Broker, Notes, packet_id, payload, publish
 
 PUBLISH, PUBACK, SUBSCRIBE, UNSUBSCRIBE, PINGREQ, DISCONNECT = 0x30, 0x40, 0x80, 0xA0, 0xC0, 0xE0
@@ -58,7 +58,8 @@ async def test_connects_publishes_and_disconnects():
     assert b.broker.packets[0] == (0x10, b"\x00\x04MQTT\x04\x00\x00\x3c\x00\x07thing-1")
     assert b.broker.packets[-1] == (0xE0, b"")
     assert b.stream.closed and not b.client.connected
-    assert b.notes.events == [("connected", False), ("published", 1), ("disconnected", "disconnect asked")]
+    events = [("connecting", None), ("connected", False), ("published", 1)]
+    assert b.notes.events == events + [("disconnected", "disconnect asked")]
 
 
 async def test_receives_what_it_subscribed_to():
@@ -468,7 +469,8 @@ async def test_a_connection_lost_at_once_is_told_in_order():
     b.broker.connack = None
     await b.client.connect()
     assert await b.lost() == "closed by the broker"
-    assert b.notes.events == [("connected", False), ("disconnected", "closed by the broker")]
+    events = [("connecting", None), ("connected", False), ("disconnected", "closed by the broker")]
+    assert b.notes.events == events
     assert b.client.refusals == 0
 
 
@@ -532,17 +534,32 @@ async def test_a_bad_server_certificate_is_told_in_its_own_words():
     assert b.client.refusals == 0
 
 
-async def test_want_of_memory_is_told_until_only_a_restart_helps():
-    for error in (OSError(errno.ENOMEM, "ENOMEM"), OSError(16, "MBEDTLS_ERR_MPI_ALLOC_FAILED")):
-        b = Bench()
+async def test_want_of_memory_is_told_as_such_whatever_it_looks_like():
+    for error in (MemoryError("x"), OSError(104, "ECONNRESET"), ValueError("x"), MQTTError("x"), None):
+        b = Bench(is_starved=lambda error: True, connect_timeout_ms=20)
         b.broker.open_error = error
-        for tries in range(1, 5):
-            await araises(MQTTError, str(error), b.client.connect())
-            assert b.client.starved == tries
-        await araises(MemoryError, "no memory for TLS, 5 times in a row", b.client.connect())
-        b.broker.open_error = None
-        async with b:
-            assert b.client.starved == 0
+        if error is None:  # it may be silent, too
+            b.broker.connack = None
+        await araises(Starved, "no memory for TLS: ", b.client.connect())
+        (reason,) = b.notes.details("starved")
+        assert reason == b.client.reason == b.notes.details("disconnected")[0]
+        assert [name for name, _ in b.notes.events] == ["connecting", "disconnected", "starved"]
+        assert b.client.refusals == 0
+
+
+async def test_a_refusal_is_none_even_where_memory_is_short():
+    b = Bench(is_starved=lambda error: True)
+    b.broker.connack = b"\x20\x02\x00\x05"
+    await araises(Refused, "not authorized", b.client.connect())
+    assert b.notes.details("starved") == []
+
+
+async def test_the_stream_is_closed_before_memory_is_judged():
+    seen = []
+    b = Bench(is_starved=lambda error: seen.append(b.stream.closed))
+    b.broker.connack = b"garbage"
+    await araises(MQTTError, "", b.client.connect())
+    assert seen == [True]
 
 
 async def test_a_second_connect_is_refused():
@@ -561,7 +578,7 @@ async def test_a_handler_that_raises_is_logged_and_harms_nobody():
     async with b:
         assert await b.client.publish("t", "x", qos=1).wait(1000)
     assert [line[:16] for line in b.notes.lines if "notify" in line] == [
-        "notify connected", "notify published", "notify disconnec",
+        "notify connectin", "notify connected", "notify published", "notify disconnec",
     ]  # fmt: skip
 
 

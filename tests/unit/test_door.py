@@ -33,7 +33,8 @@ def test_numbers_do_not_outlive_a_cut_of_power():
 
 
 def test_memory_that_is_noise_or_anothers():
-    for memory in (b"\xff" * 2048, b"\0" * 6, b"iot1", b"iot1\5", b"iot1\5\1\0", b"hello\5\1", b"iot0\5\1"):
+    others = (b"\xff" * 2048, b"\0" * 6, b"iot1", b"iot1\5", b"iot1\5\1\0\0", b"hello\5\1", b"iot0\5\1\0")
+    for memory in others:
         machine = FakeMachine(memory)
         retained = started(machine)
         assert retained.get("wrong") == retained.get("setup") == 0, memory

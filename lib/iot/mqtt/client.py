@@ -10,7 +10,7 @@ from iot.backoff import Backoff
 from iot.modules import forget
 from iot.mqtt import packet
 from iot.mqtt.connection import Connection
-from iot.mqtt.packet import Framer, MQTTError
+from iot.mqtt.packet import Framer, MQTTError, Starved
 from iot.mqtt.queues import Inbox, Outbox, within
 
 _STABLE_MS = const(30000)  # a connection that lasted this long starts the backoff anew
@@ -24,25 +24,26 @@ class Client:
         client_id: 1 to 128 bytes (AWS's limit).
         open_stream: coroutine function that returns a connected stream with MicroPython's methods.
         log: a Log.
-        notify: called with ("connected", session present), ("disconnected", reason), after a failed attempt
-            too, and ("published", packet id) at a PUBACK.
+        notify: called with ("connecting", None), ("connected", session present), ("disconnected", reason),
+            after a failed attempt too, ("starved", reason) where that failed for want of memory, and
+            ("published", packet id) at a PUBACK.
         ready: coroutine function that `run` awaits before each attempt, without a deadline: for a network.
         keep_alive_s: 0 (off) to 65535; AWS takes 30 to 1200.
         clean: ask for no persistent session.
         window: messages of QoS 1 in flight, at most.
         outbox_bytes: the send buffer.
-        packet_limit: the receive buffer, at most. A longer packet is refused by `publish`, and dropped and
-            counted when it arrives.
+        packet_limit: the receive buffer. A longer packet is refused by `publish`, and dropped and counted
+            when it arrives.
         connect_timeout_ms: for opening the stream, and again for the CONNACK.
         timeout_ms: after this without a PINGRESP, or in a write, the connection ends; after this without a
             PUBACK or SUBACK the request is sent again.
         backoff: between the attempts of `run`, a Backoff.
+        is_starved: tells of an exception that ended an attempt whether it means want of memory.
 
     Attributes:
         connected: True from the CONNACK to the connection's end.
         reason: why the last connection ended, None while there is one.
         refusals: attempts since the last connection that failed for this client's identity, as it seems.
-        starved: attempts since then that failed for want of memory.
         outbox, inbox: the queues, with their counters.
     """
 
@@ -61,6 +62,7 @@ class Client:
         connect_timeout_ms=30000,
         timeout_ms=10000,
         backoff=None,
+        is_starved=lambda error: isinstance(error, MemoryError),
     ):
         from iot.mqtt import checks
 
@@ -71,12 +73,13 @@ class Client:
         self.log = log
         self.connected = False
         self.reason = "never connected"
-        self.refusals = self.starved = 0
+        self.refusals = 0
         self.outbox = Outbox(outbox_bytes, window)
         self.inbox = Inbox(self._wake)
         self.framer = Framer(packet_limit)
         self.client_id = client_id
         self.open_stream = open_stream
+        self.is_starved = is_starved
         self._notify = notify
         self._ready = ready
         self.clean = clean
@@ -101,8 +104,8 @@ class Client:
     async def connect(self):
         """Connect once; returns whether the broker had kept the session.
 
-        Raises Refused if the broker said no or hung up before its CONNACK, MQTTError for any other failure,
-        and MemoryError where there was no memory for TLS several times in a row.
+        Raises Refused if the broker said no or hung up before its CONNACK, Starved where there was no memory
+        for a connection, and MQTTError for any other failure.
         """
         if self._connecting or (self._connection and not self._connection.closed):
             raise MQTTError("already connected or connecting")
@@ -111,15 +114,18 @@ class Client:
         forget("iot.mqtt.handshake")
         self._connecting = True
         self._attempt_ms = time.ticks_ms()
+        self.tell("connecting", None)
         try:
             stream, session_present = await handshake.begin(self)
         except MQTTError as error:
             self.reason = str(error)
             self.tell("disconnected", self.reason)
+            if isinstance(error, Starved):
+                self.tell("starved", self.reason)
             raise
         finally:
             self._connecting = False
-        self.refusals = self.starved = 0
+        self.refusals = 0
         self.reason = None
         self.connected = True
         self._connection = Connection(self, stream)

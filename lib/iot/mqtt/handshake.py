@@ -1,12 +1,10 @@
 """How a connection begins. Imported for each of them and forgotten again: some KB of heap less meanwhile."""
 
 import asyncio
-import errno
-import gc
 
 from micropython import const
 
-from iot.mqtt.packet import MQTTError, Refused, header, malformed, string
+from iot.mqtt.packet import MQTTError, Refused, Starved, header, malformed, string
 
 _CONNECT = const(0x10)
 _CONNACK = const(0x20)
@@ -21,9 +19,6 @@ _REFUSALS = (
 # How a broker hangs up in the handshake: mbedTLS's fatal alert, close notify and end of file. A reset is not
 # among them: that is what lwIP makes of a broker that is down.
 _HUNG_UP = (-0x7780, -0x7880, -0x7280)
-# How mbedTLS says that it gets no memory: MicroPython's own word for it, and MBEDTLS_ERR_MPI_ALLOC_FAILED.
-_NO_MEMORY = (errno.ENOMEM, 16)
-_STARVED_MOST = const(5)  # what ESP-IDF's heap has lost to MicroPython's comes back by a restart alone
 
 
 def connect(client_id, keep_alive_s, clean, will=None):
@@ -53,8 +48,7 @@ def accepted(first, body):
 async def begin(client):
     """Open a stream and have the broker accept it; returns that, and whether there is a session from before.
 
-    What came behind the CONNACK waits in the client's framer. Raises Refused or another MQTTError, and
-    MemoryError where time does not help.
+    What came behind the CONNACK waits in the client's framer. Raises Refused, Starved or another MQTTError.
     """
     try:
         return await _begin(client)
@@ -71,25 +65,33 @@ async def _begin(client):
     try:
         stream = await asyncio.wait_for_ms(client.open_stream(), timeout_ms)
         session = await asyncio.wait_for_ms(_greet(client, stream), timeout_ms)
-    except asyncio.TimeoutError:
-        raise MQTTError("no answer within {} ms".format(timeout_ms))
-    except OSError as error:
-        if error.errno in _HUNG_UP:
-            raise Refused("closed by the broker: " + str(error))
-        if error.errno in _NO_MEMORY:
-            gc.collect()  # an SSLContext may be among the garbage
-            client.starved += 1
-            if client.starved >= _STARVED_MOST:
-                raise MemoryError("no memory for TLS, {} times in a row".format(client.starved))
-        raise MQTTError(str(error))
-    except ValueError as error:
-        # How MicroPython says that a certificate is bad; mbedTLS writes a line for each reason.
-        raise MQTTError("TLS: " + " ".join(str(error).split()))
+    except asyncio.TimeoutError:  # TLS without memory may just be silent
+        error = MQTTError("no answer within {} ms".format(timeout_ms))
+    except (OSError, ValueError, MemoryError, MQTTError) as caught:
+        error = caught
     finally:
         if stream and session is None:
             stream.close()
             await _closed(stream, timeout_ms)
+    if session is None:
+        raise _explained(client, error)
     return stream, session
+
+
+def _explained(client, error):
+    """The MQTTError for what went wrong with a connection that is closed again."""
+    if isinstance(error, Refused) and error.code is not None:
+        return error
+    text = " ".join(str(error).split())  # mbedTLS writes a line for each reason
+    if client.is_starved(error):
+        return Starved("no memory for TLS: " + text)
+    if isinstance(error, MQTTError):
+        return error
+    if isinstance(error, ValueError):  # how MicroPython says that a certificate is bad
+        return MQTTError("TLS: " + text)
+    if error.errno in _HUNG_UP:
+        return Refused("closed by the broker: " + text)
+    return MQTTError(text)
 
 
 async def _closed(stream, timeout_ms):

@@ -11,11 +11,14 @@ _PUBLISH = const(0x30)
 _CONNACK = const(0x20)
 _SUBSCRIBE = const(0x82)  # the low bits 0010 are reserved: 3.8.1
 _UNSUBSCRIBE = const(0xA2)
-_FIRST_BYTES = const(256)
 
 
 class MQTTError(Exception):
     """Whatever goes wrong with an MQTT connection; the text says what and why."""
+
+
+class Starved(MQTTError):
+    """There was no memory for a connection: the next attempt meets the same."""
 
 
 class Refused(MQTTError):
@@ -95,7 +98,7 @@ def _topic(first, data):
 
 
 class Framer:
-    """Cuts a byte stream into packets, in one buffer that grows to the longest one, up to `limit` bytes.
+    """Cuts a byte stream into packets, in one buffer of `limit` bytes that is made once.
 
     A PUBLISH over the limit passes through without being kept. All that is found holds until the next call.
 
@@ -107,12 +110,11 @@ class Framer:
     """
 
     def __init__(self, limit):
-        self._limit = limit
+        self._view = memoryview(bytearray(limit))
         self.reset()
 
     def reset(self):
-        """Begin with a new stream, and a small buffer."""
-        self._view = memoryview(bytearray(min(self._limit, _FIRST_BYTES)))
+        """Begin with a new stream."""
         self._start = self._end = 0
         self._skip = self._passing = self._rest = 0
         self.body = self.topic = None
@@ -120,15 +122,10 @@ class Framer:
     def room(self):
         """A view to read the next bytes into; then call `fed`."""
         if self._start:
-            self._move(self._view)
+            held = self._end - self._start
+            self._view[:held] = self._view[self._start : self._end]
+            self._start, self._end = 0, held
         return self._view[self._end :]
-
-    def _move(self, view):
-        """Have what is held at the front of `view`, and go on with that."""
-        held = self._end - self._start
-        view[:held] = self._view[self._start : self._end]
-        self._view = view
-        self._start, self._end = 0, held
 
     def fed(self, count):
         """`count` bytes were read into `room`."""
@@ -174,13 +171,6 @@ class Framer:
     def _publish(self, first, at, stop):
         size = stop - self._start
         kept = size <= len(self._view)
-        if not kept and size <= self._limit:
-            try:
-                self._move(memoryview(bytearray(size)))
-            except MemoryError:
-                pass  # it passes
-            else:
-                return self.next()
         if (stop if kept else at + 2) > self._end:
             return None
         view = self._view

@@ -24,7 +24,7 @@ _PIECES_MOST = const(32)
 _ITEMS_KEPT = const(
     8
 )  # with fewer, in the very first block alone, MicroPython takes what was added for empty
-_WAIT_MS = const(1000)
+_WAIT_MS = const(3000)
 
 
 def grow(reserved):

@@ -46,8 +46,9 @@ $(VM)/ready: tests/vm/package.json
 	npm install --prefix tests/vm --silent --no-package-lock --no-audit --no-fund; \
 	touch $@
 
-run: .venv/ready  ## bring a simulated ESP32 to life against a local AWS IoT Core (ONCE=1, DEVICES=20)
-	@$(BIN)/python -m tools run $(if $(filter-out 0,$(ONCE)),--once) $(if $(DEVICES),--devices $(DEVICES))
+run: .venv/ready  ## bring a simulated ESP32 to life against a local AWS IoT Core (ONCE=1, DEVICES=20, CHAIN=rsa)
+	@$(BIN)/python -m tools run $(if $(filter-out 0,$(ONCE)),--once) $(if $(DEVICES),--devices $(DEVICES)) \
+	  $(if $(CHAIN),--server-chain $(CHAIN))
 
 # A real board, or whatever speaks like one on a serial port. Values with blanks or $ belong in single quotes.
 needs = $(if $(2),,$(error $(1) is needed: make $@ $(3)))

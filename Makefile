@@ -78,12 +78,12 @@ test: setup  ## run all tests
 test-unit: .venv/ready  ## run the device modules' unit tests on CPython alone
 	@$(BIN)/python -m pytest tests/unit
 
-test-board: .venv/ready  ## test a board, and report (PORT=… WIFI=ssid:password HOST=address LISTEN=… PACKAGES=… ONLY=soak)
+test-board: .venv/ready  ## test a board, and report (PORT=… WIFI=ssid:password HOST=address LISTEN=… NTP=… PACKAGES=… ONLY=soak|memory|config)
 	@:$(call needs,PORT,$(PORT),PORT=… WIFI=ssid:password HOST=address)
 	@:$(call needs,WIFI,$(WIFI),PORT=… WIFI=ssid:password HOST=address)
 	@:$(call needs,HOST,$(HOST),PORT=… WIFI=ssid:password HOST=address)
 	@$(BIN)/python -m pytest tests/board --port '$(PORT)' --wifi '$(WIFI)' --host '$(HOST)' \
-	  $(if $(LISTEN),--listen '$(LISTEN)') $(if $(PACKAGES),--packages '$(PACKAGES)') $(if $(ONLY),-m '$(ONLY)')
+	  $(if $(LISTEN),--listen '$(LISTEN)') $(if $(NTP),--ntp '$(NTP)') $(if $(PACKAGES),--packages '$(PACKAGES)') $(if $(ONLY),-m '$(ONLY)')
 
 lint: setup  ## ruff, and mypy: the device code against the ESP32's stubs, the tools against CPython's
 	$(BIN)/ruff check .

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
+import pytest
+
 from tests.board.report import Report
 from tests.board.runner import Runner
 from tools.board.deploy import Deployment, deploy
@@ -46,6 +48,9 @@ class Options:
     listen: str = _ANY_HOST
     packages: Path | None = None
     soak_minutes: float = 30
+    starts: int = 50
+    reconnects: int = 200
+    ntp: str | None = None
 
     @property
     def wifi(self) -> dict[str, str]:
@@ -142,6 +147,8 @@ class Rig:
         """A configuration for this cloud; `aws` replaces members of that section."""
         document = self.cloud.device_configuration([self.options.wifi], endpoint=self.options.host)
         document["aws"].update(aws)
+        if self.options.ntp:
+            document["time"] = {"ntp": [self.options.ntp]}
         return document
 
     def telemetry(self, member: str) -> list[Any]:
@@ -169,6 +176,13 @@ class Rig:
         """The next console line in which `pattern` is found: its first group, or all that was found."""
         match = await self.link.expect(pattern, timeout_s)
         return match[1] if match.re.groups else match[0]
+
+    async def told(self, what: str, timeout_s: float = LIFE_S) -> Any:
+        """The JSON that a program on the board prints after `what`; a traceback fails the test at once."""
+        found = await self.expect(rf"{what} (.*)$|^\w*(?:Error|Exception|Interrupt)\b.*", timeout_s)
+        if found is None:
+            pytest.fail(f"instead of {what!r} the board printed:\n" + "\n".join(self.link.lines[-15:]))
+        return json.loads(found)
 
     async def ask(self, line: str) -> str:
         """The answer's text to a line command that has to succeed."""

@@ -41,8 +41,9 @@ def grow(reserved):
         return None
     gc.collect()
     soon, late = _thread.allocate_lock(), _thread.allocate_lock()
-    soon.acquire()
-    late.acquire()
+    held = [soon, late]
+    for lock in held:
+        lock.acquire()
     default = _thread.stack_size()
     kept = None
     try:
@@ -54,16 +55,15 @@ def grow(reserved):
                 break
             _park(_idf()[1] - step, late)
         left = _idf()[0]
-        soon.release()
+        held.pop(0).release()
         _until_free(left + spare, _SPARE_MS)
         kept = _fill()
     except (OSError, MemoryError):  # no thread, or nothing to grow by
         pass
     finally:
         _thread.stack_size(default)
-        if soon.locked():
-            soon.release()
-        late.release()
+        for lock in held:
+            lock.release()
     _until_free(free - step - _SLACK_BYTES, _WAIT_MS)  # else there would be nothing for the radio
     return kept
 

@@ -141,7 +141,7 @@ class FakeMachine:
 
 
 class FakeChip:
-    """`iot.memory` within a `with`: what it tells of the chip's memory, and modules that use it loaded anew."""
+    """`iot.memory` within a `with`: what it tells of the chip; modules that use it are loaded anew."""
 
     _USERS = ("iot.memory", "iot.starving", "iot.overdraft")
 

@@ -70,9 +70,9 @@ def mount(path):
     index = file.read(int.from_bytes(file.read(4), "big"))
     os.mount(_kind()(file, index), _MOUNT)
     # A built-in module that is not in sys.modules is looked for in all of sys.path at each import.
+    files = [name.partition(".")[0] for folder in ("/", "/lib") for name in os.listdir(folder)]
     others = sys.path[:]
     sys.path[:] = (_MOUNT,)  # where that is quick
-    files = [name.partition(".")[0] for folder in ("/", "/lib") for name in os.listdir(folder)]
     for name in _BUILT_IN.split():
         if name not in files:  # else that one stands for it
             sys.modules[name] = __import__(name)

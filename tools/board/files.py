@@ -52,7 +52,9 @@ def check_list() -> None:
     listed, there = set(library_files()), {Path(source) for _, source in package()["urls"]}
     if listed != there:
         names = ", ".join(sorted(map(str, listed ^ there)))
-        raise BoardError(f"package.json and lib/iot/ differ in {names}", "Write the list anew: make format")
+        raise BoardError(
+            f"package.json and lib/iot/ differ in {names}", "Write it anew: python -m tools.board.files"
+        )
 
 
 def compile_for_chip(source: bytes, name: str, architecture: str = "xtensawin") -> bytes:

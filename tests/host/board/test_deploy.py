@@ -415,7 +415,7 @@ def test_a_device_that_says_nothing(product: Product, flash: Path, monkeypatch: 
 def test_a_list_that_is_not_up_to_date(product: Product, flash: Path) -> None:
     (product.folder / "lib/iot/forgotten.py").write_text("x = 1\n")
     with pytest.raises(
-        BoardError, match=r"package\.json and lib/iot/ differ in lib/iot/forgotten\.py; .*make format"
+        BoardError, match=r"package\.json and lib/iot/ differ in lib/iot/forgotten\.py; .*tools\.board\.files"
     ):
         bring_up_to_date(product, FakeBoard(flash))
 

@@ -12,7 +12,7 @@ from tools.board.errors import BoardError
 
 
 def test_package_json_is_up_to_date() -> None:
-    assert json.loads(files.PACKAGE.read_text()) == files.package(), "make format writes it anew"
+    assert json.loads(files.PACKAGE.read_text()) == files.package(), "python -m tools.board.files mends it"
     files.check_list()
 
 

@@ -222,7 +222,7 @@ class Rig:
                 image=done.board.image,
                 micropython=".".join(map(str, done.board.version)),
                 application_slots=done.board.application_slots,
-                deployed_bytes=done.written_bytes,
+                deployed_bytes=done.sent_bytes,
                 deployed_s=done.seconds,
             )
         return self._deployment

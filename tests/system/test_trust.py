@@ -72,7 +72,7 @@ async def test_the_time_of_the_deployment_counts_where_it_is_told(
 ) -> None:
     house.world.ntp.mode = "silent"
     device = house.device(LOG_YEAR, BUILT=built)
-    (device.files / "firmware/built.txt").write_text(left)
+    (device.files / "built.txt").write_text(left)
     await house.normal(device)
     await device.expect(r"clock: set by estimate", START_S)
     await device.expect(rf"app: year {THIS_YEAR}", START_S)

@@ -46,8 +46,9 @@ $(VM)/ready: tests/vm/package.json
 	npm install --prefix tests/vm --silent --no-package-lock --no-audit --no-fund; \
 	touch $@
 
-run: .venv/ready  ## bring a simulated ESP32 to life against a local AWS IoT Core (ONCE=1, DEVICES=20)
-	@$(BIN)/python -m tools run $(if $(filter-out 0,$(ONCE)),--once) $(if $(DEVICES),--devices $(DEVICES))
+run: .venv/ready  ## bring a simulated ESP32 to life against a local AWS IoT Core (ONCE=1, DEVICES=20, CHAIN=rsa)
+	@$(BIN)/python -m tools run $(if $(filter-out 0,$(ONCE)),--once) $(if $(DEVICES),--devices $(DEVICES)) \
+	  $(if $(CHAIN),--server-chain $(CHAIN))
 
 # A real board, or whatever speaks like one on a serial port. Values with blanks or $ belong in single quotes.
 needs = $(if $(2),,$(error $(1) is needed: make $@ $(3)))
@@ -77,12 +78,12 @@ test: setup  ## run all tests
 test-unit: .venv/ready  ## run the device modules' unit tests on CPython alone
 	@$(BIN)/python -m pytest tests/unit
 
-test-board: .venv/ready  ## test a board, and report (PORT=… WIFI=ssid:password HOST=address LISTEN=… PACKAGES=… ONLY=soak)
+test-board: .venv/ready  ## test a board, and report (PORT=… WIFI=ssid:password HOST=address LISTEN=… NTP=… PACKAGES=… ONLY=soak|memory|config)
 	@:$(call needs,PORT,$(PORT),PORT=… WIFI=ssid:password HOST=address)
 	@:$(call needs,WIFI,$(WIFI),PORT=… WIFI=ssid:password HOST=address)
 	@:$(call needs,HOST,$(HOST),PORT=… WIFI=ssid:password HOST=address)
 	@$(BIN)/python -m pytest tests/board --port '$(PORT)' --wifi '$(WIFI)' --host '$(HOST)' \
-	  $(if $(LISTEN),--listen '$(LISTEN)') $(if $(PACKAGES),--packages '$(PACKAGES)') $(if $(ONLY),-m '$(ONLY)')
+	  $(if $(LISTEN),--listen '$(LISTEN)') $(if $(NTP),--ntp '$(NTP)') $(if $(PACKAGES),--packages '$(PACKAGES)') $(if $(ONLY),-m '$(ONLY)')
 
 lint: setup  ## ruff, and mypy: the device code against the ESP32's stubs, the tools against CPython's
 	$(BIN)/ruff check .

@@ -1,7 +1,6 @@
 """The example application: blinks, counts its starts and sends telemetry. Replace it by yours."""
 
 import asyncio
-import gc
 import json
 
 from machine import Pin
@@ -32,7 +31,7 @@ async def send_telemetry(thing, starts):
     count = 0
     while True:
         count += 1
-        reading = {"count": count, "starts": starts, "heap": gc.mem_free(), "rssi": thing.rssi()}
+        reading = {"count": count, "starts": starts, "heap": thing.heap_free(), "rssi": thing.rssi()}
         receipt = thing.publish("telemetry/" + thing.name, reading, qos=1)
         if await receipt.wait(_INTERVAL_MS):
             thing.log.info("app", "telemetry {} acknowledged", count)

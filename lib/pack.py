@@ -1,8 +1,7 @@
 """One file that holds many modules, as a file system: finding them one by one takes longer than all else.
 
-tools/board/pack.py makes the file and knows its form: a header of 8 bytes, "PACK" and the number of records
-in 4; the records, of CRC-32 of a path, offset and size in 4, 3 and 3 bytes, a folder's offset being 0; then
-the files. Numbers are big-endian.
+tools/board/pack.py makes the file: "PACK"; the size of the index in 4 bytes; the index, of 7 bytes for each
+file and folder: CRC-32 of its path in 4, its offset, 0 for a folder, in 3; the files. Numbers are big-endian.
 """
 
 import binascii
@@ -13,93 +12,95 @@ import sys
 from micropython import const
 
 _MOUNT = const("/pack")
-_HEADER_SIZE = const(8)
-_RECORD_SIZE = const(10)
+_RECORD_SIZE = const(7)
 _ENOENT = const(2)
-_GET_BUFFER_SIZE = const(11)  # what MicroPython asks a stream that it imports from
 _BUFFER_SIZE = const(255)
 _FOLDER = const(0x4000)
 _FILE = const(0x8000)
-# Built-in modules that a file may stand for: unless known, each import looks for one in all of sys.path.
 _BUILT_IN = const("binascii errno hashlib io json machine os random socket struct time")
 
 
-class _Part(io.IOBase):
-    """The next `size` bytes of a file, read a little at a time: an import costs no heap but the module's."""
+class _Stream(io.IOBase):
+    """What an import reads from, by the pack's own `readinto`: up to where a module's code says that it ends.
 
-    def __init__(self, file, size):
-        self._file = file
-        self._left = size
-
-    def readinto(self, buffer):
-        size = min(self._left, len(buffer))
-        self._left -= size
-        return self._file.readinto(memoryview(buffer)[:size]) if size else 0
+    The pack itself cannot be the stream: MicroPython takes a file system that is one for one of its own in C.
+    """
 
     def ioctl(self, request, argument):
-        return _BUFFER_SIZE if request == _GET_BUFFER_SIZE else 0
+        return _BUFFER_SIZE  # whatever is asked: the only other request is to close it
 
 
 class Pack:
-    """A read-only file system of what is in `path`, but for modules that a developer has copied to the board.
+    """A read-only file system of modules.
 
-    Those win: lib/iot/console.py in place of iot/console.mpy. They cost time, so a device has none.
+    One stream is enough: an import reads a module to its end before it runs it.
     """
 
-    def __init__(self, path):
-        self._file = open(path, "rb")  # noqa: SIM115
-        header = self._file.read(_HEADER_SIZE)
-        if header[:4] != b"PACK":
-            raise ValueError(path + ": no pack")
-        self._records = self._file.read(_RECORD_SIZE * int.from_bytes(header[4:], "big"))
-        self._has_copies = any([_exists(folder) for folder in ("/firmware", "/lib/iot", "/lib/aioble")])
+    def __init__(self, file, index):
+        self._file = file
+        self._index = index
+        self._stream = _Stream()
+        self._stream.readinto = file.readinto
 
     def mount(self, readonly, mkfs):
         pass
 
-    def umount(self):
-        pass
-
     def stat(self, path):
-        if self._has_copies and _exists(_copy(path)):
-            return os.stat(_copy(path))
-        offset, size = self._find(path)
-        return (_FILE if offset else _FOLDER, 0, 0, 0, 0, 0, size, 0, 0, 0)
+        return (_FILE if self._find(path) else _FOLDER, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
     def open(self, path, mode):
-        if self._has_copies and _exists(_copy(path)):
-            return open(_copy(path), mode)
-        offset, size = self._find(path)
-        self._file.seek(offset)
-        return _Part(self._file, size)
+        self._file.seek(self._find(path))
+        return self._stream
 
     def _find(self, path):
         key = binascii.crc32(path[1:]).to_bytes(4, "big")
-        at = self._records.find(key)
+        at = self._index.find(key)
         while at % _RECORD_SIZE:  # found across two records, or at -1
             if at < 0:
                 raise OSError(_ENOENT)
-            at = self._records.find(key, at + 1)
-        record = self._records[at + 4 : at + _RECORD_SIZE]
-        return int.from_bytes(record[:3], "big"), int.from_bytes(record[3:], "big")
+            at = self._index.find(key, at + 1)
+        return int.from_bytes(self._index[at + 4 : at + _RECORD_SIZE], "big")
 
 
 def mount(path):
-    """Has modules imported from `path` first; without such a file, from wherever they are."""
+    """Has modules imported from the pack at `path` first. Works once: then this code gives up its memory."""
+    file = open(path, "rb")  # noqa: SIM115
+    if file.read(4) != b"PACK":
+        raise ValueError(path + ": no pack")
+    index = file.read(int.from_bytes(file.read(4), "big"))
+    os.mount(_kind()(file, index), _MOUNT)
+    # A built-in module that is not in sys.modules is looked for in all of sys.path at each import.
+    files = [name.partition(".")[0] for folder in ("/", "/lib") for name in os.listdir(folder)]
+    others = sys.path[:]
+    sys.path[:] = (_MOUNT,)  # where that is quick
     for name in _BUILT_IN.split():
-        sys.modules[name] = __import__(name)
-    if _exists(path):
-        os.mount(Pack(path), _MOUNT)
-        sys.path.insert(0, _MOUNT)
+        if name not in files:  # else that one stands for it
+            sys.modules[name] = __import__(name)
+    sys.path.extend(others)
+    del globals()["mount"], globals()["_kind"]
 
 
-def _exists(path):
-    try:
-        os.stat(path)
-    except OSError:
-        return False
-    return True
+def _kind():
+    """Pack, or where a developer has copied modules to the board, a kind of it in which those win.
 
+    So lib/iot/console.py comes in place of iot/console.mpy. That costs time, and most devices have none.
+    """
 
-def _copy(path):
-    return path if path.startswith("/firmware") else "/lib" + path
+    def is_there(path):
+        try:
+            os.stat(path)
+        except OSError:
+            return False
+        return True
+
+    def copy(path):
+        return path if path.startswith("/firmware") else "/lib" + path
+
+    class Copies(Pack):
+        def stat(self, path):
+            return os.stat(copy(path)) if is_there(copy(path)) else super().stat(path)
+
+        def open(self, path, mode):
+            return open(copy(path), mode) if is_there(copy(path)) else super().open(path, mode)
+
+    return Copies if any([is_there(copy(folder)) for folder in ("/firmware", "/iot", "/aioble")]) else Pack

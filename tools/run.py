@@ -13,7 +13,8 @@ from typing import Any
 from rich.console import Console
 
 from tools.ble.errors import BleError
-from tools.cloud import Cloud
+from tools.cloud import Cloud, StateError
+from tools.cloud.ca import CHAINS
 from tools.configure import ConfigureError, configure
 from tools.phone.serve import PORT, Page, PageError
 from tools.sim import Device, World
@@ -25,6 +26,8 @@ EXAMPLES = """examples:
   python -m tools run --once            end after five acknowledged messages: 0, or 1 and the reason
   python -m tools run --mtu 23          the phone and the device speak in frames of 20 bytes
   python -m tools run --usb             configure over the console instead of Bluetooth LE
+  python -m tools run --server-chain rsa
+                                        certificates and keys are of RSA, as AWS has them
   python -m tools run --devices 20      twenty devices, each with its own name, certificate and policy
   python -m tools run --state DIR       keep cloud and flash in DIR, and go on with them the next time"""
 
@@ -62,6 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--state", type=Path, metavar="DIR", help="keep cloud and flash here (default: nowhere)"
     )
+    parser.add_argument(
+        "--server-chain",
+        choices=CHAINS,
+        default="p256",
+        help="rsa: the cloud shows a chain of three, as AWS, and makes RSA keys (default p256)",
+    )
     parser.add_argument("--usb", action="store_true", help="configure over the console, not Bluetooth LE")
     parser.add_argument(
         "--mtu", type=int, default=247, metavar="N", help="ATT MTU that the phone asks for (default 247)"
@@ -85,7 +94,7 @@ def main(args: argparse.Namespace) -> int:
         return 2
     try:
         asyncio.run(run(args, Timeline(console)))
-    except (RunError, BleError, ConfigureError, OSError) as error:
+    except (RunError, StateError, BleError, ConfigureError, OSError) as error:
         console.print(f"run: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
         return 1
     return 0
@@ -95,8 +104,9 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
     """Start everything, configure the devices, and watch; RunError where --once does not get its messages."""
     async with contextlib.AsyncExitStack() as stack:
         folder = args.state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="esp32-aws-iot-")))
-        cloud = await stack.enter_async_context(Cloud(folder / "cloud"))
-        timeline.say("cloud", "", f"AWS IoT Core on this machine, at localhost:{cloud.port}")
+        cloud = await stack.enter_async_context(Cloud(folder / "cloud", server_chain=args.server_chain))
+        chain = "; it shows a chain of RSA" if args.server_chain == "rsa" else ""
+        timeline.say("cloud", "", f"AWS IoT Core on this machine, at localhost:{cloud.port}{chain}")
         page = await serve_page(stack, cloud)
         timeline.say("page", "", f"sets a device up from a browser with Web Bluetooth: {page.url}")
         world = await stack.enter_async_context(World({_WIFI["ssid"]: _WIFI["password"]}))

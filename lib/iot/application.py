@@ -26,30 +26,17 @@ class Application:
         self._name = name
         self._thing = thing
         self._log = log
-        self._task = self._error = None
-        self._leaving = False
+        self._task = self._error = None  # the task while the application runs in it; what ended that
 
     async def run(self):
         """Returns when the application does; its handlers and subscriptions then stay."""
         backoff = Backoff(_FIRST_MS, _MOST_MS)
-        while True:
-            self._task = asyncio.create_task(self._once())
-            try:
-                if await self._task:
-                    return
-            except asyncio.CancelledError:  # the mode ends
-                self._leaving = True
-                self._task.cancel()
-                try:
-                    await self._task
-                except asyncio.CancelledError:
-                    pass
-                raise
+        while not await self._once():
             await asyncio.sleep_ms(backoff.next_ms())
 
     def end(self, error):
         """Ends its present run as if `error` had been raised in it; False where there is none."""
-        if self._error or not self._task or self._task.done():
+        if not self._task or self._error:
             return False
         self._error = error
         self._task.cancel()
@@ -57,20 +44,22 @@ class Application:
 
     async def _once(self):
         """Whether the application ended as it wanted to."""
+        self._task = asyncio.current_task()
         try:
             main = getattr(self._load(), self._name, None)
             if main:
                 await main(self._thing)
             return True
         except asyncio.CancelledError:
-            if self._leaving:
+            if not self._error:  # the mode ends
                 raise
-            error = self._error or RuntimeError("it cancelled itself")
-            self._error = None
+            error = self._error
         except Exception as caught:  # whatever the application raises must stop here
             error = caught
+        finally:
+            self._task = self._error = None
         self._log.exception("application", "failed, will start again", error)
         self._thing.close()
-        error = None  # with its traceback, which may hold what took the memory
+        error = None  # with its traceback
         gc.collect()
         return False

@@ -44,4 +44,5 @@ async def run(stream, write, command):
                 write("\n")
             except (ValueError, OSError, MemoryError) as error:  # ValueError: also bad UTF-8
                 write("{}= error {}\n".format(begun, error))
-            line, length = None, 0
+            line = answer = piece = None  # which would keep the command's code in memory
+            length = 0

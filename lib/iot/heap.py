@@ -24,7 +24,9 @@ _PIECES_MOST = const(32)
 _ITEMS_KEPT = const(
     8
 )  # with fewer, in the very first block alone, MicroPython takes what was added for empty
-_WAIT_MS = const(1000)
+_SPARE_MS = const(1000)
+_WAIT_MS = const(10000)
+_IDLE_MS = const(25)  # for less than two ticks of 10 ms MicroPython keeps the processor busy
 
 
 def grow(reserved):
@@ -39,8 +41,9 @@ def grow(reserved):
         return None
     gc.collect()
     soon, late = _thread.allocate_lock(), _thread.allocate_lock()
-    soon.acquire()
-    late.acquire()
+    held = [soon, late]
+    for lock in held:
+        lock.acquire()
     default = _thread.stack_size()
     kept = None
     try:
@@ -52,17 +55,16 @@ def grow(reserved):
                 break
             _park(_idf()[1] - step, late)
         left = _idf()[0]
-        soon.release()
-        _until_free(left + spare)
+        held.pop(0).release()
+        _until_free(left + spare, _SPARE_MS)
         kept = _fill()
     except (OSError, MemoryError):  # no thread, or nothing to grow by
         pass
     finally:
         _thread.stack_size(default)
-        if soon.locked():
-            soon.release()
-        late.release()
-    _until_free(free - step - _SLACK_BYTES)
+        for lock in held:
+            lock.release()
+    _until_free(free - step - _SLACK_BYTES, _WAIT_MS)  # else there would be nothing for the radio
     return kept
 
 
@@ -83,11 +85,11 @@ def _hold(lock):
         pass
 
 
-def _until_free(size):
+def _until_free(size, wait_ms):
     """Waits until ESP-IDF has `size` bytes free: FreeRTOS's idle task takes back stacks of ended threads."""
     start_ms = time.ticks_ms()
-    while _idf()[0] < size and time.ticks_diff(time.ticks_ms(), start_ms) < _WAIT_MS:
-        time.sleep_ms(5)
+    while _idf()[0] < size and time.ticks_diff(time.ticks_ms(), start_ms) < wait_ms:
+        time.sleep_ms(_IDLE_MS)
 
 
 def _fill():

@@ -12,9 +12,11 @@ from micropython import const
 from iot import memory, retained
 
 _RECORD_BYTES = const(17 * 1024)  # mbedTLS's buffer for what it receives, in one piece
-_MPI_ALLOC_FAILED = const(0x10)  # added to the number of the layer it happened in
-# What mbedTLS calls MBEDTLS_ERR_…_ALLOC_FAILED: SSL, X509, PK, ECP, MD, CIPHER, PEM, ASN1.
-_ALLOC_FAILED = const((0x7F00, 0x2880, 0x3F80, 0x4D80, 0x5180, 0x6180, 0x1180, 0x6A))
+_EBUSY = const(16)  # as MicroPython passes on mbedTLS's MPI_ALLOC_FAILED
+# mbedTLS's numbers are a sum of two: of what failed, and of why. Allocations have these, among the first
+# SSL, X509, PK, ECP, MD, CIPHER and PEM, among the second MPI and ASN1.
+_HIGH = const((0x7F00, 0x2880, 0x3F80, 0x4D80, 0x5180, 0x6180, 0x1180))
+_LOW = const((0x10, 0x6A))
 _TRIES = const(3)
 _DOUBLINGS_MOST = const(5)
 
@@ -23,12 +25,11 @@ def is_starved(error):
     """Whether `error`, of a connection that is closed again, means want of memory, whatever else it says."""
     if isinstance(error, MemoryError) or "0x0101" in str(error):  # ESP_ERR_NO_MEM
         return True
-    if isinstance(error, OSError) and isinstance(error.errno, int):
-        number = -error.errno
-        if error.errno == errno.ENOMEM or number in _ALLOC_FAILED:
-            return True
-        if _MPI_ALLOC_FAILED in (error.errno, number & 0x7F):
-            return True
+    number = error.errno if isinstance(error, OSError) else None
+    if number in (errno.ENOMEM, _EBUSY):
+        return True
+    if isinstance(number, int) and number < 0 and (-number & 0xFF80 in _HIGH or -number & 0x7F in _LOW):
+        return True
     return memory.idf_largest() < _RECORD_BYTES
 
 

@@ -11,13 +11,8 @@ import esp32
 import machine
 import micropython
 
-_RESET_CAUSES = (
-    (machine.PWRON_RESET, "power-on"),
-    (machine.HARD_RESET, "restart or panic"),  # the chip does not tell one from the other
-    (machine.WDT_RESET, "watchdog"),
-    (machine.DEEPSLEEP_RESET, "deep sleep"),
-    (machine.SOFT_RESET, "soft reset"),
-)
+# By machine.reset_cause(). The chip does not tell a panic from machine.reset().
+_RESET_CAUSES = ("unknown", "power-on", "restart or panic", "watchdog", "deep sleep", "soft reset")
 
 
 def answer(system, only=()):
@@ -42,7 +37,7 @@ def _members(system, heap_piece):
     yield "id", system.device_id
     yield "thing", link.name if link else None
     yield "uptime_s", system.log.uptime_ms() // 1000
-    yield "reset_cause", dict(_RESET_CAUSES).get(machine.reset_cause(), "unknown")
+    yield "reset_cause", _RESET_CAUSES[machine.reset_cause()]
     yield "wifi", wifi.ssid if wifi else None
     yield "ip", wifi.ip() if wifi else None
     yield "rssi", wifi.rssi() if wifi else None
@@ -71,29 +66,13 @@ def _dropped(client):
     return outbox.refused + outbox.lost + inbox.oversize + inbox.unclaimed + inbox.overflowed()
 
 
-class _LastNumber(io.IOBase):
-    """What a second terminal keeps of `mem_info`: its last number, the largest piece in 16 bytes."""
-
-    blocks = 0
-
-    def write(self, data):
-        if data[:1].isdigit():
-            self.blocks = int(data)
-        return len(data)
-
-    def readinto(self, buffer):
-        return None
-
-    def ioctl(self, request, argument):
-        return 0
-
-
 def _heap_piece():
     """Bytes of the largest free piece of the heap. MicroPython only prints it, on the console as well."""
-    probe = _LastNumber()
-    before = os.dupterm(probe)
+    printed = io.BytesIO(200)
+    before = os.dupterm(printed)
     try:
         micropython.mem_info()
     finally:
         os.dupterm(before)
-    return probe.blocks * 16
+    text = printed.getvalue()
+    return int(text[text.rfind(b" ") :]) * 16  # it is told last, in blocks

@@ -1,5 +1,7 @@
 """What the application is handed: the thing it runs on."""
 
+from iot import memory
+
 
 class Thing:
     """The application's view of the system. Every call returns at once or is a coroutine.
@@ -89,6 +91,10 @@ class Thing:
         """Wi-Fi signal strength in dBm, or None while there is no connection."""
         wifi = self._system.wifi
         return wifi.rssi() if wifi else None
+
+    def heap_free(self):
+        """Bytes free in the heap, uncollected garbage apart; gc.mem_free() also counts what Wi-Fi needs."""
+        return memory.heap_free()
 
     def restart(self, reason="asked by the application"):
         """Flushes what is to be written, takes leave of the cloud and resets the chip."""

@@ -8,7 +8,7 @@ from micropython import const
 from iot import sntp
 
 _KEY = const("last_time")
-_DEPLOYED = const("firmware/built.txt")  # year, month, day, hour, minute, second
+_DEPLOYED = const("/built.txt")  # year, month, day, hour, minute, second
 
 
 async def adjust(hosts, built, nvs, estimate, log):

@@ -14,6 +14,8 @@ from tests.board.rig import Options, Rig
 
 HERE = Path(__file__).parent
 BUILD = HERE.parents[1] / "build"
+LONG = {"soak", "memory", "config"}
+VERDICTS = "test_verdicts.py"  # on whatever was measured
 LEFT_OUT = pytest.StashKey[int]()
 REPORT = pytest.StashKey[Report]()
 TIMEOUT_S = 2400  # of one test, in an emulator; what they wait for has deadlines of its own
@@ -25,8 +27,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--wifi", metavar="SSID:PASSWORD", help="its network; an empty password: an open one")
     group.addoption("--host", help="name or address under which the board reaches this machine")
     group.addoption("--listen", default="", help="where the local cloud listens (default: all interfaces)")
+    group.addoption("--ntp", metavar="HOST", help="a time server that it reaches, instead of public ones")
     group.addoption("--packages", metavar="DIR", help="third-party packages, instead of downloading them")
     group.addoption("--soak-minutes", type=float, default=30, help="length of the test marked soak (30)")
+    group.addoption("--starts", type=int, default=50, help="cold starts in the tests marked memory (50)")
+    group.addoption("--reconnects", type=int, default=200, help="reconnects in one life there (200)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,13 +42,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs a board where there is none, and half an hour's test where nobody asks for it."""
+    """Leave out what needs a board where there is none, and long tests where nobody asks for them."""
     ours = [item for item in items if item.path.parent == HERE]
     for item in ours:
-        item.add_marker(pytest.mark.timeout(TIMEOUT_S))
+        if not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(TIMEOUT_S))
     if config.getoption("port", None):
+        asked = config.option.markexpr
         extra = [
-            item for item in ours if item.get_closest_marker("soak") and "soak" not in config.option.markexpr
+            item
+            for item in ours
+            if (marks := LONG & {mark.name for mark in item.iter_markers()})
+            and not any(mark in asked for mark in marks)
+            and item.path.name != VERDICTS
         ]
     else:
         extra = ours
@@ -89,6 +100,9 @@ async def rig(
         option("listen") or "0.0.0.0",
         Path(packages) if packages else None,
         option("soak_minutes"),
+        option("starts"),
+        option("reconnects"),
+        option("ntp"),
     )
     BUILD.mkdir(exist_ok=True)
     with (BUILD / "board-console.log").open("w") as console:

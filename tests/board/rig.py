@@ -12,12 +12,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
+import pytest
+
 from tests.board.report import Report
 from tests.board.runner import Runner
 from tools.board.deploy import Deployment, deploy
 from tools.board.errors import BoardError
 from tools.board.link import Link
 from tools.cloud import Cloud
+from tools.cloud.ca import ServerChain
 from tools.cloud.events import Event
 from tools.cloud.limits import Limits
 from tools.configure import configure
@@ -45,6 +48,9 @@ class Options:
     listen: str = _ANY_HOST
     packages: Path | None = None
     soak_minutes: float = 30
+    starts: int = 50
+    reconnects: int = 200
+    ntp: str | None = None
 
     @property
     def wifi(self) -> dict[str, str]:
@@ -68,10 +74,12 @@ class Rig:
         self.events: list[Event] = []  # what the cloud told
         self.thing: str | None = None  # its name, once it is known to be provisioned in this cloud
         self.folder = folder
+        self.chain: ServerChain = "p256"
         self._console = console
         self._start = time.monotonic()
         self._port = 0
         self._cloud: Cloud | None = None
+        self._subscriber: Subscriber | None = None
         self._link: Link | None = None
         self._deployment: Deployment | None = None
         self._stack = contextlib.AsyncExitStack()
@@ -87,12 +95,13 @@ class Rig:
         """Start the cloud, at the same port with the same state as before."""
         hosts = tuple(dict.fromkeys(("localhost", "127.0.0.1", self._here, self.options.host)))
         cloud = Cloud(
-            self.folder / "cloud",
+            self.folder / self.chain,
             self.options.listen,
             self._port,
             hosts,
             limits=LIMITS,
             on_event=self._happened,
+            server_chain=self.chain,
         )
         await cloud.start()
         self._cloud, self._port = cloud, cloud.port
@@ -102,6 +111,28 @@ class Rig:
         if self._cloud:
             cloud, self._cloud = self._cloud, None
             await cloud.stop()
+
+    async def use_chain(self, chain: ServerChain) -> None:
+        """Have the cloud that shows this chain, in which no device is known yet."""
+        if chain != self.chain:
+            await self._stop_subscriber()
+            await self.stop_cloud()
+            self.chain, self.thing = chain, None
+            await self.start_cloud()
+            await self._start_subscriber()
+
+    async def _start_subscriber(self) -> None:
+        certificate, key = self.cloud.create_identity(ALL)
+        subscriber = Subscriber(
+            self.folder, self._here, self._port, self.cloud.root_ca, certificate, key,
+            "telemetry/#", self._arrived, clean_session=False,
+        )  # fmt: skip
+        self._subscriber = await subscriber.__aenter__()
+
+    async def _stop_subscriber(self) -> None:
+        if self._subscriber:
+            subscriber, self._subscriber = self._subscriber, None
+            await subscriber.__aexit__()
 
     @property
     def _here(self) -> str:
@@ -116,6 +147,8 @@ class Rig:
         """A configuration for this cloud; `aws` replaces members of that section."""
         document = self.cloud.device_configuration([self.options.wifi], endpoint=self.options.host)
         document["aws"].update(aws)
+        if self.options.ntp:
+            document["time"] = {"ntp": [self.options.ntp]}
         return document
 
     def telemetry(self, member: str) -> list[Any]:
@@ -124,6 +157,7 @@ class Rig:
 
     def command(self, topic: str, text: str) -> None:
         """Publish to the board."""
+        assert self._subscriber
         self._subscriber.publish(topic, text.encode())
 
     def _arrived(self, topic: str, payload: bytes) -> None:
@@ -142,6 +176,13 @@ class Rig:
         """The next console line in which `pattern` is found: its first group, or all that was found."""
         match = await self.link.expect(pattern, timeout_s)
         return match[1] if match.re.groups else match[0]
+
+    async def told(self, what: str, timeout_s: float = LIFE_S) -> Any:
+        """The JSON that a program on the board prints after `what`; a traceback fails the test at once."""
+        found = await self.expect(rf"{what} (.*)$|^\w*(?:Error|Exception|Interrupt)\b.*", timeout_s)
+        if found is None:
+            pytest.fail(f"instead of {what!r} the board printed:\n" + "\n".join(self.link.lines[-15:]))
+        return json.loads(found)
 
     async def ask(self, line: str) -> str:
         """The answer's text to a line command that has to succeed."""
@@ -181,7 +222,7 @@ class Rig:
                 image=done.board.image,
                 micropython=".".join(map(str, done.board.version)),
                 application_slots=done.board.application_slots,
-                deployed_bytes=done.written_bytes,
+                deployed_bytes=done.sent_bytes,
                 deployed_s=done.seconds,
             )
         return self._deployment
@@ -194,6 +235,11 @@ class Rig:
                 return await self.ask("mode")
             await self.reset()
         raise BoardError("the board does not answer after a reset", "See its console in the build folder.")
+
+    async def restart(self) -> None:
+        """Restart it by the console, and wait until it says that it does."""
+        await self.ask("restart")
+        await self.expect(r" I system: restarting")
 
     async def reset(self) -> None:
         """Reset the board, and wait for its mode."""
@@ -275,13 +321,8 @@ class Rig:
         async with contextlib.AsyncExitStack() as stack:
             await self.start_cloud()
             stack.push_async_callback(self.stop_cloud)
-            certificate, key = self.cloud.create_identity(ALL)
-            self._subscriber = await stack.enter_async_context(
-                Subscriber(
-                    self.folder, self._here, self._port, self.cloud.root_ca, certificate, key,
-                    "telemetry/#", self._arrived, clean_session=False,
-                )
-            )  # fmt: skip
+            await self._start_subscriber()
+            stack.push_async_callback(self._stop_subscriber)
             await self._open_link()
             stack.push_async_callback(self._close_link)
             self._stack = stack.pop_all()

@@ -10,7 +10,7 @@ FILES = files.device_files()
 
 
 def test_the_device_has_files() -> None:
-    assert {"main.py", "boot.py", "firmware/app.py", "lib/iot/system.py"} <= {
+    assert {"main.py", "boot.py", "lib/pack.py", "firmware/app.py", "lib/iot/system.py"} <= {
         file.as_posix() for file in FILES
     }
 
@@ -19,7 +19,20 @@ def test_the_device_has_files() -> None:
 def test_compiles_for_the_chip(file: Path) -> None:
     module = files.compile_for_chip((files.ROOT / file).read_bytes(), file.as_posix())
     assert module[:2] == bytes((ord("M"), files.mpy_version()))
-    assert file.with_suffix(".mpy").as_posix().encode() in module, "its tracebacks would not name it"
+    assert files.path_on_device(file.as_posix()).encode() in module, "its tracebacks would not name it"
+
+
+@pytest.mark.parametrize(
+    ("file", "path"),
+    [
+        ("lib/iot/mqtt/client.py", "/pack/iot/mqtt/client.mpy"),
+        ("firmware/app.py", "/pack/firmware/app.mpy"),
+        ("aioble/core.py", "/pack/aioble/core.mpy"),
+        ("lib/pack.py", "/lib/pack.mpy"),
+    ],
+)
+def test_tracebacks_call_a_module_what_its_file_is_called(file: str, path: str) -> None:
+    assert files.path_on_device(file) == path
 
 
 def test_tells_where_a_file_does_not_compile() -> None:

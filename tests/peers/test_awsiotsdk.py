@@ -12,13 +12,20 @@ from awscrt import mqtt
 from awsiot import iotidentity, mqtt_connection_builder
 
 from tests.peers.cloud_thread import DEADLINE_S, CloudThread
+from tools.cloud.ca import CHAINS, ServerChain
 
 QOS_1 = mqtt.QoS.AT_LEAST_ONCE
 
 
 @pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[CloudThread]:
-    with CloudThread(tmp_path) as running:
+def server_chain() -> ServerChain:
+    """What the cloud's server shows, unless a test's parameter of this name says otherwise."""
+    return "p256"
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, server_chain: ServerChain) -> Iterator[CloudThread]:
+    with CloudThread(tmp_path, server_chain=server_chain) as running:
         yield running
 
 
@@ -129,6 +136,7 @@ def register(
     )
 
 
+@pytest.mark.parametrize("server_chain", CHAINS)
 def test_fleet_provisioning(cloud: CloudThread) -> None:
     aws = cloud.call(lambda it: it.device_configuration([{"ssid": "home", "password": "secret 123"}]))["aws"]
     claim = connect(

@@ -8,13 +8,20 @@ import pytest
 
 from tests.system.house import HOST, WIFI, House
 from tools.cloud import Cloud
+from tools.cloud.ca import ServerChain
 from tools.sim import World
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+def server_chain() -> ServerChain:
+    """What the cloud's server shows, unless a test's parameter of this name says otherwise."""
+    return "p256"
+
+
+@pytest.fixture
+async def house(tmp_path: Path, server_chain: ServerChain) -> AsyncIterator[House]:
     async with (
-        Cloud(tmp_path / "cloud", hosts=("localhost", HOST)) as cloud,
+        Cloud(tmp_path / "cloud", hosts=("localhost", HOST), server_chain=server_chain) as cloud,
         World({WIFI["ssid"]: WIFI["password"], "Open": ""}) as world,
     ):
         world.hosts[HOST] = ("127.0.0.1", cloud.port)

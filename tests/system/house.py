@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tools.cloud import Cloud
+from tools.cloud.ca import CHAINS
 from tools.configure import configure
 from tools.sim import Device, World
 from tools.subscriber import Subscriber
@@ -24,6 +27,10 @@ STATUS = {
     "mode", "version", "id", "thing", "uptime_s", "reset_cause", "wifi", "rssi", "cloud", "certificate_ends",
     "dropped", "heap_free", "idf_largest",
 }  # fmt: skip
+
+
+#: For a test that is worth it with the local cloud's own chain and with one as Amazon's.
+both_chains = pytest.mark.parametrize("server_chain", CHAINS)
 
 
 @dataclass

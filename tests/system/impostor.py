@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tools.cloud.ca import Authority, ServerChain
+
 _FROM = datetime.datetime(2020, 1, 1)
 _FOREVER = datetime.datetime(2049, 1, 1)
 
@@ -44,6 +46,15 @@ def _certificate(
     )
 
 
+def _rsa_context(folder: Path, host: str) -> tuple[ssl.SSLContext, str]:
+    """As _server_context, with a chain of three as Amazon's, which is valid for long."""
+    (folder / "impostor").mkdir()
+    authority = Authority(folder / "impostor", "rsa")
+    context = authority.server_context((host,))
+    context.verify_mode = ssl.CERT_NONE
+    return context, authority.root_pem
+
+
 def _server_context(folder: Path, host: str, until: datetime.datetime) -> tuple[ssl.SSLContext, str]:
     """The context of a server for `host`, and the root in PEM that signed its certificate."""
     root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
@@ -70,10 +81,16 @@ def _server_context(folder: Path, host: str, until: datetime.datetime) -> tuple[
 
 @asynccontextmanager
 async def impostor(
-    folder: Path, host: str, until: datetime.datetime = _FOREVER, answer: bytes = b""
+    folder: Path,
+    host: str,
+    until: datetime.datetime = _FOREVER,
+    answer: bytes = b"",
+    server_chain: ServerChain = "p256",
 ) -> AsyncIterator[Impostor]:
     """A server called `host`, valid until `until`, that says `answer` to a client's CONNECT and hangs up."""
-    context, root = _server_context(folder, host, until)
+    context, root = (
+        _rsa_context(folder, host) if server_chain == "rsa" else _server_context(folder, host, until)
+    )
     result = Impostor(root)
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -6,13 +6,26 @@ from functools import partial
 
 import pytest
 
-from tests.system.house import ALL, START_S, STATUS, WIFI, House, ask, seen, send_configuration, status, until
+from tests.system.house import (
+    ALL,
+    START_S,
+    STATUS,
+    WIFI,
+    House,
+    ask,
+    both_chains,
+    seen,
+    send_configuration,
+    status,
+    until,
+)
 from tools.configure import ConfigureError
 from tools.sim import Device
 
 ACKNOWLEDGED = r"app: telemetry \d+ acknowledged"
 
 
+@both_chains
 async def test_from_nothing_to_telemetry(house: House) -> None:
     device = house.device()
     received: list[tuple[str, bytes]] = []
@@ -55,6 +68,7 @@ async def test_no_secret_on_the_console(house: House) -> None:
     assert not any(line in console for line in key[1:-1])
 
 
+@both_chains
 async def test_the_certificate_is_earned_once(house: House) -> None:
     device = house.device()
     await house.telemetry(device)

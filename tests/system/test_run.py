@@ -3,8 +3,11 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from tools.cloud import Cloud
 
 
 def run(*arguments: str, timeout_s: float = 100) -> subprocess.CompletedProcess[str]:
@@ -21,6 +24,7 @@ BY_PHONE = (r"ble +code", r"phone +connecting", r"phone +scanning", r"phone +sen
         ((), (*BY_PHONE, r"phone +done in .* s: \d+ frames sent, \d+ received, MTU 247")),
         (("--mtu", "23"), (*BY_PHONE, r"phone +done in .* s: 1\d\d frames sent, \d+ received, MTU 23")),
         (("--usb",), (r"usb +configuring",)),
+        (("--server-chain", "rsa"), (r"phone +sending 4\d\d\d bytes",)),
     ],
 )
 def test_once_shows_the_timeline_and_ends_with_0(arguments: tuple[str, ...], way: tuple[str, ...]) -> None:
@@ -49,6 +53,14 @@ def test_once_shows_the_timeline_and_ends_with_0(arguments: tuple[str, ...], way
         at += match.start()
     assert "\x1b" not in result.stdout, "colour where there is no terminal"
     assert result.stderr == ""
+
+
+def test_a_state_of_the_other_chain(tmp_path: Path) -> None:
+    Cloud(tmp_path / "cloud", server_chain="rsa")._database.close()
+    result = run("--once", "--state", str(tmp_path))
+    assert result.returncode == 1
+    assert "was made with the server chain rsa" in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
 
 
 def test_once_says_what_is_missing() -> None:

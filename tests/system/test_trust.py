@@ -4,8 +4,9 @@ import datetime
 
 import pytest
 
-from tests.system.house import HOST, START_S, House, status
+from tests.system.house import HOST, START_S, House, both_chains, status
 from tests.system.impostor import impostor
+from tools.cloud.ca import CHAINS, Authority, ServerChain
 
 ACKNOWLEDGED = r"app: telemetry \d+ acknowledged"
 LOG_YEAR = """
@@ -71,7 +72,7 @@ async def test_the_time_of_the_deployment_counts_where_it_is_told(
 ) -> None:
     house.world.ntp.mode = "silent"
     device = house.device(LOG_YEAR, BUILT=built)
-    (device.files / "firmware/built.txt").write_text(left)
+    (device.files / "built.txt").write_text(left)
     await house.normal(device)
     await device.expect(r"clock: set by estimate", START_S)
     await device.expect(rf"app: year {THIS_YEAR}", START_S)
@@ -84,26 +85,52 @@ async def test_the_time_of_the_build_is_better_than_the_year_2000(house: House) 
     await device.expect(r"app: year 2024", 60)
 
 
+NOT_TRUSTED, WRONG_NAME = "not correctly signed by the trusted CA", "does not match with the expected CN"
+
+
 @pytest.mark.parametrize(
-    ("host", "until", "trusted", "reason"),
+    ("server_chain", "host", "until", "trusted", "reason"),
     [
-        (HOST, FOREVER, False, "not correctly signed by the trusted CA"),
-        ("other.example.com", FOREVER, True, "does not match with the expected CN"),
-        (HOST, datetime.datetime(2024, 1, 1), True, "validity has expired"),
+        ("p256", HOST, FOREVER, False, NOT_TRUSTED),
+        ("p256", "other.example.com", FOREVER, True, WRONG_NAME),
+        ("p256", HOST, datetime.datetime(2024, 1, 1), True, "validity has expired"),
+        ("rsa", HOST, FOREVER, False, NOT_TRUSTED),
+        ("rsa", "other.example.com", FOREVER, True, WRONG_NAME),
     ],
-    ids=["wrong CA", "wrong name", "expired"],
+    ids=["wrong CA", "wrong name", "expired", "RSA, wrong CA", "RSA, wrong name"],
 )
 async def test_a_server_that_proves_nothing_learns_nothing(
-    house: House, host: str, until: datetime.datetime, trusted: bool, reason: str
+    house: House,
+    server_chain: ServerChain,
+    host: str,
+    until: datetime.datetime,
+    trusted: bool,
+    reason: str,
 ) -> None:
     device = house.device()
-    async with impostor(house.folder, host, until) as server:
+    async with impostor(house.folder, host, until, server_chain=server_chain) as server:
         house.world.hosts[HOST] = ("127.0.0.1", server.port)
         document = house.configuration(root_ca=server.root) if trusted else house.configuration()
         await house.normal(device, document)
         await device.expect(rf"W provisioning: .*{reason}", START_S)
         await device.expect(r"provisioning: connecting", START_S)  # it goes on trying
     assert not any(server.heard), "the device talked to a server that it could not verify"
+
+
+@both_chains
+async def test_of_two_roots_the_one_that_fits_counts(house: House, server_chain: ServerChain) -> None:
+    """A product may trust two clouds: the same roots, in the same order, lead to either."""
+    roots = {server_chain: house.cloud.root_ca}
+    for other in set(CHAINS) - {server_chain}:
+        (house.folder / other).mkdir()
+        roots[other] = Authority(house.folder / other, other).root_pem
+    device = house.device()
+    await house.telemetry(device, house.configuration(root_ca=roots["p256"] + roots["rsa"]))
+    house.world.wifi_lost(True)
+    await device.expect(r"wifi: lost", START_S)
+    house.world.wifi_lost(False)
+    await device.expect(r"cloud: connected, session kept: True", 60)
+    assert (await status(device))["cloud"] is True
 
 
 @pytest.mark.parametrize(

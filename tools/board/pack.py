@@ -1,11 +1,18 @@
-"""Makes the one file that holds a device's modules; lib/pack.py reads it on the device."""
+"""Makes the one file that holds a device's modules; lib/pack.py reads it on the device, and tells its form.
+
+A pack's last file, which only tools read, lists the paths of the others.
+"""
 
 import binascii
+import itertools
+from collections.abc import Callable
 from pathlib import PurePosixPath
 
 MOUNT = "/pack"  # where its modules are on the device, and how their tracebacks call them
+CONTENTS = "contents.txt"
+_MAGIC = b"PACK"
 _HEADER_SIZE = 8
-_RECORD_SIZE = 10
+_RECORD_SIZE = 7
 _MAX_BYTES = 1 << 24
 
 
@@ -14,20 +21,59 @@ def pack(modules: dict[str, bytes]) -> bytes:
 
     Raises ValueError where two paths have one checksum, or there is too much of it.
     """
+    return b"".join(pieces(modules))
+
+
+def pieces(modules: dict[str, bytes]) -> list[bytes]:
+    """What `pack` makes, in its parts: the head, then each file."""
     folders = {str(folder) for path in modules for folder in PurePosixPath(path).parents if folder.name}
-    paths = [*sorted(folders), *sorted(modules)]
-    offset = _HEADER_SIZE + _RECORD_SIZE * len(paths)
-    records, contents = {}, []
-    for path in paths:
-        data = modules.get(path, b"")
-        key = binascii.crc32(path.encode()).to_bytes(4, "big")
-        if key in records:
-            raise ValueError(f"{path}: another path has the same checksum; give it another name")
-        at = 0 if path in folders else offset
-        records[key] = at.to_bytes(3, "big") + len(data).to_bytes(3, "big")
-        contents.append(data)
+    contents = {path: modules[path] for path in sorted(modules)}
+    files = [*contents.items(), (CONTENTS, "\n".join(contents).encode())]
+    offset = _HEADER_SIZE + _RECORD_SIZE * (len(folders) + len(files))
+    offsets = [(path, 0) for path in sorted(folders)]
+    for path, data in files:
+        offsets.append((path, offset))
         offset += len(data)
     if offset >= _MAX_BYTES:
         raise ValueError(f"{offset} bytes are more than a pack can have, {_MAX_BYTES}")
-    index = b"".join(key + record for key, record in records.items())
-    return b"PACK" + len(paths).to_bytes(4, "big") + index + b"".join(contents)
+    index: dict[bytes, bytes] = {}
+    for path, start in offsets:
+        if (key := _key(path)) in index:
+            raise ValueError(f"{path}: another path has the same checksum; give it another name")
+        index[key] = start.to_bytes(3, "big")
+    size = (_RECORD_SIZE * len(index)).to_bytes(4, "big")
+    head = _MAGIC + size + b"".join(itertools.chain.from_iterable(index.items()))
+    return [head, *(data for _, data in files)]
+
+
+def places(read: Callable[[int, int], bytes], size: int) -> dict[str, tuple[int, int]]:
+    """Where a pack of `size` bytes has its files: offset and size of each, in their order, by its path.
+
+    Nothing is in what is no pack, or has a damaged head.
+
+    Args:
+        read: gives the bytes from an offset on, so many of them.
+        size: of the whole.
+    """
+    header = read(0, _HEADER_SIZE)
+    length = int.from_bytes(header[len(_MAGIC) :], "big")
+    if header[: len(_MAGIC)] != _MAGIC or length % _RECORD_SIZE or not 0 < length <= size - _HEADER_SIZE:
+        return {}
+    index = read(_HEADER_SIZE, length)
+    records = [index[at : at + _RECORD_SIZE] for at in range(0, length, _RECORD_SIZE)]
+    files = [(record[:4], offset) for record in records if (offset := int.from_bytes(record[4:], "big"))]
+    bounds = [_HEADER_SIZE + length, *(offset for _, offset in files), size]
+    if not files or bounds != sorted(bounds):
+        return {}
+    contents = read(bounds[-2], size - bounds[-2]).decode(errors="replace")
+    paths = [*contents.split("\n"), CONTENTS] if contents else [CONTENTS]
+    if [_key(path) for path in paths] != [key for key, _ in files]:
+        return {}
+    return {
+        path: (start, end - start)
+        for path, (start, end) in zip(paths, itertools.pairwise(bounds[1:]), strict=True)
+    }
+
+
+def _key(path: str) -> bytes:
+    return binascii.crc32(path.encode()).to_bytes(4, "big")

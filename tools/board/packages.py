@@ -25,6 +25,8 @@ _OFFLINE = (
 def from_index(mpy_version: int, index: str | None = None, cache: Path = CACHE) -> dict[str, bytes]:
     """The pinned packages out of micropython-lib's package index, kept in `cache` for the next time.
 
+    By their paths in a pack.
+
     Args:
         mpy_version: of the .mpy files to get.
         index: URL of another index of the same kind; nothing of it is kept.
@@ -47,11 +49,13 @@ def from_index(mpy_version: int, index: str | None = None, cache: Path = CACHE) 
                 if file.is_file()
             }
         found.update(files)
-    return {f"lib/{path}": data for path, data in found.items()}
+    return found
 
 
 def from_folder(folder: Path, mpy_version: int, architecture: str) -> dict[str, bytes]:
-    """The packages in a folder: `folder`/aioble/, `folder`/hmac.py or .mpy, or a checkout of micropython-lib.
+    """The packages in a folder, such as `folder`/aioble/, or in a checkout of micropython-lib.
+
+    By their paths in a pack, and without empty modules.
 
     Raises:
         BoardError: one is not there, does not compile, or is compiled for another MicroPython.
@@ -60,6 +64,8 @@ def from_folder(folder: Path, mpy_version: int, architecture: str) -> dict[str, 
     for name in DEPENDENCIES:
         for file, path in _sources(folder, name):
             data = file.read_bytes()
+            if not data:
+                continue
             if file.suffix == ".py":
                 data = _compile(data, path.as_posix(), architecture)
             elif data[:2] != bytes((ord("M"), mpy_version)):
@@ -67,13 +73,8 @@ def from_folder(folder: Path, mpy_version: int, architecture: str) -> dict[str, 
                     f"{file}: this is not for the board, which takes .mpy files of version {mpy_version}",
                     "Give its source, or compile it anew.",
                 )
-            found[f"lib/{path.with_suffix('.mpy').as_posix()}"] = data
+            found[path.with_suffix(".mpy").as_posix()] = data
     return found
-
-
-def paths() -> list[str]:
-    """Where on the device the packages may be, in whatever form."""
-    return [f"lib/{name}{suffix}" for name in DEPENDENCIES for suffix in ("", ".py", ".mpy")]
 
 
 class _Folder:
@@ -124,17 +125,15 @@ def _keep(files: dict[str, bytes], folder: Path) -> None:
 
 
 def _sources(folder: Path, name: str) -> Iterator[tuple[Path, Path]]:
-    """The files of a package, and their paths below lib/."""
+    """The files of a package, and their paths in a pack."""
     manifests = folder.rglob(f"{name}/manifest.py")  # in a checkout of micropython-lib each package has one
     for base in (folder, *(manifest.parent for manifest in manifests)):
-        modules = [file for suffix in (".py", ".mpy") if (file := base / (name + suffix)).is_file()]
         if any((base / name / f"__init__{suffix}").is_file() for suffix in (".py", ".mpy")):
             modules = sorted(file for file in (base / name).rglob("*") if file.suffix in (".py", ".mpy"))
-        if modules:
             return ((file, file.relative_to(base)) for file in modules)
     raise BoardError(
         f"{folder}: {name} is not there",
-        f"Name a folder with {name}/ or {name}.py in it, or a checkout of micropython-lib.",
+        f"Name a folder with {name}/ in it, or a checkout of micropython-lib.",
     )
 
 

@@ -20,6 +20,7 @@ _SOFT_RESET_S = 10.0
 _BOOT_S = 15.0  # a boot.py that runs for longer waits for something, a network for example
 _BOOT_TRIES = 4
 _CHUNK_BYTES = 1536  # 2 KiB of source: little beside any heap, and much beside the cost of a round trip
+_ALL = 1 << 29  # bytes: more than any file has
 _PROMPT = b"raw REPL; CTRL-B to exit\r\n"
 _RESET = re.compile(rb"rst:0x[0-9a-f]+ \(([A-Z0-9_]+)\)")  # what the chip's ROM prints first
 _ARCHITECTURES = (
@@ -196,11 +197,12 @@ class Repl:
             platform, tuple(version), mpy & 0xFF, architecture, machine, image, block, total, free, slots
         )
 
-    def read_file(self, path: str) -> bytes:
-        """What the board's file `path` holds."""
+    def read_file(self, path: str, start: int = 0, size: int = _ALL) -> bytes:
+        """What the board's file `path` holds, or a part of it."""
         lines = self.exec(
-            f"import binascii\nwith open({path!r}, 'rb') as f:\n"
-            f" while b := f.read({_CHUNK_BYTES}): print(str(binascii.b2a_base64(b), 'ascii'), end='')",
+            f"import binascii\nn = {size}\nwith open({path!r}, 'rb') as f:\n f.seek({start})\n"
+            f" while n and (b := f.read(min(n, {_CHUNK_BYTES}))):\n"
+            "  n -= len(b); print(str(binascii.b2a_base64(b), 'ascii'), end='')",
             timeout_s=120,
         )
         return b"".join(map(base64.b64decode, lines.split()))

@@ -1,29 +1,33 @@
-"""The cloud's own certificate authority: root, server certificate, device certificates; all ECDSA P-256."""
+"""The cloud's own certificate authority: its files, its keys, and what it signs."""
 
-import datetime as dt
-import ipaddress
 import os
-import re
 import ssl
 from pathlib import Path
+from typing import Literal
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import NameOID
 
+from . import certificates
+from .certificates import Key, PublicKey, alternative_names
+from .database import StateError
 from .errors import CertificateValidationException
 
-# From before any device's clock can be right, to the last year that X.509 writes with two digits, which small
-# parsers expect.
-_NOT_BEFORE = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
-_NOT_AFTER = dt.datetime(2049, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
+# What the server shows in a handshake. "p256": its certificate, which the root has signed. "rsa": as Amazon's
+# servers three of RSA-2048, which ask more of a small client.
+ServerChain = Literal["p256", "rsa"]
+CHAINS: tuple[ServerChain, ...] = ("p256", "rsa")
 
-_HOST = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
-
-_Key = ec.EllipticCurvePrivateKey
-_PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+_P256_ROOT = certificates.name("Local AWS IoT Core CA")
+# About as long as Amazon's, since a client keeps the whole chain.
+_RSA_ROOT = certificates.name("Local AWS IoT Core Root CA 1", "US", "Local")
+_SERVER_CA = certificates.name("Local AWS IoT Core RSA 2048 Server CA", "US", "Local")
+_OLD_ROOT = certificates.name(
+    "Local AWS IoT Core Services Root Certificate Authority", "US", "Local", "Trusted before Root CA 1 was"
+)
 
 
 def write_atomic(path: Path, data: bytes, mode: int = 0o644) -> None:
@@ -41,20 +45,58 @@ class Authority:
     """The CA whose files are in `folder`; made there when there is none.
 
     Args:
-        folder: holds ca.pem, ca.key and the server's server.pem (certificate and key in one file).
+        folder: holds ca.pem, ca.key and the server's server.pem (certificates and key in one file). With the
+            chain of RSA also chain.pem, which is shown behind the server's certificate: the CA that signed it
+            (its key is server_ca.key), and the root as an older one signed it, which is old_root.pem.
+        server_chain: what the server shows; keys made for devices are of its kind.
+
+    Raises:
+        StateError: the folder has the other chain.
+        OSError, ValueError: a file is missing or damaged.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, server_chain: ServerChain = "p256") -> None:
         self._folder = folder
+        self._server_chain = server_chain
         certificate, key = folder / "ca.pem", folder / "ca.key"
-        if not certificate.exists():  # written last, so that its presence means that both are there
-            made_key = ec.generate_private_key(ec.SECP256R1())
+        if not certificate.exists():  # written last, so that its presence means that all are there
+            made_key = self._new_key()
             write_atomic(key, _key_pem(made_key), 0o600)
-            write_atomic(certificate, _pem(_root(made_key)))
-        self._key = _load_key(key.read_bytes(), key)
+            if server_chain == "rsa":
+                self._make_chain(made_key)
+                made = certificates.root(_RSA_ROOT, made_key, None)
+            else:
+                made = certificates.root(_P256_ROOT, made_key, 0)
+            write_atomic(certificate, _pem(made))
         self._certificate = x509.load_pem_x509_certificate(certificate.read_bytes())
-        if self._certificate.public_key() != self._key.public_key():
-            raise ValueError(f"{certificate} and {key} do not belong together")
+        self._key = _load_key(key, self._certificate)
+        there = "rsa" if isinstance(self._key, rsa.RSAPrivateKey) else "p256"
+        if there != server_chain:
+            raise StateError(
+                f"{folder} was made with the server chain {there}, whose root its devices trust; "
+                f"start it with --server-chain {there}, or use another directory"
+            )
+        # What signs the server's certificate, and what is shown behind that.
+        self._server_ca, self._server_ca_key, self._chain = self._certificate, self._key, b""
+        if server_chain == "rsa":
+            self._chain = (folder / "chain.pem").read_bytes()
+            self._server_ca = x509.load_pem_x509_certificate(self._chain)
+            self._server_ca_key = _load_key(folder / "server_ca.key", self._server_ca)
+
+    def _make_chain(self, root_key: Key) -> None:
+        """Write what an RSA root needs beside it, once for each folder: the keys take time."""
+        old_key, server_ca_key = self._new_key(), self._new_key()
+        old = certificates.root(_OLD_ROOT, old_key, None)
+        crossed = certificates.intermediate(_RSA_ROOT, root_key.public_key(), None, _OLD_ROOT, old_key)
+        server_ca = certificates.intermediate(_SERVER_CA, server_ca_key.public_key(), 0, _RSA_ROOT, root_key)
+        write_atomic(self._folder / "old_root.pem", _pem(old))  # its key has done all it is for
+        write_atomic(self._folder / "server_ca.key", _key_pem(server_ca_key), 0o600)
+        write_atomic(self._folder / "chain.pem", _pem(server_ca) + _pem(crossed))
+
+    def _new_key(self) -> Key:
+        if self._server_chain == "rsa":
+            return rsa.generate_private_key(65537, 2048)
+        return ec.generate_private_key(ec.SECP256R1())
 
     @property
     def root_pem(self) -> str:
@@ -62,19 +104,29 @@ class Authority:
 
     def issue(self) -> tuple[str, str]:
         """A new key and the device certificate for it, as AWS makes them: (certificate PEM, key PEM)."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = self._new_key()
         return self._device_certificate(key.public_key()), _key_pem(key).decode()
 
     def sign(self, request_pem: str) -> str:
         """The device certificate (PEM) for a signing request; raises CertificateValidationException."""
         return self._device_certificate(load_request(request_pem))
 
+    def _device_certificate(self, public_key: PublicKey) -> str:
+        return _pem(certificates.device(public_key, self._certificate.subject, self._key)).decode()
+
     def server_context(self, hosts: tuple[str, ...]) -> ssl.SSLContext:
         """A mutual TLS context (1.2 and later) whose certificate is for `hosts`, names and IP addresses."""
         path = self._folder / "server.pem"
         if not path.exists() or not self._serves(path, hosts):
-            key = ec.generate_private_key(ec.SECP256R1())
-            write_atomic(path, _pem(self._server_certificate(key, hosts)) + _key_pem(key), 0o600)
+            key = self._new_key()
+            made = certificates.server(
+                hosts,
+                key.public_key(),
+                self._server_ca.subject,
+                self._server_ca_key,
+                self._server_chain == "rsa",
+            )
+            write_atomic(path, _pem(made) + self._chain + _key_pem(key), 0o600)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(path)
@@ -88,29 +140,10 @@ class Authority:
     def _serves(self, path: Path, hosts: tuple[str, ...]) -> bool:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        return names == alternative_names(hosts) and certificate.issuer == self._certificate.subject
-
-    def _server_certificate(self, key: _Key, hosts: tuple[str, ...]) -> x509.Certificate:
-        builder = _builder(_name(hosts[0][:64]), self._certificate.subject, key.public_key())
-        builder = builder.add_extension(alternative_names(hosts), critical=False)
-        return self._finish(builder, ExtendedKeyUsageOID.SERVER_AUTH)
-
-    def _device_certificate(self, public_key: _PublicKey) -> str:
-        builder = _builder(_name("AWS IoT Certificate"), self._certificate.subject, public_key)
-        return _pem(self._finish(builder, ExtendedKeyUsageOID.CLIENT_AUTH)).decode()
-
-    def _finish(self, builder: x509.CertificateBuilder, usage: x509.ObjectIdentifier) -> x509.Certificate:
-        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
-        builder = (
-            builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_usage(digital_signature=True), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-            .add_extension(issuer, critical=False)
-        )
-        return builder.sign(self._key, hashes.SHA256())
+        return names == alternative_names(hosts) and certificate.issuer == self._server_ca.subject
 
 
-def load_request(pem: str) -> _PublicKey:
+def load_request(pem: str) -> PublicKey:
     """The public key of a signing request whose owner has the private one; CertificateValidationException."""
     try:
         request = x509.load_pem_x509_csr(pem.encode())
@@ -159,67 +192,22 @@ _NAME_VARIABLES = {
 }
 
 
-def _root(key: _Key) -> x509.Certificate:
-    name = _name("Local AWS IoT Core CA")
-    builder = (
-        _builder(name, name, key.public_key())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
-    )
-    return builder.sign(key, hashes.SHA256())
-
-
-def _builder(subject: x509.Name, issuer: x509.Name, public_key: _PublicKey) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(public_key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(_NOT_BEFORE)
-        .not_valid_after(_NOT_AFTER)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
-    )
-
-
-def _usage(**granted: bool) -> x509.KeyUsage:
-    every = (
-        "digital_signature content_commitment key_encipherment data_encipherment key_agreement key_cert_sign "
-        "crl_sign encipher_only decipher_only"
-    )
-    return x509.KeyUsage(**{name: granted.get(name, False) for name in every.split()})
-
-
-def alternative_names(hosts: tuple[str, ...]) -> x509.SubjectAlternativeName:
-    """The names and IP addresses for a server's certificate; raises ValueError for what is neither."""
-    return x509.SubjectAlternativeName([_general_name(host) for host in dict.fromkeys(hosts)])
-
-
-def _general_name(host: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(host))
-    except ValueError:
-        if not _HOST.fullmatch(host):
-            raise ValueError(f"{host!r} is neither a host name nor an IP address") from None
-        return x509.DNSName(host)
-
-
-def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-
-
 def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def _key_pem(key: _Key) -> bytes:
+def _key_pem(key: Key) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
 
 
-def _load_key(pem: bytes, path: Path) -> _Key:
-    key = serialization.load_pem_private_key(pem, None)
-    if not isinstance(key, _Key):
-        raise ValueError(f"{path}: not an elliptic curve key")
+def _load_key(path: Path, certificate: x509.Certificate) -> Key:
+    """The key that belongs to a certificate; ValueError if it is another's."""
+    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    if not isinstance(key, Key):
+        raise ValueError(f"{path}: neither an elliptic curve key nor RSA")
+    if key.public_key() != certificate.public_key():
+        subject = certificate.subject.rfc4514_string()
+        raise ValueError(f"{path} does not belong to the certificate of {subject}")
     return key

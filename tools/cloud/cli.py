@@ -10,7 +10,8 @@ from pathlib import Path
 from tools.board import document
 from tools.board.errors import run_verb
 
-from .ca import alternative_names
+from .ca import CHAINS
+from .certificates import alternative_names
 from .cloud import Cloud
 from .database import StateError
 from .events import Event
@@ -25,6 +26,8 @@ examples:
       also for boards on the same network, which reach it by that address or that name
   python -m tools cloud --host 192.168.1.20 --wifi "Home:correct horse" --write-config board.json
       the same; a board joins it with: python -m tools configure PORT board.json
+  python -m tools cloud --server-chain rsa --state state/cloud-rsa
+      asks as much memory and time of a device as AWS
 
 The state directory keeps certificates, things, sessions and retained messages; delete it to start anew.
 exit status: 0 after Ctrl-C or SIGTERM, 1 if it cannot start, 2 for wrong arguments
@@ -48,6 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_host,
         default=[],
         help="what devices call this machine, beside localhost and 127.0.0.1",
+    )
+    parser.add_argument(
+        "--server-chain",
+        choices=CHAINS,
+        default="p256",
+        help="p256: a certificate that the root signed; rsa: a chain of three and RSA keys, as AWS; "
+        "the state directory stays with its first (default: %(default)s)",
     )
     parser.add_argument(
         "--write-config",
@@ -88,7 +98,15 @@ async def _run(args: argparse.Namespace) -> int:
     hosts = tuple(dict.fromkeys(["localhost", "127.0.0.1", *args.host]))
     try:
         limits = Limits.unthrottled() if args.unthrottled else Limits()
-        cloud = Cloud(args.state, args.listen, args.port, hosts, limits=limits, on_event=_show)
+        cloud = Cloud(
+            args.state,
+            args.listen,
+            args.port,
+            hosts,
+            server_chain=args.server_chain,
+            limits=limits,
+            on_event=_show,
+        )
     except StateError as error:
         return _fail(str(error))
     try:
@@ -97,7 +115,10 @@ async def _run(args: argparse.Namespace) -> int:
         remedy = "stop what uses it, or give another --port or --listen"
         return _fail(f"cannot listen on {args.listen} port {args.port}: {error.strerror or error}; {remedy}")
     try:
-        print(f"AWS IoT Core (local) listens on {args.listen} port {cloud.port}, as {', '.join(hosts)}")
+        chain = "; it shows a chain of RSA" if args.server_chain == "rsa" else ""
+        print(
+            f"AWS IoT Core (local) listens on {args.listen} port {cloud.port}, as {', '.join(hosts)}{chain}"
+        )
         print(f"state and root certificate: {args.state}, {args.state / 'ca.pem'}", flush=True)
         if args.write_config:
             document.save(

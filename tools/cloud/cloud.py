@@ -9,7 +9,8 @@ from typing import Any
 
 from . import fleet
 from .broker import Broker
-from .ca import Authority, alternative_names
+from .ca import CHAINS, Authority, ServerChain
+from .certificates import alternative_names
 from .database import Database, StateError
 from .errors import ResourceNotFoundException
 from .events import Event
@@ -32,13 +33,14 @@ class Cloud:
         listen: address to listen on.
         port: 0 takes any free one, `port` tells which.
         hosts: names and IP addresses that the server's certificate is for.
+        server_chain: "p256", or "rsa" as Amazon's servers; the state directory stays with its first one.
         limits: AWS's, unless given.
         on_event: called with each Event (connected, disconnected, refused, …); may be set later too.
         clock: seconds since 1970, for expiry and timestamps.
 
     Raises:
-        StateError: the state directory cannot be used.
-        ValueError: one of `hosts` is neither a name nor an address.
+        StateError: the state directory cannot be used, or is for the other chain.
+        ValueError: one of `hosts` is neither a name nor an address, or there is no such chain.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Cloud:
         port: int = 0,
         hosts: tuple[str, ...] = ("localhost", "127.0.0.1"),
         *,
+        server_chain: ServerChain = "p256",
         limits: Limits | None = None,
         on_event: Callable[[Event], None] | None = None,
         clock: Callable[[], float] = time.time,
@@ -60,14 +63,19 @@ class Cloud:
         self._clock = clock
         self._broker: Broker | None = None
         alternative_names(self._hosts)  # before anything is opened
+        if server_chain not in CHAINS:
+            raise ValueError(f"server_chain: {server_chain!r}, must be one of {', '.join(CHAINS)}")
         try:
             state.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._database = Database(state)
         except OSError as error:
             raise StateError(f"{state}: {error.strerror}; use a directory that can be written") from error
         try:
-            self._authority = Authority(state)
+            self._authority = Authority(state, server_chain)
             self._context = self._authority.server_context(self._hosts)
+        except StateError:
+            self._database.close()
+            raise
         except (OSError, ValueError) as error:
             self._database.close()
             raise StateError(f"{state}: {error}; restore its files, or delete it to start anew") from error

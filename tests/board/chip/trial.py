@@ -75,12 +75,6 @@ class Trial:
     """
 
     def __init__(self, watchdog_ms=None):
-        from iot import heap
-        from iot.modules import forget
-
-        # What is observed has as much heap as without the observer, and TLS what it needs.
-        self._kept = heap.grow()
-        forget("iot.heap", "iot.modules")
         self._start_ms = time.ticks_ms()
         self._watchdog_ms = watchdog_ms
         self._reached = {}
@@ -179,10 +173,8 @@ class Trial:
 def memory():
     """Bytes free in the GC heap after a collection, and in ESP-IDF's largest block."""
     gc.collect()
-    return {
-        "heap_free": gc.mem_free(),
-        "idf_largest": max([region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA)]),
-    }
+    largest = max([region[2] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
+    return {"heap_free": gc.mem_free() - largest, "idf_largest": largest}
 
 
 async def _rate(thing, qos, count):

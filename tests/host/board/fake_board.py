@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+from tests.host.board.packs import unpack
 from tools.sim import flash as sim
 from tools.sim.cpython.vfs import file_calls
 
@@ -42,8 +43,8 @@ class Reset(BaseException):
 class FakeBoard:
     """A board, powered within its context; its flash is `folder` and outlives it.
 
-    The application "runs" where main.py and the library's system.mpy are there: it tells a mode and answers
-    `mode`; any other main.py is run as it is.
+    The application "runs" where main.py and, in the pack, the library's system.mpy are there: it tells a mode
+    and answers `mode`; any other main.py is run as it is.
 
     Args:
         version, mpy, platform, image: what sys.implementation says.
@@ -145,10 +146,13 @@ class FakeBoard:
         self._raw = self._raw and not hard
         self.resets += hard
         self._namespace = self._new_namespace()
+        error = ""
         with contextlib.suppress(FileNotFoundError):
-            self._write(self._run((self.files / "boot.py").read_text(), "boot.py"))
+            error = self._run((self.files / "boot.py").read_text(), "boot.py")
+        self._write(error)
         if not self._raw:
-            self._application()
+            if not error:
+                self._application()
             self._write(_BANNER.format(".".join(map(str, self.version)), self.image) + ">>> ")
 
     def _application(self) -> None:
@@ -156,7 +160,7 @@ class FakeBoard:
         main = self.files / "main.py"
         if not main.exists():
             return
-        if not (self.files / "lib/iot/system.mpy").exists():
+        if not self._has_system():
             self._write(self._run(main.read_text(), "main.py"))
             return
         time.sleep(self.busy_s)
@@ -176,6 +180,10 @@ class FakeBoard:
                 line = b""
             else:
                 line += byte
+
+    def _has_system(self) -> bool:
+        pack = self.files / "firmware.pack"
+        return pack.exists() and "iot/system.mpy" in unpack(pack.read_bytes())
 
     def _repl(self) -> None:
         byte = self._read()
@@ -268,6 +276,8 @@ class FakeBoard:
         def chip_import(name: str, *rest: Any) -> ModuleType | SimpleNamespace:
             if name in modules:
                 return modules[name]
+            if name == "pack" and (self.files / "lib/pack.mpy").exists():
+                return SimpleNamespace(mount=lambda path: unpack((self.files / path[1:]).read_bytes()))
             if name not in _MODULES:
                 raise ImportError(f"no module named '{name}'")
             return builtins.__import__(name, *rest)

@@ -12,14 +12,29 @@ FILES = {
     "firmware/__init__.py": "",
     "firmware/app.py": "def main(thing):\n    return thing\n",
     "lib/iot/__init__.py": "",
+    "lib/pack.py": "def mount(path):\n    pass\n",
     "lib/iot/system.py": "class System:\n    pass\n",
     "lib/iot/mqtt/__init__.py": "",
     "lib/iot/mqtt/client.py": "TOPICS = " + repr([f"topic/{n}" for n in range(300)]) + "\n",
 }
+# What a deployment was before there were packs, besides boot.py.
+OLD = {
+    "main.py": b"import iot.system\n",
+    "lib/iot/__init__.mpy": b"old",
+    "lib/iot/system.mpy": b"old system",
+    "lib/iot/mqtt/__init__.mpy": b"old",
+    "lib/iot/mqtt/client.mpy": b"old client",
+    "firmware/__init__.mpy": b"old",
+    "firmware/app.mpy": b"old app",
+    "firmware/built.txt": b"2026 01 02 03 04 05\n",
+    "lib/hmac.mpy": b"old hmac",
+    "lib/aioble/__init__.mpy": b"M\x06\x00\x1fold aioble",
+    "lib/aioble/core.mpy": b"M\x06\x00\x1fold core",
+}
+OLD_FOLDERS = {"lib/iot/mqtt/", "lib/iot/", "lib/aioble/", "firmware/"}
 PACKAGES = {
     "aioble/__init__.py": "VERSION = 1\n",
     "aioble/core.py": "x = 1\n",
-    "hmac.py": "def new():\n    pass\n",
 }
 
 
@@ -27,6 +42,14 @@ def put(folder: Path, contents: dict[str, str]) -> None:
     for path, text in contents.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
+
+
+def put_old(flash: Path) -> None:
+    """Make the flash of a board what it was after such a deployment."""
+    for path, data in OLD.items():
+        (flash / "files" / path).parent.mkdir(parents=True, exist_ok=True)
+        (flash / "files" / path).write_bytes(data)
+    shutil.copy(Path(__file__).parents[3] / "boot.py", flash / "files")
 
 
 class Product:

@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 
 from tests.host.board.fake_board import BOOT_PY, FakeBoard
-from tests.host.board.products import Product
+from tests.host.board.packs import unpack
+from tests.host.board.products import OLD, OLD_FOLDERS, Product, put_old
 from tools import __main__ as tools
 from tools.board import deploy as module
+from tools.board import staging
 from tools.board.deploy import BUILT, Deployment, deploy
 from tools.board.errors import BoardError
 
-ON_BOARD = {
-    *("boot.py", "main.py", BUILT, "firmware/__init__.mpy", "firmware/app.mpy"),
-    *("lib/iot/__init__.mpy", "lib/iot/system.mpy", "lib/iot/mqtt/__init__.mpy", "lib/iot/mqtt/client.mpy"),
-    *("lib/aioble/__init__.mpy", "lib/aioble/core.mpy", "lib/hmac.mpy"),
+FILES = {"boot.py", "main.py", "lib/pack.mpy", "firmware.pack", BUILT}
+MODULES = {
+    *("firmware/app.mpy", "iot/system.mpy", "iot/mqtt/client.mpy"),
+    *("aioble/__init__.mpy", "aioble/core.mpy"),
 }
 OWN = {"certs/config0": b"secret", "lib/other.py": b"x = 1\n", "notes.txt": b"mine"}
 
@@ -41,15 +43,36 @@ def without_time(board: FakeBoard) -> dict[str, bytes]:
     return {path: data for path, data in board.tree().items() if path != BUILT}
 
 
+def modules(board: FakeBoard) -> dict[str, bytes]:
+    """What the board's pack holds."""
+    return unpack(board.tree()["firmware.pack"])
+
+
+def put(board: FakeBoard, files: dict[str, bytes]) -> None:
+    for path, data in files.items():
+        (board.files / path).parent.mkdir(parents=True, exist_ok=True)
+        (board.files / path).write_bytes(data)
+
+
 def test_the_first_deployment(product: Product, flash: Path) -> None:
     board = FakeBoard(flash)
     done = bring_up_to_date(product, board)
-    assert board.tree().keys() == ON_BOARD == set(done.written)
+    assert board.tree().keys() == FILES and modules(board).keys() == MODULES
+    assert set(done.written) == FILES - {"firmware.pack"} | MODULES
     assert done.mode == "CONFIG" and done.removed == [] and done.unchanged == 0
-    assert done.written_bytes == sum(map(len, board.tree().values()))
-    assert board.tree()["lib/iot/system.mpy"][:2] == b"M\x06"
+    steps = "> /lib/pack.mpy\n> /main.py\n> /firmware.pack\n> /built.txt\n/ /deploy/lib\n"
+    assert done.sent_bytes == sum(map(len, board.tree().values())) + len(steps)
+    assert all(data[:2] == b"M\x06" for data in [*modules(board).values(), board.tree()["lib/pack.mpy"]])
     assert re.fullmatch(rb"20\d\d( \d\d){5}\n", board.tree()[BUILT])
     assert not (board.files / "deploy").exists()
+
+
+def test_modules_call_themselves_by_their_place_in_the_pack(product: Product, flash: Path) -> None:
+    """As in __file__, so that the heap has that once."""
+    board = FakeBoard(flash)
+    bring_up_to_date(product, board)
+    assert all(b"/pack/" + path.encode() in data for path, data in modules(board).items())
+    assert b"/lib/pack.mpy" in board.tree()["lib/pack.mpy"]
 
 
 def test_an_unchanged_product_writes_nothing(product: Product, flash: Path) -> None:
@@ -57,7 +80,8 @@ def test_an_unchanged_product_writes_nothing(product: Product, flash: Path) -> N
     board = FakeBoard(flash)
     before = board.tree()
     done = bring_up_to_date(product, board)
-    assert (done.written, done.removed, done.unchanged) == ([], [], len(ON_BOARD) - 1)
+    assert (done.written, done.removed, done.sent_bytes) == ([], [], 0)
+    assert done.unchanged == len(FILES - {"firmware.pack", BUILT} | MODULES)
     assert done.mode == "CONFIG", "the application was not started again"
     assert board.writes == 0 and board.tree() == before
 
@@ -66,37 +90,118 @@ def test_only_what_changed(product: Product, flash: Path) -> None:
     bring_up_to_date(product, FakeBoard(flash))
     product.change("firmware/app.py", "def main(thing):\n    return None\n")
     product.change("lib/iot/new/__init__.py", "x = 1\n")
-    product.remove("lib/iot/mqtt/client.py")
-    product.remove("lib/iot/mqtt/__init__.py")
+    product.remove("lib/iot/system.py")
     (product.packages / "aioble/core.py").unlink()
+    product.change("lib/iot/mqtt/system.py", "class System:\n    pass\n")
     board = FakeBoard(flash)
+    client = modules(board)["iot/mqtt/client.mpy"]
+    with pytest.raises(BoardError, match="has ended"):  # it lacks what the fake's application consists of
+        bring_up_to_date(product, board)
+    product.change("lib/iot/system.py", "class System:\n    pass\n")
+    done = bring_up_to_date(product, FakeBoard(flash))
+    assert done.written == [BUILT, "iot/system.mpy"] and done.removed == []
+    assert done.unchanged == 8 and done.sent_bytes < 1000 < len(client)
+    product.remove("lib/iot/mqtt/system.py")
+    done = bring_up_to_date(product, FakeBoard(flash))
+    assert done.written == [BUILT] and done.removed == ["iot/mqtt/system.mpy"]
+    assert modules(board).keys() == MODULES - {"aioble/core.mpy"} | {"iot/new/__init__.mpy"}
+    assert modules(board)["iot/mqtt/client.mpy"] == client
+
+
+def test_what_the_old_pack_has_is_not_sent(product: Product, flash: Path) -> None:
+    bring_up_to_date(product, FakeBoard(flash))
+    product.change("firmware/app.py", "def main(thing):\n    return None\n")
+    board = FakeBoard(flash)
+    before = modules(board)
     done = bring_up_to_date(product, board)
-    assert done.written == ["firmware/app.mpy", BUILT, "lib/iot/new/__init__.mpy"]
-    gone = ["lib/aioble/core.mpy", "lib/iot/mqtt/__init__.mpy", "lib/iot/mqtt/client.mpy", "lib/iot/mqtt/"]
-    assert done.removed == gone
-    assert board.tree().keys() == ON_BOARD - set(gone) | {"lib/iot/new/__init__.mpy"}
-    assert not (board.files / "lib/iot/mqtt").exists()
+    assert done.written == [BUILT, "firmware/app.mpy"] and done.removed == []
+    head = len(board.tree()["firmware.pack"]) - sum(map(len, modules(board).values()))
+    rest = len("2026 01 02 03 04 05\n" + "> /firmware.pack\n> /built.txt\n")
+    assert done.sent_bytes < len(modules(board)["firmware/app.mpy"]) + head + rest
+    assert {**before, "firmware/app.mpy": b""} == {**modules(board), "firmware/app.mpy": b""}
+
+
+@pytest.mark.parametrize("damage", ["magic", "size", "record", "contents", "cut", "empty"])
+def test_a_damaged_pack_counts_as_none(product: Product, flash: Path, damage: str) -> None:
+    board = FakeBoard(flash)
+    bring_up_to_date(product, board)
+    pack = board.tree()["firmware.pack"]
+    size = 8 + int.from_bytes(pack[4:8], "big")  # of the head
+    damaged = {
+        "magic": b"KCAP" + pack[4:],
+        "size": pack[:4] + b"\x40" + pack[5:],
+        "record": pack[: size - 7] + b"\0\0" + pack[size - 5 :],
+        "contents": pack[:-1] + b"\xff",
+        "cut": pack[:50],
+        "empty": b"",
+    }[damage]
+    (board.files / "firmware.pack").write_bytes(damaged)
+    done = bring_up_to_date(product, FakeBoard(flash))
+    assert set(done.written) >= MODULES
+    assert board.tree()["firmware.pack"] == pack
+
+
+def test_a_damaged_module_is_sent_anew(product: Product, flash: Path) -> None:
+    board = FakeBoard(flash)
+    bring_up_to_date(product, board)
+    pack = board.tree()["firmware.pack"]
+    at = pack.index(modules(board)["iot/mqtt/client.mpy"])
+    (board.files / "firmware.pack").write_bytes(pack[: at + 99] + bytes(10) + pack[at + 109 :])
+    done = bring_up_to_date(product, FakeBoard(flash))
+    assert done.written == [BUILT, "iot/mqtt/client.mpy"]
+    assert board.tree()["firmware.pack"] == pack
 
 
 def test_what_is_not_the_product_s_stays(product: Product, flash: Path) -> None:
     board = FakeBoard(flash)
-    for path, data in OWN.items():
-        (board.files / path).parent.mkdir(parents=True, exist_ok=True)
-        (board.files / path).write_bytes(data)
+    put(board, OWN)
     bring_up_to_date(product, board)
-    assert board.tree().keys() == ON_BOARD | OWN.keys()
+    assert board.tree().keys() == FILES | OWN.keys()
     assert {path: board.tree()[path] for path in OWN} == OWN
 
 
-def test_sources_of_another_way_of_installing_go(product: Product, flash: Path) -> None:
-    """MicroPython takes x.py before x.mpy."""
+def test_copies_of_a_developer_go(product: Product, flash: Path) -> None:
+    """They would win over the pack."""
+    bring_up_to_date(product, FakeBoard(flash))
     board = FakeBoard(flash)
-    for path in ("lib/iot/system.py", "lib/hmac.py", "firmware/app.py"):
-        (board.files / path).parent.mkdir(parents=True, exist_ok=True)
-        (board.files / path).write_text("old = True\n")
+    copies = ("firmware/app.py", "lib/aioble/core.py", "lib/iot/mqtt/client.py", "lib/pack.py")
+    put(board, dict.fromkeys(copies, b"old = True\n"))
     done = bring_up_to_date(product, board)
-    assert set(done.removed) == {"lib/iot/system.py", "lib/hmac.py", "firmware/app.py"}
-    assert board.tree().keys() == ON_BOARD
+    assert done.written == [BUILT]
+    assert done.removed == [*copies, "lib/iot/mqtt/", "lib/iot/", "lib/aioble/", "firmware/"]
+    assert board.tree().keys() == FILES and not (board.files / "firmware").exists()
+
+
+def test_files_of_an_older_deployment_go(product: Product, flash: Path) -> None:
+    board = FakeBoard(flash)
+    put_old(flash)
+    put(board, OWN)
+    done = bring_up_to_date(product, board)
+    assert board.tree().keys() == FILES | OWN.keys() and modules(board).keys() == MODULES
+    assert set(done.removed) == OLD.keys() - {"main.py"} | OLD_FOLDERS
+    assert {path.name for path in (board.files / "lib").iterdir()} == {"pack.mpy", "other.py"}
+    assert set(done.written) == FILES - {"firmware.pack", "boot.py", "main.py"} | MODULES
+
+
+def test_packages_of_an_older_deployment_are_not_sent(product: Product, flash: Path) -> None:
+    put_old(flash)
+    board = FakeBoard(flash)
+    bring_up_to_date(product, FakeBoard(flash.with_name("other")))
+    core = b"M\x06\x00\x1f" + bytes(range(256)) * 40
+    put(board, {"lib/aioble/core.mpy": core})
+    (product.packages / "aioble/core.py").unlink()
+    (product.packages / "aioble/core.mpy").write_bytes(core)
+    done = bring_up_to_date(product, board)
+    assert modules(board)["aioble/core.mpy"] == core
+    assert done.sent_bytes < sum(map(len, board.tree().values())) - 10_000
+
+
+def test_somebody_else_s_hmac_stays(product: Product, flash: Path) -> None:
+    """Older deployments brought one, of the same name."""
+    board = FakeBoard(flash)
+    put(board, {"lib/hmac.mpy": b"mine"})
+    bring_up_to_date(product, board)
+    assert board.tree()["lib/hmac.mpy"] == b"mine"
 
 
 def test_another_application_is_replaced(product: Product, flash: Path) -> None:
@@ -109,10 +214,39 @@ def test_another_application_is_replaced(product: Product, flash: Path) -> None:
 def test_without_packages(product: Product, flash: Path) -> None:
     board = FakeBoard(flash)
     bring_up_to_date(product, board)
-    (board.files / "lib/hmac.mpy").write_bytes(b"mine")
+    before = modules(board)
+    put(board, {"lib/aioble/core.py": b"mine"})
+    with board:
+        assert deploy(board.port, with_packages=False).written == []
+    product.change("firmware/app.py", "new = True\n")
+    board = FakeBoard(flash)
     with board:
         done = deploy(board.port, with_packages=False)
-    assert done.written == [] and board.tree()["lib/hmac.mpy"] == b"mine"
+    assert done.written == [BUILT, "firmware/app.mpy"] and done.removed == []
+    assert modules(board).keys() == MODULES
+    assert modules(board) == {**before, "firmware/app.mpy": modules(board)["firmware/app.mpy"]}
+    assert board.tree()["lib/aioble/core.py"] == b"mine"
+
+
+def test_without_packages_those_of_an_older_deployment_move_into_the_pack(
+    product: Product, flash: Path
+) -> None:
+    put_old(flash)
+    board = FakeBoard(flash)
+    put(board, {"lib/aioble/mine.py": b"mine = 1\n"})
+    with board:
+        done = deploy(board.port, with_packages=False)
+    assert modules(board)["aioble/core.mpy"] == OLD["lib/aioble/core.mpy"]
+    assert modules(board).keys() == MODULES
+    assert board.tree().keys() == FILES | {"lib/aioble/mine.py"}
+    assert set(done.removed) == OLD.keys() - {"main.py"} | OLD_FOLDERS - {"lib/aioble/"}
+
+
+def test_without_packages_a_new_board_has_none(product: Product, flash: Path) -> None:
+    board = FakeBoard(flash)
+    with board:
+        deploy(board.port, with_packages=False)
+    assert modules(board).keys() == {path for path in MODULES if not path.startswith("aioble")}
 
 
 def test_a_log_that_tells_no_mode(product: Product, flash: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +315,7 @@ def test_a_half_deployment_is_cleared_and_done_again(product: Product, flash: Pa
         and board.tree()["boot.py"] == BOOT_PY.encode()
     )
     bring_up_to_date(product, board)
-    assert board.tree().keys() == ON_BOARD
+    assert board.tree().keys() == FILES
 
 
 def test_a_failure_starts_the_old_application_again(product: Product, flash: Path) -> None:
@@ -215,7 +349,7 @@ def test_a_full_file_system(product: Product, flash: Path) -> None:
     (board.files / "music.bin").write_bytes(bytes(200 * 4096))
     before = board.tree()
     with pytest.raises(BoardError) as raised:
-        bring_up_to_date(product, FakeBoard(flash, blocks=230))
+        bring_up_to_date(product, FakeBoard(flash, blocks=215))
     assert raised.match(
         r"file system is full: \d+ bytes are needed beside the old files, \d+ are free; Remove files"
     )
@@ -225,14 +359,14 @@ def test_a_full_file_system(product: Product, flash: Path) -> None:
 def test_a_file_system_that_fills_up_all_the_same(
     product: Product, flash: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_check_space", lambda *_: None)
+    monkeypatch.setattr(staging, "_check_space", lambda *_: None)
     with pytest.raises(BoardError, match="file system is full; Remove files"):
-        bring_up_to_date(product, FakeBoard(flash, blocks=20))
+        bring_up_to_date(product, FakeBoard(flash, blocks=12))
 
 
 def test_worn_flash(product: Product, flash: Path) -> None:
-    board = FakeBoard(flash, worn="/deploy/lib/hmac.mpy")
-    with pytest.raises(BoardError, match=r"/deploy/lib/hmac\.mpy does not read back.*worn out"):
+    board = FakeBoard(flash, worn="/deploy/firmware.pack")
+    with pytest.raises(BoardError, match=r"/deploy/firmware\.pack does not read back.*worn out"):
         bring_up_to_date(product, board)
     assert board.tree()["boot.py"] == BOOT_PY.encode() and "main.py" not in board.tree()
 
@@ -252,7 +386,7 @@ def test_another_architecture_gets_files_of_its_own(product: Product, flash: Pat
     for architecture in (10, 11):  # xtensawin, rv32imc
         board = FakeBoard(flash / str(architecture), mpy=architecture << 10 | 6)
         bring_up_to_date(product, board)
-        trees.append(board.tree()["firmware/app.mpy"])
+        trees.append(modules(board)["firmware/app.mpy"])
     assert [module[2] >> 2 & 15 for module in trees] == [10, 11]
 
 
@@ -281,7 +415,7 @@ def test_a_device_that_says_nothing(product: Product, flash: Path, monkeypatch: 
 def test_a_list_that_is_not_up_to_date(product: Product, flash: Path) -> None:
     (product.folder / "lib/iot/forgotten.py").write_text("x = 1\n")
     with pytest.raises(
-        BoardError, match=r"package\.json and lib/ differ in lib/iot/forgotten\.py; .*make format"
+        BoardError, match=r"package\.json and lib/iot/ differ in lib/iot/forgotten\.py; .*tools\.board\.files"
     ):
         bring_up_to_date(product, FakeBoard(flash))
 
@@ -305,7 +439,8 @@ def test_the_verb(product: Product, flash: Path, run: Run, capsys: pytest.Captur
         assert run(board.port, "--no-packages", "--json") == 0
     assert re.search(r"ESP32_GENERIC: MicroPython 1\.25\.0 for xtensawin, application slots: 1\n", told)
     assert re.search(
-        r"12 files written \(\d+ bytes\), 0 removed, 0 unchanged, in [\d.]+ s\nmode CONFIG\n", told
+        r"9 files and modules written \(\d+ bytes sent\), 0 removed, 0 unchanged, in [\d.]+ s\nmode CONFIG\n",
+        told,
     )
     done = json.loads(capsys.readouterr().out)
     assert done["written"] == [] and done["mode"] == "CONFIG" and done["board"]["vfs_bytes"] == 240 * 4096

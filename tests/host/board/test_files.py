@@ -12,7 +12,7 @@ from tools.board.errors import BoardError
 
 
 def test_package_json_is_up_to_date() -> None:
-    assert json.loads(files.PACKAGE.read_text()) == files.package(), "make format writes it anew"
+    assert json.loads(files.PACKAGE.read_text()) == files.package(), "python -m tools.board.files mends it"
     files.check_list()
 
 
@@ -20,7 +20,7 @@ def test_it_lists_the_library_and_not_the_application() -> None:
     listed = {path.as_posix() for path in files.library_files()}
     assert "lib/iot/system.py" in listed
     assert all(path.startswith("lib/iot/") for path in listed)
-    assert {"boot.py", "main.py", "firmware/settings.py"} <= {
+    assert {"boot.py", "main.py", "lib/pack.py", "firmware/settings.py"} <= {
         file.as_posix() for file in files.device_files()
     } - listed
 

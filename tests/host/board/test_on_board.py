@@ -24,7 +24,10 @@ async def main(arguments):
     board["begin"]("/deploy/lib/iot/x.mpy")
     for piece in PIECES:
         board["write"](piece)
+    board["copy"]("/code/boot.py", 7, 1000)  # a part of it
+    board["copy"]("/deploy/lib/iot/x.mpy", 99, 0)
     board["end"]()
+    board["digests"]("/deploy/lib/iot/x.mpy", 1, [2047, 0, 3000])
     board["survey"](["/deploy", "/none"])
     os.rename("/code/list", "/deploy/list")
     for name in ("esp", "machine"):
@@ -59,8 +62,11 @@ def test_in_the_micropython_vm(tmp_path: Path) -> None:
     script.write_text(SCRIPT + f"\nPIECES = {pieces}\n")
     command = [node, str(VM / "run.mjs"), str(script), f"{code}=/code"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    digest = hashlib.sha256(DATA).hexdigest()
+    data = DATA + (ROOT / "boot.py").read_bytes()[7:1007]
+    digest = hashlib.sha256(data).hexdigest()
+    parts = (data[1:2048], b"", data[2048:5048])
     assert done.stderr == "" and done.stdout.splitlines() == [
-        *(digest, "/ /deploy", "/ /deploy/lib", "/ /deploy/lib/iot", f"{digest} /deploy/lib/iot/x.mpy"),
+        *(digest, *(hashlib.sha256(part).hexdigest() for part in parts)),
+        *("/ /deploy", "/ /deploy/lib", "/ /deploy/lib/iot", f"{digest} /deploy/lib/iot/x.mpy"),
         *("/ /lib", "/ /lib/iot", f"{digest} /lib/iot/x.mpy"),
     ]

@@ -16,12 +16,9 @@ from tools.board.errors import BoardError
 from tools.board.files import DEPENDENCIES, compile_for_chip
 from tools.board.packages import from_folder, from_index
 
-MODULES = {
-    "aioble": {"aioble/__init__.mpy": b"M\x06\x00\x1f init", "aioble/core.mpy": b"M\x06\x00\x1f core"},
-    "hmac": {"hmac.mpy": b"M\x06\x00\x1f hmac"},
-}
-EXPECTED = {f"lib/{path}": data for package in MODULES.values() for path, data in package.items()}
-SOURCES = {"aioble/__init__.py": "x = 1\n", "aioble/core.py": "y = 2\n", "hmac.py": "def new():\n    pass\n"}
+EXPECTED = {"aioble/__init__.mpy": b"M\x06\x00\x1f init", "aioble/core.mpy": b"M\x06\x00\x1f core"}
+SOURCES = {"aioble/__init__.py": "x = 1\n", "aioble/core.py": "y = 2\n"}
+VERSION = DEPENDENCIES["aioble"]
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -34,17 +31,16 @@ class Index:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name, modules in MODULES.items():
-            hashes = []
-            for path, data in modules.items():
-                short = hashlib.sha256(data).hexdigest()[:8]
-                hashes.append([path, short])
-                file = folder / f"file/{short[:2]}/{short}"
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(data)
-            listing = folder / f"package/6/{name}/{DEPENDENCIES[name]}.json"
-            listing.parent.mkdir(parents=True)
-            listing.write_text(json.dumps({"v": 1, "version": DEPENDENCIES[name], "hashes": hashes}))
+        hashes = []
+        for path, data in EXPECTED.items():
+            short = hashlib.sha256(data).hexdigest()[:8]
+            hashes.append([path, short])
+            file = folder / f"file/{short[:2]}/{short}"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+        self.listing = folder / f"package/6/aioble/{VERSION}.json"
+        self.listing.parent.mkdir(parents=True)
+        self.listing.write_text(json.dumps({"v": 1, "version": VERSION, "hashes": hashes}))
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever)
@@ -81,9 +77,7 @@ def test_a_download_that_breaks_off_is_not_kept(
     index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mpremote.mip._PACKAGE_INDEX", index.url)
-    file = next(
-        (index.folder / "file").rglob(hashlib.sha256(EXPECTED["lib/aioble/core.mpy"]).hexdigest()[:8])
-    )
+    file = next((index.folder / "file").rglob(hashlib.sha256(EXPECTED["aioble/core.mpy"]).hexdigest()[:8]))
     data = file.read_bytes()
     file.unlink()
     with pytest.raises(BoardError, match=r"aioble .*File not found"):
@@ -93,15 +87,13 @@ def test_a_download_that_breaks_off_is_not_kept(
 
 
 def test_an_index_without_the_pinned_version(index: Index) -> None:
-    (index.folder / f"package/6/hmac/{DEPENDENCIES['hmac']}.json").unlink()
-    with pytest.raises(BoardError, match=rf"hmac {DEPENDENCIES['hmac']}: Package not found.*--no-packages"):
+    index.listing.unlink()
+    with pytest.raises(BoardError, match=rf"aioble {VERSION}: Package not found.*--no-packages"):
         from_index(6, index.url)
 
 
 def test_an_index_that_is_none(index: Index) -> None:
-    (index.folder / f"package/6/aioble/{DEPENDENCIES['aioble']}.json").write_text(
-        "<html>Log in to this hotel</html>"
-    )
+    index.listing.write_text("<html>Log in to this hotel</html>")
     with pytest.raises(BoardError, match=r"aioble .*--packages DIR"):
         from_index(6, index.url)
 
@@ -120,33 +112,32 @@ def compiled(path: str) -> bytes:
     return compile_for_chip(SOURCES[path].encode(), path)
 
 
-@pytest.mark.parametrize("bases", [("", ""), ("micropython/bluetooth/aioble", "python-stdlib/hmac")])
-def test_from_a_folder_or_a_checkout_of_micropython_lib(tmp_path: Path, bases: tuple[str, str]) -> None:
-    for path, text in SOURCES.items():
-        base = bases[path == "hmac.py"]
-        put(tmp_path / base, {path: text} | ({"manifest.py": "metadata()\n"} if base else {}))
+@pytest.mark.parametrize("base", ["", "micropython/bluetooth/aioble"])
+def test_from_a_folder_or_a_checkout_of_micropython_lib(tmp_path: Path, base: str) -> None:
+    put(tmp_path / base, SOURCES | ({"manifest.py": "metadata()\n"} if base else {}))
+    put(tmp_path / base, {"aioble/empty.py": ""})
     found = from_folder(tmp_path, 6, "xtensawin")
-    assert found == {f"lib/{path.removesuffix('.py')}.mpy": compiled(path) for path in SOURCES}
+    assert found == {f"{path.removesuffix('.py')}.mpy": compiled(path) for path in SOURCES}
 
 
 def test_compiled_ones_from_a_folder(tmp_path: Path) -> None:
     for path, data in EXPECTED.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(data)
-    assert from_folder(tmp_path / "lib", 6, "xtensawin") == EXPECTED
+    assert from_folder(tmp_path, 6, "xtensawin") == EXPECTED
     with pytest.raises(
         BoardError, match=r"__init__\.mpy: this is not for the board.*version 7; Give its source"
     ):
-        from_folder(tmp_path / "lib", 7, "xtensawin")
+        from_folder(tmp_path, 7, "xtensawin")
 
 
 def test_a_folder_that_lacks_one(tmp_path: Path) -> None:
-    put(tmp_path, {path: text for path, text in SOURCES.items() if path != "hmac.py"})
-    with pytest.raises(BoardError, match=r"hmac is not there; Name a folder with hmac/ or hmac\.py in it"):
+    put(tmp_path, {"aioble/core.py": ""})
+    with pytest.raises(BoardError, match=r"aioble is not there; Name a folder with aioble/ in it"):
         from_folder(tmp_path, 6, "xtensawin")
 
 
 def test_a_package_that_does_not_compile(tmp_path: Path) -> None:
-    put(tmp_path, SOURCES | {"hmac.py": "def new(:\n"})
-    with pytest.raises(BoardError, match=r"hmac\.py does not compile"):
+    put(tmp_path, SOURCES | {"aioble/core.py": "def new(:\n"})
+    with pytest.raises(BoardError, match=r"aioble/core\.py does not compile"):
         from_folder(tmp_path, 6, "xtensawin")

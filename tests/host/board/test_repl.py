@@ -7,9 +7,14 @@ import pytest
 from tests.host.board.fake_board import FakeBoard
 from tools.board import repl as module
 from tools.board.errors import BoardError
+from tools.board.pack import pack
 from tools.board.repl import RaisedError, Repl
 
-MAIN = {"main.py": b"", "lib/iot/system.mpy": b""}  # all that the fake's application consists of
+# All that the fake's application consists of.
+MAIN = {
+    "main.py": b"",
+    "firmware.pack": pack({"iot/system.mpy": b""}),
+}
 
 
 def install(board: FakeBoard, tree: dict[str, bytes]) -> None:
@@ -40,6 +45,7 @@ def test_files_there_and_back(tmp_path: Path, size: int) -> None:
         repl.write_file("/it.bin", data)
         assert board.tree()["it.bin"] == data
         assert repl.read_file("/it.bin") == data
+        assert repl.read_file("/it.bin", 3, 2000) == data[3:2003]
 
 
 def test_facts(tmp_path: Path) -> None:

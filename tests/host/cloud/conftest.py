@@ -6,9 +6,16 @@ from pathlib import Path
 import pytest
 
 from tests.host.cloud.support import Bench, bench
+from tools.cloud.ca import ServerChain
 
 
 @pytest.fixture
-async def cloud(tmp_path: Path) -> AsyncIterator[Bench]:
-    async with bench(tmp_path) as running:
+def server_chain() -> ServerChain:
+    """What the cloud's server shows, unless a test's parameter of this name says otherwise."""
+    return "p256"
+
+
+@pytest.fixture
+async def cloud(tmp_path: Path, server_chain: ServerChain) -> AsyncIterator[Bench]:
+    async with bench(tmp_path, server_chain=server_chain) as running:
         yield running

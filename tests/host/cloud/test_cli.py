@@ -1,13 +1,21 @@
 """`python -m tools cloud`."""
 
 import asyncio
+import json
 import socket
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tests.host.cloud import support as raw
 from tools.cloud import Cloud
+from tools.cloud.ca import CHAINS, ServerChain
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -60,50 +68,75 @@ def test_wrong_arguments() -> None:
     done = run("--host", "no host")
     assert done.returncode == 2
     assert "'no host' is neither a host name nor an IP address" in done.stderr
+    assert run("--server-chain", "dsa").returncode == 2
 
 
-async def test_a_line_for_each_who_comes_goes_and_is_refused(tmp_path: Path) -> None:
-    cloud = Cloud(tmp_path / "state")
-    identity, root_ca = cloud.create_identity(raw.ANYTHING), cloud.root_ca
-    cloud._database.close()
-    command = [
-        sys.executable,
-        "-m",
-        "tools",
-        "cloud",
-        "--port",
-        "0",
-        "--unthrottled",
-        "--state",
-        str(tmp_path / "state"),
-    ]
+@asynccontextmanager
+async def running(*arguments: str) -> AsyncIterator[asyncio.StreamReader]:
+    """The verb while it runs, from its first line on: ends with 0 when it is told to."""
+    command = [sys.executable, "-m", "tools", "cloud", "--port", "0", *arguments]
     process = await asyncio.create_subprocess_exec(*command, cwd=REPOSITORY, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     try:
+        yield process.stdout
+    finally:
+        process.terminate()
+        await process.communicate()
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("server_chain", CHAINS)
+async def test_a_line_for_each_who_comes_goes_and_is_refused(
+    tmp_path: Path, server_chain: ServerChain
+) -> None:
+    cloud = Cloud(tmp_path / "state", server_chain=server_chain)
+    identity, root_ca = cloud.create_identity(raw.ANYTHING), cloud.root_ca
+    cloud._database.close()
+    options = ("--unthrottled", "--state", str(tmp_path / "state"), "--server-chain", server_chain)
+    async with running(*options) as output:
         async with asyncio.timeout(raw.DEADLINE_S):
-            first = (await process.stdout.readline()).decode()
+            first = (await output.readline()).decode()
             assert first.startswith("AWS IoT Core (local) listens on 127.0.0.1 port ")
+            assert ("chain of RSA" in first) == (server_chain == "rsa")
             port = int(first.split(" port ")[1].split(",")[0])
-            assert "ca.pem" in (await process.stdout.readline()).decode()
+            assert "ca.pem" in (await output.readline()).decode()
             context = raw.client_context(root_ca, identity, tmp_path)
             peer = raw.Peer(*await asyncio.open_connection("localhost", port, ssl=context))
             await peer.connect("lamp")
-            assert "lamp connected from 127.0.0.1:" in (await process.stdout.readline()).decode()
+            assert "lamp connected from 127.0.0.1:" in (await output.readline()).decode()
             for i in range(1, 301):
                 peer.send(raw.publish_packet("a", b"", 1, i))
             for _ in range(300):
                 await peer.expect(0x40)
             await peer.disconnect()
-            left = (await process.stdout.readline()).decode()
+            left = (await output.readline()).decode()
             assert "lamp disconnected (CLIENT_INITIATED_DISCONNECT)" in left
             _, writer = await asyncio.open_connection("localhost", port)
             writer.write(b"hello\r\n")
-            assert "refused (TLS: " in (await process.stdout.readline()).decode()
+            assert "refused (TLS: " in (await output.readline()).decode()
             writer.close()
-    finally:
-        process.terminate()
-        await process.communicate()
-    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("server_chain", "key"), [("p256", ec.EllipticCurvePrivateKey), ("rsa", rsa.RSAPrivateKey)]
+)
+async def test_a_configuration_for_boards(tmp_path: Path, server_chain: ServerChain, key: type) -> None:
+    options = ("--server-chain", server_chain, "--state", str(tmp_path / "state"), "--wifi", "Home:")
+    async with running(*options, "--write-config", str(tmp_path / "board.json")) as output:
+        async with asyncio.timeout(raw.DEADLINE_S):
+            while b"next: python -m tools configure PORT" not in (line := await output.readline()):
+                assert line, "the cloud ended"
+    aws = json.loads((tmp_path / "board.json").read_text())["aws"]
+    assert (tmp_path / aws["root_ca"]).read_text() == (tmp_path / "state/ca.pem").read_text()
+    assert isinstance(load_pem_private_key((tmp_path / aws["claim_key"]).read_bytes(), None), key)
+
+
+def test_a_state_of_the_other_chain(tmp_path: Path) -> None:
+    Cloud(tmp_path, server_chain="rsa")._database.close()
+    done = run("--port", "0", "--state", str(tmp_path))
+    assert done.returncode == 1
+    assert "was made with the server chain rsa, whose root its devices trust; start it" in done.stderr
+    assert "with --server-chain rsa, or use another directory" in done.stderr
 
 
 def test_a_configuration_that_cannot_be_written(tmp_path: Path) -> None:

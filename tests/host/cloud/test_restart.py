@@ -14,6 +14,7 @@ import pytest
 from tests.host.cloud import support as raw
 from tests.host.cloud.support import ANYTHING, Identity, Peer, client_context
 from tools.cloud import Cloud, StateError
+from tools.cloud.ca import Authority, ServerChain
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -151,11 +152,25 @@ def test_damaged_state(tmp_path: Path) -> None:
         Cloud(tmp_path)
 
 
-def test_damaged_key(tmp_path: Path) -> None:
-    Cloud(tmp_path)._database.close()
-    (tmp_path / "ca.key").write_text("nothing")
-    with pytest.raises(StateError, match="restore its files"):
-        Cloud(tmp_path)
+@pytest.mark.parametrize(
+    ("file", "server_chain"),
+    [("ca.key", "p256"), ("ca.key", "rsa"), ("server_ca.key", "rsa"), ("chain.pem", "rsa")],
+)
+def test_damaged_key(tmp_path: Path, file: str, server_chain: ServerChain) -> None:
+    Cloud(tmp_path, server_chain=server_chain)._database.close()
+    whole = (tmp_path / file).read_text()
+    for damaged in ("nothing", ca_file_of_another(tmp_path / "other", file, server_chain)):
+        (tmp_path / file).write_text(damaged)
+        with pytest.raises(StateError, match="restore its files"):
+            Cloud(tmp_path, server_chain=server_chain)
+    (tmp_path / file).write_text(whole)
+    Cloud(tmp_path, server_chain=server_chain)._database.close()
+
+
+def ca_file_of_another(folder: Path, file: str, server_chain: ServerChain) -> str:
+    folder.mkdir()
+    Authority(folder, server_chain)
+    return (folder / file).read_text()
 
 
 def test_files_are_private(tmp_path: Path) -> None:

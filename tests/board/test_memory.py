@@ -1,0 +1,239 @@
+"""Memory that holds: `make test-board … ONLY=memory`, an hour on a chip. With either chain of certificates.
+
+Amazon's servers show the longer chain, of RSA: it takes some 8 KB more of ESP-IDF's heap.
+"""
+
+import asyncio
+import contextlib
+import random
+import re
+import statistics
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.board.report import CHAINS, KB, least
+from tests.board.rig import ALL, LIFE_S, Rig, until
+from tests.board.runner import CHIP
+from tools.board.files import compile_for_chip
+from tools.cloud.ca import ServerChain
+
+pytestmark = [pytest.mark.memory, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(4 * 3600)]
+
+ACKNOWLEDGED = r" I app: telemetry 1 acknowledged"
+LARGE = 2900  # bytes of a message, in bursts of ten
+BURSTS = 5
+CLAIMS = 10
+SPELL_S = 6.0  # in which a start reaches telemetry on a chip
+HELD = 20  # pieces of 1 KB that an application may hold
+TOO_MUCH = 80
+STARTS_COMPARED = 5
+SEEN = r"^\s*\d+\.\d+ E memory: |no memory for TLS"
+
+
+@pytest_asyncio.fixture(params=CHAINS, scope="module", loop_scope="session")
+async def chain(rig: Rig, request: pytest.FixtureRequest) -> ServerChain:
+    """The device is online in a cloud that shows this chain."""
+    name: ServerChain = request.param
+    await rig.use_chain(name)
+    await rig.online()
+    return name
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def appetite(rig: Rig, chain: ServerChain) -> AsyncIterator[None]:
+    """The application is tests/board/chip/appetite.py: a single file on the board wins over the pack."""
+    code = compile_for_chip((CHIP / "appetite.py").read_bytes(), "firmware/app.py")
+    async with rig.repl() as repl:
+        await asyncio.to_thread(repl.exec, "import os\nos.mkdir('/firmware')")
+        await asyncio.to_thread(repl.write_file, "/firmware/app.mpy", code)
+    await rig.reset()
+    await until(lambda: rig.telemetry("kept"), "a message of the other application", LIFE_S)
+    yield
+    async with rig.repl() as repl:
+        await asyncio.to_thread(repl.exec, "import os\nos.remove('/firmware/app.mpy')\nos.rmdir('/firmware')")
+    await rig.reset()
+
+
+def troubles(rig: Rig, since: int) -> list[str]:
+    """What the board said of want of memory."""
+    return [line for line in rig.link.lines[since:] if re.search(SEEN, line)]
+
+
+def note(rig: Rig, chain: ServerChain, samples: list[dict[str, Any]]) -> None:
+    """The least that was ever seen in this chain's part of the report, and the growth."""
+    figures = rig.report[chain]
+    for name, value in least(samples).items():
+        figures[name] = min(value, figures.get(name, value))
+    totals = {sample["heap_total"] for sample in samples}
+    figures["grown"] = max(figures.get("grown", 0), max(totals) - min(totals))
+
+
+async def test_cold_starts_reach_telemetry_whatever_is_asked_meanwhile(rig: Rig, chain: ServerChain) -> None:
+    samples, failed = [], []
+    for number in range(rig.options.starts):
+        await rig.restart()
+        await rig.expect(r" I system: mode NORMAL$")
+        seen = len(rig.link.lines)
+        await asyncio.sleep(random.uniform(0, SPELL_S))
+        try:
+            await rig.status()
+            async with asyncio.timeout(LIFE_S):
+                while not any(re.search(ACKNOWLEDGED, line) for line in rig.link.lines[seen:]):
+                    await asyncio.sleep(0.1)
+            samples.append(await rig.status())
+        except Exception as error:
+            failed.append(f"start {number}: {error!r}")
+        failed += [f"start {number}: {line}" for line in troubles(rig, seen)[:1]]
+    rig.report[chain]["starts_failed"] = len(failed)
+    note(rig, chain, samples)
+    assert not failed, failed
+
+
+async def test_bursts_of_large_messages(rig: Rig, chain: ServerChain) -> None:
+    status = await rig.online()
+    seen = len(rig.link.lines)
+    for _ in range(BURSTS):
+        for number in range(10):
+            rig.command(f"cmd/{status['thing']}", f"{number}" + "x" * LARGE)
+        await asyncio.sleep(5)
+    samples = [await rig.status() for _ in range(3)]
+    note(rig, chain, samples)
+    assert all(sample["cloud"] for sample in samples) and not troubles(rig, seen)
+
+
+async def test_claims(rig: Rig, chain: ServerChain) -> None:
+    failed = []
+    for number in range(CLAIMS):
+        try:
+            await rig.unconfigured()
+            seen = len(rig.link.lines)
+            await rig.online()
+            failed += [f"claim {number}: {line}" for line in troubles(rig, seen)[:1]]
+        except Exception as error:
+            failed.append(f"claim {number}: {error!r}")
+    rig.report[chain]["claims_failed"] = len(failed)
+    assert not failed, failed
+
+
+async def break_off(rig: Rig, how: str) -> None:
+    """Have the connection end in one of the ways that networks know, and come back."""
+    if how == "broker":
+        await rig.stop_cloud()
+        await rig.expect(r" W cloud: ")
+        await rig.start_cloud()
+    elif how == "Wi-Fi":
+        rig.command(f"cmd/{rig.thing}", "wifi")
+        await rig.expect(r" W wifi: lost")
+    else:
+        rig.command(f"cmd/{rig.thing}", "clock 30")
+        await rig.told("appetite: clock")
+        await break_off(rig, "broker")
+        return
+    await rig.expect(r" I cloud: connected")
+
+
+@pytest.mark.usefixtures("appetite")
+async def test_reconnects_in_one_life(rig: Rig, chain: ServerChain) -> None:
+    samples, failed, seen = [await rig.status()], [], len(rig.link.lines)
+    for number in range(rig.options.reconnects):
+        how = ("broker", "Wi-Fi", "clock")[number % 3]
+        try:
+            await break_off(rig, how)
+            if number % 10 == 9:
+                samples.append(await rig.status())
+        except Exception as error:
+            failed.append(f"{how}, the {number}.: {error!r}")
+    failed += troubles(rig, seen)
+    if samples[-1]["uptime_s"] < samples[0]["uptime_s"]:
+        failed.append("it has restarted")
+    rig.report[chain]["reconnects_failed"] = len(failed)
+    note(rig, chain, samples)
+    assert not failed, failed
+
+
+@pytest.mark.usefixtures("appetite")
+async def test_an_application_that_holds_what_it_may(rig: Rig, chain: ServerChain) -> None:
+    before = await rig.status()
+    seen = len(rig.link.lines)
+    rig.command(f"cmd/{rig.thing}", f"hold {HELD}")
+    assert await rig.told("appetite: hold") == HELD
+    samples = []
+    for how in ("broker", "Wi-Fi") * 5:
+        samples.append(await rig.status())
+        await break_off(rig, how)
+    assert rig.telemetry("kept")[-1] == HELD and not troubles(rig, seen)
+    assert {sample["heap_total"] for sample in samples} == {before["heap_total"]}
+    rig.report[chain]["application_bytes"] = HELD * KB
+
+
+@pytest.mark.usefixtures("appetite")
+async def test_an_application_that_takes_more_gets_its_own_memory_error(rig: Rig, chain: ServerChain) -> None:
+    before = await rig.status()
+    rig.command(f"cmd/{rig.thing}", f"hold {TOO_MUCH}")
+    await rig.expect(r" E application: failed, will start again: MemoryError")
+    first = len(rig.messages)
+    await until(lambda: len(rig.messages) > first, "a message of the next run", 120)
+    status = await rig.status()
+    assert status["cloud"] and status["heap_total"] == before["heap_total"]
+
+
+# The start.
+
+
+async def test_from_reset_to_the_first_puback(rig: Rig) -> None:
+    """Beside umqtt.simple as a program of its own: both from the reset to the acknowledged message."""
+    await rig.use_chain("p256")
+    await rig.online()
+    if (await rig.status())["clock"] != "sntp":
+        rig.report.excuse(("start", "ratio"), "without NTP the device waits before it takes an estimate")
+    ours = [await restarted(rig, ACKNOWLEDGED) for _ in range(STARTS_COMPARED)]
+    async with umqtt(rig):
+        theirs = [await restarted(rig, r"^simple: acknowledged") for _ in range(STARTS_COMPARED)]
+    rig.report["start"].update(ours_s=statistics.median(ours), umqtt_s=statistics.median(theirs))
+
+
+async def restarted(rig: Rig, last: str) -> float:
+    """Seconds from a reset to a line of the console."""
+    async with rig.repl() as repl:
+        await asyncio.to_thread(repl.start, "import machine; machine.reset()")
+    await rig.link.send("")
+    await rig.expect(r"^rst:|^ets ")
+    start = time.monotonic()
+    await rig.expect(last)
+    return time.monotonic() - start
+
+
+@contextlib.asynccontextmanager
+async def umqtt(rig: Rig) -> AsyncIterator[None]:
+    """The board's main.py is a client on umqtt.simple."""
+    certificate, key = rig.cloud.create_identity(ALL)
+    options = rig.options
+    wifi = (options.ssid, options.password) if options.password else (options.ssid,)
+    main = (
+        "import simple\n"
+        f"simple.run({wifi}, {options.host!r}, {rig.cloud.port}, b'telemetry/umqtt', "
+        "*[open('/simple.' + name, 'rb').read() for name in ('ca', 'crt', 'key')], 0)\n"
+    )
+    files = {
+        "/simple.mpy": compile_for_chip((CHIP / "simple.py").read_bytes(), "simple.py"),
+        "/simple.ca": rig.cloud.root_ca.encode(),
+        "/simple.crt": certificate.encode(),
+        "/simple.key": key.encode(),
+        "/main.py": main.encode(),
+    }
+    async with rig.repl() as repl:
+        aside = "import os\nfor n in 'boot', 'main': os.rename(n + '.py', n + '.off')"
+        await asyncio.to_thread(repl.exec, aside)
+        for path, data in files.items():
+            await asyncio.to_thread(repl.write_file, path, data)
+    try:
+        yield
+    finally:
+        async with rig.repl() as repl:
+            await asyncio.to_thread(repl.exec, f"import os\nfor path in {list(files)}: os.remove(path)")
+            await asyncio.to_thread(repl.exec, "for n in 'boot', 'main': os.rename(n + '.off', n + '.py')")
+        await rig.reset()

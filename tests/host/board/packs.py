@@ -1,0 +1,23 @@
+"""A second reader of packs, by the form that lib/pack.py tells."""
+
+import binascii
+import struct
+
+
+def unpack(data: bytes) -> dict[str, bytes]:
+    """The files of a pack, by their paths; its last one, which lists those, left out."""
+    magic, size = struct.unpack_from(">4sI", data)
+    assert magic == b"PACK" and size % 7 == 0
+    index = [(key, high << 16 | low) for key, high, low in struct.iter_unpack(">IBH", data[8 : 8 + size])]
+    assert len(dict(index)) == len(index)
+    files = [(key, offset) for key, offset in index if offset]
+    assert files[0][1] == 8 + size
+    contents = data[files[-1][1] :].decode()
+    paths = contents.split("\n") if contents else []
+    folders = {path[:at] for path in paths for at, letter in enumerate(path) if letter == "/"}
+    assert {binascii.crc32(folder.encode()) for folder in folders} == dict(index).keys() - dict(files).keys()
+    found = {}
+    for path, (key, start), (_, end) in zip(paths, files[:-1], files[1:], strict=True):
+        assert key == binascii.crc32(path.encode())
+        found[path] = data[start:end]
+    return found

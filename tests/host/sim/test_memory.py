@@ -281,6 +281,11 @@ MEM_INFO = """
         os.dupterm(None, 1)
     except ValueError as error:
         print(error)
+    room = io.BytesIO(100)
+    os.dupterm(room)
+    micropython.mem_info()
+    os.dupterm(None)
+    assert room.getvalue().startswith(b"stack: ") and room.getvalue().count(b"\\n") == 3
     micropython.opt_level()
     assert micropython.const(3) == 3
 """

@@ -20,7 +20,7 @@ SHIMS = sorted(
 )
 LANGUAGE = [
     ROOT / "tools/sim/cpython" / name
-    for name in ("heap.py", "micropython.py", "tls.py", "ticks.py", "usocket.py")
+    for name in ("heap.py", "micropython.py", "tls.py", "ticks.py", "uio.py", "usocket.py")
 ]
 STUB_OF = IN_PLACE_OF | {
     "heap": "gc",
@@ -28,6 +28,7 @@ STUB_OF = IN_PLACE_OF | {
     "ssl": "stdlib/ssl",
     "ticks": "time",
     "tls": "stdlib/ssl",
+    "uio": "stdlib/io",
     "usocket": "socket",
 }
 OURS = {"pending", "wants_write"}  # of a TLS socket, for our own asyncio
@@ -126,7 +127,7 @@ def constants(place: str, ours: ast.Assign, stub: ast.stmt) -> list[str]:
 def test_a_module_has_nothing_that_the_stubs_do_not_have(path: Path) -> None:
     stub = (STUBS / STUB_OF.get(path.stem, path.stem)).with_suffix(".pyi")
     ours, theirs = (members(ast.parse(file.read_text()).body) for file in (path, stub))
-    if path.name in ("heap.py", "tls.py", "usocket.py"):  # they also use CPython's
+    if path.name in ("heap.py", "tls.py", "uio.py", "usocket.py"):  # they also use CPython's
         shown = next(node.value for node in ours["__all__"] if isinstance(node, ast.Assign))
         ours = {name: ours[name] for name in ast.literal_eval(shown)}
     assert not compare(path.stem, ours, theirs)
@@ -153,10 +154,11 @@ async def test_a_device_sees_no_more_of_asyncio_gc_threads_and_os(device: Device
     """On MicroPython this is the real surface, on CPython ours: what is asked for here is the same."""
     lines = await run(
         f"""
-        import _thread, asyncio, gc, micropython, os, ssl, time
+        import _thread, asyncio, gc, io, micropython, os, ssl, time
         for module, names in (
             (_thread, ("allocate_lock", "get_ident", "stack_size", "start_new_thread")),
             (gc, ("collect", "mem_alloc", "mem_free", "threshold")),
+            (io, ("BytesIO", "IOBase", "StringIO")),
             (micropython, ("const", "mem_info", "opt_level")),
             (os, ("dupterm", "ilistdir", "rename", "urandom")),
         ):
@@ -170,6 +172,7 @@ async def test_a_device_sees_no_more_of_asyncio_gc_threads_and_os(device: Device
             (os, ("path", "environ", "walk", "makedirs", "fsync")),
             (gc, ("get_objects", "freeze")),
             (_thread, ("RLock", "start_new", "interrupt_main")),
+            (io, ("TextIOBase", "SEEK_SET", "RawIOBase")),
             (ssl, ("create_default_context", "SSLError")),
             (time, ("monotonic", "perf_counter", "strftime")),
         ):

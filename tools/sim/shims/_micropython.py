@@ -33,4 +33,5 @@ def _largest_piece(free):
             least = size
         except MemoryError:
             most = size
+    gc.collect()  # what was tried
     return least

@@ -135,7 +135,7 @@ class Link:
             raise self._silence(self.lines[start:])
 
     async def _answer(self, timeout_s: float, *others: re.Pattern[str]) -> re.Match[str] | bool | None:
-        """The next line that is an answer or one of `others`; True at the REPL's prompt, None if none comes."""
+        """The next line that is an answer or one of `others`; True at the prompt of the REPL, else None."""
         return await self._wait(lambda: self._find(_ANSWER, *others) or self._prompted, timeout_s)
 
     async def gone(self) -> None:

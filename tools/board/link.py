@@ -24,6 +24,7 @@ _INTERRUPT_S = 10.0
 _FOREVER_S = 3600.0
 _ANSWER = re.compile(r"^= (ok|error)\b ?(.*)$")
 _WAITS = re.compile(r"^ *[\d.]+ I console: connecting, a moment$")
+_RESTARTS = re.compile(r"^ *[\d.]+ I system: restarting: ")
 # What MicroPython prints of memory while it answers one of these commands.
 _MEM_INFO = re.compile(r"^(stack: \d+ out of \d+|GC: total: \d+, .*| No\. of 1-blocks: \d+, .*)$")
 _MEASURING = ("status", "wifi")
@@ -127,11 +128,13 @@ class Link:
                 await self.send(line)
                 found = await self._answer(timeout_s, _WAITS)
                 if isinstance(found, re.Match) and found.re is _WAITS:
-                    found = await self._answer(_CONNECTING_S + timeout_s)
+                    found = await self._answer(_CONNECTING_S + timeout_s, _RESTARTS)
             finally:
                 self._measuring = False
             if answer := isinstance(found, re.Match) and parse_answer(found.string):
                 return answer
+            if isinstance(found, re.Match):
+                raise BoardError(f"{self.port}: the board restarted before it could answer", "Ask it again.")
             raise self._silence(self.lines[start:])
 
     async def _answer(self, timeout_s: float, *others: re.Pattern[str]) -> re.Match[str] | bool | None:

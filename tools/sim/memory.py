@@ -93,13 +93,13 @@ class Memory:
 
     # Faults.
 
-    def starve(self, face: Exception | str, largest: int | None = None) -> None:
+    def starve(self, face: Exception | str | None, largest: int | None = None) -> None:
         """Have what needs memory fail as it does on the chip, until `feed`; a reset changes nothing.
 
         Args:
             face: what the device is told: ValueError("invalid key") when it loads a key, OSError(12) and
                 MemoryError() when it connects, any other OSError in the handshake; SILENCE: it connects, and
-                nothing arrives; NO_WIFI: the radio does not start.
+                nothing arrives; NO_WIFI: the radio does not start; None: what follows from `largest`.
             largest: what ESP-IDF's largest block shrinks to whenever the radio is on; None: it stays.
         """
         self._face, self._least = face, largest
@@ -158,9 +158,11 @@ class Memory:
         """What the device is told at this stage of a TLS connection: "key", "connect" or "handshake"."""
         if isinstance(self._face, Exception) and _stage(self._face) == stage:
             return self._face
+        if self._face or stage != "connect":
+            return None
         free = sum(region[1] for region in self.idf())
         largest = max(region[2] for region in self.idf())
-        if stage == "connect" and (largest < _RECORD or free < self.tls + self.handshake):
+        if largest < _RECORD or free < self.tls + self.handshake:
             return OSError(errno.ENOMEM, "MBEDTLS_ERR_SSL_ALLOC_FAILED")
         return None
 

@@ -32,7 +32,6 @@ async def test_elsewhere_it_is_shown() -> None:
         seen: list[str] = []
         async with Link(wire.port, seen.append) as link:
             await link.ask("mode")
-            await link.expect("^ No. of 1-blocks: 914")
             await link.expect("max free sz: 402$")
     assert len(seen) == 7
 
@@ -52,3 +51,10 @@ async def test_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(BoardError, match="the board's firmware runs, but does not answer"):
             async with asyncio.timeout(5):
                 await link.ask("mode", timeout_s=0.2)
+
+
+async def test_nor_where_it_restarts_meanwhile() -> None:
+    restarting = MOMENT + b"     2.000 I system: restarting: provisioned\r\n"
+    async with wired(lambda data: wire.write(restarting)) as wire, Link(wire.port) as link:
+        with pytest.raises(BoardError, match="the board restarted before it could answer"):
+            await link.ask("mode")

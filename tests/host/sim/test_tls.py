@@ -392,6 +392,6 @@ async def test_the_faces_of_want_of_memory(device: Device, serve, run, face: Exc
 
 async def test_without_a_block_for_its_buffer_no_connection_begins(device: Device, serve, run) -> None:
     await serve()
-    device.chip.memory.starve("nothing but that", largest=17_000)
+    device.chip.memory.starve(None, largest=17_000)
     (line,) = await run(CONNECT + FACES)
     assert line.startswith("OSError") and "12" in line

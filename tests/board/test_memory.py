@@ -4,11 +4,8 @@ Amazon's servers show the longer chain, of RSA: it takes some 8 KB more of ESP-I
 """
 
 import asyncio
-import contextlib
 import random
 import re
-import statistics
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from tests.board.report import CHAINS, KB, least
-from tests.board.rig import ALL, LIFE_S, Rig, until
+from tests.board.rig import LIFE_S, Rig, until
 from tests.board.runner import CHIP
 from tools.board.files import compile_for_chip
 from tools.cloud.ca import ServerChain
@@ -30,7 +27,6 @@ CLAIMS = 10
 SPELL_S = 6.0  # in which a start reaches telemetry on a chip
 HELD = 20  # pieces of 1 KB that an application may hold
 TOO_MUCH = 80
-STARTS_COMPARED = 5
 SEEN = r"^\s*\d+\.\d+ E memory: |no memory for TLS"
 
 
@@ -179,61 +175,3 @@ async def test_an_application_that_takes_more_gets_its_own_memory_error(rig: Rig
     await until(lambda: len(rig.messages) > first, "a message of the next run", 120)
     status = await rig.status()
     assert status["cloud"] and status["heap_total"] == before["heap_total"]
-
-
-# The start.
-
-
-async def test_from_reset_to_the_first_puback(rig: Rig) -> None:
-    """Beside umqtt.simple as a program of its own: both from the reset to the acknowledged message."""
-    await rig.use_chain("p256")
-    await rig.online()
-    if (await rig.status())["clock"] != "sntp":
-        rig.report.excuse(("start", "ratio"), "without NTP the device waits before it takes an estimate")
-    ours = [await restarted(rig, ACKNOWLEDGED) for _ in range(STARTS_COMPARED)]
-    async with umqtt(rig):
-        theirs = [await restarted(rig, r"^simple: acknowledged") for _ in range(STARTS_COMPARED)]
-    rig.report["start"].update(ours_s=statistics.median(ours), umqtt_s=statistics.median(theirs))
-
-
-async def restarted(rig: Rig, last: str) -> float:
-    """Seconds from a reset to a line of the console."""
-    async with rig.repl() as repl:
-        await asyncio.to_thread(repl.start, "import machine; machine.reset()")
-    await rig.link.send("")
-    await rig.expect(r"^rst:|^ets ")
-    start = time.monotonic()
-    await rig.expect(last)
-    return time.monotonic() - start
-
-
-@contextlib.asynccontextmanager
-async def umqtt(rig: Rig) -> AsyncIterator[None]:
-    """The board's main.py is a client on umqtt.simple."""
-    certificate, key = rig.cloud.create_identity(ALL)
-    options = rig.options
-    wifi = (options.ssid, options.password) if options.password else (options.ssid,)
-    main = (
-        "import simple\n"
-        f"simple.run({wifi}, {options.host!r}, {rig.cloud.port}, b'telemetry/umqtt', "
-        "*[open('/simple.' + name, 'rb').read() for name in ('ca', 'crt', 'key')], 0)\n"
-    )
-    files = {
-        "/simple.mpy": compile_for_chip((CHIP / "simple.py").read_bytes(), "simple.py"),
-        "/simple.ca": rig.cloud.root_ca.encode(),
-        "/simple.crt": certificate.encode(),
-        "/simple.key": key.encode(),
-        "/main.py": main.encode(),
-    }
-    async with rig.repl() as repl:
-        aside = "import os\nfor n in 'boot', 'main': os.rename(n + '.py', n + '.off')"
-        await asyncio.to_thread(repl.exec, aside)
-        for path, data in files.items():
-            await asyncio.to_thread(repl.write_file, path, data)
-    try:
-        yield
-    finally:
-        async with rig.repl() as repl:
-            await asyncio.to_thread(repl.exec, f"import os\nfor path in {list(files)}: os.remove(path)")
-            await asyncio.to_thread(repl.exec, "for n in 'boot', 'main': os.rename(n + '.off', n + '.py')")
-        await rig.reset()

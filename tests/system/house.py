@@ -54,7 +54,7 @@ class House:
         )
         device.install()
         if self.server_chain == "rsa":
-            device.chip.memory.tls, device.chip.memory.handshake = 33_000, 7_000
+            device.chip.memory.tls, device.chip.memory.handshake = 35_000, 7_000
         if app is not None:
             (device.files / "firmware/app.py").write_text(textwrap.dedent(app))
         with (device.files / "firmware/settings.py").open("a") as file:

@@ -156,6 +156,7 @@ class Chip:
 
     def _on_watchdog(self, timeout_ms: int) -> None:
         self.watchdog_s = timeout_ms / 1000
+        self.memory.firmware()
         self._on_feed()
 
     def _on_feed(self) -> None:

@@ -13,6 +13,7 @@ _REGIONS = (  # of ESP-IDF's heap after the start: total, free, lowest
 )
 _HEAP_TOTAL = 56_000
 _USED_AT_START, _USED_CONNECTED = 42_000, 62_000  # of MicroPython's heap, by the library
+_FIRMWARE = 4_600  # by what this firmware has begun before the radio is on, from the watchdog to NVS
 _WIFI = 41_000  # the driver with its buffers, and lwIP
 _RECORD = 17_408  # mbedTLS's buffer for what it receives, in one piece
 _HANDSHAKE, _APPLICATION_DATA = 0x16, 0x17  # first byte of a TLS record
@@ -70,7 +71,7 @@ class Memory:
         heap_used, heap_piece: of it in use, and its largest free piece, for CPython, which cannot tell; None
             for something plausible.
         tls, handshake: bytes that a TLS connection takes, and takes more in its handshake; with certificates
-            as AWS's (RSA-2048, a chain of three) 33,000 and 7,000.
+            as AWS's (RSA-2048, a chain of three) 35,000 and 7,000.
     """
 
     def __init__(self) -> None:
@@ -87,7 +88,7 @@ class Memory:
         self.heap_total = _HEAP_TOTAL
         self._growth = 0
         self.regions = [Region(*numbers) for numbers in _REGIONS]
-        self._wifi = False
+        self._wifi = self._begun = False
         if wifi:
             self.wifi(True)
 
@@ -144,6 +145,11 @@ class Memory:
         """Free what was taken for `holder`."""
         for region in self.regions:
             region.give_back(holder)
+
+    def firmware(self) -> None:
+        """A firmware has begun: it has a watchdog."""
+        if not self._begun:
+            self._begun = self._spread(_FIRMWARE, "firmware")
 
     def wifi(self, on: bool) -> bool:
         """Switch the radio; False where it gets no memory."""

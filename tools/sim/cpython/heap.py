@@ -4,6 +4,7 @@ Of what the program makes, its large lists are seen. What does not fit makes the
 """
 
 import gc
+import linecache
 from gc import collect, disable, enable, isenabled
 
 __all__ = ["collect", "disable", "enable", "isenabled", "mem_alloc", "mem_free", "threshold"]
@@ -32,5 +33,6 @@ def figures():
     """Bytes in use, free and of the block it could grow by, and the heap's largest free piece."""
     import _world
 
+    linecache.clearcache()  # lists of lines, which a traceback leaves
     lists = [len(made) for made in gc.get_objects() if type(made) is list]
     return _world.call("python", sum(_ITEM_BYTES * items for items in lists if items >= _LARGE_ITEMS))

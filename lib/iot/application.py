@@ -27,11 +27,12 @@ class Application:
         self._thing = thing
         self._log = log
         self._task = self._error = None  # the task while the application runs in it; what ended that
+        self._leaving = False
 
     async def run(self):
         """Returns when the application does; its handlers and subscriptions then stay."""
         backoff = Backoff(_FIRST_MS, _MOST_MS)
-        while not await self._once():
+        while not await self._apart():
             await asyncio.sleep_ms(backoff.next_ms())
 
     def end(self, error):
@@ -42,7 +43,23 @@ class Application:
         self._task.cancel()
         return True
 
-    async def _once(self):
+    async def _apart(self):
+        """Runs it in a task of its own: a CancelledError here ends the mode, one there may be its mistake."""
+        ended = asyncio.Event()
+        task = asyncio.create_task(self._once(ended))
+        try:
+            await ended.wait()  # awaiting the task would hand a cancellation on to it
+        except asyncio.CancelledError:
+            self._leaving = True
+            task.cancel()
+            try:
+                await task
+            except asyncio.CancelledError:
+                pass
+            raise
+        return await task
+
+    async def _once(self, ended):
         """Whether the application ended as it wanted to."""
         self._task = asyncio.current_task()
         try:
@@ -51,13 +68,14 @@ class Application:
                 await main(self._thing)
             return True
         except asyncio.CancelledError:
-            if not self._error:  # the mode ends
+            if self._leaving:
                 raise
-            error = self._error
+            error = self._error or RuntimeError("it was cancelled, by itself")
         except Exception as caught:  # whatever the application raises must stop here
             error = caught
         finally:
             self._task = self._error = None
+            ended.set()
         self._log.exception("application", "failed, will start again", error)
         self._thing.close()
         error = None  # with its traceback

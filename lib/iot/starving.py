@@ -19,6 +19,7 @@ _HIGH = const((0x7F00, 0x2880, 0x3F80, 0x4D80, 0x5180, 0x6180, 0x1180))
 _LOW = const((0x10, 0x6A))
 _TRIES = const(3)
 _DOUBLINGS_MOST = const(5)
+_WELL_MS = const(600000)  # after so long without it the restart before has helped
 
 
 def is_starved(error):
@@ -40,6 +41,8 @@ def heal(system, reason):
     twice as many tries have to fail.
     """
     gc.collect()
+    if not system.starved and system.log.uptime_ms() > _WELL_MS:
+        retained.set("starved", 0)
     system.starved += 1
     system.starved_reason = reason
     restarts = retained.get("starved")

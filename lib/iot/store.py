@@ -8,6 +8,7 @@ _CONFIG_SETS = const(
     ("config0", "config1")
 )  # the certificates of a configuration; the record in NVS says which set
 _THING_SET = const("thing")
+_DOCUMENT = const("document")  # of which iot.configure may have left the start, with its keys
 
 
 class Store:
@@ -45,7 +46,7 @@ class Store:
     def erase(self):
         """Forgets the configuration, its certificates and the thing's own certificate."""
         self._record.erase()
-        for name in _CONFIG_SETS + (_THING_SET,):
+        for name in _CONFIG_SETS + (_THING_SET, _DOCUMENT):
             self._credentials.remove(name)
 
     def certificates(self):

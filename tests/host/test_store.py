@@ -41,7 +41,7 @@ def test_a_configuration_comes_back_without_its_certificates():
     store.save(document)
     assert store.load() == config.plain(document)
     certificates = store.certificates()
-    assert certificates["root_ca"] == document["aws"]["root_ca"].encode()
+    assert certificates["root_ca"] == config.bundle_der("", document["aws"]["root_ca"])
     assert certificates["claim_key"] == config.key_der("", document["aws"]["claim_key"])
     assert store.thing() is None
     empty()
@@ -52,11 +52,23 @@ def test_a_new_configuration_replaces_the_old_one_and_its_files():
     for round_ in range(4):
         document = claim()
         document["wifi"][0]["ssid"] = f"Net {round_}"
-        document["aws"]["root_ca"] = pem(size=200 + round_)
+        document["aws"]["root_ca"] = pem(size=200 + round_) + pem(size=300, fill=round_)
         store.save(config.validate(document))
         assert store.load()["wifi"][0]["ssid"] == f"Net {round_}"
-        assert store.certificates()["root_ca"] == document["aws"]["root_ca"].encode()
+        roots = (pem(size=200 + round_), pem(size=300, fill=round_))
+        both = b"".join([config.certificate_der("", root) for root in roots])
+        assert store.certificates()["root_ca"] == both and len(both) == 500 + round_
         assert len(os.listdir(FOLDER)) == 1
+    empty()
+
+
+def test_a_configuration_that_was_begun_is_erased_with_the_rest():
+    store, _ = make()
+    store.save(config.validate(claim()))
+    with open(FOLDER + "/document.new", "w") as file:
+        file.write(claim()["aws"]["claim_key"])
+    store.erase()
+    assert os.listdir(FOLDER) == []
     empty()
 
 

@@ -25,7 +25,7 @@ async def house(tmp_path: Path, server_chain: ServerChain) -> AsyncIterator[Hous
         World({WIFI["ssid"]: WIFI["password"], "Open": ""}) as world,
     ):
         world.hosts[HOST] = ("127.0.0.1", cloud.port)
-        house = House(tmp_path, cloud, world, os.environ.get("MICROPYTHON"))
+        house = House(tmp_path, cloud, world, os.environ.get("MICROPYTHON"), server_chain)
         try:
             yield house
         finally:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tools.cloud import Cloud
-from tools.cloud.ca import CHAINS
+from tools.cloud.ca import CHAINS, ServerChain
 from tools.configure import configure
 from tools.sim import Device, World
 from tools.subscriber import Subscriber
@@ -22,10 +22,12 @@ WIFI = {"ssid": "Home", "password": "correct horse"}
 HOST = "iot.example.com"  # how devices name the cloud; the world leads them to the true place
 ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]}
 START_S = 30
+ANSWER_S = 60  # a connection in the making lets a command wait
 # What `status` tells, whatever the mode.
 STATUS = {
-    "mode", "version", "id", "thing", "uptime_s", "reset_cause", "wifi", "rssi", "cloud", "certificate_ends",
-    "dropped", "heap_free", "idf_largest",
+    "mode", "version", "id", "thing", "uptime_s", "reset_cause", "wifi", "ip", "rssi", "networks", "clock",
+    "cloud", "certificate_ends", "queued", "dropped", "heap_total", "heap_used", "heap_free", "heap_piece",
+    "idf_free", "idf_largest", "idf_lowest", "starved", "starved_reason", "slots",
 }  # fmt: skip
 
 
@@ -41,6 +43,7 @@ class House:
     cloud: Cloud
     world: World
     micropython: str | None = None
+    server_chain: ServerChain = "p256"
     devices: list[Device] = field(default_factory=list)
 
     def device(self, app: str | None = None, **settings: object) -> Device:
@@ -50,6 +53,8 @@ class House:
             self.folder / f"device{number}", self.world, f"24:0a:c4:00:00:{number:02x}", self.micropython
         )
         device.install()
+        if self.server_chain == "rsa":
+            device.chip.memory.tls, device.chip.memory.handshake = 35_000, 7_000
         if app is not None:
             (device.files / "firmware/app.py").write_text(textwrap.dedent(app))
         with (device.files / "firmware/settings.py").open("a") as file:
@@ -93,7 +98,7 @@ class House:
 async def ask(device: Device, line: str) -> str:
     """The device's answer to a line command, with its `ok` or `error`."""
     await device.send(line)
-    return (await device.expect(r"^= (.*)$", 15))[1]
+    return (await device.expect(r"^= (.*)$", ANSWER_S))[1]
 
 
 async def send_configuration(device: Device, document: dict[str, Any]) -> None:

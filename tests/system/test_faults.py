@@ -109,7 +109,7 @@ async def test_power_cut_at_every_write_of_a_configuration(house: House, outcome
     await house.normal(device, numbered(house, number))
     await device.expect(r"app: configuration 0", START_S)
     house.world.wifi_lost(True)  # from here on nothing else is written
-    for write in range(1, 20):
+    for write in range(1, 60):  # each piece of the document is one, too
         device.cut_at_write(write, outcome)
         done = await configured(device, numbered(house, number + 1))
         if not done:

@@ -150,10 +150,10 @@ async def test_a_configuration_that_is_refused_changes_nothing(house: House) -> 
     broken = house.configuration(port=0)
     with pytest.raises(ConfigureError, match=r"aws\.port: an integer from 1 to 65535"):
         await send_configuration(device, broken)
-    assert (await status(device))["cloud"] is True
-    await device.power_off()
-    await device.power_on()
+    await device.expect(r"system: restarting: the new configuration was refused, the old one stays", START_S)
     await device.expect(ACKNOWLEDGED, START_S)
+    assert (await status(device))["cloud"] is True
+    assert not (device.files / "certs/document.new").exists()
 
 
 async def test_a_product_may_bring_its_configuration(house: House) -> None:

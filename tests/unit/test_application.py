@@ -96,3 +96,26 @@ async def test_it_ends_with_its_mode():
     running.cancel()
     await araises(asyncio.CancelledError, "", running)
     assert len(b.runs) == 1 and not b.lines
+
+
+async def cancels_itself():
+    task = asyncio.create_task(goes_on())
+    await asyncio.sleep_ms(1)
+    task.cancel()
+    await task  # raises CancelledError, which is easily forgotten
+
+
+async def test_a_cancellation_that_nobody_asked_for_is_an_error():
+    b = Bench(cancels_itself, ends)
+    await b.application.run()
+    assert not b.runs and b.thing.closed == 1
+    assert "RuntimeError: it was cancelled, by itself" in b.lines[0]
+
+
+async def test_it_may_end_before_it_has_begun():
+    b = Bench(ends)
+    running = asyncio.create_task(b.application.run())
+    await asyncio.sleep_ms(0)
+    running.cancel()
+    await araises(asyncio.CancelledError, "", running)
+    assert not b.lines

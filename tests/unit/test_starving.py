@@ -108,6 +108,21 @@ def test_what_works_again_begins_the_counts_anew():
     assert system.restarted
 
 
+def test_a_life_that_was_well_for_long_begins_the_counts_anew():
+    machine = FakeMachine()
+    starving = loaded("starving", machine=machine)
+    system = FakeSystem()
+    for _ in range(3):
+        starving.heal(system, "x")
+    for well_ms, tries in ((590000, 6), (610000, 3)):
+        system = FakeSystem()
+        system.log._uptime_ms = well_ms
+        for _ in range(tries):
+            assert system.restarted is None
+            starving.heal(system, "x")
+        assert system.restarted
+
+
 def test_an_application_that_leaves_too_little_is_ended():
     system = FakeSystem()
     system.application = FakeApplication()

@@ -1,11 +1,34 @@
-"""Measures in the MicroPython VM what importing each module takes of the heap: `async def main(modules)`.
+"""Measures in MicroPython what modules take of the heap: `async def main(arguments)`.
 
-Prints `module bytes` for each. What an ESP32 has in C and the VM lacks is stood in for: it costs no heap.
+    MODULE...         imports these one after the other, and prints `module bytes` for each
+    --boot STEPS      goes through the steps of a start, a JSON list of [name, modules, modules that then go],
+                      prints `STEP name`, what micropython.mem_info says after it, and `FAILED why` at the end
+                      where an allocation failed; the name BUFFERS stands for the buffers of a connection
+
+What an ESP32 has in C and MicroPython elsewhere lacks is stood in for: it costs no heap.
 """
 
 import asyncio
 import gc
+import json
 import sys
+
+import micropython
+
+_STOOD_IN = (
+    "_thread",
+    "aioble",
+    "bluetooth",
+    "cryptolib",
+    "esp32",
+    "machine",
+    "network",
+    "ntptime",
+    "socket",
+    "tls",
+)
+_BUFFERS = "BUFFERS"
+_kept = []
 
 
 class _StandIn:
@@ -19,24 +42,48 @@ async def _allocated():
     return gc.mem_alloc()
 
 
-async def main(modules):
-    for name in (
-        "_thread",
-        "aioble",
-        "bluetooth",
-        "cryptolib",
-        "esp32",
-        "machine",
-        "network",
-        "ntptime",
-        "socket",
-        "tls",
-    ):
-        sys.modules[name] = _StandIn()
+async def _import(modules):
     after = await _allocated()
     for name in modules:
         before = after
         __import__(name)
         after = await _allocated()
         print(name, after - before)
+
+
+async def _boot(steps):
+    gc.threshold(4096)  # as main.py has it
+    try:
+        for name, modules, gone in steps:
+            print("STEP", name)
+            for module in modules:
+                _make_buffers() if module == _BUFFERS else __import__(module)
+                await _allocated()
+            if gone:
+                from iot.modules import forget
+
+                forget(*gone)
+            await _allocated()
+            micropython.mem_info()
+    except MemoryError as error:
+        print("FAILED", error)
+
+
+def _make_buffers():
+    from iot.mqtt.packet import Framer
+    from iot.mqtt.queues import Outbox
+
+    from firmware import settings
+
+    _kept.append(Framer(settings.PACKET_LIMIT))
+    _kept.append(Outbox(settings.OUTBOX_BYTES, settings.WINDOW))
+
+
+async def main(arguments):
+    for name in _STOOD_IN:
+        sys.modules[name] = _StandIn()
+    if arguments[0] == "--boot":
+        await _boot(json.loads(arguments[1]))
+    else:
+        await _import(arguments)
     return 0

@@ -1,9 +1,9 @@
 // Runs one script in the real MicroPython VM (WebAssembly):
 //
-//     node run.mjs SCRIPT.py [HOST_FOLDER=VM_FOLDER]... [-- ARGUMENT...]
+//     node run.mjs SCRIPT.py [--heap=BYTES] [HOST_FOLDER=VM_FOLDER]... [-- ARGUMENT...]
 //
-// The folders are copied into the VM's file system. The script's `async def main(arguments)` runs as an asyncio task;
-// what it returns is the exit status.
+// The heap has that size to start with, else 256 KB. The folders are copied into the VM's file system. The script's
+// `async def main(arguments)` runs as an asyncio task; what it returns is the exit status.
 import crypto from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
@@ -11,7 +11,9 @@ import "@micropython/micropython-webassembly-pyscript/micropython.mjs";
 
 const [script, ...rest] = process.argv.slice(2);
 const split = rest.includes("--") ? rest.indexOf("--") : rest.length;
-const folders = rest.slice(0, split).map((pair) => pair.split("="));
+const pairs = rest.slice(0, split).map((pair) => pair.split("="));
+const folders = pairs.filter(([name]) => name !== "--heap");
+const heapsize = Number(pairs.find(([name]) => name === "--heap")?.[1] ?? 256 * 1024);
 const scriptArguments = rest.slice(split + 1);
 
 // Written at once: process.exit() would lose what console.log() still buffers.
@@ -31,7 +33,7 @@ function copy(FS, from, to) {
 }
 
 const vm = await loadMicroPython({
-  heapsize: 256 * 1024, // to start with: this VM's heap grows, and it collects only while all tasks wait
+  heapsize, // grows where a task takes more before all tasks wait: only then it collects
   pystack: 8 * 1024,
   stdout: writeLine(1),
   stderr: writeLine(2),

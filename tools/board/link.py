@@ -16,12 +16,18 @@ from .ports import BAUDRATE, close_port, open_port
 from .silence import explain_silence
 
 ANSWER_S = 20.0  # a look-up in a network without DNS holds the device's loop for 7 s, and often two follow
+_CONNECTING_S = 120.0  # for which a connection in the making may let a command wait
 _HISTORY_LINES = 20_000
 _TAIL_MAX = 8192
 _CHUNK = 4096
 _INTERRUPT_S = 10.0
 _FOREVER_S = 3600.0
 _ANSWER = re.compile(r"^= (ok|error)\b ?(.*)$")
+_WAITS = re.compile(r"^ *[\d.]+ I console: connecting, a moment$")
+_RESTARTS = re.compile(r"^ *[\d.]+ I system: restarting: ")
+# What MicroPython prints of memory while it answers one of these commands.
+_MEM_INFO = re.compile(r"^(stack: \d+ out of \d+|GC: total: \d+, .*| No\. of 1-blocks: \d+, .*)$")
+_MEASURING = ("status", "wifi")
 _PROMPT = ">>> "
 _Found = TypeVar("_Found")
 
@@ -73,6 +79,7 @@ class Link:
         self._baudrate = baudrate
         self._passed = 0  # lines that `expect` has passed
         self._tail = b""  # of a line that is not whole yet
+        self._measuring = False  # a command that has MicroPython print of memory is on its way
         self._news = asyncio.Event()
         self._asking = asyncio.Lock()
         self._sending = asyncio.Lock()
@@ -112,14 +119,27 @@ class Link:
         """Send a command and return its answer; BoardError where none comes, with what may be the reason.
 
         One at a time: others wait their turn. It passes the lines up to the answer, for `expect` too.
+        A device that says that it is connecting gets more time.
         """
         async with self._asking:
             self._passed = start = len(self.lines)
-            await self.send(line)
-            found = await self._wait(lambda: self._find(_ANSWER) or self._prompted, timeout_s)
+            self._measuring = line.partition(" ")[0] in _MEASURING
+            try:
+                await self.send(line)
+                found = await self._answer(timeout_s, _WAITS)
+                if isinstance(found, re.Match) and found.re is _WAITS:
+                    found = await self._answer(_CONNECTING_S + timeout_s, _RESTARTS)
+            finally:
+                self._measuring = False
             if answer := isinstance(found, re.Match) and parse_answer(found.string):
                 return answer
+            if isinstance(found, re.Match):
+                raise BoardError(f"{self.port}: the board restarted before it could answer", "Ask it again.")
             raise self._silence(self.lines[start:])
+
+    async def _answer(self, timeout_s: float, *others: re.Pattern[str]) -> re.Match[str] | bool | None:
+        """The next line that is an answer or one of `others`; True at the prompt of the REPL, else None."""
+        return await self._wait(lambda: self._find(_ANSWER, *others) or self._prompted, timeout_s)
 
     async def gone(self) -> None:
         """Raise the BoardError as soon as the port is gone; return never."""
@@ -133,12 +153,13 @@ class Link:
         if not await self._wait(lambda: self._prompted, _INTERRUPT_S):
             raise self._silence([])
 
-    def _find(self, regex: re.Pattern[str]) -> re.Match[str] | None:
-        """The next line in which `regex` is found, behind those that were passed."""
+    def _find(self, *regexes: re.Pattern[str]) -> re.Match[str] | None:
+        """The next line in which one of `regexes` is found, behind those that were passed."""
         while self._passed < len(self.lines):
             self._passed += 1
-            if match := regex.search(self.lines[self._passed - 1]):
-                return match
+            for regex in regexes:
+                if match := regex.search(self.lines[self._passed - 1]):
+                    return match
         return None
 
     @property
@@ -197,6 +218,8 @@ class Link:
         self._tell()
 
     def _add(self, line: str) -> None:
+        if self._measuring and _MEM_INFO.match(line):
+            return  # said to the device itself
         self.lines.append(line)
         if len(self.lines) > _HISTORY_LINES:
             dropped = _HISTORY_LINES // 10

@@ -1,10 +1,11 @@
-"""What of a chip outlives its program: clock, RTC memory, watchdog, reset cause, flash writes and radio."""
+"""What of a chip is outside of its program: clock, memory, watchdog, reset cause, flash writes and radio."""
 
 import asyncio
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from tools.sim.memory import Memory
 from tools.sim.radio import Air, Station
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ PWRON_RESET, HARD_RESET, WDT_RESET, SOFT_RESET = 1, 2, 3, 5  # values of `machin
 SECONDS_1970_TO_2000 = 946_684_800
 PULL_UP = 2
 OUTCOMES = ("before", "torn", "after")
+_IDLE_TASK_S = 0.005  # after which FreeRTOS frees the stack of a thread that has ended
 
 
 class Chip:
@@ -33,7 +35,7 @@ class Chip:
         self._pulled_up: set[int] = set()
         self.boots = 0
         self.flash_writes = 0
-        self.idf_heap = [[7288, 0, 0, 0], [113840, 96000, 65536, 81920], [15072, 15072, 14848, 15072]]
+        self.memory = Memory()
         self.kill: Callable[[], None] = lambda: None  # ends the program at once; set by the launcher
         self.stopped = asyncio.Event()  # the chip was reset or lost power: `next_cause` says which
         self.next_cause: int | None = None
@@ -70,6 +72,7 @@ class Chip:
             self.silence()
         elif self._ble:
             self._ble.stop(farewell=True)
+        self.memory.start(wifi=self.station.active)
 
     def silence(self) -> None:
         """Stop everything that works on without a program."""
@@ -124,8 +127,21 @@ class Chip:
     def _on_read_pin(self, number: int) -> int:
         return 0 if number in self.held_low else self.pins.get(number, int(number in self._pulled_up))
 
-    def _on_heap(self) -> list[list[int]]:
-        return self.idf_heap
+    def _on_heap(self) -> list[tuple[int, int, int, int]]:
+        return self.memory.idf()
+
+    def _on_python(self, made: int) -> tuple[int, int, int, int]:
+        return self.memory.python(made)
+
+    def _on_thread(self, stack_bytes: int) -> int | None:
+        return self.memory.thread(stack_bytes)
+
+    def _on_thread_ended(self, number: int) -> None:
+        asyncio.get_running_loop().call_later(_IDLE_TASK_S, self.memory.give_back, number)
+
+    def _on_tls(self, stage: str) -> list[Any] | None:
+        error = self.memory.tls_error(stage)
+        return [type(error).__name__, *error.args] if error else None
 
     def _on_write(self) -> str | None:
         self.flash_writes += 1
@@ -140,6 +156,7 @@ class Chip:
 
     def _on_watchdog(self, timeout_ms: int) -> None:
         self.watchdog_s = timeout_ms / 1000
+        self.memory.firmware()
         self._on_feed()
 
     def _on_feed(self) -> None:
@@ -147,8 +164,11 @@ class Chip:
             self._watchdog.cancel()
         self._watchdog = asyncio.get_running_loop().call_later(self.watchdog_s, self.stop, WDT_RESET)
 
-    def _on_wifi_active(self, active: bool) -> None:
+    def _on_wifi_active(self, active: bool) -> bool:
+        if not self.memory.wifi(active):
+            return False
         self.station.set_active(active)
+        return True
 
     def _on_wifi_connect(self, ssid: str | None, password: str | None) -> None:
         self.station.connect(ssid, password)

@@ -6,6 +6,7 @@ import socket
 import struct
 from collections.abc import Callable
 
+from tools.sim.memory import Memory, Tls
 from tools.sim.radio import Station
 
 _CHUNK_BYTES = 16384
@@ -17,7 +18,7 @@ class Relay:
     """A TCP port that passes on to `target`, each way late by `delay_s()`, for as long as `station` is up.
 
     While the station is down, bytes stay where they are. A connection that lived through a loss is reset when
-    the station is up again, or after `loss_limit_s` without it.
+    the station is up again, or after `loss_limit_s` without it. memory: the chip's, where TLS takes its part.
     """
 
     def __init__(
@@ -26,11 +27,13 @@ class Relay:
         station: Station,
         delay_s: Callable[[], float],
         loss_limit_s: float = 20,
+        memory: Memory | None = None,
     ) -> None:
         self._target = target
         self._station = station
         self._delay_s = delay_s
         self._loss_limit_s = loss_limit_s
+        self._memory = memory or Memory()
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -56,7 +59,12 @@ class Relay:
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_writer = None
+        tls = Tls(self._memory)
         try:
+            if self._memory.silent:
+                while await reader.read(_CHUNK_BYTES):
+                    pass
+                return
             await asyncio.sleep(2 * self._delay_s())  # SYN and its answer
             await self._station.up.wait()
             far_reader, far_writer = await asyncio.open_connection(*self._target, limit=_CHUNK_BYTES)
@@ -64,11 +72,12 @@ class Relay:
                 sock = end.get_extra_info("socket")
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
-            if await self._pump_until_lost(reader, writer, far_reader, far_writer):
+            if await self._pump_until_lost(reader, writer, far_reader, far_writer, tls):
                 _reset(writer, far_writer)
         except OSError:  # refused by the server: the device was already let in, so a reset is what is left
             _reset(writer)
         finally:
+            tls.close()
             writer.close()
             if far_writer:
                 far_writer.close()
@@ -79,11 +88,14 @@ class Relay:
         writer: asyncio.StreamWriter,
         far_reader: asyncio.StreamReader,
         far_writer: asyncio.StreamWriter,
+        tls: Tls,
     ) -> bool:
         """Pass both ways until both ends have closed (False), or until one or the radio broke off (True)."""
         loss = asyncio.create_task(self._lost())
-        ways = ((reader, far_writer), (far_reader, writer))
-        pumps = [asyncio.create_task(self._pump(*way)) for way in ways]
+        pumps = [
+            asyncio.create_task(self._pump(reader, far_writer, tls)),
+            asyncio.create_task(self._pump(far_reader, writer)),
+        ]
         going = {loss, *pumps}
         try:
             while going != {loss}:
@@ -101,7 +113,9 @@ class Relay:
         await asyncio.wait([up := asyncio.create_task(self._station.up.wait())], timeout=self._loss_limit_s)
         up.cancel()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tls: Tls | None = None
+    ) -> None:
         loop = asyncio.get_running_loop()
         in_flight: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_CHUNKS_IN_FLIGHT)
 
@@ -110,6 +124,8 @@ class Relay:
             while data:
                 await self._station.up.wait()
                 data = await reader.read(_CHUNK_BYTES)
+                if tls:
+                    tls.sent(data)
                 await in_flight.put((loop.time() + self._delay_s(), data))
 
         async def write() -> None:

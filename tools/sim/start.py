@@ -4,7 +4,9 @@
 
 import sys
 
-_SHIMS = ("_world", "_flash", "time", "socket", "esp", "esp32", "network", "machine")
+_SHIMS = ("_world", "_flash", "_memory", "_threads", "time", "socket", "esp", "esp32", "network", "machine")
+# Modules that MicroPython has built in, where a file of that name would not be found.
+_IN_PLACE_OF = {"_tls": "tls", "_gc": "gc", "_micropython": "micropython"}
 _ON_CPYTHON = sys.implementation.name == "cpython"
 
 
@@ -27,8 +29,11 @@ def main(here, folder, host, port, mac, aioble=None):
         shims[name] = load_shim(name)
         if name == "_world":
             kept = shims[name].connect(host, int(port), mac)
+    sys.modules["_thread"] = shims["_threads"]
     if not _ON_CPYTHON:
-        sys.modules["tls"] = load_shim("_tls")
+        load_shim("os")
+        for name, stands_for in _IN_PLACE_OF.items():
+            sys.modules[stands_for] = load_shim(name)
     shims["time"]._offset[0] = kept["clock"]
     shims["machine"]._kept.update(kept)
     shims["network"]._mac[0] = shims["machine"].unique_id()

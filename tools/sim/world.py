@@ -138,7 +138,8 @@ class World:
             if host not in self.hosts and port == _NTP_PORT:
                 link = NtpServer(self.ntp, chip.station)
             else:
-                link = Relay(self._place(host, port), chip.station, lambda: self.delay_ms / 1000)
+                place, memory = self._place(host, port), chip.memory
+                link = Relay(place, chip.station, lambda: self.delay_ms / 1000, memory=memory)
             self._links[key] = (link, await link.start())
         return "127.0.0.1", self._links[key][1]
 

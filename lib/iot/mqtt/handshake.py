@@ -66,7 +66,7 @@ async def _begin(client):
         stream = await asyncio.wait_for_ms(client.open_stream(), timeout_ms)
         session = await asyncio.wait_for_ms(_greet(client, stream), timeout_ms)
     except asyncio.TimeoutError:  # TLS without memory may just be silent
-        error = MQTTError("no answer within {} ms".format(timeout_ms))
+        error: Exception = MQTTError("no answer within {} ms".format(timeout_ms))
     except (OSError, ValueError, MemoryError, MQTTError) as caught:
         error = caught
     finally:

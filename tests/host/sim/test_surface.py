@@ -11,11 +11,26 @@ from tools.sim.cpython import aio
 
 ROOT = Path(__file__).resolve().parents[3]
 STUBS = Path(sys.prefix) / "stubs"
-SHIMS = sorted(path for path in (ROOT / "tools/sim/shims").glob("*.py") if not path.name.startswith("_"))
+# Those whose names begin with _ are the simulator's own, but for these, which stand for built-in modules.
+IN_PLACE_OF = {"_gc": "gc", "_micropython": "micropython", "_threads": "_thread"}
+SHIMS = sorted(
+    path
+    for path in (ROOT / "tools/sim/shims").glob("*.py")
+    if not path.name.startswith("_") or path.stem in IN_PLACE_OF
+)
 LANGUAGE = [
-    ROOT / "tools/sim/cpython" / name for name in ("micropython.py", "tls.py", "ticks.py", "usocket.py")
+    ROOT / "tools/sim/cpython" / name
+    for name in ("heap.py", "micropython.py", "tls.py", "ticks.py", "uio.py", "usocket.py")
 ]
-STUB_OF = {"tls": "stdlib/ssl", "ssl": "stdlib/ssl", "ticks": "time", "usocket": "socket"}
+STUB_OF = IN_PLACE_OF | {
+    "heap": "gc",
+    "os": "stdlib/os/__init__",
+    "ssl": "stdlib/ssl",
+    "ticks": "time",
+    "tls": "stdlib/ssl",
+    "uio": "stdlib/io",
+    "usocket": "socket",
+}
 OURS = {"pending", "wants_write"}  # of a TLS socket, for our own asyncio
 
 # What extmod/asyncio/__init__.py of MicroPython has; its stubs are CPython's and show too much.
@@ -112,7 +127,7 @@ def constants(place: str, ours: ast.Assign, stub: ast.stmt) -> list[str]:
 def test_a_module_has_nothing_that_the_stubs_do_not_have(path: Path) -> None:
     stub = (STUBS / STUB_OF.get(path.stem, path.stem)).with_suffix(".pyi")
     ours, theirs = (members(ast.parse(file.read_text()).body) for file in (path, stub))
-    if path.name in ("tls.py", "usocket.py"):  # they also use CPython's
+    if path.name in ("heap.py", "tls.py", "uio.py", "usocket.py"):  # they also use CPython's
         shown = next(node.value for node in ours["__all__"] if isinstance(node, ast.Assign))
         ours = {name: ours[name] for name in ast.literal_eval(shown)}
     assert not compare(path.stem, ours, theirs)
@@ -135,11 +150,20 @@ def test_asyncio_has_nothing_that_micropython_does_not_have() -> None:
     assert {name for name in vars(aio) if not name.startswith("_")} <= ASYNCIO | {"Stream"}
 
 
-async def test_a_device_sees_no_more_of_asyncio_gc_and_os(device: Device, run) -> None:
+async def test_a_device_sees_no_more_of_asyncio_gc_threads_and_os(device: Device, run) -> None:
     """On MicroPython this is the real surface, on CPython ours: what is asked for here is the same."""
     lines = await run(
         f"""
-        import asyncio, gc, os, ssl, time
+        import _thread, asyncio, gc, io, micropython, os, ssl, time
+        for module, names in (
+            (_thread, ("allocate_lock", "get_ident", "stack_size", "start_new_thread")),
+            (gc, ("collect", "mem_alloc", "mem_free", "threshold")),
+            (io, ("BytesIO", "IOBase", "StringIO")),
+            (micropython, ("const", "mem_info", "opt_level")),
+            (os, ("dupterm", "ilistdir", "rename", "urandom")),
+        ):
+            for name in names:
+                getattr(module, name)
         for name in {sorted(ASYNCIO)}:
             getattr(asyncio, name)
         for name in ("Queue", "Semaphore", "Condition", "TaskGroup", "timeout", "to_thread", "shield"):
@@ -147,6 +171,8 @@ async def test_a_device_sees_no_more_of_asyncio_gc_and_os(device: Device, run) -
         for module, names in (
             (os, ("path", "environ", "walk", "makedirs", "fsync")),
             (gc, ("get_objects", "freeze")),
+            (_thread, ("RLock", "start_new", "interrupt_main")),
+            (io, ("TextIOBase", "SEEK_SET", "RawIOBase")),
             (ssl, ("create_default_context", "SSLError")),
             (time, ("monotonic", "perf_counter", "strftime")),
         ):

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from tools.sim import Device, World
+from tools.sim.memory import SILENCE
 
 PEM, DER = serialization.Encoding.PEM, serialization.Encoding.DER
 FUTURE = "The certificate validity starts in the future"
@@ -309,3 +310,88 @@ async def test_the_module_under_ssl_verifies_from_the_start_and_takes_no_names(r
         """
     )
     assert lines == ["True", "TypeError", "TypeError"]
+
+
+LEFT = """
+    import esp32
+    def left():
+        return sum([region[1] for region in esp32.idf_heap_info(esp32.HEAP_DATA)])
+    async def until_left(size):
+        for _ in range(100):
+            if left() == size:
+                break
+            await asyncio.sleep_ms(10)
+        print(size - left())
+"""
+
+
+async def test_a_connection_takes_memory_until_it_is_closed(device: Device, serve, run) -> None:
+    await serve()
+    device.chip.memory.tls, device.chip.memory.handshake = 35_000, 7_000
+    lines = await run(
+        CONNECT
+        + LEFT
+        + """
+    async def main():
+        before = left()
+        stream, _ = await asyncio.open_connection("server.example", 8883, ssl=context)
+        stream.write(b"a")
+        await stream.drain()
+        await stream.readexactly(1)
+        print(before - left())
+        await stream.wait_closed()
+        await until_left(before)
+        print(before - sum([region[3] for region in esp32.idf_heap_info(esp32.HEAP_DATA)]))
+    asyncio.run(main())
+    """
+    )
+    assert lines[:2] == ["35000", "0"]
+    assert int(lines[2]) >= 42_000
+
+
+FACES = """
+    def attempt():
+        try:
+            context.load_cert_chain(read("certificate.der"), read("key.der"))
+            print(asyncio.run(asyncio.wait_for_ms(talk(), 2000)))
+        except asyncio.TimeoutError:
+            print("silent")
+        except (OSError, ValueError, MemoryError) as error:
+            print(repr(error))
+    attempt()
+"""
+
+
+@pytest.mark.parametrize(
+    "face",
+    [
+        OSError(12, "ENOMEM"),
+        OSError(16, "MBEDTLS_ERR_MPI_ALLOC_FAILED"),
+        OSError(-17040, "MBEDTLS_ERR_RSA_PUBLIC_FAILED+MBEDTLS_ERR_MPI_ALLOC_FAILED"),
+        OSError(-10368, "MBEDTLS_ERR_X509_ALLOC_FAILED"),
+        ValueError("invalid key"),
+        MemoryError("memory allocation failed, allocating 16717 bytes"),
+        SILENCE,
+    ],
+    ids=str,
+)
+async def test_the_faces_of_want_of_memory(device: Device, serve, run, face: Exception | str) -> None:
+    server = await serve()
+    device.chip.memory.starve(face)
+    (line,) = await run(CONNECT + FACES)
+    told = line.replace("[Errno ", "(").replace("] ", ", ")
+    if face == SILENCE:
+        assert line == "silent"
+    else:
+        assert isinstance(face, Exception) and told.startswith(type(face).__name__)
+        assert str(face.args[0]) in told
+    assert not server.clients
+    device.chip.memory.feed()
+    assert await run(CONNECT + FACES) == ["True"]
+
+
+async def test_without_a_block_for_its_buffer_no_connection_begins(device: Device, serve, run) -> None:
+    await serve()
+    device.chip.memory.starve(None, largest=17_000)
+    (line,) = await run(CONNECT + FACES)
+    assert line.startswith("OSError") and "12" in line

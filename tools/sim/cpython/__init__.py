@@ -38,15 +38,13 @@ def install_language() -> None:
 
 def install_device() -> None:
     """Replace CPython's modules by MicroPython's surface: for the process of a simulated device only."""
-    from tools.sim.cpython import aio, tls, ussl  # slow to import, of no use to host code
+    from tools.sim.cpython import aio, heap, tls, uio, ussl  # slow to import, of no use to host code
 
     install_language()
     asyncio.get_event_loop_policy()  # made now: asyncio looks itself up in sys.modules for it
-    surface = ("collect", "disable", "enable", "isenabled", "mem_alloc", "mem_free", "threshold")
-    chip_gc = types.ModuleType("gc")
-    vars(chip_gc).update({name: getattr(gc, name) for name in surface})
-    sys.modules |= {"asyncio": aio, "ssl": ussl, "tls": tls, "gc": chip_gc}
+    sys.modules |= {"asyncio": aio, "ssl": ussl, "tls": tls, "gc": heap, "io": uio}
     sys.dont_write_bytecode = True  # the chip writes none to its flash
+    gc.freeze()  # from here on what there is to collect, or to count, is the program's
 
 
 def join_packed_with_text() -> None:

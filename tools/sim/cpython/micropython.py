@@ -13,3 +13,12 @@ def alloc_emergency_exception_buf(size):
 def opt_level(level=0):
     """Return 0: there are no optimisation levels to set."""
     return 0
+
+
+def mem_info(*verbose):
+    """Print what is in use of the chip's stack and heap; a chip has to be simulated."""
+    import gc
+
+    import _memory
+
+    _memory.print_info(*gc.figures())

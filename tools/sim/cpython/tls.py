@@ -60,6 +60,7 @@ class SSLContext:
 
     def load_cert_chain(self, certificate, key, /):
         """Use a certificate and its key, PEM or DER; ValueError if bad."""
+        _want_of_memory("key")
         try:
             pem_key = _key_as_pem(bytes(key))
         except (ValueError, TypeError):
@@ -84,6 +85,7 @@ class SSLContext:
             if not server_hostname:
                 raise ValueError("CERT_REQUIRED requires server_hostname")
             self._context.check_hostname = True
+        _want_of_memory("connect")
         return SSLSocket(self._context, sock, server_side, server_hostname, do_handshake_on_connect)
 
 
@@ -217,6 +219,8 @@ class SSLSocket:
         if not self._verify or self._shaken:
             return
         chain = self._tls._sslobj.get_unverified_chain()
+        if chain:
+            _want_of_memory("handshake")
         now = datetime.datetime.fromtimestamp(sys.modules["time"].time() + _UNIX_2000_S, datetime.UTC)
         for raw in chain or ():
             certificate = x509.load_der_x509_certificate(raw.public_bytes(_ENCODING_DER))
@@ -230,6 +234,13 @@ class SSLSocket:
         self._unsent += bytes((21, 3, 3, 0, 2, 2, alert))
         self._flush()
         raise ValueError(text)
+
+
+def _want_of_memory(stage):
+    """Raise what mbedTLS does where the world gives it no memory."""
+    import _memory  # there in a simulated chip alone
+
+    _memory.tls(stage)
 
 
 def _verification_text(error):

@@ -50,6 +50,7 @@ def mount(root, _point):
     """Make `root` the file system of this process: of `open` and of `os`, which becomes MicroPython's."""
     names = file_calls(root) | {"unlink": root.remove, "statvfs": root.statvfs, "getcwd": root.getcwd}
     names |= {"chdir": root.chdir, "urandom": os.urandom, "sync": lambda: None, "uname": _uname}
+    names |= {"dupterm": sys.modules["_memory"].dupterm}
     module = types.ModuleType("os")
     vars(module).update(names)
     sys.modules["os"] = module

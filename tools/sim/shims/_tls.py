@@ -6,6 +6,7 @@ The port's own, on mbedTLS, lacks two things that the chip's has: PEM, and the c
 import binascii
 import time
 
+import _memory
 from tls import CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from tls import SSLContext as _SSLContext
 
@@ -26,10 +27,11 @@ class SSLContext:
     @verify_mode.setter
     def verify_mode(self, mode):
         self._context.verify_mode = mode
-        self._context.verify_callback = None if mode == CERT_NONE else _check_dates
+        self._context.verify_callback = None if mode == CERT_NONE else _check
 
     def load_cert_chain(self, *arguments):  # none of them by name, as on the chip
         certificate, key = arguments
+        _memory.tls("key")
         # In an EC key file, parameters come first.
         self._context.load_cert_chain(_ders(certificate)[0], _ders(key)[-1])
 
@@ -39,6 +41,7 @@ class SSLContext:
             self._context.load_verify_locations(certificate)
 
     def wrap_socket(self, sock, *, server_side=False, do_handshake_on_connect=True, server_hostname=None):
+        _memory.tls("connect")
         return self._context.wrap_socket(
             sock,
             server_side=server_side,
@@ -59,8 +62,9 @@ def _ders(data):
         raise ValueError("invalid cert")
 
 
-def _check_dates(certificate, depth):
+def _check(certificate, depth):
     """mbedTLS calls this for each certificate of a chain; what it raises ends the handshake."""
+    _memory.tls("handshake")
     year, month, day, hour, minute, second = time.gmtime()[:6]
     now = f"{year:04d}{month:02d}{day:02d}{hour:02d}{minute:02d}{second:02d}"
     begin, end = _validity(bytes(certificate))

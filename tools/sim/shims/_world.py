@@ -20,7 +20,14 @@ def connect(host, port, mac):
 def call(operation, *arguments):
     """Ask the world; raises OSError with what it refuses, SystemExit once there is no world any more."""
     with _lock:
-        return _ask(_line[0], operation, arguments)
+        line, _line[0] = _line[0] or _open(), None  # broken off, its answer would be taken for the next one's
+        try:
+            value = _ask(line, operation, arguments)
+        except (OSError, SystemExit):
+            _line[0] = line
+            raise
+        _line[0] = line
+        return value
 
 
 def ask(operation, *arguments):

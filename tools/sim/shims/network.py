@@ -55,8 +55,8 @@ class WLAN:
             raise ValueError("invalid WLAN interface identifier")
 
     def active(self, *is_active):
-        if is_active:
-            _world.call("wifi_active", bool(is_active[0]))
+        if is_active and not _world.call("wifi_active", bool(is_active[0])):
+            raise RuntimeError("Wifi Unknown Error 0x0101")  # ESP_ERR_NO_MEM
         return _state()["active"]
 
     def connect(self, ssid=None, password=None, *, bssid=None):

@@ -72,8 +72,8 @@ console: .venv/ready  ## a board's log and its line commands, Ctrl-] leaves (POR
 phone: .venv/ready  ## serve the page that sets a device up over Bluetooth LE (PRODUCT=file.json)
 	@$(BIN)/python -m tools phone $(if $(PRODUCT),--product '$(PRODUCT)')
 
-test: setup  ## run all tests
-	@$(BIN)/python -m pytest tests
+test: setup  ## run all tests, four at a time: most of them wait for something
+	@$(BIN)/python -m pytest tests -n 4 --dist worksteal
 
 test-unit: .venv/ready  ## run the device modules' unit tests on CPython alone
 	@$(BIN)/python -m pytest tests/unit

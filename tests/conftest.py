@@ -6,9 +6,11 @@ import logging
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.extras import LEFT_OUT
 from tools.sim.cpython import install_language
 
 UNIT = Path(__file__).parent / "unit"
@@ -19,7 +21,6 @@ EXTRAS = {
     "micropython": ("MICROPYTHON", "a MicroPython unix port (MICROPYTHON=path)"),
     "aioble": ("AIOBLE", "the real aioble (AIOBLE=folder)"),
 }
-LEFT_OUT = pytest.StashKey[dict[str, int]]()
 
 install_language()
 
@@ -28,18 +29,34 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.path.parent == UNIT:
             item.add_marker(pytest.mark.timeout(UNIT_TIMEOUT_S))
-    config.stash[LEFT_OUT] = {}
-    for mark, (variable, _) in EXTRAS.items():
+    left_out = config.stash.setdefault(LEFT_OUT, {})
+    for mark, (variable, reason) in EXTRAS.items():
         extra = [item for item in items if item.get_closest_marker(mark)]
         if extra and not os.environ.get(variable):
             items[:] = [item for item in items if item not in extra]
             config.hook.pytest_deselected(items=extra)
-            config.stash[LEFT_OUT][mark] = len(extra)
+            left_out[reason] = len(extra)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # what is there by now stays: the many collections of the tests need not look at it
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist hands over what its terminal summary would tell."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = session.config.stash[LEFT_OUT]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """All workers leave out the same."""
+    node.config.stash[LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", {})
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for mark, count in config.stash.get(LEFT_OUT, {}).items():
-        terminalreporter.write_line(f"Left out: {count} tests for {EXTRAS[mark][1]}")
+    for reason, count in config.stash.get(LEFT_OUT, {}).items():
+        terminalreporter.write_line(f"Left out: {count} tests for {reason}")
 
 
 @pytest.fixture(autouse=True)

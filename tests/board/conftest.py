@@ -11,12 +11,12 @@ from rich.console import Console
 
 from tests.board.report import Report
 from tests.board.rig import Options, Rig
+from tests.extras import LEFT_OUT
 
 HERE = Path(__file__).parent
 BUILD = HERE.parents[1] / "build"
 LONG = {"soak", "memory", "config"}
 VERDICTS = "test_verdicts.py"  # on whatever was measured
-LEFT_OUT = pytest.StashKey[int]()
 REPORT = pytest.StashKey[Report]()
 TIMEOUT_S = 2400  # of one test, in an emulator; what they wait for has deadlines of its own
 
@@ -58,15 +58,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         ]
     else:
         extra = ours
-        config.stash[LEFT_OUT] = len(extra)
+        config.stash.setdefault(LEFT_OUT, {})["a board (make test-board)"] = len(extra)
     if extra:
         items[:] = [item for item in items if item not in extra]
         config.hook.pytest_deselected(items=extra)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if count := config.stash.get(LEFT_OUT, 0):
-        terminalreporter.write_line(f"Left out: {count} tests for a board (make test-board)")
     if report := config.stash.get(REPORT, None):
         text = io.StringIO()
         color = terminalreporter.hasmarkup

@@ -20,7 +20,7 @@ from tools.cloud.ca import ServerChain
 
 pytestmark = [pytest.mark.memory, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(4 * 3600)]
 
-ACKNOWLEDGED = r" I app: telemetry 1 acknowledged"
+ACKNOWLEDGED = r" I app: telemetry \d+ acknowledged"  # the first may come late where TLS is slow
 LARGE = 2900  # bytes of a message, in bursts of ten
 BURSTS = 5
 CLAIMS = 10
@@ -96,6 +96,8 @@ async def test_bursts_of_large_messages(rig: Rig, chain: ServerChain) -> None:
         for number in range(10):
             rig.command(f"cmd/{status['thing']}", f"{number}" + "x" * LARGE)
         await asyncio.sleep(5)
+    rig.command(f"cmd/{status['thing']}", '{"led": true}')  # the example keeps the last message it got
+    await asyncio.sleep(5)
     samples = [await rig.status() for _ in range(3)]
     note(rig, chain, samples)
     assert all(sample["cloud"] for sample in samples) and not troubles(rig, seen)

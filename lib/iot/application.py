@@ -9,6 +9,10 @@ from iot.backoff import Backoff
 
 _FIRST_MS = const(10000)
 _MOST_MS = const(300000)
+_WELL_MS = const(600000)  # after a run of that length the pauses begin anew
+_POLL_MS = const(50)
+_POLLS = const(120)  # a cancelled task may take so long to clean up
+_POLLS_A_CANCEL = const(40)
 
 
 class Application:
@@ -26,58 +30,98 @@ class Application:
         self._name = name
         self._thing = thing
         self._log = log
-        self._task = self._error = None  # the task while the application runs in it; what ended that
-        self._leaving = False
+        self._tasks = []  # main's, and what was started beside it
+        self._news = asyncio.Event()  # one of them has ended, or shall
+        self._error = None  # what ends the present run
+        self._leaving = False  # whether the tasks are being cancelled from here
 
     async def run(self):
-        """Returns when the application does; its handlers and subscriptions then stay."""
+        """For ever: what main has registered or started goes on when main has returned."""
         backoff = Backoff(_FIRST_MS, _MOST_MS)
-        while not await self._apart():
+        while True:
+            start_ms = self._log.uptime_ms()
+            await self._once()
+            if self._log.uptime_ms() - start_ms > _WELL_MS:
+                backoff.reset()
             await asyncio.sleep_ms(backoff.next_ms())
+
+    def start(self, coroutine):
+        """Runs a coroutine as a part of the application, which an error in it ends; returns the task.
+
+        Raises:
+            TypeError: it is none, but e.g. the function that would make it.
+            RuntimeError: the application is being ended.
+        """
+        if not hasattr(coroutine, "send"):
+            raise TypeError("run() takes a coroutine: call the function")
+        if self._leaving:
+            coroutine.close()
+            raise RuntimeError("the application is being ended")
+        self._is_running()
+        task = asyncio.create_task(self._part(coroutine))
+        self._tasks.append(task)
+        return task
 
     def end(self, error):
         """Ends its present run as if `error` had been raised in it; False where there is none."""
-        if not self._task or self._error:
+        if self._error or not self._is_running():
             return False
         self._error = error
-        self._task.cancel()
+        self._news.set()
         return True
 
-    async def _apart(self):
-        """Runs it in a task of its own: a CancelledError here ends the mode, one there may be its mistake."""
-        ended = asyncio.Event()
-        task = asyncio.create_task(self._once(ended))
+    async def _once(self):
+        """Returns when the application has failed, with nothing left of it."""
+        self._error, self._leaving = None, False
+        self.start(self._main())
         try:
-            await ended.wait()  # awaiting the task would hand a cancellation on to it
-        except asyncio.CancelledError:
-            self._leaving = True
-            task.cancel()
-            try:
-                await task
-            except asyncio.CancelledError:
-                pass
-            raise
-        return await task
-
-    async def _once(self, ended):
-        """Whether the application ended as it wanted to."""
-        self._task = asyncio.current_task()
-        try:
-            main = getattr(self._load(), self._name, None)
-            if main:
-                await main(self._thing)
-            return True
-        except asyncio.CancelledError:
-            if self._leaving:
-                raise
-            error = self._error or RuntimeError("it was cancelled, by itself")
-        except Exception as caught:  # whatever the application raises must stop here
-            error = caught
+            while not self._error:
+                self._news.clear()
+                await self._news.wait()
         finally:
-            self._task = self._error = None
-            ended.set()
-        self._log.exception("application", "failed, will start again", error)
+            await self._leave()
+        self._log.exception("application", "failed, will start again", self._error)
         self._thing.close()
-        error = None  # with its traceback
+        self._error = None  # with its traceback
         gc.collect()
-        return False
+
+    async def _main(self):
+        main = getattr(self._load(), self._name, None)
+        if main:
+            try:
+                await main(self._thing)
+            except asyncio.CancelledError:
+                if self._leaving:
+                    raise
+                raise RuntimeError("it was cancelled, by itself")
+
+    async def _part(self, coroutine):
+        """Whatever the application raises must stop here, but Ctrl-C: SystemExit would end all tasks there are."""
+        try:
+            return await coroutine
+        except asyncio.CancelledError:
+            if not self._leaving:  # as one part may do to another
+                self._log.info("application", "a task was cancelled")
+            raise
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self.end(error)
+        raise asyncio.CancelledError  # to whoever awaits it
+
+    async def _leave(self):
+        """Cancels all its tasks and sees them end. RuntimeError where one does not."""
+        self._leaving = True
+        for poll in range(_POLLS):
+            if not self._is_running():
+                return
+            if poll % _POLLS_A_CANCEL == 0:  # one that went on in spite of it is cancelled again
+                for task in self._tasks:
+                    task.cancel()
+            await asyncio.sleep_ms(_POLL_MS if poll else 0)
+        raise RuntimeError("a task of it does not end")
+
+    def _is_running(self):
+        """Whether one of its tasks has not ended; those that have are let go."""
+        self._tasks = [task for task in self._tasks if not task.done()]
+        return bool(self._tasks)

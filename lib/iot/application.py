@@ -96,7 +96,7 @@ class Application:
                 raise RuntimeError("it was cancelled, by itself")
 
     async def _part(self, coroutine):
-        """Whatever the application raises must stop here, but Ctrl-C: SystemExit would end all tasks there are."""
+        """Whatever the application raises must stop here, but Ctrl-C: SystemExit would end every task."""
         try:
             return await coroutine
         except asyncio.CancelledError:

@@ -52,13 +52,13 @@ async def change(system, event):
     mode = modes.following(system.mode, event)
     await _leave(system, mode)
     if mode == modes.RESTART:
-        await _restart(system, event)
+        await _restart(system)
     system.mode = mode
     system.log.info("system", "mode {}", mode)
     system.tell("mode", mode)
     tasks = system.tasks
     if "console" not in tasks:
-        stdin = asyncio.StreamReader(sys.stdin)
+        stdin = asyncio.StreamReader(sys.stdin.buffer)
         tasks["console"] = asyncio.create_task(console.run(stdin, sys.stdout.write, system.command))
     if "flash" not in tasks and system.flash:
         tasks["flash"] = asyncio.create_task(system.flash.run())
@@ -127,20 +127,24 @@ async def _leave(system, mode):
         system.thing = None
 
 
-async def _restart(system, event):
+async def _restart(system):
     system.watchdog.feed()
     system.log.info("system", "restarting: {}", system.reason)
     system.tell("restart", system.reason)
     try:
-        if event == "factory_reset" and system.nvs:
+        if system.flash:
+            await system.flash.flush()
+    except (OSError, ValueError, MemoryError) as error:
+        system.log.error("flash", "{}", error)
+    if system.event == "factory_reset":  # perhaps asked for while the mode was left
+        try:
             from iot import fallback
 
             system.store().erase()
             fallback.set_reached(system.nvs, False)
-        if system.flash:
-            await system.flash.flush()
-    except (OSError, MemoryError) as error:
-        system.log.error("flash", "{}", error)
+            system.log.info("system", "configuration and certificate are erased")
+        except (OSError, ValueError, MemoryError) as error:
+            system.log.error("flash", "configuration and certificate are not erased: {}", error)
     machine.reset()
 
 

@@ -36,7 +36,7 @@ _STARTS = 4  # so often, and it will not come up
 _QUIET_S = 10.0
 _ANSWER_S = 60.0
 _MODE = re.compile(r"\bsystem: mode (\w+)|^= ok ([A-Z]+)$")
-_ENDED = (">>> ", 'Type "help()"')
+_ENDED = (">>> ", 'Type "help()"', "main.py has ended")
 
 
 @dataclass(frozen=True)

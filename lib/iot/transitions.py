@@ -96,17 +96,19 @@ async def _init(system):
         return "part_failed"
     if found is None:
         return "unconfigured"
-    return "setup_asked" if await _setup_asked(system) else "configured"
+    # With CONFIG_MS 0 nobody could set it up there, nor would it ever go on.
+    return "setup_asked" if settings.CONFIG_MS and await _setup_asked(system) else "configured"
 
 
 async def _setup_asked(system):
-    """Whether the last life asked for CONFIG, or the button is held."""
+    """Whether the last life asked for CONFIG, or the button is held and that was not CONFIG itself."""
     from iot import fallback, retained
 
     forget("iot.fallback", "iot.retained")
-    if retained.get("setup"):
+    asked = retained.get("setup")
+    if asked:
         retained.set("setup", 0)
-        return True
+        return asked == 1
     pin = system.settings.BUTTON_PIN
     return pin is not None and await fallback.held(machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP))
 

@@ -37,11 +37,14 @@ STRAY_EXIT = """
 AWAITED_TWICE = """
     import asyncio
 
+    async def sleeps():
+        await asyncio.sleep(3600)
+
     async def wait_for(task):
         await task
 
     async def main(thing):
-        task = asyncio.create_task(asyncio.sleep(3600))
+        task = asyncio.create_task(sleeps())
         asyncio.create_task(wait_for(task))
         await asyncio.sleep_ms(10)
         await asyncio.gather(task)

@@ -126,19 +126,18 @@ class Service:
         address = connection.device.addr_hex()
         self._log.info("ble", "{} connected", address)
         self._notify("ble_up", address)
-        proven, reason = False, "it disconnected"
+        conversation, reason = None, "it disconnected"
         try:
             self._conversation = conversation = self._converse(
                 lambda channel, message: self._send(connection, channel, message)
             )
             await self._talk(connection, conversation)
-            proven = conversation.proven
         except (Ended, OSError) as error:
-            proven = conversation.proven
             reason = str(error)
         except Exception as error:  # e.g. no memory: whatever a phone brings about ends its connection alone
             self._log.exception("ble", "a connection failed", error)
             reason = type(error).__name__
+        proven = conversation is not None and conversation.proven
         self._conversation = conversation = None
         await self._hang_up(connection)
         self._connection = None

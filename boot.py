@@ -9,7 +9,7 @@ import machine
 
 
 def start():
-    """Finishes a deployment and has modules imported from the pack: what fails is told, and main.py starts."""
+    """Finishes a deployment, has modules imported from the pack. What fails is told, and main.py starts."""
 
     def is_there(path):
         try:
@@ -19,7 +19,7 @@ def start():
         return True
 
     def attempt(what, function, *paths):
-        """Whether it is done, now or before a cut; else that is told, and no start has to fail for it again."""
+        """Whether it is done, now or before a cut; if not, that is told, and no start fails for it again."""
         try:
             function(*paths)
         except OSError as error:
@@ -34,7 +34,7 @@ def start():
         Where the power is cut, the next start begins again and finds less to do. A move that fails before any
         was made gives the deployment up, and what was there starts; any other step that fails is passed over.
         """
-        # A cut in a move hides another entry until anything is changed (littlefs of MicroPython 1.28 and 1.29).
+        # A cut in a move hides another entry until anything is changed (littlefs of MicroPython 1.28, 1.29).
         attempt("not removed", os.remove, "/deploy/list.new")
         if not is_there("/deploy"):  # as at nearly every start
             return

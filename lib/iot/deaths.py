@@ -12,11 +12,25 @@ _FIRST_MS = const(5000)  # a fault that is there again at once shall not wear th
 _DOUBLINGS_MOST = const(6)
 _WELL_MS = const(600000)  # a life of that length begins to count anew
 _STEP_MS = const(500)
+# Tasks that last as long as their mode: their end is a death, whatever they end by.
+_LASTING = const(("flash", "wifi", "clock", "application", "setup", "packets"))
 _SOONER = const(("restart", "committed", "factory_reset"))
 
 
 async def of_task(system, name):
-    """Asks for the restart when its pause is over, in which the other parts go on."""
+    """Looks at a task that has ended, though nobody asked for it. Where that is a death, asks for the restart
+    when its pause is over, in which the other parts go on.
+    """
+    try:
+        await system.tasks.pop(name)
+        if name not in _LASTING:
+            return
+        error = RuntimeError("it returned")
+    except asyncio.CancelledError:  # not of the system's own task, which is cancelled by nobody
+        error = RuntimeError("it was cancelled")
+    except Exception as caught:  # whatever a task dies of
+        error = caught
+    system.log.exception("system", name + " died", error)
     for _ in range(_count(system) // _STEP_MS):
         if system.event in _SOONER:
             return

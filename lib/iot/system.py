@@ -25,8 +25,6 @@ _PROMPT_MS = const(3600 * 1000)
 _TURNS = const(("provisioned", "provisioning_failed", "certificate_refused"))
 # What ends this life, each stronger than those before it: what waits gives way to a stronger one alone.
 _ENDS = const(("restart", "committed", "factory_reset"))
-# Tasks that last as long as their mode: their end is a death, whatever they end by.
-_LASTING = const(("flash", "wifi", "clock", "application", "setup", "packets"))
 
 
 class System:
@@ -182,7 +180,7 @@ class System:
                 if ticks % _LOOK_TICKS == 0:
                     self._look_at_heap(time.ticks_diff(time.ticks_ms(), start_ms) < _TICK_MS + _LATE_MS)
                 name = self._done()
-                if name and await self.ended(name, False):
+                if name:
                     from iot import deaths
 
                     forget("iot.deaths", "iot.retained")
@@ -216,21 +214,11 @@ class System:
                 return name
         return None
 
-    async def ended(self, name, asked=True):
-        """Waits for the end of a task, which was asked for, or is there; returns whether it died.
-
-        That is in the log then: an error, and where it was not asked for, a cancellation or that it returned.
-        """
+    async def ended(self, name):
+        """Waits for the end of a task that was asked for."""
         try:
             await self.tasks.pop(name)
-            if asked or name not in _LASTING:
-                return False
-            error = RuntimeError("it returned")
-        except asyncio.CancelledError:  # not of the system's own task, which is cancelled by nobody
-            if asked:
-                return False
-            error = RuntimeError("it was cancelled")
-        except Exception as caught:  # whatever a task dies of, the supervisor has to know
-            error = caught
-        self.log.exception("system", name + " died", error)
-        return True
+        except asyncio.CancelledError:
+            pass  # it is what was asked for; the system's own task is cancelled by nobody
+        except Exception as error:  # whatever a task dies of, the supervisor has to know
+            self.log.exception("system", name + " died", error)

@@ -52,6 +52,7 @@ LEVELS = {
     "iot.sntp": 0,
     "iot.starving": 0,
     "iot.deaths": 0,
+    "iot.endings": 0,
     "iot.x509": 0,
     "iot.configure": 1,
     "iot.credentials": 1,

@@ -90,8 +90,11 @@ class Application:
             raise
         except BaseException as error:
             if not self.leaving:
-                from iot import endings
+                try:
+                    from iot import endings
 
-                forget("iot.endings")
-                endings.part(self, error, is_main)
+                    forget("iot.endings")
+                    endings.part(self, error, is_main)
+                except MemoryError:  # for that module; then also what one part does to another is a failure
+                    self.end(error)
         raise asyncio.CancelledError  # to whoever awaits it

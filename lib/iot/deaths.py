@@ -25,12 +25,11 @@ async def of_task(system, name):
         await system.tasks.pop(name)
         if name not in _LASTING:
             return
-        error = RuntimeError("it returned")
+        raise RuntimeError("it returned")
     except asyncio.CancelledError:  # not of the system's own task, which is cancelled by nobody
-        error = RuntimeError("it was cancelled")
-    except Exception as caught:  # whatever a task dies of
-        error = caught
-    system.log.exception("system", name + " died", error)
+        system.log.exception("system", name + " died", RuntimeError("it was cancelled"))
+    except Exception as error:  # whatever a task dies of
+        system.log.exception("system", name + " died", error)
     for _ in range(_count(system) // _STEP_MS):
         if system.event in _SOONER:
             return

@@ -32,9 +32,9 @@ WRITES = 10_000
 class Target:
     """A device in mode CONFIG, and what must not change while it is attacked."""
 
-    def __init__(self, house: House, **settings: object) -> None:
+    def __init__(self, house: House, **settings: int) -> None:
         self.house, self.world = house, house.world
-        self.device: Device = house.device(**settings)
+        self.device: Device = house.device(None, **settings)
         self.code = ""
 
     async def start(self) -> "Target":

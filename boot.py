@@ -2,7 +2,6 @@
 
 import errno
 import os
-import sys
 
 import esp
 import machine
@@ -65,6 +64,8 @@ def start():
         try:
             part()
         except Exception as error:
+            import sys
+
             sys.print_exception(error)
 
 

@@ -63,13 +63,13 @@ async def test_what_leaves_the_loop_is_logged_and_the_chip_starts_again(house: H
 
 
 @pytest.mark.micropython
-async def test_a_gather_that_ends_the_loop_of_micropython(house: House) -> None:
+async def test_a_gather_that_micropython_refuses_is_a_failure_like_any_other(house: House) -> None:
     device = house.device(AWAITED_TWICE)
-    faster(device, "deaths.py", "_FIRST_MS", 500)
+    faster(device, "application.py", "_FIRST_MS", 200)
     await house.normal(device)
-    await device.expect(r"E (system: its loop has ended|application: failed)", START_S)
-    await device.expect(r"W system: restarts in 0 s", START_S)
-    await device.expect(r"system: mode NORMAL", START_S)
+    for _ in range(2):
+        await device.expect(r"E application: failed, will start again: RuntimeError: can't gather", START_S)
+    assert (await status(device))["mode"] == "NORMAL"
 
 
 async def test_sys_exit_is_a_failure_like_any_other(house: House) -> None:

@@ -7,51 +7,69 @@ import esp
 import machine
 
 
-def is_there(path):
-    try:
-        os.stat(path)
-    except OSError:
-        return False
-    return True
+def start():
+    """Finishes a deployment, has modules imported from the pack. What fails is told, and main.py starts."""
 
+    def is_there(path):
+        try:
+            os.stat(path)
+        except OSError:
+            return False
+        return True
 
-def finish_deployment():
-    """Puts what tools/board/deploy.py staged into its place, by the list that is there once all of it is.
-
-    Where the power is cut, the next start begins again and finds less to do.
-    """
-
-    def attempt(function, *paths):
+    def attempt(what, function, *paths):
+        """Whether it is done, now or before a cut; if not, that is told, and no start fails for it again."""
         try:
             function(*paths)
         except OSError as error:
-            if error.errno != errno.ENOENT:  # done before the cut
-                raise
+            if error.errno != errno.ENOENT:
+                print("deployment:", what, paths[-1], error)
+                return False
+        return True
 
-    # A cut in a rename hides another file until anything is changed (littlefs of MicroPython 1.28 and 1.29).
-    attempt(os.remove, "/deploy/list.new")
-    try:
-        steps = open("/deploy/list")  # noqa: SIM115
-    except OSError:  # not all of it was staged
-        return
-    for step in steps:
-        path = step[2:].rstrip()
-        if step[0] == ">":
-            attempt(os.rename, "/deploy" + path, path)
-        else:
-            attempt(os.remove if step[0] == "-" else os.rmdir, path)
-    steps.close()
-    os.remove("/deploy/list")
-    os.rmdir("/deploy")
+    def finish_deployment():
+        """Puts what tools/board/deploy.py staged into its place, by the list that is there once all of it is.
+
+        Where the power is cut, the next start begins again and finds less to do. A move that fails before any
+        was made gives the deployment up, and what was there starts; any other step that fails is passed over.
+        """
+        # A cut in a move hides another entry until anything is changed (littlefs of MicroPython 1.28, 1.29).
+        attempt("not removed", os.remove, "/deploy/list.new")
+        if not is_there("/deploy"):  # as at nearly every start
+            return
+        if is_there("/deploy/list"):  # all of it was staged
+            moved = False
+            steps = open("/deploy/list")  # noqa: SIM115
+            for step in steps:
+                path = step[2:].rstrip()
+                if step[0] != ">":
+                    attempt("not removed", os.remove if step[0] == "-" else os.rmdir, path)
+                elif attempt("not moved", os.rename, "/deploy" + path, path):
+                    moved = True
+                elif not moved:
+                    print("deployment: given up, nothing is changed")
+                    break
+            steps.close()
+            os.remove("/deploy/list")
+        if not os.listdir("/deploy"):
+            os.rmdir("/deploy")
+
+    def mount_pack():
+        if is_there("/firmware.pack"):  # else modules are files as yet: a deployment brings boot.py first
+            import pack
+
+            pack.mount("/firmware.pack")
+
+    for part in (finish_deployment, mount_pack):
+        try:
+            part()
+        except Exception as error:
+            import sys
+
+            sys.print_exception(error)
 
 
-if is_there("/deploy"):  # as at hardly any start
-    finish_deployment()
-if is_there("/firmware.pack"):  # else modules are files as yet: a deployment brings boot.py first
-    import pack
-
-    pack.mount("/firmware.pack")
-    del pack
-del is_there, finish_deployment  # main.py has the same globals
+start()
+del start  # main.py has the same globals
 esp.osdebug(None)  # of ESP-IDF's own log only errors may break into the console's lines
 machine.freq(240_000_000)  # a TLS handshake holds the loop for a third less time than at the default 160 MHz

@@ -5,10 +5,6 @@ import gc
 # Bytes after which garbage is collected: what survives lies close together, and the heap need not grow.
 gc.threshold(4096)
 
-from iot.system import System  # noqa: E402
-
-from firmware import settings  # noqa: E402
-
 
 def load_application():
     """Imported only once the application may run: until then its memory is free."""
@@ -17,4 +13,19 @@ def load_application():
     return app
 
 
-System(settings).run(load_application)
+try:
+    from iot.system import System
+
+    from firmware import settings
+
+    System(settings).run(load_application)
+except (Exception, SystemExit) as error:  # e.g. a module that is missing; Ctrl-C leads to the prompt
+    import sys
+    import time
+
+    import machine
+
+    sys.print_exception(error)
+    print("main.py has ended; the chip restarts in a minute, Ctrl-C keeps it from that")
+    time.sleep(60)
+    machine.reset()

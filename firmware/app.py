@@ -44,4 +44,5 @@ async def main(thing):
     thing.on("cloud_up", lambda kept: led.value(1))
     thing.on("cloud_down", lambda reason: led.value(0))
     starts = count_starts(thing.flash)
-    await asyncio.gather(follow_commands(thing, led), send_telemetry(thing, starts))
+    thing.run(follow_commands(thing, led))  # an error in one of the two ends both
+    await send_telemetry(thing, starts)

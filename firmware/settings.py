@@ -10,7 +10,7 @@ BUTTON_PIN = 0  # to ground; held for a second at the start it leads to CONFIG. 
 LOG_LEVEL = "info"  # error, warning, info or debug
 WATCHDOG_MS = 60_000  # longer than the longest time anything holds the loop
 SETUP_CODE = None  # 12 characters that a phone must know; None: each device makes its own at its first boot
-CONFIG_MS = 900_000  # without a phone that knows the code, after which Bluetooth LE goes off; 0: never on
+CONFIG_MS = 900_000  # of advertising, after which Bluetooth LE goes off; 0: never on, the button does nothing
 WIFI_REACH_MS = 300_000  # a new configuration's Wi-Fi not reached within this: back to CONFIG
 CONFIG = None  # a whole configuration, for a product that brings its own; else it is asked for
 

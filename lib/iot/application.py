@@ -1,11 +1,11 @@
 """Runs the application, and again where it fails: the cloud stays reachable and may send a better one."""
 
 import asyncio
-import gc
 
 from micropython import const
 
 from iot.backoff import Backoff
+from iot.modules import forget
 
 _FIRST_MS = const(10000)
 _MOST_MS = const(300000)
@@ -19,65 +19,82 @@ class Application:
         name: of its coroutine function: `main`, or for the mode CONFIG `setup`, which need not be there.
         thing: what it is handed, with `close()`, which takes back what a run has registered.
         log: a Log.
+
+    Attributes:
+        tasks: main's, and what was started beside it.
+        error: what ends the present run, None while nothing does.
+        leaving: whether the tasks are being cancelled by the system.
     """
 
     def __init__(self, load, name, thing, log):
         self._load = load
         self._name = name
-        self._thing = thing
-        self._log = log
-        self._task = self._error = None  # the task while the application runs in it; what ended that
-        self._leaving = False
+        self.thing = thing
+        self.log = log
+        self.tasks, self.leaving = [], False
+        self._failed = asyncio.Event()
 
     async def run(self):
-        """Returns when the application does; its handlers and subscriptions then stay."""
+        """For ever: what main has registered or started goes on when main has returned."""
         backoff = Backoff(_FIRST_MS, _MOST_MS)
-        while not await self._apart():
-            await asyncio.sleep_ms(backoff.next_ms())
+        while True:
+            start_ms = self.log.uptime_ms()
+            self.error, self.leaving = None, False
+            self._failed.clear()
+            self.tasks = [asyncio.create_task(self._part(self._main(), True))]
+            try:
+                await self._failed.wait()
+            finally:
+                from iot import endings
+
+                forget("iot.endings")
+                await endings.leave(self)
+            pause_ms = endings.failed(self, backoff, start_ms)
+            endings = None  # which would keep it in memory
+            await asyncio.sleep_ms(pause_ms)
+
+    def start(self, coroutine):
+        """Runs a coroutine as a part of the application, which an error in it ends; returns the task.
+
+        Raises:
+            TypeError: it is none, but e.g. the function that would make it.
+            RuntimeError: the application is being ended.
+        """
+        if self.leaving or not hasattr(coroutine, "send"):
+            from iot import endings
+
+            endings.refuse(coroutine)
+        task = asyncio.create_task(self._part(coroutine, False))
+        self.tasks = [other for other in self.tasks if not other.done()]
+        self.tasks.append(task)
+        return task
 
     def end(self, error):
         """Ends its present run as if `error` had been raised in it; False where there is none."""
-        if not self._task or self._error:
+        if not [task for task in self.tasks if not task.done()] or self.error:
             return False
-        self._error = error
-        self._task.cancel()
+        self.error = error
+        self._failed.set()
         return True
 
-    async def _apart(self):
-        """Runs it in a task of its own: a CancelledError here ends the mode, one there may be its mistake."""
-        ended = asyncio.Event()
-        task = asyncio.create_task(self._once(ended))
-        try:
-            await ended.wait()  # awaiting the task would hand a cancellation on to it
-        except asyncio.CancelledError:
-            self._leaving = True
-            task.cancel()
-            try:
-                await task
-            except asyncio.CancelledError:
-                pass
-            raise
-        return await task
+    async def _main(self):
+        main = getattr(self._load(), self._name, None)
+        if main:
+            await main(self.thing)
 
-    async def _once(self, ended):
-        """Whether the application ended as it wanted to."""
-        self._task = asyncio.current_task()
+    async def _part(self, coroutine, is_main):
+        """Whatever the application raises must stop here, but Ctrl-C: SystemExit would end every task."""
         try:
-            main = getattr(self._load(), self._name, None)
-            if main:
-                await main(self._thing)
-            return True
-        except asyncio.CancelledError:
-            if self._leaving:
-                raise
-            error = self._error or RuntimeError("it was cancelled, by itself")
-        except Exception as caught:  # whatever the application raises must stop here
-            error = caught
-        finally:
-            self._task = self._error = None
-            ended.set()
-        self._log.exception("application", "failed, will start again", error)
-        self._thing.close()
-        error = None  # with its traceback
-        gc.collect()
-        return False
+            return await coroutine
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            if not self.leaving:
+                try:
+                    from iot import endings
+
+                    forget("iot.endings")
+                    endings.part(self, error, is_main)
+                except MemoryError:  # for that module; then also what one part does to another is a failure
+                    self.end(error)
+        raise asyncio.CancelledError  # to whoever awaits it

@@ -2,7 +2,11 @@
 
 import os
 
+from micropython import const
+
 from iot.modules import forget
+
+_TWICE_MS = const(30000)
 
 
 def run(system, name, argument):
@@ -54,5 +58,12 @@ def _restart(system, argument):
 
 
 def _factory_reset(system, argument):
+    now_ms, asked_ms = system.log.uptime_ms(), system.asked_ms
+    if argument not in ("", "--yes"):
+        raise ValueError("factory-reset, or factory-reset --yes")
+    if not argument and (asked_ms is None or now_ms - asked_ms > _TWICE_MS):
+        system.asked_ms = now_ms
+        text = "this erases configuration and certificate: type it again within {} s, or factory-reset --yes"
+        raise ValueError(text.format(_TWICE_MS // 1000))
     system.factory_reset()
-    return "configuration and certificate erased, restarting"
+    return "erasing configuration and certificate, then restarting"

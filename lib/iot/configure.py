@@ -70,6 +70,8 @@ async def _commit(system):
     try:
         if stopped:
             await _make_room(system)
+        if system.nvs is None:  # as in IDLE
+            raise OSError("flash could not be initialised")
         from iot import config, fallback
 
         forget("iot.fallback", "iot.config")
@@ -77,7 +79,7 @@ async def _commit(system):
             document = config.parse(file)
         fallback.set_reached(system.nvs, False)
         system.store().save(document)
-    except (ValueError, OSError, MemoryError):
+    except Exception:  # whatever it is
         if stopped:
             system.restart("the new configuration was refused, the old one stays")
         raise

@@ -29,11 +29,15 @@ def enter(system, configured):
         configured: whether there is a configuration to go back to when the time is over.
     """
     settings, tasks = system.settings, system.tasks
+    if configured:  # however this life ends, the next one goes on, even where the button is stuck
+        retained.set("setup", 2)
     network.WLAN(network.STA_IF).active(True)  # without a radio the chip's random numbers are none
     try:
         code = label.code(system.nvs, settings.SETUP_CODE, os.urandom)
     except (OSError, ValueError) as error:
         system.log.error("ble", "off, the console is left: {}", error)
+        if configured:
+            system.restart("it cannot be configured anew")
         return
     system.thing = Thing(
         system.device_id, settings.VERSION, system.flash, {}, system.log, NoCloud(), system.events, system
@@ -80,22 +84,17 @@ class Configuring:
         self._conversation = None
 
     async def serve(self):
-        """Serves phones until no one is welcome any more, or none has come for long."""
+        """Serves phones until none has come for long."""
         system = self._system
         system.log.info("ble", "code {}", label.shown(self._code))
-        if not self._door.closed():
-            self.setup.begin_scan()
-            facts = {"protocol": _PROTOCOL}
-            facts.update(self._facts)
-            info = json.dumps(facts).encode()
-            service = Service(
-                system.device_id, info, self._converse, self._door.closed, system.log, self._on_service
-            )
-            await service.run(system.settings.CONFIG_MS)
+        self.setup.begin_scan()
+        facts = {"protocol": _PROTOCOL}
+        facts.update(self._facts)
+        info = json.dumps(facts).encode()
+        service = Service(system.device_id, info, self._converse, self._pause, system.log, self._on_service)
+        await service.run(system.settings.CONFIG_MS, self._configured)
         self._wlan.active(False)
-        if self._door.closed():
-            system.log.warning("ble", "five wrong codes: closed until the power is cut")
-        elif self._configured:
+        if self._configured:
             system.restart("nobody has configured it")
         else:
             system.log.warning("ble", "nobody came: off until the next start")
@@ -108,8 +107,15 @@ class Configuring:
             if conversation:
                 try:
                     await conversation.send(DATA, packet(name, payload))
-                except OSError:  # the phone is gone
+                except (OSError, MemoryError):  # the phone is gone
                     self._packets.dropped += 1
+
+    async def _pause(self):
+        """Returns when the next phone is welcome."""
+        pause_ms = self._door.pause_ms
+        if pause_ms:
+            self._system.log.warning("ble", "wrong codes: closed for {} s", pause_ms // 1000)
+            await self._door.opened()
 
     def _converse(self, transmit):
         session = Session(self._code, self._door, os.urandom)

@@ -12,37 +12,51 @@ async def run(stream, write, command):
     """Has commands carried out, for ever; returns where the input ends, which on a chip it never does.
 
     Args:
-        stream: an asyncio.StreamReader on sys.stdin, whose `read` gives text.
+        stream: an asyncio.StreamReader on sys.stdin.buffer: sys.stdin would hold the loop at a byte of noise
+            until what that promises of a character has come.
         write: called with text, of which it adds nothing: sys.stdout.write.
         command: coroutine function that takes a command's name and its argument and returns the answer's
-            text, or its pieces; a ValueError, OSError or MemoryError is answered, too.
+            text, or its pieces; whatever it raises is answered, too.
+    """
+    while True:
+        begun = ""
+        try:
+            line = await _line(stream)
+            if line is None:
+                return
+            name, _, argument = line.partition(" ")
+            answer = await command(name, argument)
+            begun = "\n"
+            write("= ok ")
+            for piece in (answer,) if isinstance(answer, str) else answer:
+                write(piece)  # at once: what is whole takes a large piece of the heap
+            write("\n")
+        except Exception as error:  # the console is the last way to a device: no command may end it
+            text = str(error)
+            if not text or not isinstance(error, (ValueError, OSError, MemoryError)):  # a mistake of ours
+                text = type(error).__name__ + ": " + text
+            write(begun + "= error ")
+            write(text + "\n")
+        line = answer = piece = None  # which would keep the command's code in memory
+
+
+async def _line(stream):
+    """The next line that is not empty, without its end; None where the input ends. ValueError for one too
+    long, or not in UTF-8.
     """
     length = 0
     while True:
         # readline() would block on the chip until the line is whole.
-        character = await stream.read(1)
-        if not character:
-            return
-        if character not in "\r\n":
+        byte = await stream.read(1)
+        if not byte:
+            return None
+        if byte not in b"\r\n":
             if not length:
                 line = bytearray(_LINE_MAX)
-            for byte in character.encode():
-                if length < _LINE_MAX:
-                    line[length] = byte
-                length += 1
+            if length < _LINE_MAX:
+                line[length] = byte[0]
+            length += 1
+        elif length > _LINE_MAX:
+            raise ValueError("a line has at most {} bytes, this one {}".format(_LINE_MAX, length))
         elif length:
-            begun = ""
-            try:
-                if length > _LINE_MAX:
-                    raise ValueError("a line has at most {} bytes, this one {}".format(_LINE_MAX, length))
-                name, _, argument = str(memoryview(line)[:length], "utf-8").partition(" ")
-                answer = await command(name, argument)
-                begun = "\n"
-                write("= ok ")
-                for piece in (answer,) if isinstance(answer, str) else answer:
-                    write(piece)  # at once: what is whole takes a large piece of the heap
-                write("\n")
-            except (ValueError, OSError, MemoryError) as error:  # ValueError: also bad UTF-8
-                write("{}= error {}\n".format(begun, error))
-            line = answer = piece = None  # which would keep the command's code in memory
-            length = 0
+            return str(memoryview(line)[:length], "utf-8")

@@ -39,7 +39,9 @@ class Events:
         for handler in tuple(self._of(name)):
             try:
                 handler(detail)
-            except Exception as error:  # the application's code: whatever it raises must stop here
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # the application's code: whatever it raises must stop here
                 self._log.exception("events", "handler of " + name, error)
 
     async def wait(self, name, timeout_ms=None):

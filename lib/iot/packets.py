@@ -56,7 +56,9 @@ class Packets:
             return False
         try:
             handler(payload)
-        except Exception as error:  # the application's code: whatever it raises must stop here
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # the application's code: whatever it raises must stop here
             self._log.exception("ble", "handler of packet " + name, error)
         return True
 

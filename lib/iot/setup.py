@@ -75,7 +75,7 @@ class Setup:
         networks = self._status["networks"]
         try:
             networks = await self._scan()
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             self._log.warning("wifi", "no scan: {}", error)
         await self._push(scanning=False, networks=networks)
 
@@ -85,7 +85,9 @@ class Setup:
             await self._try_networks(document["wifi"])
             await self._progress(step="storing")
             self._store(document)
-        except Refused as error:
+        except (Refused, MemoryError) as error:
+            if isinstance(error, MemoryError):
+                error = Refused("UNKNOWN_FAILURE", "no memory")
             self._log.warning("setup", "{}", error)
             told = {"code": NAMES.index(error.name), "name": error.name, "detail": error.detail}
             await self._push(progress={"step": "idle"}, error=told)
@@ -141,5 +143,8 @@ class Setup:
         if self.conversation:
             try:
                 await self.conversation.send(channel, plaintext)
-            except OSError as error:  # the phone is gone; what it asked for is done all the same
+            except (
+                OSError,
+                MemoryError,
+            ) as error:  # the phone is gone; what it asked for is done all the same
                 self._log.debug("ble", "not sent: {}", error)

@@ -19,11 +19,12 @@ _LATE_MS = const(20)
 _LOOK_TICKS = const(10)  # between two looks at the heap
 _COMMAND_TICKS = const(1200)  # the longest that a connection in the making lets a command wait
 _HEAP_LEAST = const(4096)  # with less free the next allocation may take what Wi-Fi and TLS need
-_DEATH_MS = const(5000)
 _PROMPT_MS = const(3600 * 1000)
 
 # What a peer tells that leads to another mode.
 _TURNS = const(("provisioned", "provisioning_failed", "certificate_refused"))
+# What ends this life, each stronger than those before it: what waits gives way to a stronger one alone.
+_ENDS = const(("restart", "committed", "factory_reset"))
 
 
 class System:
@@ -43,6 +44,8 @@ class System:
         starved: attempts in a row that failed for want of memory.
         starved_reason: the last one that did, None where none has.
         reason: why the device restarts.
+        event: what leads to another mode, None where nothing does.
+        asked_ms: uptime at which the console was asked for a factory reset, None where it was not.
         document: the file with what the console has got of a configuration, None where none has begun.
         packets: the Packets over Bluetooth LE, None before the application asks for them.
         memory: bytes of heap in use, and free, before the last command.
@@ -60,8 +63,8 @@ class System:
         self.device_id = self.reason = ""
         self.tasks = {}
         self.nvs = self.flash = self.wifi = self.clock = self.link = self.thing = None
-        self.watchdog = self.heap = self.load_application = self.document = self.packets = self._event = None
-        self.application = self.starved_reason = None
+        self.watchdog = self.heap = self.load_application = self.document = self.packets = self.event = None
+        self.application = self.starved_reason = self.asked_ms = None
         self.connecting = False
         self.starved = self.heap_total = 0
 
@@ -69,6 +72,7 @@ class System:
         """Runs until the chip is reset. `load_application()` imports the application and returns the module.
 
         Ctrl-C ends it, with an hour for whoever typed it: after that the watchdog brings the device back.
+        Whatever else leaves the loop is logged, and the chip is reset.
         """
         self.load_application = load_application
         self.watchdog = machine.WDT(timeout=self.settings.WATCHDOG_MS)
@@ -77,23 +81,28 @@ class System:
         except KeyboardInterrupt:
             self.watchdog = machine.WDT(timeout=_PROMPT_MS)  # it can be given time, but not be stopped
             self.log.warning("system", "stopped by Ctrl-C; restarts in an hour, or by machine.reset()")
+        except BaseException as error:  # e.g. sys.exit() in a task of the application's own making
+            from iot import deaths
+
+            deaths.of_loop(self, error)
 
     # What the application and the console ask for.
 
     def restart(self, reason):
         """Flushes writes, takes leave of the cloud and resets the chip."""
-        self.reason = reason
-        self._event = "restart"
+        self._end("restart", reason)
 
     def factory_reset(self):
         """Erases the configuration and the thing's certificate, and restarts."""
-        self.reason = "factory reset"
-        self._event = "factory_reset"
+        self._end("factory_reset", "factory reset")
 
     def committed(self):
         """Restarts with the configuration that was stored."""
-        self.reason = "new configuration"
-        self._event = "committed"
+        self._end("committed", "new configuration")
+
+    def _end(self, event, reason):
+        if self.event not in _ENDS or _ENDS.index(event) > _ENDS.index(self.event):
+            self.event, self.reason = event, reason
 
     def record(self, key, size):
         """A Record, its code being in memory for as long as it is used. OSError where there is no flash."""
@@ -153,8 +162,8 @@ class System:
             starving.heal(self, detail) if event == "starved" else starving.fed(self)
         if event == "wifi_up" and self.link:
             self.link.client.probe()  # a connection that did not survive shall end soon
-        if event in _TURNS and self._event is None:
-            self.reason = self._event = event
+        if event in _TURNS and self.event is None:
+            self.reason = self.event = event
 
     # The life of the system.
 
@@ -163,7 +172,7 @@ class System:
         ticks = 0
         while True:
             await self._change()
-            while self._event is None:
+            while self.event is None:
                 self.watchdog.feed()
                 start_ms = time.ticks_ms()
                 await asyncio.sleep_ms(_TICK_MS)
@@ -171,10 +180,11 @@ class System:
                 if ticks % _LOOK_TICKS == 0:
                     self._look_at_heap(time.ticks_diff(time.ticks_ms(), start_ms) < _TICK_MS + _LATE_MS)
                 name = self._done()
-                if name and await self.ended(name):
-                    # A fault that is there again at once shall not wear the chip.
-                    await asyncio.sleep_ms(_DEATH_MS)
-                    self.restart(name + " died")
+                if name:
+                    from iot import deaths
+
+                    forget("iot.deaths", "iot.retained")
+                    await deaths.of_task(self, name)
 
     def _look_at_heap(self, idle):
         """Collects garbage where that costs nothing, and ends an application that took too much.
@@ -193,10 +203,10 @@ class System:
         from iot import transitions
 
         forget("iot.transitions", "iot.modes")
-        event = self._event
+        event = self.event
         await transitions.change(self, event)  # what an ending part tells in it, `tell` does not hear
-        if self._event == event:
-            self._event = None
+        if self.event == event:
+            self.event = None
 
     def _done(self):
         for name in self.tasks:
@@ -205,12 +215,10 @@ class System:
         return None
 
     async def ended(self, name):
-        """Waits for the end of a task; returns whether it was an error, which then is in the log."""
+        """Waits for the end of a task that was asked for."""
         try:
             await self.tasks.pop(name)
         except asyncio.CancelledError:
             pass  # it is what was asked for; the system's own task is cancelled by nobody
         except Exception as error:  # whatever a task dies of, the supervisor has to know
             self.log.exception("system", name + " died", error)
-            return True
-        return False

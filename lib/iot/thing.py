@@ -55,6 +55,14 @@ class Thing:
         """Waits for the next `event` and returns its detail; asyncio.TimeoutError after `timeout_ms`."""
         return await self._events.wait(event, timeout_ms)
 
+    def run(self, coroutine):
+        """Runs a coroutine as a part of the application; returns its task.
+
+        It is cancelled when the application fails or its mode ends, and an error in it ends the application,
+        all of which then starts again.
+        """
+        return self._system.application.start(coroutine)
+
     def publish(self, topic, payload, qos=0, retain=False):
         """Puts a message into the outbox, whether there is a connection or not.
 

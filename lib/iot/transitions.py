@@ -52,13 +52,13 @@ async def change(system, event):
     mode = modes.following(system.mode, event)
     await _leave(system, mode)
     if mode == modes.RESTART:
-        await _restart(system, event)
+        await _restart(system)
     system.mode = mode
     system.log.info("system", "mode {}", mode)
     system.tell("mode", mode)
     tasks = system.tasks
     if "console" not in tasks:
-        stdin = asyncio.StreamReader(sys.stdin)
+        stdin = asyncio.StreamReader(sys.stdin.buffer)
         tasks["console"] = asyncio.create_task(console.run(stdin, sys.stdout.write, system.command))
     if "flash" not in tasks and system.flash:
         tasks["flash"] = asyncio.create_task(system.flash.run())
@@ -96,17 +96,19 @@ async def _init(system):
         return "part_failed"
     if found is None:
         return "unconfigured"
-    return "setup_asked" if await _setup_asked(system) else "configured"
+    # With CONFIG_MS 0 nobody could set it up there, nor would it ever go on.
+    return "setup_asked" if settings.CONFIG_MS and await _setup_asked(system) else "configured"
 
 
 async def _setup_asked(system):
-    """Whether the last life asked for CONFIG, or the button is held."""
+    """Whether the last life asked for CONFIG, or the button is held and that was not CONFIG itself."""
     from iot import fallback, retained
 
     forget("iot.fallback", "iot.retained")
-    if retained.get("setup"):
+    asked = retained.get("setup")
+    if asked:
         retained.set("setup", 0)
-        return True
+        return asked == 1
     pin = system.settings.BUTTON_PIN
     return pin is not None and await fallback.held(machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP))
 
@@ -127,20 +129,24 @@ async def _leave(system, mode):
         system.thing = None
 
 
-async def _restart(system, event):
+async def _restart(system):
     system.watchdog.feed()
     system.log.info("system", "restarting: {}", system.reason)
     system.tell("restart", system.reason)
     try:
-        if event == "factory_reset" and system.nvs:
+        if system.flash:
+            await system.flash.flush()
+    except (OSError, ValueError, MemoryError) as error:
+        system.log.error("flash", "{}", error)
+    if system.event == "factory_reset":  # perhaps asked for while the mode was left
+        try:
             from iot import fallback
 
             system.store().erase()
             fallback.set_reached(system.nvs, False)
-        if system.flash:
-            await system.flash.flush()
-    except (OSError, MemoryError) as error:
-        system.log.error("flash", "{}", error)
+            system.log.info("system", "configuration and certificate are erased")
+        except (OSError, ValueError, MemoryError) as error:
+            system.log.error("flash", "configuration and certificate are not erased: {}", error)
     machine.reset()
 
 

@@ -259,7 +259,7 @@ class Rig:
         """Have it in CONFIG mode, whatever it was before."""
         self.thing = None
         if await self.mode() != "CONFIG":
-            await self.ask("factory-reset")
+            await self.ask("factory-reset --yes")
             await self.expect(r" I system: mode CONFIG$")
 
     async def configure(self, document: dict[str, Any]) -> None:

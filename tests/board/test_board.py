@@ -348,7 +348,7 @@ async def test_telemetry_for_half_an_hour_on_a_flat_heap(rig: Rig) -> None:
 
 async def test_factory_reset(rig: Rig) -> None:
     await rig.online()
-    await rig.ask("factory-reset")
+    await rig.ask("factory-reset --yes")
     await rig.expect(r" I system: mode CONFIG$")
     rig.thing = None
     async with rig.repl() as repl:

@@ -51,6 +51,8 @@ LEVELS = {
     "iot.p256": 0,
     "iot.sntp": 0,
     "iot.starving": 0,
+    "iot.deaths": 0,
+    "iot.endings": 0,
     "iot.x509": 0,
     "iot.configure": 1,
     "iot.credentials": 1,

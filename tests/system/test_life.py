@@ -135,7 +135,7 @@ async def test_a_restart_waits_for_pending_writes(house: House) -> None:
 async def test_factory_reset(house: House) -> None:
     device = house.device()
     await house.telemetry(device)
-    assert (await ask(device, "factory-reset")).startswith("ok")
+    assert (await ask(device, "factory-reset --yes")).startswith("ok")
     await device.expect(r"system: restarting: factory reset", START_S)
     await device.expect(r"system: mode CONFIG", START_S)
     assert not list((device.files / "certs").iterdir())

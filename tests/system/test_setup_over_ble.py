@@ -280,7 +280,7 @@ async def test_a_factory_reset_keeps_the_code(house: House) -> None:
     code = await started(device)
     await set_up(house.world, name_of(device), code, house.configuration())
     await device.expect(r"system: mode NORMAL", START_S)
-    await ask(device, "factory-reset")
+    await ask(device, "factory-reset --yes")
     assert (await device.expect(CODE_LINE, START_S))[1] == code
     assert code in await ask(device, "code")
     assert re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){2}", code)

@@ -92,8 +92,9 @@ class FakeDoor:
     def right(self):
         self.count = 0
 
-    def closed(self):
-        return self.count >= 5
+    @property
+    def pause_ms(self):
+        return 1000 if self.count >= 5 else 0
 
 
 class FakeTime:

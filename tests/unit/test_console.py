@@ -1,5 +1,6 @@
 """The console: lines in, answers out, and the commands behind them."""
 
+import asyncio
 import json
 
 from documents import claim
@@ -9,10 +10,10 @@ from iot.log import Log
 
 
 class FakeInput:
-    """A stream that gives its text character by character, then ends."""
+    """A stream that gives its bytes one by one, then ends."""
 
     def __init__(self, text):
-        self._text = text
+        self._text = text if isinstance(text, bytes) else text.encode()
 
     async def read(self, count):
         character, self._text = self._text[:count], self._text[count:]
@@ -30,7 +31,7 @@ class FakeSystem:
     def __init__(self):
         self.calls = []
         self.tasks = {}
-        self.error = self.document = self.nvs = self.link = None
+        self.error = self.document = self.nvs = self.link = self.asked_ms = None
         self.settings = Settings
         self.device_id = "esp32-24"
         self.log = Log()
@@ -89,15 +90,56 @@ async def test_lines_that_make_no_sense():
     assert lines[1].startswith("= error no such command") and lines[2].startswith("= ok")
 
 
-async def test_errors_are_answered_and_the_console_goes_on():
-    for error in (ValueError("broken"), OSError("broken"), MemoryError("broken")):
+async def test_every_error_is_answered_and_the_console_goes_on():
+    for error, text in (
+        (ValueError("broken"), "broken"),
+        (OSError("broken"), "broken"),
+        (MemoryError("broken"), "broken"),
+        (MemoryError(), "MemoryError: "),
+        (AttributeError("broken"), "AttributeError: broken"),
+        (asyncio.TimeoutError(), "TimeoutError: "),
+    ):
 
         async def run(name, argument, error=error):
             if name == "a":
                 raise error
             return "fine"
 
-        assert await answers("a\nb\n", run=run) == ["= error broken", "= ok fine"]
+        assert await answers("a\nb\n", run=run) == ["= error " + text, "= ok fine"]
+
+
+async def test_noise_on_the_line_is_answered():
+    """All bytes there are, each alone, and in pairs that begin a character and do not end it."""
+
+    async def run(name, argument):
+        return "heard"
+
+    for number in range(256):
+        noise = bytes([number])
+        for text in (noise, noise * 2, noise + b"mode", b"mode" + noise):
+            lines = await answers(text + b"\nmode\n", run=run)
+            assert lines[-1] == "= ok heard" and len(lines) <= 3, (text, lines)
+            assert all([line.startswith("= ") for line in lines]), (text, lines)
+
+
+async def test_a_line_for_which_there_is_no_memory():
+    """It costs a character, and the console goes on."""
+    allocated = []
+
+    def bytearray_(size):
+        allocated.append(size)
+        if len(allocated) == 1:
+            raise MemoryError("memory allocation failed")
+        return bytearray(size)
+
+    async def run(name, argument):
+        return name
+
+    console.bytearray = bytearray_
+    try:
+        assert await answers("xmode\n", run=run) == ["= error memory allocation failed", "= ok mode"]
+    finally:
+        del console.bytearray
 
 
 async def test_an_answer_in_pieces_is_one_line():
@@ -116,7 +158,7 @@ async def test_an_answer_in_pieces_is_one_line():
 
 async def test_the_commands():
     system = FakeSystem()
-    lines = await answers("help\nrestart\nfactory-reset\n", system)
+    lines = await answers("help\nrestart\nfactory-reset --yes\n", system)
     assert lines[0].startswith(
         "= ok help | status | mode | code | wifi | log LEVEL | restart | factory-reset"
     )
@@ -127,6 +169,21 @@ async def test_the_commands():
     lines = await answers("mode\nlog debug\nlog loud\n", system)
     assert lines[:2] == ["= ok CONFIG", "= ok log level debug"]
     assert lines[2].startswith("= error log level 'loud': one of error, warning, info, debug")
+
+
+async def test_a_factory_reset_is_asked_for_twice():
+    system, now_ms = FakeSystem(), [1000]
+    system.log.uptime_ms = lambda: now_ms[0]
+    lines = await answers("factory-reset --no\nfactory-reset\n", system)
+    assert lines[0] == "= error factory-reset, or factory-reset --yes"
+    assert lines[1].startswith("= error this erases configuration and certificate: type it again within 30 s")
+    now_ms[0] += 30001
+    assert (await answers("factory-reset\n", system))[0].startswith("= error this erases")
+    assert not system.calls
+    now_ms[0] += 30000
+    lines = await answers("factory-reset\n", system)
+    assert lines == ["= ok erasing configuration and certificate, then restarting"]
+    assert system.calls == ["factory_reset"]
 
 
 def in_pieces(document, size=100):

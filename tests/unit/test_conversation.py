@@ -70,8 +70,9 @@ async def test_messages_on_auth_that_are_none():
         (b"\2" + bytes(32), INVALID_REQUEST),
         (b"\1\2" + bytes(65), UNSUPPORTED),
         (b"\1\1" + bytes(65), INVALID_REQUEST),
-        (bytes(8192), INVALID_REQUEST),
-        (bytes(8193), TOO_LARGE),
+        (bytes(67), INVALID_REQUEST),
+        (bytes(68), TOO_LARGE),
+        (bytes(8192), TOO_LARGE),
     ):
         assert await b.write(AUTH, message) == [(AUTH, bytes([0xFF, code]))]
     await b.prove()
@@ -260,3 +261,27 @@ async def test_what_the_phone_is_told_about_a_code_is_the_same_for_all_wrong_one
         b.phone = Phone(code)
         sent = await b.write(AUTH, await b.phone.hello())
         await b.ended(AUTH, await b.phone.proof_for(sent[0][1]), ACCESS_DENIED)
+
+
+async def test_before_the_proof_nothing_longer_than_a_hello_is_kept():
+    """On any characteristic, in frames of any size; after it, all is as it was."""
+    b = Bench()
+    for channel in (AUTH, CONFIG, STATUS, DATA):
+        for size in (1, 19, 243):
+            assert await b.write(channel, bytes(9000), size) == [(AUTH, bytes([0xFF, TOO_LARGE]))]
+            assert b.conversation._assembler._length <= 67
+    await b.prove()
+    document = b"x" * 4000
+    assert (await b.ask(CONFIG, begin(document)))["at"] == 0
+    assert (await b.ask(CONFIG, piece(document, 0, 4000)))["at"] == 4000
+
+
+async def test_a_phone_has_greeted_by_a_right_hello_alone():
+    b = Bench()
+    for message in (b"\0", b"\1\1" + bytes(65), b"\1\2" + bytes(65), b"\2" + bytes(32)):
+        await b.write(AUTH, message)
+        assert not b.conversation.greeted, message
+    await b.write(AUTH, await Phone().hello())
+    assert b.conversation.greeted and not b.conversation.proven
+    await b.write(AUTH, b"\1\1" + bytes(65))
+    assert not b.conversation.greeted

@@ -1,6 +1,8 @@
 """Wrong proofs are counted over resets, in memory that forgets when the power is cut."""
 
-from fakes import FakeMachine
+from check import raises
+from fakes import FakeMachine, FakeTime
+from iot.ble import door as module
 from iot.ble.door import Door
 
 
@@ -33,7 +35,18 @@ def test_numbers_do_not_outlive_a_cut_of_power():
 
 
 def test_memory_that_is_noise_or_anothers():
-    others = (b"\xff" * 2048, b"\0" * 6, b"iot1", b"iot1\5", b"iot1\5\1\0\0", b"hello\5\1", b"iot0\5\1\0")
+    machine = FakeMachine()
+    started(machine).set("wrong", 5)
+    ours = machine.kept
+    others = (
+        b"\xff" * 2048,
+        b"\0" * 6,
+        b"iot1",
+        ours[:-1],
+        ours + b"\0",
+        b"iot0" + ours[4:],
+        b"hello" + ours[5:],
+    )
     for memory in others:
         machine = FakeMachine(memory)
         retained = started(machine)
@@ -42,29 +55,53 @@ def test_memory_that_is_noise_or_anothers():
         assert started(machine).get("setup") == 1 and started(machine).get("wrong") == 0
 
 
-def test_five_wrong_proofs_close_the_door_until_the_power_is_cut():
+def test_wrong_proofs_cost_pauses_that_grow_and_end():
+    """Two are free; the pauses of those that follow double up to two minutes, and stay so for ever."""
     machine = FakeMachine()
-    for count in range(5):
-        door = Door(started(machine))  # a reset after each is of no use
-        assert not door.closed(), count
+    door = Door(started(machine))
+    pauses = []
+    for _ in range(300):  # more than a byte can count
+        assert not door.pause_ms or asyncio_ran(door)
         door.wrong()
-    assert door.closed() and Door(started(machine)).closed()
-    door.wrong()
-    assert Door(started(machine)).closed()
-    assert not Door(started(FakeMachine())).closed()
+        pauses.append(door.pause_ms)
+    assert pauses[:9] == [0, 0, 2000, 4000, 8000, 16000, 32000, 64000, 128000]
+    assert set(pauses[9:]) == {128000}
+
+
+def asyncio_ran(door):
+    """The pause is made once."""
+    slept = []
+
+    async def sleep_ms(ms):
+        slept.append(ms)
+
+    before, module.asyncio = module.asyncio, FakeTime()
+    module.asyncio.sleep_ms = sleep_ms
+    try:
+        pause_ms = door.pause_ms
+        raises(StopIteration, "", door.opened().send, None)
+        assert slept == [pause_ms] and door.pause_ms == 0
+    finally:
+        module.asyncio = before
+    return True
+
+
+def test_a_reset_does_not_shorten_a_pause_and_a_cut_of_power_ends_it():
+    machine = FakeMachine()
+    door = Door(started(machine))
+    for _ in range(5):
+        door.wrong()
+    assert Door(started(machine)).pause_ms == door.pause_ms == 8000
+    assert Door(started(FakeMachine())).pause_ms == 0
 
 
 def test_a_right_proof_begins_to_count_anew():
-    door = Door(started(FakeMachine()))
+    machine = FakeMachine()
+    door = Door(started(machine))
     for _ in range(3):
         for _ in range(4):
             door.wrong()
         door.right()
-    assert not door.closed()
-
-
-def test_more_wrong_proofs_than_a_byte_can_count():
-    door = Door(started(FakeMachine()))
-    for _ in range(300):
-        door.wrong()
-    assert door.closed()
+        assert door.pause_ms == 0 and Door(started(machine)).pause_ms == 0
+    door.wrong()
+    assert door.pause_ms == 0

@@ -77,12 +77,13 @@ def test_a_packet_of_the_phone_goes_to_its_handler():
 
 
 def test_a_handler_that_fails_is_in_the_log():
-    packets = Packets(FakeLog())
+    for kind in (KeyError, SystemExit, GeneratorExit, asyncio.CancelledError):
+        packets = Packets(FakeLog())
 
-    def fail(payload):
-        raise KeyError("pear")
+        def fail(payload, kind=kind):
+            raise kind("pear")
 
-    packets.on("a{}", fail)
-    assert packets.deliver("a{}", b"1") is True
-    assert len(packets._log.lines) == 1
-    assert "a{}" in packets._log.lines[0] and "pear" in packets._log.lines[0]
+        packets.on("a{}", fail)
+        assert packets.deliver("a{}", b"1") is True
+        assert len(packets._log.lines) == 1
+        assert "a{}" in packets._log.lines[0] and "pear" in packets._log.lines[0]

@@ -7,6 +7,7 @@ from fakes import FakeDoor
 from iot import p256
 from iot.ble.codes import Refused
 from iot.ble.session import Session
+from iot.modules import forget
 from phone import CODE, CONFIG, DATA, DEVICE_PRIVATE, STATUS, Keys, Phone
 
 # By Python's cryptography: both sides' proofs, the device's first message, and the stream of AES-256-CTR for
@@ -228,3 +229,39 @@ def test_the_key_stream_is_that_of_aes_in_counter_mode():
     sealed = device.seal(STATUS, bytes(40))
     assert sealed[4:44] == unhexlify(STREAM)
     assert phone.open(STATUS, sealed) == bytes(40)
+
+
+async def test_a_point_is_looked_at_before_anything_is_multiplied():
+    """Else whoever is near makes the device calculate, a second for every bad hello."""
+    multiplied = []
+
+    async def combine(*pairs):
+        multiplied.append(pairs)
+        raise AssertionError
+
+    device = session()
+    phone = Phone()
+    right = (await phone.hello())[2:]
+    for point in (b"", bytes(65), right[:-1], right[:-1] + bytes([right[-1] ^ 1]), b"\x04" + b"\xff" * 64):
+        with Replaced(combine):
+            await arefused("INVALID_REQUEST", device.auth(b"\1\1" + point))
+    assert not multiplied
+    with Replaced(combine):
+        await araises(AssertionError, "", device.auth(b"\1\1" + right))
+    assert len(multiplied) == 1
+
+
+class Replaced:
+    """The session, which loads iot.p256 for each hello, gets it with another `combine`."""
+
+    def __init__(self, combine):
+        self._combine = combine
+
+    def __enter__(self):
+        forget("iot.p256", "iot.curve")
+        from iot import curve
+
+        curve.combine = self._combine
+
+    def __exit__(self, *error):
+        forget("iot.p256", "iot.curve")

@@ -49,7 +49,7 @@ async def _of_mtu(
         bare_s = await _bare(world, device, size, mtu)
         found.append((*await _set_up(world, device, code, document, mtu), bare_s))
         await device.expect(r"system: mode NORMAL", _START_S)
-        await device.send("factory-reset")
+        await device.send("factory-reset --yes")
     ours_s, sent, received, bare_s = (statistics.median(column) for column in zip(*found, strict=True))
     return {
         "bytes": size,

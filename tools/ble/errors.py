@@ -9,7 +9,7 @@ _REPORT = "Bring tools and firmware to the same version, and try again."
 _REFUSALS = {
     "ACCESS_DENIED": (
         "the code is wrong, or what was sent did not arrive as it was",
-        "Compare the code with the device's label; after five wrong ones its power must be cut.",
+        "Compare the code with the device's label; after wrong ones it makes pauses of up to two minutes.",
     ),
     "TIMEOUT": ("the device gave up", _AGAIN),
     "MISSING_ELEMENTS": ("something is missing in the configuration", _FILE),
@@ -37,8 +37,8 @@ _REFUSALS = {
         "Its flash is full or worn: see its log: python -m tools console PORT",
     ),
     "LOCKED": (
-        "five wrong codes have locked the device",
-        "Cut its power, and compare the code with its label.",
+        "the code is wrong again: no phone is welcome for a while, of up to two minutes",
+        "Compare the code with the device's label, and try again then. Cutting its power ends the pause.",
     ),
     "UNSUPPORTED_VERSION": ("the device speaks another version of the protocol", _REPORT),
 }

@@ -35,6 +35,7 @@ exit status: 0, 1 if the board is not there or refused a command, 2 for wrong ar
 _RETRY_S = 0.5
 _QUEUE = 100
 _CONFIRM = {"factory-reset": "This erases the board's configuration and its certificate. Type yes to go on: "}
+_CONFIRMED = " --yes"  # else the board itself asks for it twice
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,8 +50,10 @@ def main(args: argparse.Namespace) -> int:
     view = JsonView() if args.json else TextView()
     line = " ".join(args.command)
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    if terminal and line in _CONFIRM and not _confirmed(_CONFIRM[line]):
-        return 1
+    if terminal and line in _CONFIRM:
+        if not _confirmed(_CONFIRM[line]):
+            return 1
+        line += _CONFIRMED
     if line:
         return run_verb("console", lambda: asyncio.run(ask_once(args.port, line, view)))
     if terminal and isinstance(view, TextView):
@@ -139,10 +142,12 @@ class Talk:
                 if not line:
                     continue
                 self._view.say(f"> {mask(line)}")
-                if line in _CONFIRM and (await confirmations.prompt_async(_CONFIRM[line])).strip() != "yes":
-                    self._view.say("left as it is")
-                else:
-                    await self._lines.put(line)
+                if line in _CONFIRM:
+                    if (await confirmations.prompt_async(_CONFIRM[line])).strip() != "yes":
+                        self._view.say("left as it is")
+                        continue
+                    line += _CONFIRMED
+                await self._lines.put(line)
 
     async def _ask(self) -> None:
         while True:

@@ -36,7 +36,8 @@ _STARTS = 4  # so often, and it will not come up
 _QUIET_S = 10.0
 _ANSWER_S = 60.0
 _MODE = re.compile(r"\bsystem: mode (\w+)|^= ok ([A-Z]+)$")
-_ENDED = (">>> ", 'Type "help()"')
+_FAILED = ("deployment: given up", "deployment: not moved")  # by boot.py
+_ENDED = (">>> ", 'Type "help()"', "main.py has ended")
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,10 @@ def _watch(repl: Repl) -> str:
             continue
         lines.append(line)
         starts += "rst:0x" in line
+        if line.startswith(_FAILED):
+            raise BoardError(
+                f"{repl.port}: {line}", "Run this again; what cannot be moved is named above it."
+            )
         if found := _MODE.search(line):
             mode = found[1] or found[2]
             if found[2] or not asked:  # nobody else shall find the answer

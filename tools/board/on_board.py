@@ -65,6 +65,10 @@ def digests(path, start, sizes):
 
 def finish():
     """Carry out a deployment that was broken off, by the boot.py that came with it."""
+    try:  # noqa: SIM105
+        os.remove("/deploy/list.new")
+    except OSError:  # anything that is changed brings back what a cut in a move has hidden
+        pass
     if _is_folder("/deploy/list") is not None:
         with open("/boot.py") as file:
             exec(file.read(), {})  # noqa: S102
@@ -72,12 +76,13 @@ def finish():
 
 def discard(folder):
     """Remove a folder and all that is in it, if it is there."""
-    for name, kind in _names(folder):
-        path = folder + "/" + name
-        if kind & 0x4000:
-            discard(path)
-        else:
-            os.remove(path)
+    while names := _names(folder):  # a cut in a move may have hidden one of them
+        for name, kind in names:
+            path = folder + "/" + name
+            if kind & 0x4000:
+                discard(path)
+            else:
+                os.remove(path)
     if _is_folder(folder):
         os.rmdir(folder)
 

@@ -5,10 +5,11 @@ import asyncio
 from micropython import const
 
 from iot.ble.codes import Refused, number
-from iot.ble.frames import Assembler
+from iot.ble.frames import MESSAGE_MAX, Assembler
 from iot.ble.requests import AUTH, refused
 
 _REFUSED = const(0xFF)
+_HELLO_SIZE = const(67)  # before the proof nothing longer is kept
 
 
 class Ended(Exception):
@@ -32,6 +33,11 @@ class Conversation:
         self._lock = asyncio.Lock()
 
     @property
+    def greeted(self):
+        """Whether the phone has sent a right hello."""
+        return self._session.greeted
+
+    @property
     def proven(self):
         """Whether the phone has proved that it knows the code."""
         return self._session.proven
@@ -43,7 +49,8 @@ class Conversation:
             Ended: the connection shall end; the phone was told why.
         """
         try:
-            message = self._assembler.add(channel, frame)
+            limit = MESSAGE_MAX if self._session.proven else _HELLO_SIZE
+            message = self._assembler.add(channel, frame, limit)
         except Refused as error:
             await self._say(channel, error)
             return

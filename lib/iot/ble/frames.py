@@ -35,8 +35,8 @@ class Assembler:
         self._channel = None  # the characteristic on which a message has begun
         self._failed = None  # why the frames that come are passed over, up to the last one of a message
 
-    def add(self, channel, frame):
-        """Takes the next frame of a characteristic (its number, 1 to 4).
+    def add(self, channel, frame, limit=MESSAGE_MAX):
+        """Takes the next frame of a characteristic (its number, 1 to 4); a message has at most `limit` bytes.
 
         Returns:
             The message as a memoryview that is good until the next frame, or None where more has to come.
@@ -50,7 +50,7 @@ class Assembler:
             if len(self._buffer) > _USUAL:
                 self._buffer = bytearray(_USUAL)
         if self._failed is None:
-            self._append(channel, header & _SEQUENCE, memoryview(frame)[1:])
+            self._append(channel, header & _SEQUENCE, memoryview(frame)[1:], limit)
         if not header & _LAST:
             return None
         self._channel = None
@@ -59,13 +59,13 @@ class Assembler:
             raise Refused(failed)
         return memoryview(self._buffer)[: self._length]
 
-    def _append(self, channel, number, piece):
+    def _append(self, channel, number, piece, limit):
         end = self._length + len(piece)
         if not piece:
             self._failed = "INVALID_REQUEST"
         elif channel != self._channel or number != self._number & _SEQUENCE:
             self._failed = "MISSING_PACKETS"
-        elif end > MESSAGE_MAX or (end > len(self._buffer) and not self._enlarge()):
+        elif end > limit or (end > len(self._buffer) and not self._enlarge()):
             self._failed = "TOO_LARGE"
         else:
             self._buffer[self._length : end] = piece

@@ -27,8 +27,12 @@ _MTU = const(247)  # a frame then fits one link layer packet (251 bytes)
 _FRAME_MAX = const(244)
 _INTERVAL_US = const(100000)
 _QUEUE_MAX = const(32)
+_QUEUE_BEFORE = const(8)  # frames, before the proof, and of each no more than shows that it is too long
+_FRAME_BEFORE = const(69)
 _POLL_MS = const(250)
+_GREETING_MS = const(10000)
 _SILENCE_MS = const(30000)
+_SHARE = const(4)
 _RETRY_MS = const(20)
 _SEND_MS = const(5000)
 _HANG_UP_MS = const(10000)  # where the phone is out of reach, until the link layer gives up
@@ -42,24 +46,29 @@ class Service:
         name: what the device calls itself, up to 29 bytes.
         info: bytes that reading AUTH gives.
         converse: called with a coroutine function (channel, message) that sends; returns a Conversation.
-        closed: whether no phone is welcome any more.
+        pause: coroutine function that returns when the next phone is welcome.
         log: a Log.
         notify: called with ("ble_up", address) and ("ble_down", reason).
     """
 
-    def __init__(self, name, info, converse, closed, log, notify):
+    def __init__(self, name, info, converse, pause, log, notify):
         self._name = name
         self._info = info
         self._converse = converse
-        self._closed = closed
+        self._pause = pause
         self._log = log
         self._notify = notify
         self._frames = []
         self._news = asyncio.Event()
-        self._connection = None
+        self._connection = self._conversation = None
 
-    async def run(self, limit_ms):
-        """Returns when no phone is welcome any more, or none has proved itself for `limit_ms`."""
+    async def run(self, limit_ms, busy):
+        """Returns when it has advertised for `limit_ms` and no phone has proved itself.
+
+        Args:
+            busy: whether the device has something else to do: then a quarter of the time that others take up
+                counts as well. Else strangers near the device could keep it here for ever.
+        """
         aioble.config(mtu=_MTU, gap_name=self._name)
         service = aioble.Service(bluetooth.UUID(_SERVICE))
         self._characteristics = [
@@ -79,7 +88,7 @@ class Service:
             self._hide_frames(channel)
         self._readers = [asyncio.create_task(self._read(channel)) for channel in range(1, 5)]
         try:
-            await self._welcome(limit_ms)
+            await self._welcome(limit_ms, busy)
         finally:
             for reader in self._readers:
                 reader.cancel()
@@ -87,40 +96,49 @@ class Service:
                 await self._hang_up(self._connection)
             aioble.stop()
 
-    async def _welcome(self, limit_ms):
-        last_ms = time.ticks_ms()
-        while not self._closed():
-            left_ms = limit_ms - time.ticks_diff(time.ticks_ms(), last_ms)
-            if left_ms <= 0:
-                return
+    async def _welcome(self, limit_ms, busy):
+        left_ms, end_ms = limit_ms, time.ticks_ms()
+        while left_ms > 0:
+            await self._pause()
+            start_ms = time.ticks_ms()
+            if busy:
+                left_ms -= time.ticks_diff(start_ms, end_ms) // _SHARE
             try:
                 connection = await aioble.advertise(
                     _INTERVAL_US,
                     name=self._name,
                     services=[bluetooth.UUID(_SERVICE)],
-                    timeout_ms=left_ms,
+                    timeout_ms=max(left_ms, 1),
                 )
             except asyncio.TimeoutError:
                 return
             if connection is None:  # what aioble makes of a cancellation
                 raise asyncio.CancelledError
+            end_ms = time.ticks_ms()
+            left_ms -= time.ticks_diff(end_ms, start_ms)
             if await self._serve(connection):
-                last_ms = time.ticks_ms()
+                left_ms, end_ms = limit_ms, time.ticks_ms()
 
     async def _serve(self, connection):
         """Talks with one phone until it goes or has to; returns whether it had proved itself."""
         self._connection = connection
         self._frames.clear()
-        conversation = self._converse(lambda channel, message: self._send(connection, channel, message))
         address = connection.device.addr_hex()
         self._log.info("ble", "{} connected", address)
         self._notify("ble_up", address)
-        reason = "it disconnected"
+        conversation, reason = None, "it disconnected"
         try:
+            self._conversation = conversation = self._converse(
+                lambda channel, message: self._send(connection, channel, message)
+            )
             await self._talk(connection, conversation)
         except (Ended, OSError) as error:
             reason = str(error)
-        proven = conversation.proven
+        except Exception as error:  # e.g. no memory: whatever a phone brings about ends its connection alone
+            self._log.exception("ble", "a connection failed", error)
+            reason = type(error).__name__
+        proven = conversation is not None and conversation.proven
+        self._conversation = conversation = None
         await self._hang_up(connection)
         self._connection = None
         self._log.info("ble", "{} gone: {}", address, reason)
@@ -141,11 +159,15 @@ class Service:
                     await asyncio.wait_for_ms(self._news.wait(), _POLL_MS)
                 except asyncio.TimeoutError:
                     pass
-            for reader in self._readers:
+            for channel in range(1, 5):
+                reader = self._readers[channel - 1]
                 if reader.done():
+                    self._readers[channel - 1] = asyncio.create_task(self._read(channel))
                     await reader  # raises what it died of
-            since_ms = frame_ms if conversation.proven else start_ms
-            if time.ticks_diff(time.ticks_ms(), since_ms) > _SILENCE_MS:
+            silent_ms = time.ticks_diff(time.ticks_ms(), frame_ms if conversation.proven else start_ms)
+            if silent_ms > _GREETING_MS and not conversation.greeted:
+                raise Ended("no hello")
+            if silent_ms > _SILENCE_MS:
                 raise Ended("no frame" if conversation.proven else "no proof")
 
     async def _read(self, channel):
@@ -153,7 +175,12 @@ class Service:
         characteristic = self._characteristics[channel - 1]
         while True:
             connection, frame = await characteristic.written()
-            if connection is self._connection and len(self._frames) < _QUEUE_MAX:
+            if connection is not self._connection:
+                continue
+            limit = _QUEUE_MAX
+            if not self._conversation or not self._conversation.proven:
+                limit, frame = _QUEUE_BEFORE, frame[:_FRAME_BEFORE]
+            if len(self._frames) < limit:
                 self._frames.append((channel, frame))  # a lost one is missed by its sequence number
                 self._news.set()
 
@@ -199,5 +226,5 @@ class Service:
             await asyncio.sleep_ms(_GOODBYE_MS)
             try:
                 await connection.disconnect(_HANG_UP_MS)
-            except asyncio.TimeoutError:  # after which aioble does not learn of the end any more
+            except (asyncio.TimeoutError, OSError):  # after which aioble does not learn of the end any more
                 self._log.warning("ble", "the phone does not let go")

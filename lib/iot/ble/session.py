@@ -27,10 +27,11 @@ class Session:
 
     Args:
         code: the device's code, 12 characters, normalised.
-        door: counts wrong proofs: `wrong()`, `right()`, `closed()`.
+        door: counts wrong proofs: `wrong()`, `right()`, `pause_ms`.
         random: gives n random bytes, os.urandom.
 
     Attributes:
+        greeted: True from the phone's hello on, if that was one.
         proven: True from the phone's right proof on.
     """
 
@@ -42,7 +43,7 @@ class Session:
 
     def reset(self):
         """Forgets the keys."""
-        self.proven = False
+        self.greeted = self.proven = False
         self._salt = self._keys = None
         self._received = self._sent = 0
 
@@ -50,7 +51,8 @@ class Session:
         """Answers a message on AUTH; gives the loop turns while it calculates.
 
         Raises:
-            Refused: ACCESS_DENIED or LOCKED for a wrong proof, else what is wrong with the message.
+            Refused: ACCESS_DENIED for a wrong proof, LOCKED for one that is followed by a pause, else what is
+                wrong with the message.
         """
         message = bytes(message)
         kind = message[0]
@@ -87,22 +89,23 @@ class Session:
 
         forget("iot.p256", "iot.curve", "iot.der")
         private = await p256.generate(self._random)
-        public = await p256.public(private)
         try:
-            secret = await p256.ecdh(private, phone)
+            secret = await p256.ecdh(private, phone)  # which looks at the point before it calculates
         except ValueError:
             raise Refused("INVALID_REQUEST", "not a point on P-256")
+        public = await p256.public(private)
         salt = phone + public
         extracted = hmac256.digest(salt, secret, self._code)
         self._keys = hmac256.expand(extracted, _INFO, 6 * _KEY)
         self._salt = salt
+        self.greeted = True
         return bytes((_HELLO, _VERSION)) + public
 
     def _prove(self, proof):
         if not _same(hmac256.digest(self._key(0), self._salt), proof):
             self.reset()
             self._door.wrong()
-            raise Refused("LOCKED" if self._door.closed() else "ACCESS_DENIED")
+            raise Refused("LOCKED" if self._door.pause_ms else "ACCESS_DENIED")
         self._door.right()
         self.proven = True
         return bytes((_PROOF,)) + hmac256.digest(self._key(1), self._salt)

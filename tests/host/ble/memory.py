@@ -112,7 +112,7 @@ class Memory:
         self._task: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
-        if self._board.door.closed():
+        if self._board.door.pause_ms:
             raise LinkLost("nobody advertises")
         self._task = asyncio.create_task(self._serve())
 

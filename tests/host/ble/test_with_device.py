@@ -88,19 +88,24 @@ async def test_another_document_begins_anew(board: Board) -> None:
 
 
 async def test_the_wrong_code_and_the_right_one(board: Board) -> None:
-    for _ in range(4):
+    for _ in range(2):
         error = await failure(Client(Memory(board), WRONG))
         assert error.name == "ACCESS_DENIED" and "label" in error.remedy and "0000" not in str(error)
     async with Client(Memory(board), CODE):
         pass
-    for _ in range(4):  # the count began anew
+    for _ in range(2):  # the count began anew
         assert (await failure(Client(Memory(board), WRONG))).name == "ACCESS_DENIED"
 
 
-async def test_five_wrong_codes(board: Board) -> None:
-    names = [(await failure(Client(Memory(board), WRONG))).name for _ in range(5)]
-    assert names == ["ACCESS_DENIED"] * 4 + ["LOCKED"]
+async def test_wrong_codes_cost_pauses_and_not_the_door(board: Board) -> None:
+    names = [(await failure(Client(Memory(board), WRONG))).name for _ in range(3)]
+    assert names == ["ACCESS_DENIED"] * 2 + ["LOCKED"]
     assert isinstance(await failure(Client(Memory(board), CODE)), LinkLost)
+    board.door.pause_ms = 0  # it is over
+    assert (await failure(Client(Memory(board), WRONG))).name == "LOCKED"
+    board.door.pause_ms = 0
+    async with Client(Memory(board), CODE):
+        pass
 
 
 @pytest.mark.parametrize("result", ["WRONG_SSID", "WRONG_PASSWORD", "NO_ADDRESS"])

@@ -161,7 +161,7 @@ async def test_a_factory_reset_is_confirmed(board: Board) -> None:
         terminal.type("factory-reset\r")
         await terminal.shows("Type yes to go on:")
         terminal.type("yes\r")
-        await terminal.shows("erased, restarting")
+        await terminal.shows("certificate, then restarting")
         terminal.type("\x1d")
         assert await terminal.ended() == 0
     async with on_terminal("console", board.port, "factory-reset") as terminal:

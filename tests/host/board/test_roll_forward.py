@@ -1,6 +1,7 @@
 """boot.py carries a deployment out, whenever the power fails; so does a whole deployment."""
 
 import builtins
+import contextlib
 import os
 import shutil
 import sys
@@ -22,6 +23,7 @@ from tools.sim.chip import OUTCOMES
 from tools.sim.flash import CutFlash
 
 START = Path(__file__).parents[3] / "boot.py"
+ON_BOARD = Path(__file__).parents[3] / "tools/board/on_board.py"
 Tree = dict[str, bytes]
 
 
@@ -220,6 +222,122 @@ def test_without_a_deployment_boot_writes_nothing(tmp_path: Path) -> None:
     (tmp_path / "files").mkdir()
     shutil.copy(START, tmp_path / "files")
     assert not start(tmp_path, cut_at=1)
+
+
+@pytest.mark.usefixtures("chip")
+def test_a_start_finds_what_a_cut_in_a_move_has_hidden(tmp_path: Path) -> None:
+    """Wherever it is: updates and the application move files as well."""
+    (tmp_path / "files").mkdir()
+    shutil.copy(START, tmp_path / "files")
+    for folder, name in (("one", "a"), ("one", "b"), ("two", "c")):
+        (tmp_path / "files" / folder).mkdir(exist_ok=True)
+        (tmp_path / "files" / folder / name).touch()
+    with CutFlash(tmp_path, cut_at=1).mounted():
+        os.rename("/one/a", "/two/a")
+    with CutFlash(tmp_path).mounted():
+        assert os.listdir("/one") == [], "the simulated flash is kinder than the chip's"
+        with pytest.raises(OSError, match="2"):
+            os.stat("/one/b")
+    start(tmp_path)
+    with CutFlash(tmp_path).mounted():
+        assert os.listdir("/one") == ["b"] and sorted(os.listdir("/two")) == ["a", "c"]
+
+
+@pytest.mark.usefixtures("chip")
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_no_empty_deployment_stays(tmp_path: Path, outcome: str) -> None:
+    for write in range(1, 10):
+        place = tmp_path / str(write)
+        (place / "files/deploy").mkdir(parents=True)
+        (place / "files/deploy/list").write_text("- /gone.py\n")
+        shutil.copy(START, place / "files")
+        was_cut = start(place, write, outcome)
+        start(place)
+        assert os.listdir(place / "files") == ["boot.py"]
+        if not was_cut:
+            return
+    raise AssertionError("more writes than expected")
+
+
+@pytest.mark.usefixtures("chip")
+@pytest.mark.parametrize("obstacle", ["main.py", "lib/pack.mpy", "firmware.pack", "built.txt", "gone/"])
+def test_a_step_that_fails_is_told_once_and_does_not_stop_the_starts(
+    product: Product,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    obstacle: str,
+) -> None:
+    """A folder where a file shall be, one that is not empty: whatever the file system says no to."""
+    board = tmp_path / "board"
+    before_update(product, board, "update")
+    committed(product, board, monkeypatch)
+    files = board / "files"
+    steps = (files / "deploy/list").read_text()
+    if obstacle == "gone/":
+        (files / "gone").mkdir()
+        (files / "gone/mine.txt").touch()
+        (files / "deploy/list").write_text("/ /gone\n" + steps)
+    else:
+        (files / "deploy/list").write_text(f"> /{obstacle}\n" + steps)
+        if (files / obstacle).exists():
+            (files / obstacle).unlink()
+        (files / obstacle).mkdir()
+        (files / obstacle / "mine.txt").touch()
+        (files / "deploy" / obstacle).parent.mkdir(exist_ok=True)
+        (files / "deploy" / obstacle).write_bytes(b"new")
+    before = tree(board)
+    start(board)
+    told = capsys.readouterr().out
+    assert obstacle.strip("/") in told and not (files / "deploy/list").exists()
+    if obstacle == "gone/":
+        assert "not removed" in told and not (files / "deploy").exists()
+        assert "iot/more.mpy" in modules(board)
+    else:
+        assert "not moved" in told and "given up, nothing is changed" in told
+        kept = {path: data for path, data in before.items() if path != "deploy/list"}
+        assert tree(board) == kept
+    start(board)
+    assert "deployment" not in capsys.readouterr().out
+    with FakeBoard(board) as fake, Repl(fake.port) as repl_:
+        repl_.exec(ON_BOARD.read_text())
+        repl_.exec("finish()\ndiscard('/deploy')")
+    assert not (files / "deploy").exists()
+
+
+@pytest.mark.usefixtures("chip")
+@pytest.mark.parametrize("broken", ["\n", "> ", "?? /x\n", "> /main.py"])
+def test_a_list_that_makes_no_sense_does_not_stop_the_starts(tmp_path: Path, broken: str) -> None:
+    (tmp_path / "files/deploy").mkdir(parents=True)
+    (tmp_path / "files/deploy/list").write_text(broken)
+    shutil.copy(START, tmp_path / "files")
+    (tmp_path / "files/main.py").write_text("old")
+    for _ in range(2):
+        start(tmp_path)
+    assert (tmp_path / "files/main.py").read_text() == "old"
+
+
+@pytest.mark.parametrize("write", range(1, 12))
+def test_what_is_half_discarded_is_discarded_after_a_cut(
+    product: Product, tmp_path: Path, write: int
+) -> None:
+    """Also where the cut was in a move out of it, and boot.py was stopped before it could write."""
+    files = tmp_path / "files"
+    (files / "deploy/lib").mkdir(parents=True)
+    for name in ("a.py", "b.py", "lib/c.mpy", "list.new"):
+        (files / "deploy" / name).touch()
+    with CutFlash(tmp_path, cut_at=1).mounted():
+        os.rename("/deploy/a.py", "/a.py")
+    script = ON_BOARD.read_text()
+    for cut_at in (write, 0):
+        with (
+            contextlib.suppress(BoardError),
+            FakeBoard(tmp_path, cut_at=cut_at) as fake,
+            Repl(fake.port) as repl_,
+        ):
+            repl_.exec(script)
+            repl_.exec("discard('/deploy')")
+    assert not (files / "deploy").exists()
 
 
 @pytest.mark.usefixtures("chip")

@@ -1,8 +1,8 @@
 // What went wrong, in words for the person who holds the phone, with what to do, and the step where that is done.
 
 const WORDS = {
-  ACCESS_DENIED: ["code", "That is not this device’s code.", "Look at its label again: 12 letters and digits. After five wrong codes the device locks itself."],
-  LOCKED: ["pick", "The device has locked itself after five wrong codes.", "Unplug it, plug it in again, and start over with the code on its label."],
+  ACCESS_DENIED: ["code", "That is not this device’s code.", "Look at its label again: 12 letters and digits. After wrong codes the device makes pauses."],
+  LOCKED: ["pick", "Wrong code again: the device lets no phone in for a while, two minutes at most.", "Wait, or unplug it and plug it in again; then start over with the code on its label."],
   UNSUPPORTED_VERSION: ["pick", "The device speaks another version of the setup protocol.", "Reload this page to get its latest version."],
   WRONG_PASSWORD: ["password", "The network does not accept this password.", "Capital and small letters matter. Type it again."],
   WRONG_SSID: ["network", "The device cannot find this network.", "Move it nearer to the router. It needs 2.4 GHz Wi-Fi; many networks of 5 GHz alone cannot be used."],

@@ -18,7 +18,7 @@ class _Console:
 
     def __init__(self, text):
         self._text = text
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._buffer = "" if text else b""
 
     def fileno(self):

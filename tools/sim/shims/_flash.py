@@ -4,6 +4,7 @@ import io
 import sys
 
 HIDDEN = "/.sim"
+_LOST = "/.lost"  # beside NVS: the path of the entry that is not found
 _MAX_BLOCK = 4096
 _Base = io.IOBase if sys.implementation.name == "micropython" else object  # for json.dump(…, file)
 
@@ -82,6 +83,9 @@ current = [None]  # the Flash of this device
 class FlashVfs:
     """The file system `/` of a chip, in the form that MicroPython's `vfs.mount` takes.
 
+    As in littlefs of MicroPython 1.28 and 1.29, after a power cut within a move from folder to folder the
+    entry behind the moved one is not found any more, at no start, until something is changed.
+
     hidden: folders that can be imported from, as HIDDEN and a number, and are in no listing.
     """
 
@@ -89,6 +93,12 @@ class FlashVfs:
         self._flash = flash
         self._files = flash.files
         self._hidden = hidden
+        self._lost = None  # the path of the entry that is not found
+        try:
+            with flash.nvs.open(_LOST, "r") as file:
+                self._lost = file.read()
+        except OSError:
+            pass
 
     def mount(self, readonly, mkfs):
         pass
@@ -107,6 +117,7 @@ class FlashVfs:
         if not set("wax+") & set(mode):
             files, path = self._find(path)
             return files.open(path, mode)
+        self._find_again()
         if "w" in mode or not self._exists(path):
             raw = self._flash.write(lambda: self._open_raw(path, mode))
         else:
@@ -114,7 +125,11 @@ class FlashVfs:
         return FlashFile(self._flash, raw, "b" in mode)
 
     def ilistdir(self, path="/"):
-        return self._files.ilistdir(_rooted(path))
+        folder = _rooted(path)
+        self._check_found(folder)
+        for entry in self._files.ilistdir(folder):
+            if self._lost is None or _inside(folder, entry[0]) != self._lost:
+                yield entry
 
     def stat(self, path):
         files, path = self._find(path)
@@ -124,20 +139,49 @@ class FlashVfs:
         return self._files.statvfs(_rooted(path))
 
     def mkdir(self, path):
+        self._find_again()
         self._flash.write(lambda: self._files.mkdir(_rooted(path)))
 
     def remove(self, path):
-        self._flash.write(lambda: self._files.remove(_rooted(path)))
+        self._change(path, self._files.remove)
 
     def rename(self, old, new):
-        self._flash.write(lambda: self._files.rename(_rooted(old), _rooted(new)))  # littlefs: atomic
+        old, new = _rooted(old), _rooted(new)
+
+        def torn():
+            behind = [entry[0] for entry in self._files.ilistdir(_folder(old)) if entry[0] > _name(old)]
+            self._files.rename(old, new)
+            if behind:
+                with self._flash.nvs.open(_LOST, "w") as file:
+                    file.write(_inside(_folder(old), min(behind)))
+
+        between = _folder(old) != _folder(new)  # within a folder it is atomic
+        self._change(old, lambda path: self._files.rename(path, new), torn if between else None)
 
     def rmdir(self, path):
-        self._flash.write(lambda: self._files.rmdir(_rooted(path)))
+        self._change(path, self._files.rmdir)
+
+    def _change(self, path, function, torn=None):
+        """Changes an entry that is there; else it is an error, and nothing is written."""
+        self._find_again()
+        path = _rooted(path)
+        self._files.stat(path)
+        self._flash.write(lambda: function(path), torn)
+
+    def _find_again(self):
+        """What littlefs does first in whatever changes something."""
+        if self._lost is not None:
+            self._flash.write(lambda: self._flash.nvs.remove(_LOST))
+            self._lost = None
+
+    def _check_found(self, path):
+        if self._lost is not None and (path + "/").startswith(self._lost + "/"):
+            raise OSError(2)  # ENOENT
 
     def _find(self, path):
         path = _rooted(path)
         if not path.startswith(HIDDEN):
+            self._check_found(path)
             return self._files, path
         number, _, rest = path[len(HIDDEN) :].partition("/")
         return self._hidden[int(number)], "/" + rest
@@ -208,6 +252,18 @@ class FlashFile(_Base):
 
 def _nothing():
     pass
+
+
+def _folder(path):
+    return path[: path.rfind("/")] or "/"
+
+
+def _name(path):
+    return path[path.rfind("/") + 1 :]
+
+
+def _inside(folder, name):
+    return _rooted(folder + "/" + name)
 
 
 def _rooted(path):

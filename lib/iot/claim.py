@@ -23,7 +23,8 @@ class Claim:
     Args:
         aws: the section `aws` of the configuration, without certificates.
         store: called for the Store that takes what is earned.
-        device_id: client id, and the parameter SerialNumber.
+        device_id: the client id after "claim-", and the parameter SerialNumber. With the thing's own client id
+            whoever has the claim's key could throw the thing off and take what is kept for it.
         ready: a coroutine function that returns when network and clock are there.
         log: a Log.
     """
@@ -69,7 +70,7 @@ class Claim:
 
     async def _provision(self):
         client = Client(
-            self._device_id,
+            "claim-" + self._device_id,
             self._opener.open,
             self._log,
             clean=True,

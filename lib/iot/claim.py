@@ -8,6 +8,7 @@ from micropython import const
 from iot import tls
 from iot.aws.provisioning import Provisioning, ProvisioningError
 from iot.backoff import Backoff
+from iot.modules import forget
 from iot.mqtt.client import Client
 from iot.mqtt.packet import MQTTError, Starved
 
@@ -48,25 +49,38 @@ class Claim:
         tried = 0
         while tried != tries:
             await self._ready()
-            notify("connecting", True)
-            try:
-                name = await self._provision()
-                self._log.info("provisioning", 'this is thing "{}"', name)
+            wait_s = self._pause_s()
+            if wait_s:
+                self._log.warning("provisioning", "the next try is due in {} min", (wait_s + 59) // 60)
+                if tries:
+                    break
+                await asyncio.sleep(wait_s)
+                continue
+            name = await self._try(notify)
+            if name:
                 notify("provisioned", name)
                 return
-            # OSError: flash; ValueError: what came is no certificate.
-            except (OSError, ValueError, MemoryError, MQTTError, ProvisioningError) as error:
-                self._log.warning("provisioning", "{}; will start over", error)
-                if isinstance(error, (Starved, MemoryError)):
-                    notify("starved", str(error))
-            finally:
-                notify("connecting", False)
             gc.collect()  # what the broken-off try took for TLS makes room for the next
             tried += 1
             await asyncio.sleep_ms(backoff.next_ms())
         reason = "after {} tries".format(tried)
         self._log.warning("provisioning", "given up {}", reason)
         notify("provisioning_failed", reason)
+
+    async def _try(self, notify):
+        """The thing's name once all is stored, or None."""
+        notify("connecting", True)
+        try:
+            name = await self._provision()
+            self._log.info("provisioning", 'this is thing "{}"', name)
+            return name
+        # OSError: flash; ValueError: what came is no certificate.
+        except (OSError, ValueError, MemoryError, MQTTError, ProvisioningError) as error:
+            self._log.warning("provisioning", "{}; will start over", error)
+            if isinstance(error, Starved) or tls.is_starved(error):
+                notify("starved", str(error))
+        finally:
+            notify("connecting", False)
 
     async def _provision(self):
         client = Client(
@@ -82,12 +96,25 @@ class Claim:
             self._log.info("provisioning", "connecting with the claim certificate")
             await client.connect()
             self._log.info("provisioning", "asking for keys and a certificate")
+            self._renewal().asked(self._store())
             provisioning = Provisioning(client, self._aws["template"])
             name, certificate, key = await provisioning.run(self._parameters())
         finally:
             await client.disconnect()
         self._store().save_thing(self._aws["endpoint"], name, certificate, key)
         return name
+
+    def _pause_s(self):
+        try:
+            return self._renewal().pause_s(self._store())
+        except (OSError, MemoryError):
+            return 0  # the try tells
+
+    def _renewal(self):
+        from iot import renewal
+
+        forget("iot.renewal")
+        return renewal
 
     def _credentials(self):
         return self._store().claim_credentials()

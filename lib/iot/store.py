@@ -101,6 +101,7 @@ class Store:
         """The state of iot.renewal (bytes), None where there is none; `state` takes its place."""
         if state:
             self._credentials.save(_RENEWAL, {_RENEWAL: state})
+            return state
         parts = self._credentials.load(_RENEWAL)
         return parts[_RENEWAL] if parts else None
 

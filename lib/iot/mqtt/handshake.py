@@ -132,7 +132,7 @@ def _explained(client, error):
         return MQTTError("TLS: " + text)
     if error.errno in _HUNG_UP:
         return Refused("closed by the broker: " + text)
-    return MQTTError("connection broken off: errno " + text if text.isdigit() else text)
+    return MQTTError("connection broken off: errno " + text if text.lstrip("-").isdigit() else text)
 
 
 async def _closed(stream, timeout_ms):

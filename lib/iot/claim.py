@@ -24,8 +24,8 @@ class Claim:
     Args:
         aws: the section `aws` of the configuration, without certificates.
         store: called for the Store that takes what is earned.
-        device_id: the client id after "claim-", and the parameter SerialNumber. With the thing's own client id
-            whoever has the claim's key could throw the thing off and take what is kept for it.
+        device_id: the parameter SerialNumber, and after "claim-" the client id: with the thing's own, whoever
+            has the claim's key could throw the thing off and take what is kept for it.
         ready: a coroutine function that returns when network and clock are there.
         log: a Log.
     """

@@ -51,7 +51,7 @@ class Link:
         forget("iot.x509")
         store = self._store()
         credentials = store.thing_credentials()
-        self._doubted = (store.renewal() or b"\0")[0]
+        self._doubted = bool((store.renewal() or b"\0")[0])
         try:
             self.certificate_ends = x509.not_after(credentials[1])
         except ValueError as error:

@@ -35,7 +35,7 @@ def pause_s(store, reason=None):
 
 
 def refused(store, reason, log, notify):
-    """The present certificate is refused for good: tells ("certificate_refused", reason) if it may be replaced."""
+    """The present certificate is, for good: tells ("certificate_refused", reason) if it may be replaced."""
     wait_s = pause_s(store, reason)
     if wait_s:
         text = "the certificate is refused for good; the next one is asked for in {} min at the earliest: {}"

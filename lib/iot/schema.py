@@ -19,7 +19,7 @@ def written(number, plain):
 
 
 def read(value):
-    """What `written` was given, as {"set", "config"}, from a record of any version; None for no such thing."""
+    """What `written` was given, as {"set", "config"}, from any version's record; None for no such thing."""
     try:
         stored = json.loads(value)
         number, plain = stored["set"], stored["config"]

@@ -106,7 +106,7 @@ class Store:
         return parts[_RENEWAL] if parts else None
 
     def _stored(self):
-        """{"set": number, "config": with defaults filled in}, or None where there is none that can be read."""
+        """{"set": number, "config": with defaults filled in}, or None for none that can be read."""
         value = self._record.load()
         if not value:
             return None

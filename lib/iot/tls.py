@@ -75,7 +75,7 @@ class Opener:
         return asyncio.StreamReader(*made)  # in MicroPython one Stream reads and writes
 
     def wrap_socket(self, sock, **options):
-        """For asyncio: TLS on `sock`, which stays known, since TLS reads nothing any more once a write failed."""
+        """For asyncio: TLS on `sock`, which stays known: once a write has failed, TLS reads nothing more."""
         tls_socket = self._context.wrap_socket(sock, **options)
         self._made = tls_socket, {"socket": sock}
         return tls_socket

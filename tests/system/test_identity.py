@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from iot import config
 from iot.credentials import Credentials
+
 from tests.system.house import ALL, HOST, START_S, House, ask, seen, send_configuration
 from tests.system.test_memory import hasten
 from tools.cloud import fleet
 from tools.cloud.ca import Authority
 
 ACKNOWLEDGED = r"app: telemetry \d+ acknowledged"
-LEFT_IN_PLACE = r"cloud: the certificate is refused for good; the next one is asked for in \d+ min at the earliest"
+LEFT_IN_PLACE = (
+    r"cloud: the certificate is refused for good; the next one is asked for in \d+ min at the earliest"
+)
 
 
 def template(house: House, change: Callable[[dict[str, Any]], None]) -> None:

@@ -72,7 +72,8 @@ async def test_every_alert_about_the_certificate_is_a_refusal():
 async def test_a_broken_connection_without_an_alert_is_none():
     others = (
         b"", None, OSError(errno.ECONNRESET, "again"), OSError(9, "EBADF"),
-        alert(80), alert(90), alert(0), alert(48, level=1), alert(48)[:6], b"\x16\x03\x03\0\x02\2\x30", b"HTTP/1.1",
+        alert(80), alert(90), alert(0), alert(48, level=1), alert(48)[:6],
+        b"\x16\x03\x03\0\x02\2\x30", b"HTTP/1.1",
     )  # fmt: skip
     for error in BROKEN:
         for answer in others:

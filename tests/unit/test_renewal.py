@@ -138,7 +138,7 @@ def test_a_clock_that_goes_back_costs_one_pause_and_no_more():
 
 
 def test_whatever_happens_a_fleet_asks_for_few():
-    """Random lives of thirty days, of refusals, connections, failed claims and restarts, which forget nothing."""
+    """Random lives of thirty days: refusals, connections, failed claims, restarts that forget nothing."""
     for seed in range(40):
         rng = random.Random(seed) if hasattr(random, "Random") else random
         with Clock() as clock:

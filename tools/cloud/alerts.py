@@ -1,4 +1,4 @@
-"""TLS alerts: a client that is refused in the handshake is told why, as by AWS. asyncio alone does not send them."""
+"""TLS alerts: a client refused in the handshake is told why, as by AWS. asyncio alone does not send them."""
 
 import contextlib
 import contextvars

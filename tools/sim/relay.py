@@ -21,7 +21,7 @@ class Relay:
 
     While the station is down, bytes stay where they are. A connection that lived through a loss is reset when
     the station is up again, or after `loss_limit_s` without it. Where one end breaks off, what it sent before
-    still arrives, e.g. a TLS alert; then the other end is reset. memory: the chip's, where TLS takes its part.
+    still arrives, e.g. a TLS alert; then the other end is reset. memory: the chip's, of which TLS takes.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ async def _broken_off(writer: asyncio.StreamWriter, after: asyncio.Task[None]) -
     """Return when a peer that has said its last answers to more with a reset, which no reader would see."""
     await asyncio.wait([after])
     sock = writer.get_extra_info("socket")
-    while not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+    while not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):  # noqa: ASYNC110  nobody tells
         await asyncio.sleep(_LOOK_S)
 
 

@@ -1,4 +1,4 @@
-"""A certificate counts at the moment it is used: deactivated or revoked at any point, it is out from then on."""
+"""A certificate counts at the moment it is used: deactivated or revoked, it is out from then on."""
 
 import asyncio
 import ssl

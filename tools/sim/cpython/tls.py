@@ -220,7 +220,7 @@ class SSLSocket:
                 return
 
     def _send_slowly(self):
-        """Send certificate and key exchange, and then sign, as the chip does: the server may hang up before."""
+        """Send certificate and key exchange, and then sign, as the chip does: the server may hang up."""
         for _ in range(2):
             end = 5 + int.from_bytes(self._unsent[3:5], "big")
             try:

@@ -71,14 +71,16 @@ class Link:
             self._log.warning("cloud", "disconnected: {}", detail)
             event = "cloud_down"
         self._notify(event, detail)
-        refusals = self.client.refusals
-        for_good = event == "cloud_down" and self._refusals and refusals and refusals % self._refusals == 0
-        if for_good or (event == "cloud_up" and self._doubted):
-            from iot import renewal
+        if event == "cloud_up" and self._doubted:
+            self._renewal().connected(self._store())
+            self._doubted = False
+        elif event == "cloud_down" and self._refusals and " by the broker" in detail:
+            refusals = self.client.refusals
+            if refusals and refusals % self._refusals == 0:
+                self._renewal().refused(self._store(), detail, self._log, self._notify)
 
-            forget("iot.renewal")
-            if for_good:
-                renewal.refused(self._store(), detail, self._log, self._notify)
-            else:
-                renewal.connected(self._store())
-                self._doubted = False
+    def _renewal(self):
+        from iot import renewal
+
+        forget("iot.renewal")
+        return renewal

@@ -19,7 +19,7 @@ _HIGH = const((0x7F00, 0x2880, 0x3F80, 0x4D80, 0x5180, 0x6180, 0x1180))
 _LOW = const((0x10, 0x6A))
 # What mbedTLS says of all it cannot parse, for want of memory too. Where it is so for good, restarts that
 # come ever more rarely do no harm.
-_UNPARSED = ("invalid key", "invalid cert")
+_UNPARSED = const(("invalid key", "invalid cert"))
 _TRIES = const(3)
 _DOUBLINGS_MOST = const(5)
 _WELL_MS = const(600000)  # after so long without it the restart before has helped

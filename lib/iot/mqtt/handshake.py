@@ -22,15 +22,17 @@ _HUNG_UP = (-0x7780, -0x7880, -0x7280)
 _ALERT = const(21)  # RFC 5246, 6.2.1
 _FIRST_ALERT = const(40)  # below are a goodbye, and what a cipher finds amiss
 _INTERNAL_ERROR = const(80)  # the first of those that say nothing of the client
-_ALERTS = (
-    "bad certificate",
-    "unsupported certificate",
-    "certificate revoked",
-    "certificate expired",
-    "certificate unknown",
-    "illegal parameter",
-    "unknown CA",
-    "access denied",
+_ALERTS = const(
+    (
+        "bad certificate",
+        "unsupported certificate",
+        "certificate revoked",
+        "certificate expired",
+        "certificate unknown",
+        "illegal parameter",
+        "unknown CA",
+        "access denied",
+    )
 )
 
 

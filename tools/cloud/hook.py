@@ -6,7 +6,6 @@ JSON and answer the same (Developer Guide, "Pre-provisioning hooks").
 
 import asyncio
 import contextlib
-import importlib
 import json
 import re
 import shlex
@@ -21,6 +20,15 @@ Answers {"allowProvisioning": bool, "parameterOverrides": {name: value}}; what i
 """
 
 DEADLINE_S = 5.0  # AWS's
+
+# Calls a function with the event on standard input; what it prints goes to standard error.
+_CALL = """\
+import contextlib, importlib, json, sys
+with contextlib.redirect_stdout(sys.stderr):
+    function = getattr(importlib.import_module(sys.argv[1]), sys.argv[2])
+    answer = function(json.load(sys.stdin), None)
+json.dump(answer, sys.stdout)
+"""
 
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
@@ -40,7 +48,7 @@ def program(text: str) -> Hook:
         ValueError: neither.
     """
     if _FUNCTION.fullmatch(text):
-        arguments = [sys.executable, "-m", __name__, text]
+        arguments = [sys.executable, "-c", _CALL, *text.split(":")]
     elif not (arguments := shlex.split(text)):
         raise ValueError("must be module:function or a command")
 
@@ -78,16 +86,3 @@ async def ask(hook: Hook, event: dict[str, Any], deadline_s: float = DEADLINE_S)
     if not isinstance(overrides, dict) or not all(isinstance(value, str) for value in overrides.values()):
         raise HookError("parameterOverrides is not an object of strings")
     return event["parameters"] | overrides
-
-
-def _main(place: str) -> None:
-    """Call a function with the event on standard input; what it prints goes to standard error."""
-    module, _, function = place.partition(":")
-    sys.path.insert(0, "")
-    with contextlib.redirect_stdout(sys.stderr):
-        answer = getattr(importlib.import_module(module), function)(json.load(sys.stdin), None)
-    json.dump(answer, sys.stdout)
-
-
-if __name__ == "__main__":
-    _main(sys.argv[1])

@@ -1,6 +1,7 @@
 """The pre-provisioning hook, asked as AWS asks a Lambda function."""
 
 import asyncio
+import re
 import sys
 from collections.abc import Awaitable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.host.cloud.support import Bench, bench
-from tests.host.cloud.test_provisioning import PROVISION, accepted, claim, rejected, token
+from tests.host.cloud.test_provisioning import CREATE, PROVISION, accepted, claim, rejected, token
 from tools.cloud.hook import DEADLINE_S, Hook, HookError, ask, program
 
 ALLOW = {"allowProvisioning": True}
@@ -179,10 +180,10 @@ def made(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 async def test_a_program_decides(made: Hook) -> None:
-    assert await asked(made, "7") == {"SerialNumber": "7"}
+    assert await asked(made, "7", deadline_s=30) == {"SerialNumber": "7"}
     for serial, reason in (("8", "does not allow it"), ("raises", "status 1: KeyError: 'raises'")):
         with pytest.raises(HookError, match=reason):
-            await asked(made, serial)
+            await asked(made, serial, deadline_s=30)
 
 
 async def test_a_program_that_hangs_is_ended(made: Hook) -> None:
@@ -203,3 +204,24 @@ async def test_a_program_that_cannot_run_allows_nothing(text: str) -> None:
 def test_no_program(text: str) -> None:
     with pytest.raises(ValueError, match="module:function or a command"):
         program(text)
+
+
+async def test_the_one_in_the_documentation_allows_each_device_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (Path(__file__).parents[3] / "docs/board.md").read_text()
+    (code,) = re.findall(r'```python\n("""inventory\.py.*?)```', text, re.DOTALL)
+    (tmp_path / "inventory.py").write_text(code)
+    (tmp_path / "devices.json").write_text('{"7": true}')
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path.cwd()}")
+    async with bench(tmp_path, hook=program("inventory:handler")) as cloud:
+        peer = await claim(cloud)  # as claim-new, which is not the device's
+        await rejected(peer, PROVISION, request(await token(peer)))
+        aws = cloud.cloud.device_configuration([])["aws"]
+        peer = await cloud.client("claim-7", (aws["claim_certificate"], aws["claim_key"]))
+        for topic in (CREATE, PROVISION):
+            await peer.subscribe(f"{topic}/accepted")
+            await peer.subscribe(f"{topic}/rejected")
+        assert (await accepted(peer, PROVISION, request(await token(peer))))["thingName"] == "7"
+        await rejected(peer, PROVISION, request(await token(peer)))
+        await rejected(peer, PROVISION, request(await token(peer), "8"))

@@ -69,6 +69,14 @@ async def test_every_alert_about_the_certificate_is_a_refusal():
                 assert broker.streams[-1].closed
 
 
+async def test_a_server_that_took_leave_after_the_handshake_has_refused():
+    """As it does with a certificate that is not ACTIVE: TLS's goodbye is encrypted then."""
+    for error in BROKEN:
+        it, _ = client(error, Socket(b"\x15\x03\x03\0\x1a" + bytes(26)))
+        refused = await araises(Refused, "closed by the broker", it.connect())
+        assert refused.code is None and it.refusals == 1
+
+
 async def test_a_broken_connection_without_an_alert_is_none():
     others = (
         b"", None, OSError(errno.ECONNRESET, "again"), OSError(9, "EBADF"),

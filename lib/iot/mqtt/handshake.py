@@ -110,10 +110,12 @@ async def _told(stream):
             await asyncio.sleep_ms(20)
     except (OSError, KeyError, AttributeError):
         return None
-    if not record or len(record) < 7 or record[0] != _ALERT or record[5] != 2:  # fatal
+    if not record or len(record) < 7 or record[0] != _ALERT:
         return None
+    if record[4] != 2:  # it is encrypted: the handshake was done, and then the server took leave
+        return Refused("closed by the broker")
     number = record[6]
-    if not _FIRST_ALERT <= number < _INTERNAL_ERROR:
+    if record[5] != 2 or not _FIRST_ALERT <= number < _INTERNAL_ERROR:  # not fatal, or none of the client's
         return None
     name = _ALERTS[number - 42] if 42 <= number < 42 + len(_ALERTS) else "alert {}".format(number)
     refused = Refused("closed by the broker: TLS alert, " + name)

@@ -41,8 +41,9 @@ def refused(store, reason, log, notify):
         text = "the certificate is refused for good; the next one is asked for in {} min at the earliest: {}"
         log.warning("cloud", text, (wait_s + 59) // 60, reason)
         return
-    _, count, before, _, at = _load(store)
-    _save(store, count, before, _digest(reason), at)
+    _, count, before, present, at = _load(store)
+    if present != _digest(reason):  # else the claim has failed since
+        _save(store, count, before, _digest(reason), at)
     log.warning("cloud", "the certificate is refused for good: {}", reason)
     notify("certificate_refused", reason)
 
@@ -73,5 +74,5 @@ def _save(store, count, before, present, at):
 
 
 def _digest(reason):
-    """A number that is never 0."""
-    return binascii.crc32(reason.encode()) | 1 if reason else None
+    """A number that is never 0, of how it was refused: one cause is not always told in the same details."""
+    return binascii.crc32(reason.partition(":")[0].encode()) | 1 if reason else 0

@@ -322,7 +322,7 @@ def test_paths_are_absolute() -> None:
             assert path.startswith("/"), f"{module}: {path!r}"
     system = ast.parse((ROOT / "lib/iot/system.py").read_text())
     folders = [
-        node.value.value
+        ast.literal_eval(node.value)
         for node in ast.walk(system)
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "folder"
     ]
@@ -332,9 +332,9 @@ def test_paths_are_absolute() -> None:
 def file_paths(tree: ast.Module) -> Iterator[str]:
     """What is written down where a file or folder is named, in place or as a constant of the module."""
     constants = {}
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and node.value.args:
-            constants[ast.unparse(node.targets[0])] = node.value.args[0]
+    for line in tree.body:
+        if isinstance(line, ast.Assign) and isinstance(line.value, ast.Call) and line.value.args:
+            constants[ast.unparse(line.targets[0])] = line.value.args[0]
     names = re.compile(r"open|os\.(stat|remove|rename|mkdir|rmdir|listdir|ilistdir)")
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and names.fullmatch(ast.unparse(node.func)):

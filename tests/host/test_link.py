@@ -57,7 +57,7 @@ def test_a_connection_settles_what_was_doubted(link: tuple) -> None:
     it, _, store = link
     for _ in range(3):
         fail(it, "closed by the broker", refused=True)
-    assert store.state is not None and store.state[0]
+    assert store.state[0]
     it._doubted = True
     writes = store.writes
     for _ in range(2):

@@ -13,14 +13,14 @@ class FakeStore:
     """Keeps the state as flash does."""
 
     def __init__(self):
-        self.state = None
+        self.state = b""
         self.writes = 0
 
     def renewal(self, state=None):
         if state:
             self.state = bytes(state)
             self.writes += 1
-        return self.state
+        return self.state or None
 
 
 class Clock:
@@ -67,6 +67,7 @@ def test_one_refused_as_the_one_before_without_having_connected_waits_a_day():
         assert refuse(store, R1)
         renewal.asked(store)
         assert not refuse(store, R1)
+        assert not refuse(store, R1 + ": TLS alert, unknown CA"), "the same in other words"
         clock.now += DAY_S - 1
         assert not refuse(store, R1)
         clock.now += 1

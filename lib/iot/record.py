@@ -77,16 +77,15 @@ class Record:
 
     def _copy(self, key, buffer):
         """The bytes of one copy; none where there is none, or one that is too large to be read."""
-        while len(buffer) <= _LARGEST:
+        while True:
             try:
                 return memoryview(buffer)[: self._nvs.get_blob(key, buffer)]
             except OSError as error:
-                if error.errno == _NOT_FOUND:
-                    break
-                if error.errno != _INVALID_LENGTH:
+                if error.errno not in (_NOT_FOUND, _INVALID_LENGTH):
                     raise
-            buffer = bytearray(2 * len(buffer))
-        return b""
+                if error.errno == _NOT_FOUND or len(buffer) >= _LARGEST:
+                    return b""
+            buffer = bytearray(min(2 * len(buffer), _LARGEST))
 
 
 def _checksum(copy):

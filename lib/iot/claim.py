@@ -95,8 +95,8 @@ class Claim:
         try:
             self._log.info("provisioning", "connecting with the claim certificate")
             await client.connect()
-            self._log.info("provisioning", "asking for keys and a certificate")
             self._renewal().asked(self._store())
+            self._log.info("provisioning", "asking for keys and a certificate")
             provisioning = Provisioning(client, self._aws["template"])
             name, certificate, key = await provisioning.run(self._parameters())
         finally:

@@ -15,6 +15,7 @@ from micropython import const
 # Whether one of the next two is there; how many were asked for; why the one before the present one was given
 # up, and why the present one is, 0 where it has connected; when the last was asked for, in seconds.
 _STATE = const(">BBIII")
+_FREE = const(3)  # asked for without a pause: at the first start much may break off
 _FIRST_S = const(60)
 _DAY_S = const(86400)
 _DOUBLINGS_MOST = const(11)
@@ -29,9 +30,9 @@ def pause_s(store, reason=None):
         _save(store, count, before, present, int(time.time()))
     if before and before == _digest(reason):
         return max(0, _DAY_S - passed_s)
-    if count < 2:
+    if count < _FREE:
         return 0
-    return max(0, min(_DAY_S, _FIRST_S << min(count - 2, _DOUBLINGS_MOST)) - passed_s)
+    return max(0, min(_DAY_S, _FIRST_S << min(count - _FREE, _DOUBLINGS_MOST)) - passed_s)
 
 
 def refused(store, reason, log, notify):

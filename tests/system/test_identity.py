@@ -81,10 +81,10 @@ async def test_a_claim_that_is_refused_each_time_asks_ever_more_rarely(house: Ho
     await house.normal(device, document)
     await device.expect(r"provisioning: .*404 ResourceNotFound", START_S)
     await device.expect(r"provisioning: the next try is due in 1 min", START_S)
-    assert certificates(house) == 2
+    assert certificates(house) == 3
     assert (await ask(device, "restart")).startswith("ok")
     await device.expect(r"provisioning: the next try is due in 1 min", START_S)
-    assert certificates(house) == 2
+    assert certificates(house) == 3
 
 
 async def test_a_new_configuration_is_tried_at_once(house: House) -> None:

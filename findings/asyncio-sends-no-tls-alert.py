@@ -1,6 +1,6 @@
-# Guess:    a server of asyncio that refuses a client's certificate tells it so by a TLS alert, as OpenSSL wrote it.
-# Reality:  the alert stays in the outgoing MemoryBIO. The socket is closed, and the client knows nothing: "" or
-#           "connection reset". A server on blocking sockets sends it.
+# Guess:    a server of asyncio that refuses a client's certificate tells it so by the TLS alert.
+# Reality:  the alert stays in the outgoing MemoryBIO. The socket is closed, and the client is told
+#           nothing, or "connection reset". A server on blocking sockets sends it.
 #           What helps: an SSLObject whose do_handshake sends what is left there (tools/cloud/alerts.py).
 # Version:  CPython 3.11.7
 # Source:   Lib/asyncio/sslproto.py, _do_handshake: _process_outgoing() only where the handshake goes on

@@ -8,6 +8,7 @@ from micropython import const
 from iot import tls
 from iot.aws.provisioning import Provisioning, ProvisioningError
 from iot.backoff import Backoff
+from iot.modules import forget
 from iot.mqtt.client import Client
 from iot.mqtt.packet import MQTTError, Starved
 
@@ -23,7 +24,8 @@ class Claim:
     Args:
         aws: the section `aws` of the configuration, without certificates.
         store: called for the Store that takes what is earned.
-        device_id: client id, and the parameter SerialNumber.
+        device_id: the parameter SerialNumber, and after "claim-" the client id: with the thing's own, whoever
+            has the claim's key could throw the thing off and take what is kept for it.
         ready: a coroutine function that returns when network and clock are there.
         log: a Log.
     """
@@ -47,19 +49,17 @@ class Claim:
         tried = 0
         while tried != tries:
             await self._ready()
-            notify("connecting", True)
-            try:
-                name = await self._provision()
-                self._log.info("provisioning", 'this is thing "{}"', name)
+            wait_s = self._pause_s()
+            if wait_s:
+                self._log.warning("provisioning", "the next try is due in {} min", (wait_s + 59) // 60)
+                if tries:
+                    break
+                await asyncio.sleep(wait_s)
+                continue
+            name = await self._try(notify)
+            if name:
                 notify("provisioned", name)
                 return
-            # OSError: flash; ValueError: what came is no certificate.
-            except (OSError, ValueError, MemoryError, MQTTError, ProvisioningError) as error:
-                self._log.warning("provisioning", "{}; will start over", error)
-                if isinstance(error, (Starved, MemoryError)):
-                    notify("starved", str(error))
-            finally:
-                notify("connecting", False)
             gc.collect()  # what the broken-off try took for TLS makes room for the next
             tried += 1
             await asyncio.sleep_ms(backoff.next_ms())
@@ -67,9 +67,24 @@ class Claim:
         self._log.warning("provisioning", "given up {}", reason)
         notify("provisioning_failed", reason)
 
+    async def _try(self, notify):
+        """The thing's name once all is stored, or None."""
+        notify("connecting", True)
+        try:
+            name = await self._provision()
+            self._log.info("provisioning", 'this is thing "{}"', name)
+            return name
+        # OSError: flash; ValueError: what came is no certificate.
+        except (OSError, ValueError, MemoryError, MQTTError, ProvisioningError) as error:
+            self._log.warning("provisioning", "{}; will start over", error)
+            if isinstance(error, Starved) or tls.is_starved(error):
+                notify("starved", str(error))
+        finally:
+            notify("connecting", False)
+
     async def _provision(self):
         client = Client(
-            self._device_id,
+            "claim-" + self._device_id,
             self._opener.open,
             self._log,
             clean=True,
@@ -80,6 +95,7 @@ class Claim:
         try:
             self._log.info("provisioning", "connecting with the claim certificate")
             await client.connect()
+            self._renewal().asked(self._store())
             self._log.info("provisioning", "asking for keys and a certificate")
             provisioning = Provisioning(client, self._aws["template"])
             name, certificate, key = await provisioning.run(self._parameters())
@@ -87,6 +103,18 @@ class Claim:
             await client.disconnect()
         self._store().save_thing(self._aws["endpoint"], name, certificate, key)
         return name
+
+    def _pause_s(self):
+        try:
+            return self._renewal().pause_s(self._store())
+        except (OSError, MemoryError):
+            return 0  # the try tells
+
+    def _renewal(self):
+        from iot import renewal
+
+        forget("iot.renewal")
+        return renewal
 
     def _credentials(self):
         return self._store().claim_credentials()

@@ -10,6 +10,10 @@ _PEM_MAX = const(4096)  # characters of one certificate or key
 _ROOT_CA_MAX = const(8192)  # a bundle of a few
 _PLAIN_MAX = const(1900)  # bytes of all that is no certificate: it must fit twice into a 16 KiB NVS
 _HOST_MAX = const(253)  # RFC 1035, 2.3.4
+# Bytes that aws.parameters may have as JSON: they go into one message of iot.claim's 2,048 bytes, beside
+# topic and token.
+_PARAMETERS_MAX = const(800)
+_LONGEST_ID = const("prefix-of-16-cha-240ac4000001")
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _HOST = _LETTERS + "0123456789-."
@@ -158,8 +162,15 @@ def _aws(value):
             labels = _KEY if name.endswith("key") else _CERTIFICATE
             result[name] = _pem("aws." + name, members[name], labels)
     parameters = _object("aws.parameters", members.get("parameters", {}))
+    size = 0
     for name, parameter in parameters.items():
-        _string("aws.parameters." + name, parameter, 0, 256)
+        _string("aws.parameters", name, 1, 128)
+        path = "aws.parameters." + name
+        text = name + _string(path, parameter, 0, 256).replace("{id}", _LONGEST_ID)
+        size += _size(path, text) + text.count("\\") + text.count('"') + 8  # with quotes, colon and comma
+    if size > _PARAMETERS_MAX:
+        text = "at most {} bytes of JSON, the device's id counted as {}"
+        raise ConfigError("aws.parameters", text.format(_PARAMETERS_MAX, len(_LONGEST_ID)))
     result["parameters"] = parameters
     return result
 

@@ -30,8 +30,8 @@ class Flash:
         self._bytes = bytearray(SIZE)
         self._changed = asyncio.Event()
         stored = record(_KEY, SIZE).load()
-        if stored:
-            self._bytes[: len(stored)] = stored
+        if stored:  # another firmware may have kept more
+            self._bytes[: len(stored)] = stored[:SIZE]
 
     def read(self, offset=0, length=SIZE):
         """`length` bytes from `offset` on, as bytes. ValueError where that is not within 0 to 256."""

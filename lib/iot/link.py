@@ -12,7 +12,8 @@ class Link:
         name: the thing's name.
         aws: the section `aws` of the configuration.
         store: called for the Store that has the thing's certificate.
-        refusals: attempts in a row after which the certificate is refused for good; None: never.
+        refusals: attempts in a row after which the certificate is refused for good; None: never. Whether it
+            is then replaced, iot.renewal decides.
         log: a Log.
         notify: called with ("connecting", whether), ("cloud_up", session_present), ("cloud_down", reason),
             ("starved", reason), ("published", packet id) and ("certificate_refused", reason).
@@ -34,6 +35,7 @@ class Link:
         self._log = log
         self._notify = notify
         self.certificate_ends = None
+        self._doubted = False  # whether flash holds a reason for which certificates were refused
 
     async def run(self):
         """Stays connected, whenever network and clock are there."""
@@ -47,7 +49,9 @@ class Link:
         from iot import x509
 
         forget("iot.x509")
-        credentials = self._store().thing_credentials()
+        store = self._store()
+        credentials = store.thing_credentials()
+        self._doubted = bool((store.renewal() or b"\0")[0])
         try:
             self.certificate_ends = x509.not_after(credentials[1])
         except ValueError as error:
@@ -67,6 +71,16 @@ class Link:
             self._log.warning("cloud", "disconnected: {}", detail)
             event = "cloud_down"
         self._notify(event, detail)
-        if event == "cloud_down" and self._refusals and self.client.refusals >= self._refusals:
-            self._log.warning("cloud", "the certificate is refused for good: {}", detail)
-            self._notify("certificate_refused", detail)
+        if event == "cloud_up" and self._doubted:
+            self._renewal().connected(self._store())
+            self._doubted = False
+        elif event == "cloud_down" and self._refusals and " by the broker" in detail:
+            refusals = self.client.refusals
+            if refusals and refusals % self._refusals == 0:
+                self._renewal().refused(self._store(), detail, self._log, self._notify)
+
+    def _renewal(self):
+        from iot import renewal
+
+        forget("iot.renewal")
+        return renewal

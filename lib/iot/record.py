@@ -8,7 +8,8 @@ from micropython import const
 _HEADER = const(">II")  # sequence number, CRC-32 over sequence number and value
 _HEADER_SIZE = const(8)
 _NOT_FOUND = const(-0x1102)  # ESP_ERR_NVS_NOT_FOUND
-_INVALID_LENGTH = const(-0x110C)  # ESP_ERR_NVS_INVALID_LENGTH: a copy larger than this record may be
+_INVALID_LENGTH = const(-0x110C)  # ESP_ERR_NVS_INVALID_LENGTH: a copy larger than the buffer
+_LARGEST = const(8192)  # bytes of a copy that is still read: another firmware may store more than this one
 
 
 class Record:
@@ -20,7 +21,7 @@ class Record:
     Args:
         nvs: an esp32.NVS.
         key: 1 to 14 characters; the copies are `key + "0"` and `key + "1"`.
-        size: bytes a value may have at the most.
+        size: bytes that `store` takes at the most.
     """
 
     def __init__(self, nvs, key, size):
@@ -29,7 +30,7 @@ class Record:
         self._size = size
 
     def load(self):
-        """The value last stored, as bytes, or None where there is none."""
+        """The value last stored, as bytes, or None where there is none. It may be larger than `size`."""
         newest = self._newest()
         return newest[1] if newest else None
 
@@ -63,22 +64,28 @@ class Record:
         newest = None
         buffer = bytearray(_HEADER_SIZE + self._size)
         for slot, key in enumerate(self._keys):
-            try:
-                length = self._nvs.get_blob(key, buffer)
-            except OSError as error:
-                if error.errno not in (_NOT_FOUND, _INVALID_LENGTH):
-                    raise
+            copy = self._copy(key, buffer)
+            if len(copy) < _HEADER_SIZE:
                 continue
-            copy = memoryview(buffer)[:length]
-            if length < _HEADER_SIZE:
-                continue
-            sequence, checksum = struct.unpack_from(_HEADER, buffer)
+            sequence, checksum = struct.unpack_from(_HEADER, copy)
             if checksum != _checksum(copy):
                 continue
             # Serial number arithmetic (RFC 1982): right also after the 32 bits have wrapped.
             if newest is None or (sequence - newest[0]) & 0xFFFFFFFF < 0x80000000:
                 newest = (sequence, bytes(copy[_HEADER_SIZE:]), slot)
         return newest
+
+    def _copy(self, key, buffer):
+        """The bytes of one copy; none where there is none, or one that is too large to be read."""
+        while True:
+            try:
+                return memoryview(buffer)[: self._nvs.get_blob(key, buffer)]
+            except OSError as error:
+                if error.errno not in (_NOT_FOUND, _INVALID_LENGTH):
+                    raise
+                if error.errno == _NOT_FOUND or len(buffer) >= _LARGEST:
+                    return b""
+            buffer = bytearray(min(2 * len(buffer), _LARGEST))
 
 
 def _checksum(copy):

@@ -17,6 +17,9 @@ _EBUSY = const(16)  # as MicroPython passes on mbedTLS's MPI_ALLOC_FAILED
 # SSL, X509, PK, ECP, MD, CIPHER and PEM, among the second MPI and ASN1.
 _HIGH = const((0x7F00, 0x2880, 0x3F80, 0x4D80, 0x5180, 0x6180, 0x1180))
 _LOW = const((0x10, 0x6A))
+# What mbedTLS says of all it cannot parse, for want of memory too. Where it is so for good, restarts that
+# come ever more rarely do no harm.
+_UNPARSED = const(("invalid key", "invalid cert"))
 _TRIES = const(3)
 _DOUBLINGS_MOST = const(5)
 _WELL_MS = const(600000)  # after so long without it the restart before has helped
@@ -24,7 +27,10 @@ _WELL_MS = const(600000)  # after so long without it the restart before has help
 
 def is_starved(error):
     """Whether `error`, of a connection that is closed again, means want of memory, whatever else it says."""
-    if isinstance(error, MemoryError) or "0x0101" in str(error):  # ESP_ERR_NO_MEM
+    text = str(error)
+    if isinstance(error, MemoryError) or "0x0101" in text:  # ESP_ERR_NO_MEM
+        return True
+    if isinstance(error, ValueError) and text in _UNPARSED:
         return True
     number = error.errno if isinstance(error, OSError) else None
     if number in (errno.ENOMEM, _EBUSY):

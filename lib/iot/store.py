@@ -1,7 +1,5 @@
 """The configuration and the thing's certificate as they are stored, each replaced whole or not at all."""
 
-import json
-
 from micropython import const
 
 _CONFIG_SETS = const(
@@ -9,12 +7,15 @@ _CONFIG_SETS = const(
 )  # the certificates of a configuration; the record in NVS says which set
 _THING_SET = const("thing")
 _DOCUMENT = const("document")  # of which iot.configure may have left the start, with its keys
+_RENEWAL = const("renewal")  # what iot.renewal remembers of certificates that were asked for
+_BEING_ERASED = b""  # as the record's value: the mark of a factory reset that has begun
 
 
 class Store:
     """Keeps a validated configuration: certificates and keys in files, the rest in a record in NVS.
 
     The record is written last and names its set of files, so it alone decides which configuration counts.
+    What other firmware has stored is read by iot.schema, and left as it is: loading changes nothing.
 
     Args:
         record: the Record for what is no certificate.
@@ -26,33 +27,39 @@ class Store:
         self._credentials = credentials
 
     def load(self):
-        """The configuration without its certificates and keys, or None where there is none that is whole."""
+        """The configuration without its certificates and keys, or None where there is none that is whole.
+
+        Finishes a factory reset that was begun; else nothing is changed by it, whatever is found.
+        """
         stored = self._stored()
-        if stored is None:
-            self.erase()  # keys that a factory reset left, where the power was cut in it
-            return None
-        return stored["config"] if self._credentials.load(_CONFIG_SETS[stored["set"]]) else None
+        if stored is None and self._record.load() == _BEING_ERASED:
+            self.erase()
+        return stored["config"] if stored and self._credentials.load(_CONFIG_SETS[stored["set"]]) else None
 
     def save(self, document):
         """Replaces the configuration by a validated `document`; OSError where flash is full or fails."""
-        from iot import config  # not needed for reading what is stored
+        from iot import config, schema  # not needed for reading what is stored
 
         stored = self._stored()
         number = 1 - stored["set"] if stored else 0
         self._credentials.save(_CONFIG_SETS[number], _parts(document["aws"]))
-        self._record.store(json.dumps({"set": number, "config": config.plain(document)}).encode())
-        self._credentials.remove(_CONFIG_SETS[1 - number])
+        self._record.store(schema.written(number, config.plain(document)))
+        for name in (_CONFIG_SETS[1 - number], _RENEWAL):
+            self._credentials.remove(name)
 
     def erase(self):
-        """Forgets the configuration, its certificates and the thing's own certificate."""
-        self._record.erase()
-        for name in _CONFIG_SETS + (_THING_SET, _DOCUMENT):
+        """Forgets the configuration, its certificates and the thing's own certificate.
+
+        A mark comes first and goes last: cut anywhere, the next start finishes it.
+        """
+        self._record.store(_BEING_ERASED)
+        for name in _CONFIG_SETS + (_THING_SET, _DOCUMENT, _RENEWAL):
             self._credentials.remove(name)
+        self._record.erase()
 
     def certificates(self):
         """The certificates and keys of the configuration in DER: {"root_ca": one or more, "claim_key": …}."""
-        stored = self._stored()
-        return self._credentials.load(_CONFIG_SETS[stored["set"]]) or {}
+        return self._credentials.load(_CONFIG_SETS[self._stored()["set"]]) or {}
 
     def claim_credentials(self):
         """Root certificates, certificate and key for a connection by the claim."""
@@ -90,9 +97,24 @@ class Store:
         }
         self._credentials.save(_THING_SET, parts)
 
+    def renewal(self, state=None):
+        """The state of iot.renewal (bytes), None where there is none; `state` takes its place."""
+        if state:
+            self._credentials.save(_RENEWAL, {_RENEWAL: state})
+            return state
+        parts = self._credentials.load(_RENEWAL)
+        return parts[_RENEWAL] if parts else None
+
     def _stored(self):
+        """{"set": number, "config": with defaults filled in}, or None for none that can be read."""
         value = self._record.load()
-        return json.loads(value) if value else None
+        if not value:
+            return None
+        from iot import schema
+        from iot.modules import forget
+
+        forget("iot.schema")
+        return schema.read(value)
 
 
 def _parts(aws):

@@ -53,7 +53,7 @@ class System:
         heap_total: bytes that it then had, and keeps.
     """
 
-    folder = "certs"
+    folder = "/certs"
 
     def __init__(self, settings):
         self.settings = settings

@@ -59,7 +59,7 @@ class Opener:
         self._host = host
         self._port = port
         self._load = load
-        self._context = None
+        self._context = self._made = None
 
     def prepare(self):
         """Builds the SSLContext where there is none yet; errors as with `context`."""
@@ -67,10 +67,15 @@ class Opener:
             self._context = context(*self._load())
 
     async def open(self):
-        """A stream; the handshake runs in its first write or read."""
+        """A stream; the handshake runs in its first write or read. Its extra info `socket` is below TLS."""
         self.prepare()
         gc.collect()  # now it costs nothing, and leaves what comes larger pieces
-        reader, _ = await asyncio.open_connection(
-            self._host, self._port, ssl=self._context, server_hostname=self._host
-        )
-        return reader  # in MicroPython one Stream reads and writes
+        await asyncio.open_connection(self._host, self._port, ssl=self, server_hostname=self._host)
+        made, self._made = self._made, None
+        return asyncio.StreamReader(*made)  # in MicroPython one Stream reads and writes
+
+    def wrap_socket(self, sock, **options):
+        """For asyncio: TLS on `sock`, which stays known: once a write has failed, TLS reads nothing more."""
+        tls_socket = self._context.wrap_socket(sock, **options)
+        self._made = tls_socket, {"socket": sock}
+        return tls_socket

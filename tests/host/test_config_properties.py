@@ -4,11 +4,14 @@ import copy
 import json
 from typing import Any
 
+import pytest
 from documents import claim, own
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from iot import config
+from iot.aws import topics
 from iot.config import ConfigError
+from iot.mqtt import packet
 
 SECRET = "s3cr3t-s3cr3t"
 KNOWN = ["wifi", "aws", "time", "ota", "app", "ssid", "password", "endpoint", "port", "ntp", "public_keys"]
@@ -130,3 +133,39 @@ def test_what_the_schema_allows_survives_json(wifi: Any, port: int, parameters: 
     assert parsed["aws"]["port"] == port and parsed["aws"]["parameters"] == parameters
     assert [network["ssid"] for network in parsed["wifi"]] == [network["ssid"] for network in wifi]
     assert "BEGIN" not in json.dumps(config.plain(parsed))
+
+
+TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=99) | st.text(
+    '{id}\\"é', max_size=256
+)
+
+
+@given(st.dictionaries(TEXT, TEXT, max_size=30))
+@settings(max_examples=60, deadline=None)
+def test_parameters_that_are_accepted_fit_into_the_message_that_carries_them(parameters: dict) -> None:
+    """RegisterThing with the longest token, template and device id, as MicroPython writes JSON."""
+    document = claim()
+    document["aws"]["parameters"] = parameters
+    if result(document) is None:
+        return
+    device_id = "x" * 16 + "-240ac4000001"
+    body = {
+        "certificateOwnershipToken": "t" * 1024,
+        "parameters": {name: value.replace("{id}", device_id) for name, value in parameters.items()},
+    }
+    payload = json.dumps(body, ensure_ascii=False).encode()
+    topic = topics.register_thing("t" * 36).encode()
+    assert len(packet.publish(topic, len(payload), 1, False)) + len(payload) <= 2048
+
+
+def test_parameters_that_do_not_fit_are_refused_by_name() -> None:
+    for parameters in (
+        {f"P{n}": "x" * 256 for n in range(4)},
+        {"P": "{id}" * 30},
+        {"é" * 60: "é" * 120, "f": "é" * 120, "g": "é" * 100},
+        {"P": '"' * 256, "Q": "\\" * 200},
+    ):
+        document = claim()
+        document["aws"]["parameters"] = parameters
+        with pytest.raises(ConfigError, match=r"aws\.parameters: at most 800 bytes of JSON"):
+            config.validate(document)

@@ -49,6 +49,7 @@ LEVELS = {
     "iot.mqtt.packet": 0,
     "iot.mqtt.queues": 0,
     "iot.p256": 0,
+    "iot.schema": 0,
     "iot.sntp": 0,
     "iot.starving": 0,
     "iot.deaths": 0,
@@ -61,6 +62,7 @@ LEVELS = {
     "iot.mqtt.connection": 1,
     "iot.mqtt.handshake": 1,
     "iot.overdraft": 1,
+    "iot.renewal": 0,
     "iot.store": 1,
     "iot.timekeeping": 1,
     "iot.clock": 2,
@@ -312,3 +314,33 @@ def test_a_clean_module_has_no_breach() -> None:
 )
 def test_the_check_finds(name: str, source: str, breach: str) -> None:
     assert breach in "\n".join(breaches(name, source))
+
+
+def test_paths_are_absolute() -> None:
+    """A program that changes its directory, or a file system mounted elsewhere, must not lead astray."""
+    for module, source in device_files().items():
+        tree = ast.parse(source)
+        for path in file_paths(tree):
+            assert path.startswith("/"), f"{module}: {path!r}"
+    system = ast.parse((ROOT / "lib/iot/system.py").read_text())
+    folders = [
+        ast.literal_eval(node.value)
+        for node in ast.walk(system)
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "folder"
+    ]
+    assert folders == ["/certs"]
+
+
+def file_paths(tree: ast.Module) -> Iterator[str]:
+    """What is written down where a file or folder is named, in place or as a constant of the module."""
+    constants = {}
+    for line in tree.body:
+        if isinstance(line, ast.Assign) and isinstance(line.value, ast.Call) and line.value.args:
+            constants[ast.unparse(line.targets[0])] = line.value.args[0]
+    names = re.compile(r"open|os\.(stat|remove|rename|mkdir|rmdir|listdir|ilistdir)")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and names.fullmatch(ast.unparse(node.func)):
+            for argument in node.args[:2] if ast.unparse(node.func) == "os.rename" else node.args[:1]:
+                value = constants.get(ast.unparse(argument), argument)
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    yield value.value

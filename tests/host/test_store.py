@@ -1,11 +1,15 @@
 """Configuration and certificates in flash: replaced whole or not at all. The files are real ones."""
 
+import copy
+import json
 import os
 
 from check import raises
 from documents import claim, own, pem
 from fakes import FakeNVS
-from iot import config
+from hypothesis import given
+from hypothesis import strategies as st
+from iot import config, schema
 from iot.credentials import Credentials
 from iot.record import Record
 from iot.store import Store
@@ -150,4 +154,130 @@ def test_too_much_for_one_set():
     empty()
     raises(ValueError, "big: ", Credentials(FOLDER).save, "big", {"a": bytes(9000), "b": bytes(9000)})
     assert Credentials(FOLDER).load("big") is None
+    empty()
+
+
+def everything(nvs):
+    """All that is stored: NVS and the files."""
+    files = {}
+    for name in os.listdir(FOLDER):
+        with open(FOLDER + "/" + name, "rb") as file:
+            files[name] = file.read()
+    return dict(nvs.values), files
+
+
+def stored_by(nvs, value):
+    """Another firmware's record takes the place of this one's."""
+    Record(nvs, "config", 1 << 16).store(value)
+
+
+def with_identity():
+    store, nvs = make()
+    store.save(config.validate(claim()))
+    store.save_thing("broker.example.com", "lamp-1", pem(size=310), pem("PRIVATE KEY", 138))
+    return store, nvs
+
+
+def of_another_firmware(version=7, **members):
+    plain = config.plain(config.validate(claim()))
+    plain.update(members)
+    return json.dumps({"version": version, "set": 0, "config": plain, "more": [1]}).encode()
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+RECORDS = (
+    st.binary(min_size=1, max_size=60)
+    | VALUES.map(lambda value: json.dumps(value).encode())
+    | st.fixed_dictionaries({"set": VALUES, "config": VALUES}).map(lambda value: json.dumps(value).encode())
+    | st.dictionaries(st.sampled_from(("wifi", "aws", "time", "ota", "app")), VALUES).map(
+        lambda members: of_another_firmware(**members)
+    )
+)
+
+
+@given(RECORDS)
+def test_loading_changes_nothing_whatever_is_stored(value):
+    _, nvs = with_identity()
+    stored_by(nvs, value)
+    before = everything(nvs)
+    store = Store(Record(nvs, "config", 2000), Credentials(FOLDER))
+    store.load()
+    store.thing() if store.load() else None
+    assert everything(nvs) == before
+    empty()
+
+
+def test_loading_changes_nothing_where_a_copy_is_too_large_for_any_firmware_so_far():
+    store, nvs = with_identity()
+    stored_by(nvs, bytes(20000))
+    stored_by(nvs, bytes(20000))
+    before = everything(nvs)
+    assert store.load() is None and everything(nvs) == before
+    empty()
+
+
+def test_a_firmware_that_was_rolled_back_reads_what_a_newer_one_stored():
+    store, nvs = with_identity()
+    config_then = store.load()
+    for more in ({"later": {"a": 1}}, {"app": {"text": "x" * 3000}}):
+        stored_by(nvs, of_another_firmware(**more))
+        stored_by(nvs, of_another_firmware(**more))  # also where both copies are a newer one's
+        found = store.load()
+        assert found == {**config_then, **more}
+        assert store.thing()[0] == "lamp-1" and store.claim_credentials()
+    empty()
+
+
+def test_what_firmware_0_1_stored_is_read():
+    store, nvs = with_identity()
+    plain = store.load()
+    stored_by(nvs, json.dumps({"set": 0, "config": plain}).encode())
+    assert store.load() == plain and store.thing()[0] == "lamp-1"
+    empty()
+
+
+def paths(value, path=()):
+    """Where every member and every element is."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield (*path, key)
+        yield from paths(inner, (*path, key))
+
+
+def without(document, path):
+    result = copy.deepcopy(document)
+    inner = result
+    for key in path[:-1]:
+        inner = inner[key]
+    del inner[path[-1]]
+    return result
+
+
+def test_whatever_member_may_be_missing_has_the_validator_s_default_when_it_is_read():
+    """The test that a member of the next feature fails which has a default in iot.config alone."""
+    seen = []
+    for source in (claim(), own()):
+        source["time"], source["ota"], source["app"] = {}, {}, {"x": 1}
+        whole = config.validate(source)
+        for path in paths(config.plain(whole)):
+            try:
+                expected = config.plain(config.validate(without(whole, path)))
+            except config.ConfigError:
+                continue  # it may not be missing
+            record = json.dumps({"set": 1, "config": without(config.plain(whole), path)}).encode()
+            assert schema.read(record) == {"set": 1, "config": expected}, path
+            seen.append(path)
+    assert {("time",), ("time", "ntp"), ("ota",), ("app",), ("aws", "port")} <= set(seen)
+
+
+def test_a_factory_reset_that_was_cut_is_finished_also_by_firmware_0_1():
+    """Which took an empty record for none, and erased."""
+    store, nvs = with_identity()
+    Record(nvs, "config", 2000).store(b"")
+    assert store.load() is None
+    assert not nvs.values and not os.listdir(FOLDER)
     empty()

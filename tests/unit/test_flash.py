@@ -20,6 +20,18 @@ def test_a_record_keeps_the_last_value():
         assert record.load() == value
 
 
+def test_what_another_firmware_stored_is_read_though_it_is_larger():
+    nvs = FakeNVS()
+    for size in (11, 300, 4000):
+        for _ in range(2):
+            Record(nvs, "key", 8000).store(bytes(range(250)) * 16 + bytes(size))
+        assert Record(nvs, "key", 10).load() == bytes(range(250)) * 16 + bytes(size)
+        Record(nvs, "key", 10).store(b"mine")
+        assert Record(nvs, "key", 10).load() == b"mine"
+    Record(nvs, "app", 8000).store(bytes(range(256)) + b"more")
+    assert make(nvs).read() == bytes(range(256))
+
+
 def test_a_record_refuses_what_is_too_long():
     nvs = FakeNVS()
     record = Record(nvs, "key", 4)

@@ -19,6 +19,8 @@ FACES = (
     OSError(-0x1180, ""),
     OSError(-0x3D00 - 0x6A, ""),
     RuntimeError("Wifi Unknown Error 0x0101"),
+    ValueError("invalid key"),
+    ValueError("invalid cert"),
 )
 OTHERS = (
     OSError(104, "ECONNRESET"),
@@ -29,6 +31,7 @@ OTHERS = (
     OSError(-0x7880, ""),
     OSError("no number"),
     ValueError("The certificate is not correctly signed by the trusted CA"),
+    ValueError("the certificate is invalid"),
     RuntimeError("Wifi Internal Error"),
 )
 

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from . import alerts, topics
 from . import connection as wire
-from . import topics
 from .client import Client
 from .events import Event
 from .limits import Limits
@@ -120,6 +120,7 @@ class Broker:
         """One connection, from the handshake to its end."""
         connection = wire.Connection(Client(self, address), self.limits)
         self._handshakes += 1
+        alerts.peer.set(peer)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: connection,

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from . import certificates
+from . import alerts, certificates
 from .certificates import Key, PublicKey, alternative_names
 from .database import StateError
 from .errors import CertificateValidationException
@@ -127,7 +127,7 @@ class Authority:
                 self._server_chain == "rsa",
             )
             write_atomic(path, _pem(made) + self._chain + _key_pem(key), 0o600)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context = alerts.Context(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(path)
         context.load_verify_locations(cadata=self.root_pem)

@@ -15,6 +15,7 @@ from .certificates import alternative_names
 from .cloud import Cloud
 from .database import StateError
 from .events import Event
+from .hook import Hook, program
 from .limits import Limits
 
 DESCRIPTION = "Runs a local AWS IoT Core: MQTT over mutual TLS, policies, fleet provisioning."
@@ -73,6 +74,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a network for FILE; without a password behind the colon an open one; may be repeated",
     )
     parser.add_argument(
+        "--hook",
+        metavar="MODULE:FUNCTION",
+        type=_hook,
+        help="decides which devices may be provisioned, as AWS's pre-provisioning hook: a function of the "
+        "form of a Lambda's handler, or a command that reads JSON and answers by JSON",
+    )
+    parser.add_argument(
         "--unthrottled",
         action="store_true",
         help="let a client publish as fast as it can; AWS discards what is over 100 publishes a second",
@@ -106,6 +114,7 @@ async def _run(args: argparse.Namespace) -> int:
             server_chain=args.server_chain,
             limits=limits,
             on_event=_show,
+            hook=args.hook,
         )
     except StateError as error:
         return _fail(str(error))
@@ -146,6 +155,13 @@ def _host(text: str) -> str:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return text
+
+
+def _hook(text: str) -> Hook:
+    try:
+        return program(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _network(text: str) -> dict[str, str]:

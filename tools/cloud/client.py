@@ -39,15 +39,8 @@ class Client:
     def opened(self, connection: wire.Connection) -> None:
         self._connection = connection
         self._publishes = TokenBucket(self._limits.publishes_per_s, self._broker.monotonic())
-        identifier = certificate_id(connection.peer_certificate())
-        try:
-            certificate = self._broker.registry.describe_certificate(certificateId=identifier)
-            status = certificate["certificateDescription"]["status"]
-        except ResourceNotFoundException:
-            status = "not registered"
-        self.certificate_id = identifier
-        if status != "ACTIVE":
-            self._close(wire.AUTH_ERROR, f"certificate {identifier[:12]}… is {status}")
+        self.certificate_id = certificate_id(connection.peer_certificate())
+        self._has_active_certificate()
 
     def received(self, packet: mqtt.Packet) -> None:
         if isinstance(packet, mqtt.Connect):
@@ -114,6 +107,17 @@ class Client:
     def _close(self, reason: str, detail: str, last: bytes = b"") -> None:
         self._connection.close(reason, detail, last)
 
+    def _has_active_certificate(self) -> bool:
+        """Whether the certificate is ACTIVE at this moment; closes the connection where it is not."""
+        try:
+            certificate = self._broker.registry.describe_certificate(certificateId=self.certificate_id)
+            status = certificate["certificateDescription"]["status"]
+        except ResourceNotFoundException:
+            status = "not registered"
+        if status != "ACTIVE":
+            self._close(wire.AUTH_ERROR, f"certificate {self.certificate_id[:12]}… is {status}")
+        return status == "ACTIVE"
+
     # Packets
 
     def _connect(self, packet: mqtt.Connect) -> None:
@@ -126,6 +130,8 @@ class Client:
             self._close(wire.CLIENT_ERROR, detail, mqtt.connack(mqtt.IDENTIFIER_REJECTED))
             return
         self.client_id = packet.client_id
+        if not self._has_active_certificate():  # it was when the handshake was done
+            return
         self._authorization = Authorization(self._broker.registry, self.certificate_id, self.client_id)
         if not self._authorization.allows("iot:Connect", f"client/{packet.client_id}"):
             self._close(wire.FORBIDDEN_ACCESS, f"iot:Connect on client/{packet.client_id} is not allowed")

@@ -14,6 +14,7 @@ from .certificates import alternative_names
 from .database import Database, StateError
 from .errors import ResourceNotFoundException
 from .events import Event
+from .hook import Hook
 from .limits import Limits
 from .provisioning import Provisioning
 from .registry import Registry
@@ -37,6 +38,7 @@ class Cloud:
         limits: AWS's, unless given.
         on_event: called with each Event (connected, disconnected, refused, …); may be set later too.
         clock: seconds since 1970, for expiry and timestamps.
+        hook: decides which devices may be provisioned; see tools.cloud.hook.
 
     Raises:
         StateError: the state directory cannot be used, or is for the other chain.
@@ -54,6 +56,7 @@ class Cloud:
         limits: Limits | None = None,
         on_event: Callable[[Event], None] | None = None,
         clock: Callable[[], float] = time.time,
+        hook: Hook | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.on_event = on_event
@@ -62,6 +65,7 @@ class Cloud:
         self._hosts = tuple(hosts)
         self._clock = clock
         self._broker: Broker | None = None
+        self._hook = hook
         alternative_names(self._hosts)  # before anything is opened
         if server_chain not in CHAINS:
             raise ValueError(f"server_chain: {server_chain!r}, must be one of {', '.join(CHAINS)}")
@@ -90,20 +94,27 @@ class Cloud:
         """Listen. Raises OSError if the address or the port cannot be had; the state is closed then."""
         store = Store(self._database, self.limits.session_expiry_s, self._clock)
         tokens = OwnershipTokens(self._database, self.limits.token_expiry_s, self._clock)
-        services = [Provisioning(self.registry, tokens, self._database, self._tell)]
+        provisioning = Provisioning(self.registry, tokens, self._database, self._tell, self._hook)
         broker = Broker(
-            self._context, self.registry, store, services, self.limits, tell=self._tell, clock=self._clock
+            self._context,
+            self.registry,
+            store,
+            [provisioning],
+            self.limits,
+            tell=self._tell,
+            clock=self._clock,
         )
         try:
             self.port = await broker.start(self._listen, self.port)
         except OSError:
             self._database.close()
             raise
-        self._broker = broker
+        self._broker, self._provisioning = broker, provisioning
 
     async def stop(self) -> None:
         """Disconnect everyone, stop listening, close the state."""
         if self._broker is not None:
+            await self._provisioning.stop()
             await self._broker.stop()
         self._database.close()
 

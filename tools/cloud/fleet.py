@@ -11,9 +11,12 @@ _NAME = "<name>"  # stands for the thing's name while a policy is written
 
 
 def claim_policy(arn: Arn, template: str) -> dict[str, Any]:
-    """What AWS's guide gives a claim certificate: connecting, and the two provisioning calls."""
+    """What AWS's guide gives a claim certificate, connecting and the two provisioning calls, and no more.
+
+    Its client ids are `claim-…`: with a thing's own it could throw that thing off and drain its session.
+    """
     topics = ["$aws/certificates/create/*", f"$aws/provisioning-templates/{template}/provision/*"]
-    return _policy(arn, "*", publish=topics, receive=topics)
+    return _policy(arn, "claim-*", publish=topics, receive=topics)
 
 
 def template_body(arn: Arn) -> str:

@@ -1,5 +1,6 @@
 """Fleet provisioning over MQTT (AWS: "Device provisioning MQTT API")."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,7 @@ from .client import Client
 from .database import Database
 from .errors import AwsError, ResourceAlreadyExistsException, ResourceNotFoundException
 from .events import Event
+from .hook import Hook, HookError, ask
 from .registry import Registry
 from .template import ParameterError, Registration, Template
 from .tokens import OwnershipTokens
@@ -34,6 +36,7 @@ class Provisioning:
         tokens: what ties RegisterThing to a certificate made before.
         database: each request is one transaction in it.
         tell: called with each Event.
+        hook: is asked before RegisterThing, as AWS asks a template's preProvisioningHook.
     """
 
     def __init__(
@@ -42,25 +45,77 @@ class Provisioning:
         tokens: OwnershipTokens,
         database: Database,
         tell: Callable[[Event], None],
+        hook: Hook | None = None,
     ) -> None:
         self._registry = registry
         self._db = database
         self._tokens = tokens
         self._tell = tell
+        self._hook = hook
+        self._asking: set[asyncio.Task[None]] = set()
 
     def claims(self, topic: str) -> bool:
         return topic in (_CREATE, _CREATE_FROM_CSR) or _template_name(topic) is not None
 
     def handle(self, client: Client, topic: str, payload: bytes) -> None:
         """Answer on `…/accepted` or `…/rejected`, only to who asked: there may be a private key in it."""
+        if self._hook and _template_name(topic) is not None:
+            task = asyncio.create_task(self._handle_with_hook(self._hook, client, topic, payload))
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+        else:
+            self._respond(client, topic, lambda: self._answer(client, topic, _json_object(payload)))
+
+    async def stop(self) -> None:
+        """Ask no hook any more."""
+        for task in self._asking:
+            task.cancel()
+        await asyncio.gather(*self._asking, return_exceptions=True)
+
+    async def _handle_with_hook(self, hook: Hook, client: Client, topic: str, payload: bytes) -> None:
+        try:
+            request = _json_object(payload)
+            event = self._hook_event(client, topic, request)
+            request["parameters"] = await ask(hook, event)
+        except _Rejected as rejected:
+            self._reject(client, topic, rejected)
+        except HookError as error:
+            self._reject(
+                client, topic, _Rejected(403, "AccessDenied", "Access denied."), f"the hook: {error}"
+            )
+        else:
+            self._respond(client, topic, lambda: self._answer(client, topic, request))
+
+    def _hook_event(self, client: Client, topic: str, request: dict[str, Any]) -> dict[str, Any]:
+        """What the hook is told; only a request that could be granted gets that far."""
+        name = _template_name(topic) or ""
+        self._template(name)
+        parameters = _parameters(request)
+        identifier = self._tokens.certificate_of(_token(request))
+        if identifier is None:
+            raise _unknown_token()
+        made = self._registry.describe_certificate(certificateId=identifier)["certificateDescription"]
+        return {
+            "claimCertificateId": client.certificate_id,
+            "certificateId": identifier,
+            "certificatePem": made["certificatePem"],
+            "templateArn": self._registry.arn(f"provisioningtemplate/{name}"),
+            "clientId": client.client_id,
+            "parameters": parameters,
+        }
+
+    def _respond(self, client: Client, topic: str, answer: Callable[[], dict[str, Any]]) -> None:
         try:
             with self._db.transaction():
-                answer = self._answer(client, topic, _json_object(payload))
+                result = answer()
         except _Rejected as rejected:
-            self._tell(_event(client, "rejected", rejected.code, f"{topic}: {rejected}"))
-            client.answer(f"{topic}/rejected", json.dumps(rejected.answer).encode())
+            self._reject(client, topic, rejected)
         else:
-            client.answer(f"{topic}/accepted", json.dumps(answer).encode())
+            client.answer(f"{topic}/accepted", json.dumps(result).encode())
+
+    def _reject(self, client: Client, topic: str, rejected: _Rejected, reason: str = "") -> None:
+        self._tell(_event(client, "rejected", rejected.code, f"{topic}: {reason or rejected}"))
+        client.answer(f"{topic}/rejected", json.dumps(rejected.answer).encode())
 
     def sweep(self) -> None:
         self._tokens.purge()
@@ -91,19 +146,12 @@ class Provisioning:
 
     def _register_thing(self, client: Client, template_name: str, request: dict[str, Any]) -> dict[str, Any]:
         template = self._template(template_name)
-        token = request.get("certificateOwnershipToken")
-        if not isinstance(token, str) or not token:
-            raise _Rejected(
-                400, "InvalidCertificateOwnershipToken", "Certificate ownership token cannot be empty."
-            )
-        parameters = request.get("parameters") or {}
-        if not isinstance(parameters, dict):
-            raise _Rejected(400, "InvalidParameters", "parameters must be an object")
+        token = _token(request)
+        parameters = _parameters(request)
         # The transaction is undone with a rejection, so that a token is spent by success alone.
         certificate_id = self._tokens.redeem(token)
         if certificate_id is None:
-            text = "Certificate ownership token is unknown, expired or was used."
-            raise _Rejected(400, "InvalidCertificateOwnershipToken", text)
+            raise _unknown_token()
         try:
             registration = template.resolve(certificate_id, parameters)
             self._register(registration, certificate_id)
@@ -156,6 +204,26 @@ def _template_name(topic: str) -> str | None:
     if topic.startswith(_TEMPLATES) and topic.endswith(_PROVISION):
         return topic[len(_TEMPLATES) : -len(_PROVISION)]
     return None
+
+
+def _token(request: dict[str, Any]) -> str:
+    token = request.get("certificateOwnershipToken")
+    if not isinstance(token, str) or not token:
+        text = "Certificate ownership token cannot be empty."
+        raise _Rejected(400, "InvalidCertificateOwnershipToken", text)
+    return token
+
+
+def _unknown_token() -> _Rejected:
+    text = "Certificate ownership token is unknown, expired or was used."
+    return _Rejected(400, "InvalidCertificateOwnershipToken", text)
+
+
+def _parameters(request: dict[str, Any]) -> dict[str, Any]:
+    parameters = request.get("parameters") or {}
+    if not isinstance(parameters, dict):
+        raise _Rejected(400, "InvalidParameters", "parameters must be an object")
+    return parameters
 
 
 def _json_object(payload: bytes) -> dict[str, Any]:

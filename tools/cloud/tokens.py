@@ -27,6 +27,12 @@ class OwnershipTokens:
         )
         return token
 
+    def certificate_of(self, token: str) -> str | None:
+        """The certificate's id if the token is valid, which it remains."""
+        sql = "SELECT certificate_id FROM tokens WHERE token = ? AND expires_s > ?"
+        row = self._db.one(sql, token, self._clock())
+        return row[0] if row else None
+
     def redeem(self, token: str) -> str | None:
         """The certificate's id if the token is valid; a second time it is not."""
         sql = "DELETE FROM tokens WHERE token = ? AND expires_s > ? RETURNING certificate_id"

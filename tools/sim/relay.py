@@ -12,13 +12,16 @@ from tools.sim.radio import Station
 _CHUNK_BYTES = 16384
 _BUFFER_BYTES = 32768  # of a socket: what a chip writes (from 6 KiB) must not vanish in a large one
 _CHUNKS_IN_FLIGHT = 64
+_LAST_WORDS_S = 1
+_LOOK_S = 0.005
 
 
 class Relay:
     """A TCP port that passes on to `target`, each way late by `delay_s()`, for as long as `station` is up.
 
     While the station is down, bytes stay where they are. A connection that lived through a loss is reset when
-    the station is up again, or after `loss_limit_s` without it. memory: the chip's, where TLS takes its part.
+    the station is up again, or after `loss_limit_s` without it. Where one end breaks off, what it sent before
+    still arrives, e.g. a TLS alert; then the other end is reset. memory: the chip's, of which TLS takes.
     """
 
     def __init__(
@@ -92,21 +95,24 @@ class Relay:
     ) -> bool:
         """Pass both ways until both ends have closed (False), or until one or the radio broke off (True)."""
         loss = asyncio.create_task(self._lost())
-        pumps = [
-            asyncio.create_task(self._pump(reader, far_writer, tls)),
-            asyncio.create_task(self._pump(far_reader, writer)),
-        ]
-        going = {loss, *pumps}
+        up = asyncio.create_task(self._pump(reader, far_writer, tls))
+        down = asyncio.create_task(self._pump(far_reader, writer))
+        broken = asyncio.create_task(_broken_off(far_writer, after=down))
+        going = {loss, up, down, broken}
         try:
-            while going != {loss}:
+            while not (up.done() and down.done()):
                 ended, going = await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
-                if loss in ended or any(task.exception() for task in ended):
+                if loss in ended:
+                    return True
+                if broken in ended or any(task.exception() for task in ended):
+                    if down in going:  # the server has hung up on what it was sent: its last words
+                        await asyncio.wait([down], timeout=_LAST_WORDS_S + self._delay_s())
                     return True
             return False
         finally:
-            for task in (loss, *pumps):
+            for task in (loss, up, down, broken):
                 task.cancel()
-            await asyncio.gather(loss, *pumps, return_exceptions=True)
+            await asyncio.gather(loss, up, down, broken, return_exceptions=True)
 
     async def _lost(self) -> None:
         await self._station.down.wait()
@@ -117,15 +123,18 @@ class Relay:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tls: Tls | None = None
     ) -> None:
         loop = asyncio.get_running_loop()
-        in_flight: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_CHUNKS_IN_FLIGHT)
+        in_flight: asyncio.Queue[tuple[float, bytes | None]] = asyncio.Queue(_CHUNKS_IN_FLIGHT)
 
         async def read() -> None:
-            data = b"-"
+            data: bytes | None = b"-"
             while data:
                 await self._station.up.wait()
-                data = await reader.read(_CHUNK_BYTES)
+                try:
+                    data = await reader.read(_CHUNK_BYTES)
+                except ConnectionError:
+                    data = None  # behind what is in flight
                 if tls:
-                    tls.sent(data)
+                    tls.sent(data or b"")
                 await in_flight.put((loop.time() + self._delay_s(), data))
 
         async def write() -> None:
@@ -133,6 +142,8 @@ class Relay:
                 due, data = await in_flight.get()
                 await asyncio.sleep(due - loop.time())
                 await self._station.up.wait()
+                if data is None:
+                    raise ConnectionResetError
                 if not data:
                     writer.write_eof()
                     return
@@ -142,6 +153,14 @@ class Relay:
         async with asyncio.TaskGroup() as group:
             group.create_task(read())
             group.create_task(write())
+
+
+async def _broken_off(writer: asyncio.StreamWriter, after: asyncio.Task[None]) -> None:
+    """Return when a peer that has said its last answers to more with a reset, which no reader would see."""
+    await asyncio.wait([after])
+    sock = writer.get_extra_info("socket")
+    while not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):  # noqa: ASYNC110  nobody tells
+        await asyncio.sleep(_LOOK_S)
 
 
 def _reset(*writers: asyncio.StreamWriter) -> None:

@@ -40,7 +40,7 @@ class World:
         self.port = 0
         self._air_ble: BleAir | None = None
         self._chips: dict[str, Chip] = {}
-        self._links: dict[tuple[str, str, int], tuple[Relay | NtpServer, int]] = {}
+        self._links: dict[tuple[str, str, str, int], tuple[Relay | NtpServer, int]] = {}
         self._talks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
@@ -132,14 +132,15 @@ class World:
         """The place of a relay to `host`, for this chip alone; UnknownName also without Wi-Fi."""
         if not chip.station.up.is_set() or host in self.unknown_names:
             raise UnknownName(host)
-        key = (chip.mac, host, port)
+        ntp = host not in self.hosts and port == _NTP_PORT
+        place = (host, port) if ntp else self._place(host, port)
+        key = (chip.mac, host, *place)  # another place for the host is another link from now on
         if key not in self._links:
             link: Relay | NtpServer
-            if host not in self.hosts and port == _NTP_PORT:
+            if ntp:
                 link = NtpServer(self.ntp, chip.station)
             else:
-                place, memory = self._place(host, port), chip.memory
-                link = Relay(place, chip.station, lambda: self.delay_ms / 1000, memory=memory)
+                link = Relay(place, chip.station, lambda: self.delay_ms / 1000, memory=chip.memory)
             self._links[key] = (link, await link.start())
         return "127.0.0.1", self._links[key][1]
 

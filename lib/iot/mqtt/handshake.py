@@ -19,6 +19,21 @@ _REFUSALS = (
 # How a broker hangs up in the handshake: mbedTLS's fatal alert, close notify and end of file. A reset is not
 # among them: that is what lwIP makes of a broker that is down.
 _HUNG_UP = (-0x7780, -0x7880, -0x7280)
+_ALERT = const(21)  # RFC 5246, 6.2.1
+_FIRST_ALERT = const(40)  # below are a goodbye, and what a cipher finds amiss
+_INTERNAL_ERROR = const(80)  # the first of those that say nothing of the client
+_ALERTS = const(
+    (
+        "bad certificate",
+        "unsupported certificate",
+        "certificate revoked",
+        "certificate expired",
+        "certificate unknown",
+        "illegal parameter",
+        "unknown CA",
+        "access denied",
+    )
+)
 
 
 def connect(client_id, keep_alive_s, clean, will=None):
@@ -53,8 +68,8 @@ async def begin(client):
     try:
         return await _begin(client)
     except Refused as error:
-        # The certificate may be what a broker means that hung up, or said so (CONNACK's codes).
-        if error.code in (None, 4, 5):
+        # The certificate may be what a broker means that hung up, or said so (CONNACK's codes, TLS's alerts).
+        if error.code is None or error.code > 3:
             client.refusals += 1
         raise
 
@@ -69,6 +84,8 @@ async def _begin(client):
         error: Exception = MQTTError("no answer within {} ms".format(timeout_ms))
     except (OSError, ValueError, MemoryError, MQTTError) as caught:
         error = caught
+        if stream and isinstance(caught, OSError):
+            error = await _told(stream) or caught
     finally:
         if stream and session is None:
             stream.close()
@@ -76,6 +93,34 @@ async def _begin(client):
     if session is None:
         raise _explained(client, error)
     return stream, session
+
+
+async def _told(stream):
+    """Refused by the alert that the server sent before it hung up in the middle of a write; None without one.
+
+    A server refuses a certificate while the client still writes. That write then fails, with EPIPE or
+    ECONNRESET, and TLS reads nothing any more: the alert lies in the socket below it.
+    """
+    try:
+        socket = stream.get_extra_info("socket")
+        for _ in range(10):
+            record = socket.read(7)
+            if record is not None:
+                break
+            await asyncio.sleep_ms(20)
+    except (OSError, KeyError, AttributeError):
+        return None
+    if not record or len(record) < 7 or record[0] != _ALERT:
+        return None
+    if record[4] != 2:  # it is encrypted: the handshake was done, and then the server took leave
+        return Refused("closed by the broker")
+    number = record[6]
+    if record[5] != 2 or not _FIRST_ALERT <= number < _INTERNAL_ERROR:  # not fatal, or none of the client's
+        return None
+    name = _ALERTS[number - 42] if 42 <= number < 42 + len(_ALERTS) else "alert {}".format(number)
+    refused = Refused("closed by the broker: TLS alert, " + name)
+    refused.code = number
+    return refused
 
 
 def _explained(client, error):
@@ -91,7 +136,7 @@ def _explained(client, error):
         return MQTTError("TLS: " + text)
     if error.errno in _HUNG_UP:
         return Refused("closed by the broker: " + text)
-    return MQTTError(text)
+    return MQTTError("connection broken off: errno " + text if text.lstrip("-").isdigit() else text)
 
 
 async def _closed(stream, timeout_ms):

@@ -24,7 +24,8 @@ class Starved(MQTTError):
 class Refused(MQTTError):
     """The broker refused the connection.
 
-    `code` is the CONNACK return code (3.2.2.3), None if it hung up before one.
+    `code` is the CONNACK return code (3.2.2.3), or the number of a TLS alert (RFC 5246, 7.2), which is 40 or
+    more; None if it hung up without either.
     """
 
     code = None

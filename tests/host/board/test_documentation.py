@@ -34,7 +34,7 @@ def test_the_table_of_failures_has_the_tools_own_words() -> None:
 
 
 async def test_the_example_for_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    (example,) = re.findall(r"```python\n(import.*?)```", PAGE, re.DOTALL)
     async with Cloud(tmp_path / "cloud", port=0) as cloud:
         boto3: Any = ModuleType("boto3")
         boto3.client = lambda service: {"iot": Iot(cloud), "sts": Sts()}[service]

@@ -47,7 +47,7 @@ async def cloud(tmp_path: Path, clock: Clock) -> AsyncIterator[Bench]:
 async def claim(cloud: Bench, *topics: str) -> Peer:
     """A client with a claim certificate, subscribed to the answers of CREATE, PROVISION and `topics`."""
     aws = cloud.cloud.device_configuration([])["aws"]
-    peer = await cloud.client("new", (aws["claim_certificate"], aws["claim_key"]))
+    peer = await cloud.client("claim-new", (aws["claim_certificate"], aws["claim_key"]))
     for topic in (CREATE, PROVISION, *topics):
         await peer.subscribe(f"{topic}/accepted")
         await peer.subscribe(f"{topic}/rejected")
@@ -104,6 +104,27 @@ async def test_from_claim_to_thing(cloud: Bench) -> None:
     assert await stranger.closed() == b""
 
 
+async def test_a_claim_is_no_thing(cloud: Bench) -> None:
+    """With its key alone nobody throws a thing off, reads what is kept for it, or speaks in its name."""
+    aws = cloud.cloud.device_configuration([])["aws"]
+    identity = (aws["claim_certificate"], aws["claim_key"])
+    thing = await cloud.client("esp32-0a1b", clean=False)
+    await thing.subscribe("cmd/esp32-0a1b")
+    for client_id in ("esp32-0a1b", "claim", "Claim-1"):
+        stranger = await cloud.open(identity)
+        stranger.send(raw.connect_packet(client_id))
+        assert await stranger.closed() == b""
+    await (await cloud.client("backend")).publish("cmd/esp32-0a1b", b"1")
+    assert (await thing.message()).payload == b"1"
+    for topic in ("telemetry/esp32-0a1b", "$aws/things/esp32-0a1b/shadow/update", "cmd/esp32-0a1b"):
+        claim_ = await cloud.client("claim-1", identity)
+        claim_.send(raw.publish_packet(topic, b"{}"))
+        assert await claim_.closed() == b""
+    claim_ = await cloud.client("claim-1", identity)
+    claim_.send(raw.subscribe_packet(1, ("cmd/esp32-0a1b", 1)))
+    assert await claim_.closed() == b""
+
+
 async def test_only_who_asks_is_answered(cloud: Bench) -> None:
     """Others may subscribe as widely as they like: a private key never reaches them."""
     spy = await cloud.client("spy")
@@ -142,7 +163,7 @@ async def test_a_private_key_is_kept_nowhere(cloud: Bench, tmp_path: Path) -> No
     """Not acknowledged, in a persistent session: it is for the connection that asked and not for the next."""
     aws = cloud.cloud.device_configuration([])["aws"]
     identity = (aws["claim_certificate"], aws["claim_key"])
-    peer = await cloud.client("new", identity, clean=False)
+    peer = await cloud.client("claim-new", identity, clean=False)
     await peer.subscribe(f"{CREATE}/accepted")
     await peer.publish(CREATE, b"")
     message = await peer.message(acknowledge=False)
@@ -150,7 +171,7 @@ async def test_a_private_key_is_kept_nowhere(cloud: Bench, tmp_path: Path) -> No
     peer.writer.transport.abort()
     await cloud.event("disconnected")
     again = await cloud.open(identity)
-    assert await again.connect("new", clean=False)
+    assert await again.connect("claim-new", clean=False)
     await again.nothing_more()
     await cloud.close()
     for path in (tmp_path / "state").iterdir():
@@ -159,7 +180,7 @@ async def test_a_private_key_is_kept_nowhere(cloud: Bench, tmp_path: Path) -> No
 
 async def test_an_answer_without_a_subscription_is_lost(cloud: Bench) -> None:
     aws = cloud.cloud.device_configuration([])["aws"]
-    peer = await cloud.client("new", (aws["claim_certificate"], aws["claim_key"]))
+    peer = await cloud.client("claim-new", (aws["claim_certificate"], aws["claim_key"]))
     await peer.publish(CREATE, b"")
     assert "subscribe before asking" in (await cloud.event("rejected")).detail
     await peer.nothing_more()

@@ -1,0 +1,42 @@
+"""The form in which a configuration is stored, for the firmware of before and the one that comes.
+
+Members are only added, and none changes its meaning: what an older firmware did not write gets its default
+when it is read, and what a newer one wrote beside is passed over and left there. So a configuration outlives
+an update, and an update that is rolled back. Nothing is written anew for another version's sake.
+"""
+
+import json
+
+from micropython import const
+
+#: Of the form. 0 wrote no version. A later one says here what it gives meaning to, for those that read it.
+_VERSION = const(1)
+
+
+def written(number, plain):
+    """The bytes for the record: `plain`, a configuration without its certificates, and its set's number."""
+    return json.dumps({"version": _VERSION, "set": number, "config": plain}).encode()
+
+
+def read(value):
+    """What `written` was given, as {"set", "config"}, from any version's record; None for no such thing."""
+    try:
+        stored = json.loads(value)
+        number, plain = stored["set"], stored["config"]
+        _fill(plain)
+        whole = number in (0, 1) and plain["aws"]["endpoint"]
+    except (ValueError, KeyError, TypeError, AttributeError):  # another program's, or of a time to come
+        whole = False
+    return {"set": int(number), "config": plain} if whole else None
+
+
+def _fill(plain):
+    """Fills in the defaults that iot.config gives a document."""
+    for network in plain["wifi"]:
+        network.setdefault("password", "")
+    aws = plain["aws"]
+    aws.setdefault("port", 8883)
+    aws.setdefault("parameters", {})
+    plain.setdefault("time", {}).setdefault("ntp", ["pool.ntp.org", "time.google.com"])
+    plain.setdefault("ota", {}).setdefault("public_keys", [])
+    plain.setdefault("app", {})

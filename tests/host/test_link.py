@@ -1,0 +1,73 @@
+"""When the thing's certificate counts as refused for good."""
+
+import sys
+import types
+from collections.abc import Iterator
+
+import pytest
+from fakes import FakeLog
+from iot.modules import forget
+
+from tests.unit.test_renewal import FakeStore
+
+
+@pytest.fixture
+def link(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[object, list[tuple[str, object]], FakeStore]]:
+    """A Link of the device with 3 refusals, what it has told, and its store."""
+    monkeypatch.setitem(sys.modules, "tls", types.ModuleType("tls"))
+    forget("iot.link", "iot.tls")
+    from iot.link import Link  # noqa: PLC0415
+
+    told: list[tuple[str, object]] = []
+    store = FakeStore()
+    aws = {"endpoint": "broker.example.com", "port": 8883}
+    yield Link("lamp", aws, lambda: store, 3, FakeLog(), lambda *event: told.append(event)), told, store
+    forget("iot.link", "iot.tls")
+
+
+def fail(link: object, reason: str, refused: bool) -> None:
+    link.client.refusals += refused  # type: ignore[attr-defined]
+    link._on_client("disconnected", reason)  # type: ignore[attr-defined]
+
+
+def times(told: list[tuple[str, object]]) -> int:
+    return [name for name, _ in told].count("certificate_refused")
+
+
+def test_refusals_count_and_what_the_network_does_in_between_does_not(link: tuple) -> None:
+    it, told, _ = link
+    for number in range(1, 4):
+        fail(it, "EHOSTUNREACH", refused=False)
+        assert times(told) == 0
+        fail(it, "closed by the broker", refused=True)
+        assert times(told) == (number == 3)
+    for _ in range(5):
+        fail(it, "EHOSTUNREACH", refused=False)
+    assert times(told) == 1
+
+
+def test_it_is_asked_again_after_as_many_refusals_more(link: tuple) -> None:
+    it, told, _ = link
+    for _ in range(9):
+        fail(it, "refused by the broker: not authorized", refused=True)
+    assert times(told) == 3
+
+
+def test_a_connection_settles_what_was_doubted(link: tuple) -> None:
+    it, _, store = link
+    for _ in range(3):
+        fail(it, "closed by the broker", refused=True)
+    assert store.state[0]
+    it._doubted = True
+    writes = store.writes
+    for _ in range(2):
+        it._on_client("connected", False)
+    assert not store.state[0] and store.writes == writes + 1
+
+
+def test_without_a_claim_nothing_is_replaced(link: tuple) -> None:
+    it, told, store = link
+    it._refusals = None
+    for _ in range(9):
+        fail(it, "closed by the broker", refused=True)
+    assert times(told) == 0 and store.writes == 0

@@ -56,6 +56,7 @@ class Claim:
             # OSError: flash; ValueError: what came is no certificate.
             except (OSError, ValueError, MemoryError, MQTTError, ProvisioningError) as error:
                 self._log.warning("provisioning", "{}; will start over", error)
+                notify("cloud_down", str(error))
                 if isinstance(error, (Starved, MemoryError)):
                     notify("starved", str(error))
             finally:

@@ -32,7 +32,7 @@ class Clock:
     """
 
     def __init__(self, hosts, built, nvs, online, log, notify):
-        self.hosts = hosts
+        self.hosts = list(hosts)
         self.built = built
         self.nvs = nvs
         self.log = log
@@ -83,8 +83,8 @@ class Clock:
     async def _pause(self, pause_ms):
         """Waits, but not where the time is in doubt."""
         while pause_ms > 0 and self.state != "unset":
-            await asyncio.sleep_ms(_POLL_MS)
-            pause_ms -= _POLL_MS
+            await asyncio.sleep_ms(_RETRY_UNSET_MS)
+            pause_ms -= _RETRY_UNSET_MS
 
     async def _adjust(self):
         """Sets the chip's clock as well as can be; True for SNTP."""

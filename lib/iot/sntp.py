@@ -29,7 +29,7 @@ async def ask(hosts, built, wait_ms, enough, log):
         hosts: names or addresses of NTP servers.
         built: seconds since the port's epoch: no time before it, and none 30 years after it, is believed.
         wait_ms: for the first answer; others are then awaited for 2 s.
-        enough: called with the answers so far, of which only differences are right; true ends it.
+        enough: called with the answers so far; true ends it.
         log: a Log.
 
     Raises:
@@ -40,20 +40,24 @@ async def ask(hosts, built, wait_ms, enough, log):
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
-        asking.send(sock)
-        while len(asking.answers) < len(hosts) and not (asking.answers and enough(asking.answers)):
+        todo = list(hosts)
+        while True:
             now_ms = time.ticks_ms()
             passed_ms = time.ticks_diff(now_ms, start_ms)
-            if passed_ms >= wait_ms:
+            if asking.receive(sock, passed_ms // 1000):
+                last_ms = now_ms
+                if enough(asking.answers):
+                    break
+            if passed_ms >= wait_ms or len(asking.answers) == len(hosts):
                 break
-            if time.ticks_diff(now_ms, last_ms) >= _AGAIN_MS:
+            if todo:
+                asking.send(sock, todo.pop(0))  # one at a time: its lookup may hold the loop
+            elif time.ticks_diff(now_ms, last_ms) >= _AGAIN_MS:
                 if asking.answers:
                     break
                 last_ms = now_ms
-                asking.send(sock)
+                todo = asking.left()
             await asyncio.sleep_ms(_POLL_MS)
-            if asking.receive(sock, time.ticks_diff(time.ticks_ms(), start_ms) // 1000):
-                last_ms = time.ticks_ms()
     finally:
         sock.close()
     asking.complain(hosts, log)
@@ -72,16 +76,19 @@ class _Asking:
         self._reasons = {}
         self._strays = 0
 
-    def send(self, sock):
-        """Asks who has not answered yet."""
-        for host in self._asked:
-            try:
-                stamp = os.urandom(8)  # nobody can guess it
-                address = socket.getaddrinfo(host, _PORT)[0][-1]
-                sock.sendto(bytes((_REQUEST,)) + bytes(39) + stamp, address)
-                self._hosts[stamp] = host
-            except Exception as error:  # another server, or the next try, may do better
-                self._reasons[host] = error
+    def left(self):
+        """Who may be asked again."""
+        return list(self._asked)
+
+    def send(self, sock, host):
+        """Asks one; whatever that raises, another server or the next try may do better."""
+        try:
+            stamp = os.urandom(8)  # nobody can guess it
+            address = socket.getaddrinfo(host, _PORT)[0][-1]
+            sock.sendto(bytes((_REQUEST,)) + bytes(39) + stamp, address)
+            self._hosts[stamp] = host
+        except Exception as error:
+            self._reasons[host] = error
 
     def receive(self, sock, passed_s):
         """Takes what has come; returns whether a time was among it."""

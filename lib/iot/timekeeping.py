@@ -11,8 +11,6 @@ import time
 import machine
 from micropython import const
 
-from iot import sntp
-
 _LAST = const("last_time")  # when the cloud was last reached
 _TOLD = const("told_time")  # by phone, cable or console, since then
 _DEPLOYED = const("/built.txt")  # year, month, day, hour, minute, second
@@ -117,7 +115,12 @@ async def _ask(clock, built_s, firm):
     hosts = [host for host in clock.hosts if host not in clock.doubted]
     start_ms = time.ticks_ms()
     try:
-        return await sntp.ask(hosts, built_s, wait_ms, firm, clock.log)
+        from iot import sntp
+
+        answers = await sntp.ask(hosts, built_s, wait_ms, firm, clock.log)
+        if not answers:
+            clock.hosts.append(clock.hosts.pop(0))  # the first one's name may have taken all the time
+        return answers
     except Exception as error:  # the network's edge: whatever it raises, the next try may do better
         clock.log.warning("clock", "{}: {}", type(error).__name__, error)
     await asyncio.sleep_ms(max(0, wait_ms - time.ticks_diff(time.ticks_ms(), start_ms)))

@@ -27,8 +27,8 @@ async def configure(
         ask: sends a line, returns the answer.
         document: the configuration, as docs/configuration.md describes it.
         progress: called with the lines that are done and the lines in all.
-        now_s: seconds since 1970, for a device that reaches no time server; None: it is not told. It may refuse: an
-            older firmware knows no such command.
+        now_s: seconds since 1970, for a device that reaches no time server; None: it is not told. An older
+            firmware refuses it, which is no error.
 
     Raises:
         ConfigureError: the device did not take it.

@@ -53,18 +53,9 @@ class Clock:
             await asyncio.sleep_ms(_POLL_MS)
 
     def tell(self, event, detail):
-        """Takes what came of a connection: it bears the time out, or puts it in doubt by a certificate's dates."""
-        if event != "cloud_down":
-            from iot import timekeeping
-
-            forget("iot.timekeeping", "iot.sntp")
-            self.borne_out = True
-            timekeeping.remember(self)
-        elif "validity" in str(detail) and self.source:  # as mbedTLS says that dates are wrong
-            self.log.warning("clock", "a certificate's dates speak against the time of {}", self.source)
-            self.doubted += self.source
-            self.borne_out = False
-            self.state = "unset"
+        """Takes what came of a connection: it bears the time out, or its certificate's dates are wrong."""
+        if event != "cloud_down" or "validity" in str(detail):  # so mbedTLS says that dates are wrong
+            self._timekeeping().judge(self, event != "cloud_down")
 
     async def run(self):
         """Asks the servers, for ever: until one answers, then a few times a day."""
@@ -90,10 +81,7 @@ class Clock:
         """Sets the chip's clock as well as can be; True for SNTP."""
         state = None
         try:
-            from iot import timekeeping  # a few times a day
-
-            forget("iot.timekeeping", "iot.sntp")
-            state = await timekeeping.adjust(self)
+            state = await self._timekeeping().adjust(self)
         except (OSError, MemoryError) as error:
             self.log.warning("clock", "{}", error)
         if state not in (None, self.state):
@@ -101,3 +89,9 @@ class Clock:
             self.log.info("clock", "set by {}", state)
             self._notify("clock_set", state)
         return state == "sntp"
+
+    def _timekeeping(self):
+        from iot import timekeeping  # a few times a day
+
+        forget("iot.timekeeping")
+        return timekeeping

@@ -44,7 +44,7 @@ async def ask(hosts, built, wait_ms, enough, log):
         while True:
             now_ms = time.ticks_ms()
             passed_ms = time.ticks_diff(now_ms, start_ms)
-            if asking.receive(sock, passed_ms // 1000):
+            if asking.take(sock, passed_ms // 1000):
                 last_ms = now_ms
                 if enough(asking.answers):
                     break
@@ -56,29 +56,25 @@ async def ask(hosts, built, wait_ms, enough, log):
                 if asking.answers:
                     break
                 last_ms = now_ms
-                todo = asking.left()
+                todo = list(asking.due)
             await asyncio.sleep_ms(_POLL_MS)
     finally:
         sock.close()
-    asking.complain(hosts, log)
+    asking.tell(hosts, log)
     passed_s = time.ticks_diff(time.ticks_ms(), start_ms) // 1000
     return {host: asking.answers[host] + passed_s for host in asking.answers}
 
 
 class _Asking:
-    """answers: what the time was when the asking began."""
+    """answers: what the time was when the asking began. due: who may be asked (again)."""
 
     def __init__(self, hosts, built):
         self.answers = {}
         self._built = built
-        self._asked = list(hosts)
+        self.due = list(hosts)
         self._hosts = {}  # by the transmit timestamp of a request: what an honest answer repeats
-        self._reasons = {}
+        self._reason = {}
         self._strays = 0
-
-    def left(self):
-        """Who may be asked again."""
-        return list(self._asked)
 
     def send(self, sock, host):
         """Asks one; whatever that raises, another server or the next try may do better."""
@@ -88,9 +84,9 @@ class _Asking:
             sock.sendto(bytes((_REQUEST,)) + bytes(39) + stamp, address)
             self._hosts[stamp] = host
         except Exception as error:
-            self._reasons[host] = error
+            self._reason[host] = error
 
-    def receive(self, sock, passed_s):
+    def take(self, sock, passed_s):
         """Takes what has come; returns whether a time was among it."""
         count = len(self.answers)
         for _ in range(_PACKETS_A_TURN):
@@ -99,25 +95,25 @@ class _Asking:
             except OSError:  # nothing there, or an ICMP error that a retry may mend: the deadline decides
                 break
             host = self._hosts.pop(packet[24:32], None)  # one answer to each request
-            if host is None or host not in self._asked:
+            if host is None or host not in self.due:
                 self._strays += 1
                 continue
             try:
                 self.answers[host] = _seconds(packet, self._built) - passed_s
-                self._asked.remove(host)
+                self.due.remove(host)
             except ValueError as error:
-                self._reasons[host] = error
+                self._reason[host] = error
                 if not packet[1]:
-                    self._asked.remove(host)  # a kiss: it does not want to be asked again
+                    self.due.remove(host)  # a kiss: it does not want to be asked again
         return len(self.answers) > count
 
-    def complain(self, hosts, log):
+    def tell(self, hosts, log):
         """Logs who gave no time."""
         if self.answers:
-            hosts = self._reasons
+            hosts = self._reason
         for host in hosts:
             if host not in self.answers:
-                log.warning("clock", "{}: {}", host, self._reasons.get(host, "no answer"))
+                log.warning("clock", "{}: {}", host, self._reason.get(host, "no answer"))
         if self._strays:
             log.warning("clock", "{} packets that answer no request", self._strays)
 
@@ -127,7 +123,7 @@ def _seconds(answer, built):
     if len(answer) != _PACKET_SIZE:
         raise ValueError("an answer that has not 48 bytes")
     if not answer[1]:
-        raise ValueError("it sends away: {}".format(bytes([c for c in answer[12:16] if 64 < c < 91])))
+        raise ValueError("it sends away: " + "".join([chr(c) for c in answer[12:16] if 64 < c < 91]))
     if answer[0] & 7 != _MODE_SERVER or answer[0] >> 6 == _UNSYNCHRONISED or answer[1] > 15:
         raise ValueError("an answer from no synchronised server")
     if answer[40:48] == bytes(8):
@@ -139,5 +135,7 @@ def _seconds(answer, built):
     if seconds - built > 1 << 31:
         raise ValueError("an answer from before this firmware was built")
     if seconds - built > _LIFE_S:
-        raise ValueError("an answer {} years after this firmware was built".format((seconds - built) // 31557600))
+        raise ValueError(
+            "an answer {} years after this firmware was built".format((seconds - built) // 31557600)
+        )
     return seconds

@@ -1,8 +1,8 @@
 """Decides what the chip's clock is set to. Imported for that and forgotten again.
 
-A time is a claim until TLS has borne it out: one server may lie, and what a device remembers may be a lie that it was
-told. So what is far from all that is known counts only where two servers agree; else it is an estimate, which
-gives way to the next one when a certificate's dates speak against it. docs/configuration.md, Time.
+A time is a claim until TLS has borne it out: one server may lie, and so may what a device remembers. What is
+far from all that is known counts only where two servers agree; else it is an estimate, which gives way to the
+next one when a certificate's dates speak against it (docs/configuration.md, The time).
 """
 
 import asyncio
@@ -10,6 +10,8 @@ import time
 
 import machine
 from micropython import const
+
+from iot.modules import forget
 
 _LAST = const("last_time")  # when the cloud was last reached
 _TOLD = const("told_time")  # by phone, cable or console, since then
@@ -48,7 +50,7 @@ async def adjust(clock):
     if source:
         _set_to(clock, answers[source[0]], source)
         if clock.borne_out:
-            remember(clock)
+            _remember(clock)
         return "sntp"
     if clock.state == "sntp":
         for host in answers:
@@ -57,7 +59,12 @@ async def adjust(clock):
     claims = [(answers[host], host) for host in answers if answers[host] > last_s]
     if clock.state == "unset":
         chip_s = 0 if clock.source else int(time.time())  # a time that was set in this life is no news
-        claims += [(_kept(clock.nvs, _TOLD), "told"), (chip_s, "chip"), (last_s, "remembered"), (built_s, "built")]
+        claims += [
+            (_kept(clock.nvs, _TOLD), "told"),
+            (chip_s, "chip"),
+            (last_s, "remembered"),
+            (built_s, "built"),
+        ]
         claims += [(answers[host], host) for host in answers if answers[host] <= last_s]
     for seconds, name in claims:
         if name not in clock.doubted and 0 <= seconds - built_s <= _LIFE_S:
@@ -68,8 +75,20 @@ async def adjust(clock):
     return None
 
 
-def remember(clock):
-    """Keeps the time, which TLS has just borne out, for a start without an answer from SNTP."""
+def judge(clock, borne_out):
+    """Takes the time for borne out by TLS, or, where a certificate's dates speak against it, for wrong."""
+    clock.borne_out = borne_out
+    if borne_out:
+        _remember(clock)
+    elif clock.source:
+        names = " and ".join(clock.source)
+        clock.log.warning("clock", "a certificate's dates speak against the time of {}", names)
+        clock.doubted += clock.source
+        clock.state = "unset"
+
+
+def _remember(clock):
+    """Keeps the time for a start without an answer from SNTP."""
     now_s = int(time.time())
     try:
         if abs(now_s - _kept(clock.nvs, _LAST)) > _LAST_EVERY_S and now_s >= _built_s(clock):
@@ -94,7 +113,9 @@ def tell(system, unix_s):
     seconds = unix_s - (_UNIX_2000_S if time.gmtime(0)[0] == 2000 else 0)
     ahead_s = seconds - max(_seconds(system.settings.BUILT), _deployed_s())
     if not 0 <= ahead_s <= _LIFE_S:
-        raise ValueError("time: {} this firmware was built".format("before" if ahead_s < 0 else "30 years after"))
+        raise ValueError(
+            "time: {} this firmware was built".format("before" if ahead_s < 0 else "30 years after")
+        )
     if system.nvs is None:
         raise OSError("flash could not be initialised")
     clock = system.clock
@@ -117,6 +138,7 @@ async def _ask(clock, built_s, firm):
     try:
         from iot import sntp
 
+        forget("iot.sntp")
         answers = await sntp.ask(hosts, built_s, wait_ms, firm, clock.log)
         if not answers:
             clock.hosts.append(clock.hosts.pop(0))  # the first one's name may have taken all the time

@@ -9,6 +9,7 @@ from iot.modules import forget
 _POLL_MS = const(100)
 _WATCH_MS = const(500)
 _BEGIN_MS = const(5000)
+_ERRORS = (OSError, RuntimeError, ValueError, MemoryError, OverflowError)  # of a driver: there are many
 
 
 class Wifi:
@@ -57,22 +58,29 @@ class Wifi:
             while not self._begin():
                 await asyncio.sleep_ms(_BEGIN_MS)
             while True:
-                self.ssid = await self._join()
-                self._found()
-                while self._wlan.isconnected():
-                    await asyncio.sleep_ms(_WATCH_MS)
-                self._lost()
+                try:
+                    self.ssid = await self._join()
+                    self._found()
+                    while self._wlan.isconnected():
+                        await asyncio.sleep_ms(_WATCH_MS)
+                except _ERRORS as error:
+                    self._failed(error)
+                    await asyncio.sleep_ms(_BEGIN_MS)
+                if self.ssid:
+                    self._lost()
         finally:
             self.ssid = None
-            self._wlan.active(False)
+            try:
+                self._wlan.active(False)
+            except _ERRORS:
+                pass  # what cancelled it has to pass
 
     def _begin(self):
         try:
             self._wlan.active(True)
             return True
-        except (OSError, RuntimeError, MemoryError) as error:  # mostly, no memory for its buffers
-            self._log.error("wifi", "the radio does not start: {}", error)
-            self._notify("starved", str(error))
+        except _ERRORS as error:
+            self._failed(error)
             return False
 
     def _join(self):
@@ -85,6 +93,11 @@ class Wifi:
         ip, rssi = self.ip(), self.rssi()
         self._log.info("wifi", 'connected to "{}" as {}, {} dBm', self.ssid, ip, rssi)
         self._notify("wifi_up", {"ssid": self.ssid, "ip": ip, "rssi": rssi})
+
+    def _failed(self, error):
+        """Mostly there is no memory for its buffers; a driver that goes on so needs a restart, too."""
+        self._log.error("wifi", "the radio fails: {}", error)
+        self._notify("starved", str(error))
 
     def _lost(self):
         ssid, self.ssid = self.ssid, None

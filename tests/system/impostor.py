@@ -94,7 +94,7 @@ async def impostor(
     server_chain: ServerChain = "p256",
     since: datetime.datetime = _FROM,
 ) -> AsyncIterator[Impostor]:
-    """A server called `host`, valid from `since` until `until`, that says `answer` to a client's CONNECT and hangs up."""
+    """A server called `host`, valid in that time, that says `answer` to a client's CONNECT and hangs up."""
     context, root = (
         _rsa_context(folder, host) if server_chain == "rsa" else _server_context(folder, host, until, since)
     )

@@ -31,7 +31,13 @@ class Server:
     """
 
     def __init__(self, offset_s=0, late_ms=10, dns_ms=0, packet=bytes, error=None):
-        self.offset_s, self.late_ms, self.dns_ms, self.packet, self.error = offset_s, late_ms, dns_ms, packet, error
+        self.offset_s, self.late_ms, self.dns_ms, self.packet, self.error = (
+            offset_s,
+            late_ms,
+            dns_ms,
+            packet,
+            error,
+        )
         self.requests = 0
 
     def answer(self, request, now_s):
@@ -45,7 +51,7 @@ def silent(packet):
 
 
 class Chip:
-    """The modules `time`, `asyncio`, `machine` and `socket` of a chip, while in a `with`; its NVS outlives it.
+    """The modules `time`, `asyncio`, `machine` and `socket` of a chip, while in a `with`; NVS outlives it.
 
     servers: by name. chip_s: seconds since 2000 that its clock shows, as after a cut of power.
     """
@@ -171,7 +177,7 @@ class Chip:
         return self
 
     def datetime(self, date):
-        year, month, day, weekday, hour, minute, second, _ = date
+        year, month, day, _, hour, minute, second, _ = date
         seconds = self.mktime((year, month, day, hour, minute, second))
         self._chip_s = seconds - self.passed_ms // 1000
         self.set_to.append(seconds)

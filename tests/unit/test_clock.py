@@ -80,11 +80,18 @@ async def test_the_estimate_comes_when_it_is_due():
 
 async def test_whatever_the_first_call_raises_the_estimate_comes_when_it_is_due():
     for name in ("socket", "setblocking", "getaddrinfo", "sendto", "recv", "close"):
-        for error in (OSError(12, "ENOMEM"), ValueError("x"), MemoryError("x"), OverflowError("x"), TypeError("x")):
+        for error in (
+            OSError(12, "ENOMEM"),
+            ValueError("x"),
+            MemoryError("x"),
+            OverflowError("x"),
+            TypeError("x"),
+        ):
             chip = Chip({"a": Server(), "b": Server()})
             chip.faults[name] = error
             clock = await started(chip, 30000)
-            assert chip.events and 8000 <= chip.events[0][0] <= 8100 or name == "close", (name, error, chip.events)
+            due = chip.events and 8000 <= chip.events[0][0] <= 8100
+            assert due or name == "close", (name, error, chip.events)
             assert clock.state == "estimate" and chip.log.lines, (name, error)
             chip.faults.clear()
             await started(chip, 90000)
@@ -108,7 +115,7 @@ async def test_a_late_answer_counts():
 async def test_what_is_no_time_is_refused():
     for packet, text in (
         (lambda p: p[:40] + bytes(8), "without a time"),
-        (lambda p: b"\x24\0" + p[2:12] + b"RATE" + p[16:], "it sends away: b'RATE'"),
+        (lambda p: b"\x24\0" + p[2:12] + b"RATE" + p[16:], "it sends away: RATE"),
         (lambda p: b"\xe4" + p[1:], "no synchronised server"),
         (lambda p: b"\x23" + p[1:], "no synchronised server"),
         (lambda p: b"\x24\x10" + p[2:], "no synchronised server"),
@@ -165,11 +172,11 @@ async def test_it_is_remembered_after_a_connection_alone():
 
 
 async def test_one_lie_of_thirty_years_costs_one_attempt():
-    """The lone far answer is taken, TLS refuses it, and what the device knows comes next, with the second server."""
+    """The lone far answer is taken, TLS refuses it, and what the device knows comes next."""
     for lie_s in (29 * YEAR_S, 2 * YEAR_S):
         for second in (Server(packet=silent), Server(late_ms=6000)):
             chip = Chip({"a": Server(lie_s), "b": second}, remembering(NOW_S - 9 * DAY_S))
-            chip.at(5000, lambda: chip.made.tell("cloud_down", EXPIRED))
+            chip.at(5000, lambda chip=chip: chip.made.tell("cloud_down", EXPIRED))
             await started(chip, 60000)
             assert chip.events[1][0] < 5000 + 2200, chip.events
             assert -9 * DAY_S - 60 <= chip.off_s() <= 60
@@ -227,7 +234,11 @@ async def test_where_all_are_wrong_it_begins_anew():
 
 async def test_other_failures_say_nothing_about_the_time():
     chip = Chip({"a": Server(), "b": Server()})
-    for reason in ("TLS: The certificate is not correctly signed by the trusted CA", "[Errno 104] ECONNRESET", None):
+    for reason in (
+        "TLS: The certificate is not correctly signed by the trusted CA",
+        "[Errno 104] ECONNRESET",
+        None,
+    ):
         chip.at(1000, lambda reason=reason: chip.made.tell("cloud_down", reason))
     await started(chip)
     assert [how for _, how in chip.events] == ["sntp"] and chip.made.state == "sntp"
@@ -261,7 +272,7 @@ async def test_a_time_that_is_handed_over_is_an_estimate_of_the_next_start():
 async def test_a_time_that_is_handed_over_while_it_waits():
     for ms in (500, 3000, 9000, 30000):
         chip = Chip({"a": Server(packet=silent)})
-        chip.at(ms, lambda: tell_running(chip))
+        chip.at(ms, lambda chip=chip: tell_running(chip))
         clock = await started(chip, ms + 8200)
         assert clock.source == ("told",) and -9 <= chip.off_s() <= 1, (ms, chip.events, chip.off_s())
 
@@ -292,7 +303,15 @@ async def test_a_time_that_the_cloud_has_borne_out_stays():
 
 def test_a_time_that_cannot_be():
     chip = Chip({})
-    for unix_s in (0, 1, BUILT_S, UNIX_2000_S + BUILT_S - 1, UNIX_2000_S + BUILT_S + 31 * YEAR_S, 1 << 32, 1 << 70):
+    for unix_s in (
+        0,
+        1,
+        BUILT_S,
+        UNIX_2000_S + BUILT_S - 1,
+        UNIX_2000_S + BUILT_S + 31 * YEAR_S,
+        1 << 32,
+        1 << 70,
+    ):
         raises(ValueError, "this firmware was built", tell, chip, unix_s)
     assert not chip.set_to and not chip.nvs.writes
 

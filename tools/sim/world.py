@@ -29,7 +29,7 @@ class World:
     access_points: name to password ("" is an open network). hosts: name to (address, port), the real place of
     a server; `localhost` and literal addresses need no entry, and any name is a time server on port 123.
     delay_ms: how late everything is each way on every TCP connection. ntp: how time servers behave;
-    time_servers: those that behave otherwise, by name. dns_s: how long a name keeps a chip waiting, which blocks it as
+    time_servers: those that behave otherwise, by name. dns_s: for how long looking a name up holds a chip, as
     lwIP's lookup does.
     """
 

@@ -25,7 +25,7 @@ class Requests:
     Args:
         setup: has `document`, `status()`, `begin_scan()`, `begin_commit()`, `committing` and `received()`.
         packets: the Packets of the application.
-        tell_time: takes the phone's time, in seconds since 1970; ValueError or OSError refuse. None: nobody does.
+        tell_time: takes the phone's time, seconds since 1970; ValueError, OSError. None: nobody takes it.
     """
 
     def __init__(self, setup, packets, tell_time=None):

@@ -35,6 +35,7 @@ __all__ = [
     "wait_for_ms",
 ]
 
+_SLEEP_MOST_S = (1 << 29) / 1000  # half the period of ticks_ms on the ESP32
 _tasks = _weakref.WeakKeyDictionary()  # CPython's task -> weak reference to ours, which holds it
 _running = set()  # MicroPython's scheduler keeps its tasks alive, CPython's does not
 
@@ -66,9 +67,15 @@ class Task:
         return self._task.__await__()
 
 
+def _within_ticks(seconds):
+    if seconds >= _SLEEP_MOST_S:
+        raise OverflowError("ticks interval overflow")
+    return max(0, seconds)
+
+
 class _Sleep:
     def __init__(self, seconds):
-        self._seconds = max(0, seconds)
+        self._seconds = _within_ticks(seconds)
 
     def __await__(self):
         return _aio.sleep(self._seconds).__await__()
@@ -114,6 +121,7 @@ def _promote(aw):
 async def wait_for(aw, timeout):
     """Wait for `aw`, at most `timeout` seconds (None for ever); then cancel it and raise TimeoutError."""
     task = _promote(aw)._task
+    timeout = timeout if timeout is None else _within_ticks(timeout)  # what runs already is left behind
     try:
         await _aio.wait({task}, timeout=timeout)
     except CancelledError:

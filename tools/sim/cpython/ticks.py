@@ -17,7 +17,9 @@ def ticks_us():
 
 
 def ticks_add(ticks, delta):
-    """Return `ticks` moved by `delta`, wrapped."""
+    """Return `ticks` moved by `delta`, wrapped; OverflowError for half the period or more."""
+    if not -_HALF < delta < _HALF:
+        raise OverflowError("ticks interval overflow")
     return (ticks + delta) % _PERIOD
 
 

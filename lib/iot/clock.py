@@ -55,7 +55,10 @@ class Clock:
     def tell(self, event, detail):
         """Takes what came of a connection: it bears the time out, or its certificate's dates are wrong."""
         if event != "cloud_down" or "validity" in str(detail):  # so mbedTLS says that dates are wrong
-            self._timekeeping().judge(self, event != "cloud_down")
+            try:
+                self._timekeeping().judge(self, event != "cloud_down")
+            except MemoryError as error:  # of what came of it, others have to hear all the same
+                self.log.warning("clock", "{}", error)
 
     async def run(self):
         """Asks the servers, for ever: until one answers, then a few times a day."""

@@ -56,8 +56,9 @@ def _time(system, argument):
     forget("iot.timekeeping")
     if not argument.isdigit():
         raise ValueError("time SECONDS: since 1970, UTC")
-    timekeeping.tell(system, int(argument))
-    return "taken as an estimate"
+    if timekeeping.tell(system, int(argument)):
+        return "taken as an estimate"
+    return "not taken, the cloud was reached with the time there is"
 
 
 def _restart(system, argument):

@@ -27,7 +27,7 @@ _DOUBT_MS = const(2000)  # and where a time was wrong already
 
 async def adjust(clock):
     """Sets the chip's clock; returns "sntp", "estimate" or, where it is left as it is, None."""
-    built_s = _built_s(clock)
+    built_s = _built_s(clock.built)
     last_s = max(_kept(clock.nvs, _LAST), built_s)
     near = [_kept(clock.nvs, _TOLD), last_s]
     if clock.borne_out:
@@ -45,7 +45,10 @@ async def adjust(clock):
         return None
 
     answers = await _ask(clock, built_s, firm)
-    answers = {host: answers[host] for host in answers if host not in clock.doubted}  # since then, perhaps
+    for host in tuple(answers):
+        # What was wrong once may be right again, by the time with which the cloud was reached.
+        if host in clock.doubted and not (clock.borne_out and abs(answers[host] - time.time()) < _NEAR_S):
+            del answers[host]
     source = firm(answers)
     if source:
         _set_to(clock, answers[source[0]], source)
@@ -91,7 +94,7 @@ def _remember(clock):
     """Keeps the time for a start without an answer from SNTP."""
     now_s = int(time.time())
     try:
-        if abs(now_s - _kept(clock.nvs, _LAST)) > _LAST_EVERY_S and now_s >= _built_s(clock):
+        if abs(now_s - _kept(clock.nvs, _LAST)) > _LAST_EVERY_S and now_s >= _built_s(clock.built):
             clock.nvs.set_i32(_LAST, now_s)
             if _kept(clock.nvs, _TOLD):
                 clock.nvs.erase_key(_TOLD)
@@ -101,7 +104,7 @@ def _remember(clock):
 
 
 def tell(system, unix_s):
-    """Takes a time from phone, cable or console as an estimate, unless the cloud has borne out another.
+    """Takes a time from phone, cable or console as an estimate; False where the cloud has borne out another.
 
     Args:
         unix_s: seconds since 1970, UTC.
@@ -111,7 +114,7 @@ def tell(system, unix_s):
         OSError: flash fails.
     """
     seconds = unix_s - (_UNIX_2000_S if time.gmtime(0)[0] == 2000 else 0)
-    ahead_s = seconds - max(_seconds(system.settings.BUILT), _deployed_s())
+    ahead_s = seconds - _built_s(system.settings.BUILT)
     if not 0 <= ahead_s <= _LIFE_S:
         raise ValueError(
             "time: {} this firmware was built".format("before" if ahead_s < 0 else "30 years after")
@@ -120,7 +123,7 @@ def tell(system, unix_s):
         raise OSError("flash could not be initialised")
     clock = system.clock
     if clock and clock.borne_out:
-        return
+        return False
     system.nvs.set_i32(_TOLD, seconds)
     system.nvs.commit()
     _write(seconds)
@@ -128,12 +131,13 @@ def tell(system, unix_s):
         clock.source = ("told",)
         clock.doubted.clear()
         clock.state = "unset"
+    return True
 
 
 async def _ask(clock, built_s, firm):
     """What servers say that were not wrong yet; whatever that raises, it takes its time and is in the log."""
     wait_ms = _DOUBT_MS if clock.doubted else _ESTIMATE_MS
-    hosts = [host for host in clock.hosts if host not in clock.doubted]
+    hosts = [host for host in clock.hosts if clock.borne_out or host not in clock.doubted]
     start_ms = time.ticks_ms()
     try:
         from iot import sntp
@@ -149,8 +153,9 @@ async def _ask(clock, built_s, firm):
     return {}
 
 
-def _built_s(clock):
-    return max(_seconds(clock.built), _deployed_s())
+def _built_s(date):
+    built_s, deployed_s = _seconds(date), _deployed_s()
+    return deployed_s if 0 <= deployed_s - built_s <= _LIFE_S else built_s
 
 
 def _seconds(date):

@@ -171,6 +171,19 @@ async def test_it_is_remembered_after_a_connection_alone():
     assert chip.nvs.writes == writes, "another start of which nobody reached the cloud"
 
 
+async def test_what_came_of_a_connection_is_heard_without_memory():
+    chip = Chip({"a": Server(), "b": Server()})
+    clock = await started(chip)
+
+    def no_memory(key):
+        raise MemoryError("memory allocation failed")
+
+    chip.nvs.get_i32 = no_memory
+    with chip:
+        clock.tell("provisioned", "thing")
+    assert chip.log.lines[-1] == "clock: memory allocation failed"
+
+
 async def test_one_lie_of_thirty_years_costs_one_attempt():
     """The lone far answer is taken, TLS refuses it, and what the device knows comes next."""
     for lie_s in (29 * YEAR_S, 2 * YEAR_S):
@@ -230,6 +243,37 @@ async def test_where_all_are_wrong_it_begins_anew():
         chip.at(ms, lambda: chip.made.tell("cloud_down", FUTURE))
     await started(chip, 120000)
     assert chip.made.state == "sntp" and len(chip.made.doubted) <= 6
+
+
+async def test_servers_that_were_doubted_for_an_expired_certificate_are_believed_again():
+    """Once the cloud was reached with a time that is near to theirs."""
+    chip = Chip({"a": Server(), "b": Server()}, remembering(NOW_S - 3 * 3600))
+    chip.at(1000, lambda: chip.made.tell("cloud_down", EXPIRED))
+    seen = []
+    chip.at(11000, lambda: chip.made.tell("cloud_down", EXPIRED))  # of the other server, or of the pair
+    chip.at(19000, lambda: seen.append(chip.made.source))
+    chip.at(20000, lambda: chip.made.tell("cloud_up", True))
+    await started(chip, 200000)
+    assert chip.made.state == "sntp" and abs(chip.off_s()) <= 1, (seen, chip.events)
+
+
+async def test_a_liar_is_not_believed_again():
+    chip = Chip({"a": Server(20 * YEAR_S)}, remembering(NOW_S - 3 * 3600))
+    chip.at(1000, lambda: chip.made.tell("cloud_down", EXPIRED))
+    chip.at(9000, lambda: chip.made.tell("cloud_up", True))
+    await started(chip, 48 * 3600 * 1000 // 10)
+    assert chip.made.source == ("remembered",) and len(chip.set_to) == 2
+
+
+def test_a_deployment_in_a_time_that_cannot_be():
+    with Chip({}) as chip:
+        from iot import timekeeping
+
+        far_s = BUILT_S + 31 * YEAR_S
+        for deployed_s, result in ((0, BUILT_S), (BUILT_S + 5, BUILT_S + 5), (far_s, BUILT_S)):
+            timekeeping._deployed_s = lambda deployed_s=deployed_s: deployed_s
+            assert timekeeping._built_s((2026, 11, 20)) == result
+    assert not chip.set_to
 
 
 async def test_other_failures_say_nothing_about_the_time():

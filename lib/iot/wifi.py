@@ -54,17 +54,20 @@ class Wifi:
 
     async def run(self):
         """Stays connected, for ever; leaves the radio off when it is cancelled."""
+        begun = False
         try:
-            while not self._begin():
-                await asyncio.sleep_ms(_BEGIN_MS)
             while True:
                 try:
+                    if not begun:
+                        self._wlan.active(True)
+                        begun = True
                     self.ssid = await self._join()
                     self._found()
                     while self._wlan.isconnected():
                         await asyncio.sleep_ms(_WATCH_MS)
-                except _ERRORS as error:
-                    self._failed(error)
+                except _ERRORS as error:  # mostly, no memory for its buffers; else it needs a restart, too
+                    self._log.error("wifi", "the radio fails: {}", error)
+                    self._notify("starved", str(error))
                     await asyncio.sleep_ms(_BEGIN_MS)
                 if self.ssid:
                     self._lost()
@@ -74,14 +77,6 @@ class Wifi:
                 self._wlan.active(False)
             except _ERRORS:
                 pass  # what cancelled it has to pass
-
-    def _begin(self):
-        try:
-            self._wlan.active(True)
-            return True
-        except _ERRORS as error:
-            self._failed(error)
-            return False
 
     def _join(self):
         from iot import joining
@@ -93,11 +88,6 @@ class Wifi:
         ip, rssi = self.ip(), self.rssi()
         self._log.info("wifi", 'connected to "{}" as {}, {} dBm', self.ssid, ip, rssi)
         self._notify("wifi_up", {"ssid": self.ssid, "ip": ip, "rssi": rssi})
-
-    def _failed(self, error):
-        """Mostly there is no memory for its buffers; a driver that goes on so needs a restart, too."""
-        self._log.error("wifi", "the radio fails: {}", error)
-        self._notify("starved", str(error))
 
     def _lost(self):
         ssid, self.ssid = self.ssid, None

@@ -6,7 +6,6 @@ import time
 from micropython import const
 
 _DUP = const(0x08)  # in a PUBLISH's first byte: MQTT 3.1.1, 3.3.1.1
-_WAIT_MOST_MS = const((1 << 29) - 1)  # MicroPython has no longer ones
 _SPAN_BYTES = const(1440)  # neighbours leave in one write, up to about a TCP segment
 _BYTES_PER_MESSAGE = const(64)  # bounds the number of receipts by the buffer's size: they cost heap too
 # What a message can be: not sent yet; to be sent again; in flight; acknowledged, or written with QoS 0; lost.
@@ -18,13 +17,10 @@ _LOST = const(4)
 
 
 async def within(timeout_ms, coroutine):
-    """Await a coroutine; False if that took `timeout_ms` (None: for ever; 6.2 days at most)."""
+    """Await a coroutine; False if that took `timeout_ms` (None: for ever) and it was cancelled."""
+    timeout_ms = timeout_ms and min(timeout_ms, (1 << 29) - 1)  # 6.2 days: MicroPython's longest wait
     try:
-        await (
-            coroutine
-            if timeout_ms is None
-            else asyncio.wait_for_ms(coroutine, min(timeout_ms, _WAIT_MOST_MS))
-        )
+        await (coroutine if timeout_ms is None else asyncio.wait_for_ms(coroutine, timeout_ms))
     except asyncio.TimeoutError:
         return False
     return True

@@ -11,6 +11,7 @@ import weakref as _weakref
 from asyncio import CancelledError, Event, Lock
 
 from tools.sim.cpython.streams import StreamReader, StreamWriter, open_connection
+from tools.sim.cpython.ticks import limited
 
 __all__ = [
     "CancelledError",
@@ -35,7 +36,6 @@ __all__ = [
     "wait_for_ms",
 ]
 
-_SLEEP_MOST_S = (1 << 29) / 1000  # half the period of ticks_ms on the ESP32
 _tasks = _weakref.WeakKeyDictionary()  # CPython's task -> weak reference to ours, which holds it
 _running = set()  # MicroPython's scheduler keeps its tasks alive, CPython's does not
 
@@ -67,15 +67,9 @@ class Task:
         return self._task.__await__()
 
 
-def _within_ticks(seconds):
-    if seconds >= _SLEEP_MOST_S:
-        raise OverflowError("ticks interval overflow")
-    return max(0, seconds)
-
-
 class _Sleep:
     def __init__(self, seconds):
-        self._seconds = _within_ticks(seconds)
+        self._seconds = max(0, limited(seconds * 1000) / 1000)
 
     def __await__(self):
         return _aio.sleep(self._seconds).__await__()
@@ -121,7 +115,8 @@ def _promote(aw):
 async def wait_for(aw, timeout):
     """Wait for `aw`, at most `timeout` seconds (None for ever); then cancel it and raise TimeoutError."""
     task = _promote(aw)._task
-    timeout = timeout if timeout is None else _within_ticks(timeout)  # what runs already is left behind
+    if timeout is not None:
+        timeout = max(0, limited(timeout * 1000) / 1000)  # where it raises, what runs already is left behind
     try:
         await _aio.wait({task}, timeout=timeout)
     except CancelledError:

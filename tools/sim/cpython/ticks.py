@@ -28,6 +28,13 @@ def ticks_diff(end, start):
     return (end - start + _HALF) % _PERIOD - _HALF
 
 
+def limited(ms):
+    """`ms`; OverflowError where asyncio's queue of tasks could not tell it from the past."""
+    if ms >= _HALF:
+        raise OverflowError("ticks interval overflow")
+    return ms
+
+
 def sleep_ms(ms):
     """Block for `ms` milliseconds."""
     time.sleep(max(0, ms) / 1000)

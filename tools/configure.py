@@ -14,7 +14,10 @@ class ConfigureError(Exception):
 
 
 async def configure(
-    ask: Ask, document: dict[str, object], progress: Callable[[int, int], None] = lambda done, total: None
+    ask: Ask,
+    document: dict[str, object],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    now_s: float | None = None,
 ) -> None:
     """Send `document` in pieces and have it stored; the device then restarts with it.
 
@@ -24,6 +27,8 @@ async def configure(
         ask: sends a line, returns the answer.
         document: the configuration, as docs/configuration.md describes it.
         progress: called with the lines that are done and the lines in all.
+        now_s: seconds since 1970, for a device that reaches no time server; None: it is not told. An older
+            firmware refuses it, which is no error.
 
     Raises:
         ConfigureError: the device did not take it.
@@ -36,4 +41,6 @@ async def configure(
         status, _, detail = answer.partition(" ")
         if status != "ok":
             raise ConfigureError(detail)
+        if now_s is not None and line == "begin":
+            await ask(f"time {int(now_s)}")
         progress(done, len(lines))

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -194,7 +195,7 @@ async def configure_by_usb(
         return (await device.expect(r"^= (.*)$", _ANSWER_S))[1]
 
     timeline.say(unit.name, "usb", "configuring: Wi-Fi, endpoint and claim certificate")
-    await configure(ask, document)
+    await configure(ask, document, now_s=time.time())
 
 
 async def configure_by_phone(

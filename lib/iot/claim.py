@@ -77,6 +77,7 @@ class Claim:
         # OSError: flash; ValueError: what came is no certificate.
         except (OSError, ValueError, MemoryError, MQTTError, ProvisioningError) as error:
             self._log.warning("provisioning", "{}; will start over", error)
+            notify("unreached", str(error))
             if isinstance(error, Starved) or tls.is_starved(error):
                 notify("starved", str(error))
         finally:

@@ -1,13 +1,11 @@
 """Keeps the chip's clock right by SNTP, and never lets TLS start in the year 2000."""
 
 import asyncio
-import time
 
 from micropython import const
 
 from iot.modules import forget
 
-_ESTIMATE_MS = const(8000)  # without an answer for so long, an estimate has to do
 _POLL_MS = const(100)
 _RETRY_UNSET_MS = const(1000)
 _RETRY_FIRST_MS = const(15000)
@@ -19,7 +17,7 @@ class Clock:
     """Keeps the chip's clock right.
 
     Args:
-        hosts: names or addresses of NTP servers, asked one after another.
+        hosts: names or addresses of NTP servers.
         built: (year, month, day) of the build: no time before it is believed.
         nvs: an esp32.NVS, where the last time known is kept for a start without an answer from SNTP.
         online: coroutine function that returns when there is a network.
@@ -28,16 +26,22 @@ class Clock:
 
     Attributes:
         state: "unset", "estimate" or "sntp".
+        source: names of what the time came from, None before it was set.
+        doubted: names of what gave a time that a certificate's dates speak against.
+        borne_out: whether the cloud was reached with this time.
     """
 
     def __init__(self, hosts, built, nvs, online, log, notify):
-        self._hosts = hosts
-        self._built = built
-        self._nvs = nvs
+        self.hosts = list(hosts)
+        self.built = built
+        self.nvs = nvs
+        self.log = log
         self._online = online
-        self._log = log
         self._notify = notify
         self.state = "unset"
+        self.source = None
+        self.doubted = []
+        self.borne_out = False
 
     async def ready(self):
         """Returns when there is a network, and a time that is right or as good as it gets.
@@ -48,30 +52,50 @@ class Clock:
         while self.state == "unset":
             await asyncio.sleep_ms(_POLL_MS)
 
+    def tell(self, event, detail):
+        """Takes what came of a connection: it bears the time out, or its certificate's dates are wrong."""
+        good = event in ("cloud_up", "provisioned")
+        if good or "validity" in str(detail):  # so mbedTLS says that dates are wrong
+            try:
+                self._timekeeping().judge(self, good)
+            except MemoryError as error:  # of what came of it, others have to hear all the same
+                self.log.warning("clock", "{}", error)
+
     async def run(self):
         """Asks the servers, for ever: until one answers, then a few times a day."""
-        await self._online()
-        start_ms = time.ticks_ms()
         retry_ms = _RETRY_FIRST_MS
         while True:
-            late = time.ticks_diff(time.ticks_ms(), start_ms) > _ESTIMATE_MS
-            if await self._adjust(late and self.state == "unset"):
+            await self._online()
+            if await self._adjust():
                 retry_ms = _RETRY_FIRST_MS
-                await asyncio.sleep_ms(_RESYNC_MS)
+                await self._pause(_RESYNC_MS)
             elif self.state == "unset":
                 await asyncio.sleep_ms(_RETRY_UNSET_MS)
             else:
-                await asyncio.sleep_ms(retry_ms)
+                await self._pause(retry_ms)
                 retry_ms = min(retry_ms * 2, _RETRY_MOST_MS)
 
-    async def _adjust(self, estimate):
-        """Sets the chip's clock where a server answers, else where it may be an estimate; True for SNTP."""
-        from iot import timekeeping  # a few times a day
+    async def _pause(self, pause_ms):
+        """Waits, but not where the time is in doubt."""
+        while pause_ms > 0 and self.state != "unset":
+            await asyncio.sleep_ms(_RETRY_UNSET_MS)
+            pause_ms -= _RETRY_UNSET_MS
 
-        forget("iot.timekeeping", "iot.sntp")
-        state = await timekeeping.adjust(self._hosts, self._built, self._nvs, estimate, self._log)
+    async def _adjust(self):
+        """Sets the chip's clock as well as can be; True for SNTP."""
+        state = None
+        try:
+            state = await self._timekeeping().adjust(self)
+        except (OSError, MemoryError) as error:
+            self.log.warning("clock", "{}", error)
         if state not in (None, self.state):
             self.state = state
-            self._log.info("clock", "set by {}", state)
+            self.log.info("clock", "set by {}", state)
             self._notify("clock_set", state)
         return state == "sntp"
+
+    def _timekeeping(self):
+        from iot import timekeeping  # a few times a day
+
+        forget("iot.timekeeping")
+        return timekeeping

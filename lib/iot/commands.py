@@ -16,6 +16,7 @@ def run(system, name, argument):
         "mode": _mode,
         "code": _code,
         "log": _log,
+        "time": _time,
         "restart": _restart,
         "factory-reset": _factory_reset,
     }
@@ -26,7 +27,7 @@ def run(system, name, argument):
 
 def _help(system, argument):
     return (
-        "help | status | mode | code | wifi | log LEVEL | restart | factory-reset"
+        "help | status | mode | code | wifi | log LEVEL | restart | factory-reset | time SECONDS"
         " | configure begin | configure data PIECE | configure commit"
     )
 
@@ -50,6 +51,18 @@ def _code(system, argument):
 def _log(system, argument):
     system.log.set_level(argument)
     return "log level " + argument
+
+
+def _time(system, argument):
+    """For a device that reaches no time server: what a computer's clock says, as an estimate."""
+    from iot import timekeeping
+
+    forget("iot.timekeeping")
+    if not argument.isdigit():
+        raise ValueError("time SECONDS: since 1970, UTC")
+    if timekeeping.tell(system, int(argument)):
+        return "taken as an estimate"
+    return "not taken, the cloud was reached with the time there is"
 
 
 def _restart(system, argument):

@@ -80,7 +80,7 @@ class Configuring:
         status = {"mode": system.mode}
         status.update(self._facts)
         self.setup = Setup(status, self._scan, self._join, self._save, system.committed, system.log)
-        self._requests = Requests(self.setup, self._packets)
+        self._requests = Requests(self.setup, self._packets, self._tell_time)
         self._conversation = None
 
     async def serve(self):
@@ -121,6 +121,12 @@ class Configuring:
         session = Session(self._code, self._door, os.urandom)
         self._conversation = Conversation(session, self._requests, transmit, self._opened)
         return self._conversation
+
+    def _tell_time(self, unix_s):
+        from iot import timekeeping
+
+        forget("iot.timekeeping")
+        timekeeping.tell(self._system, unix_s)
 
     def _opened(self):
         """The phone has proved itself: from now on it is told what happens."""

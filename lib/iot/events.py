@@ -2,6 +2,10 @@
 
 import asyncio
 
+from micropython import const
+
+_WAIT_MOST_MS = const(86400000)  # MicroPython ends waits of over 6.2 days by OverflowError
+
 #: Every event there is, and its detail.
 NAMES = (
     "mode",  # the mode entered, e.g. "NORMAL"
@@ -55,6 +59,12 @@ class Events:
 
         self.on(name, handler)
         try:
+            while timeout_ms is not None and timeout_ms > _WAIT_MOST_MS and not details:
+                timeout_ms -= _WAIT_MOST_MS
+                try:
+                    await asyncio.wait_for_ms(happened.wait(), _WAIT_MOST_MS)
+                except asyncio.TimeoutError:
+                    pass
             waiting = happened.wait()
             await (waiting if timeout_ms is None else asyncio.wait_for_ms(waiting, timeout_ms))
         finally:

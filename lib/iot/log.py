@@ -34,7 +34,7 @@ class Log:
         self._level = _LEVELS.index(level)
 
     def uptime_ms(self):
-        """Milliseconds since the start; goes on counting where ticks_ms wraps (every 12.4 days)."""
+        """Milliseconds since the start; counts on where ticks_ms wraps, if it is called every 6.2 days."""
         now_ms = time.ticks_ms()
         self._uptime_ms += time.ticks_diff(now_ms, self._last_ms)
         self._last_ms = now_ms

@@ -160,6 +160,8 @@ class System:
 
             forget("iot.starving", "iot.retained")
             starving.heal(self, detail) if event == "starved" else starving.fed(self)
+        if event in ("cloud_up", "cloud_down", "provisioned", "unreached") and self.clock:
+            self.clock.tell(event, detail)
         if event == "wifi_up" and self.link:
             self.link.client.probe()  # a connection that did not survive shall end soon
         if event in _TURNS and self.event is None:
@@ -178,6 +180,7 @@ class System:
                 await asyncio.sleep_ms(_TICK_MS)
                 ticks += 1
                 if ticks % _LOOK_TICKS == 0:
+                    self.log.uptime_ms()  # which counts on where ticks wrap
                     self._look_at_heap(time.ticks_diff(time.ticks_ms(), start_ms) < _TICK_MS + _LATE_MS)
                 name = self._done()
                 if name:

@@ -1,44 +1,161 @@
-"""Sets the chip's clock: by SNTP, or by the best that is known without it."""
+"""Decides what the chip's clock is set to. Imported for that and forgotten again.
 
+A time is a claim until TLS has borne it out: one server may lie, and so may what a device remembers. What is
+far from all that is known counts only where two servers agree; else it is an estimate, which gives way to the
+next one when a certificate's dates speak against it (docs/configuration.md, The time).
+"""
+
+import asyncio
 import time
 
 import machine
 from micropython import const
 
-from iot import sntp
+from iot.modules import forget
 
-_KEY = const("last_time")
+_LAST = const("last_time")  # when the cloud was last reached
+_TOLD = const("told_time")  # by phone, cable or console, since then
 _DEPLOYED = const("/built.txt")  # year, month, day, hour, minute, second
+_UNIX_2000_S = const(946684800)
+_LIFE_S = const(30 * 365 * 86400)  # of a firmware, at most
+_NEAR_S = const(86400)
+_SAME_S = const(10)  # two servers that differ by less agree
+_LAST_EVERY_S = const(3 * 3600)
+_ESTIMATE_MS = const(8000)  # without an answer for so long, an estimate has to do
+_DOUBT_MS = const(2000)  # and where a time was wrong already
 
 
-async def adjust(hosts, built, nvs, estimate, log):
-    """Sets the chip's clock; returns "sntp", "estimate" or, where it could not, None.
+async def adjust(clock):
+    """Sets the chip's clock; returns "sntp", "estimate" or, where it is left as it is, None."""
+    built_s = _built_s(clock.built)
+    last_s = max(_kept(clock.nvs, _LAST), built_s)
+    near = [_kept(clock.nvs, _TOLD), last_s]
+    if clock.borne_out:
+        near.append(time.time())
+
+    def firm(answers):
+        for host in answers:
+            for other in answers:
+                if other != host and abs(answers[host] - answers[other]) <= _SAME_S:
+                    return host, other
+        for host in answers:
+            for known_s in near:
+                if abs(answers[host] - known_s) < _NEAR_S:
+                    return (host,)
+        return None
+
+    answers = await _ask(clock, built_s, firm)
+    for host in tuple(answers):
+        # What was wrong once may be right again, by the time with which the cloud was reached.
+        if host in clock.doubted and not (clock.borne_out and abs(answers[host] - time.time()) < _NEAR_S):
+            del answers[host]
+    source = firm(answers)
+    if source:
+        _set_to(clock, answers[source[0]], source)
+        if clock.borne_out:
+            _remember(clock)
+        return "sntp"
+    if clock.state == "sntp":
+        for host in answers:
+            clock.log.warning("clock", "{}: far from what is known, and no other says so", host)
+        return None
+    claims = [(answers[host], host) for host in answers if answers[host] > last_s]
+    if clock.state == "unset":
+        chip_s = 0 if clock.source else int(time.time())  # a time that was set in this life is no news
+        claims += [
+            (_kept(clock.nvs, _TOLD), "told"),
+            (chip_s, "chip"),
+            (last_s, "remembered"),
+            (built_s, "built"),
+        ]
+        claims += [(answers[host], host) for host in answers if answers[host] <= last_s]
+    for seconds, name in claims:
+        if name not in clock.doubted and 0 <= seconds - built_s <= _LIFE_S:
+            _set_to(clock, seconds, (name,))
+            return "estimate"
+    if clock.state == "unset":
+        clock.doubted.clear()  # all were wrong: perhaps it is the certificate that is
+    return None
+
+
+def judge(clock, borne_out):
+    """Takes the time for borne out by TLS, or, where a certificate's dates speak against it, for wrong."""
+    clock.borne_out = borne_out
+    if borne_out:
+        _remember(clock)
+    elif clock.source:
+        names = " and ".join(clock.source)
+        clock.log.warning("clock", "a certificate's dates speak against the time of {}", names)
+        clock.doubted += clock.source
+        clock.state = "unset"
+
+
+def _remember(clock):
+    """Keeps the time for a start without an answer from SNTP."""
+    now_s = int(time.time())
+    try:
+        if abs(now_s - _kept(clock.nvs, _LAST)) > _LAST_EVERY_S and now_s >= _built_s(clock.built):
+            clock.nvs.set_i32(_LAST, now_s)
+            if _kept(clock.nvs, _TOLD):
+                clock.nvs.erase_key(_TOLD)
+            clock.nvs.commit()
+    except (OSError, OverflowError) as error:
+        clock.log.warning("clock", "the time is not remembered: {}", error)
+
+
+def tell(system, unix_s):
+    """Takes a time from phone, cable or console as an estimate; False where the cloud has borne out another.
 
     Args:
-        hosts: names or addresses of NTP servers, asked one after another.
-        built: (year, month, day) of the build: no time before it is believed.
-        nvs: an esp32.NVS, which keeps the last time known.
-        estimate: whether, without an answer, it is set to the latest of the chip's own time, the last time
-            known and the time of the build.
-        log: a Log.
+        unix_s: seconds since 1970, UTC.
+
+    Raises:
+        ValueError: it cannot be, for this firmware.
+        OSError: flash fails.
     """
-    built_s = max(_seconds(built), _deployed_s())
-    for host in hosts:
-        try:
-            _set_to(await sntp.ask(host, built_s))
-        except (OSError, ValueError) as error:
-            log.warning("clock", "{}: {}", host, error)
-            continue
-        _remember(nvs, log)
-        return "sntp"
-    if not estimate:
-        return None
+    seconds = unix_s - (_UNIX_2000_S if time.gmtime(0)[0] == 2000 else 0)
+    ahead_s = seconds - _built_s(system.settings.BUILT)
+    if not 0 <= ahead_s <= _LIFE_S:
+        raise ValueError(
+            "time: {} this firmware was built".format("before" if ahead_s < 0 else "30 years after")
+        )
+    if system.nvs is None:
+        raise OSError("flash could not be initialised")
+    clock = system.clock
+    if clock and clock.borne_out:
+        return False
+    system.nvs.set_i32(_TOLD, seconds)
+    system.nvs.commit()
+    _write(seconds)
+    if clock:
+        clock.source = ("told",)
+        clock.doubted.clear()
+        clock.state = "unset"
+    return True
+
+
+async def _ask(clock, built_s, firm):
+    """What servers say that were not wrong yet; whatever that raises, it takes its time and is in the log."""
+    wait_ms = _DOUBT_MS if clock.doubted else _ESTIMATE_MS
+    hosts = [host for host in clock.hosts if clock.borne_out or host not in clock.doubted]
+    start_ms = time.ticks_ms()
     try:
-        known = nvs.get_i32(_KEY)
-    except OSError:  # never stored
-        known = 0
-    _set_to(max(int(time.time()), known, built_s))
-    return "estimate"
+        from iot import sntp
+
+        forget("iot.sntp")
+        answers = await sntp.ask(hosts, built_s, wait_ms, firm, clock.log)
+        if not answers:
+            clock.hosts.append(clock.hosts.pop(0))  # the first one's name may have taken all the time
+        return answers
+    except Exception as error:  # the network's edge: whatever it raises, the next try may do better
+        clock.log.warning("clock", "{}: {}", type(error).__name__, error)
+    await asyncio.sleep_ms(max(0, wait_ms - time.ticks_diff(time.ticks_ms(), start_ms)))
+    return {}
+
+
+def _built_s(date):
+    built_s, deployed_s = _seconds(date), _deployed_s()
+    return deployed_s if 0 <= deployed_s - built_s <= _LIFE_S else built_s
 
 
 def _seconds(date):
@@ -55,14 +172,20 @@ def _deployed_s():
         return 0
 
 
-def _set_to(seconds):
+def _kept(nvs, key):
+    try:
+        return nvs.get_i32(key)
+    except OSError:  # never stored
+        return 0
+
+
+def _set_to(clock, seconds, source):
+    if abs(seconds - time.time()) >= _NEAR_S:
+        clock.borne_out = False
+    clock.source = source
+    _write(seconds)
+
+
+def _write(seconds):
     year, month, day, hour, minute, second, weekday, _ = time.gmtime(seconds)[:8]
     machine.RTC().datetime((year, month, day, weekday, hour, minute, second, 0))
-
-
-def _remember(nvs, log):
-    try:
-        nvs.set_i32(_KEY, int(time.time()))
-        nvs.commit()
-    except OSError as error:
-        log.warning("clock", "the time is not remembered: {}", error)

@@ -9,6 +9,7 @@ from iot.modules import forget
 _POLL_MS = const(100)
 _WATCH_MS = const(500)
 _BEGIN_MS = const(5000)
+_ERRORS = (OSError, RuntimeError, ValueError, MemoryError, OverflowError)  # of a driver: there are many
 
 
 class Wifi:
@@ -53,27 +54,29 @@ class Wifi:
 
     async def run(self):
         """Stays connected, for ever; leaves the radio off when it is cancelled."""
+        begun = False
         try:
-            while not self._begin():
-                await asyncio.sleep_ms(_BEGIN_MS)
             while True:
-                self.ssid = await self._join()
-                self._found()
-                while self._wlan.isconnected():
-                    await asyncio.sleep_ms(_WATCH_MS)
-                self._lost()
+                try:
+                    if not begun:
+                        self._wlan.active(True)
+                        begun = True
+                    self.ssid = await self._join()
+                    self._found()
+                    while self._wlan.isconnected():
+                        await asyncio.sleep_ms(_WATCH_MS)
+                except _ERRORS as error:  # mostly, no memory for its buffers; else it needs a restart, too
+                    self._log.error("wifi", "the radio fails: {}", error)
+                    self._notify("starved", str(error))
+                    await asyncio.sleep_ms(_BEGIN_MS)
+                if self.ssid:
+                    self._lost()
         finally:
             self.ssid = None
-            self._wlan.active(False)
-
-    def _begin(self):
-        try:
-            self._wlan.active(True)
-            return True
-        except (OSError, RuntimeError, MemoryError) as error:  # mostly, no memory for its buffers
-            self._log.error("wifi", "the radio does not start: {}", error)
-            self._notify("starved", str(error))
-            return False
+            try:
+                self._wlan.active(False)
+            except _ERRORS:
+                pass  # what cancelled it has to pass
 
     def _join(self):
         from iot import joining

@@ -33,7 +33,11 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _certificate(
-    subject: str, issuer: str, key: ec.EllipticCurvePublicKey, until: datetime.datetime
+    subject: str,
+    issuer: str,
+    key: ec.EllipticCurvePublicKey,
+    until: datetime.datetime,
+    since: datetime.datetime = _FROM,
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
@@ -41,7 +45,7 @@ def _certificate(
         .issuer_name(_name(issuer))
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(_FROM)
+        .not_valid_before(since)
         .not_valid_after(until)
     )
 
@@ -55,7 +59,9 @@ def _rsa_context(folder: Path, host: str) -> tuple[ssl.SSLContext, str]:
     return context, authority.root_pem
 
 
-def _server_context(folder: Path, host: str, until: datetime.datetime) -> tuple[ssl.SSLContext, str]:
+def _server_context(
+    folder: Path, host: str, until: datetime.datetime, since: datetime.datetime
+) -> tuple[ssl.SSLContext, str]:
     """The context of a server for `host`, and the root in PEM that signed its certificate."""
     root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     root = (
@@ -64,7 +70,7 @@ def _server_context(folder: Path, host: str, until: datetime.datetime) -> tuple[
         .sign(root_key, hashes.SHA256())
     )
     certificate = (
-        _certificate(host, "Another CA", key.public_key(), until)
+        _certificate(host, "Another CA", key.public_key(), until, since)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         .sign(root_key, hashes.SHA256())
     )
@@ -86,10 +92,11 @@ async def impostor(
     until: datetime.datetime = _FOREVER,
     answer: bytes = b"",
     server_chain: ServerChain = "p256",
+    since: datetime.datetime = _FROM,
 ) -> AsyncIterator[Impostor]:
-    """A server called `host`, valid until `until`, that says `answer` to a client's CONNECT and hangs up."""
+    """A server called `host`, valid in that time, that says `answer` to a client's CONNECT and hangs up."""
     context, root = (
-        _rsa_context(folder, host) if server_chain == "rsa" else _server_context(folder, host, until)
+        _rsa_context(folder, host) if server_chain == "rsa" else _server_context(folder, host, until, since)
     )
     result = Impostor(root)
 

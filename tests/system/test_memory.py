@@ -132,7 +132,7 @@ async def test_a_radio_that_gets_no_memory(house: House) -> None:
     await house.telemetry(device)
     device.chip.memory.starve(NO_WIFI)
     await starts_again(device)
-    told = await device.expect(r"E wifi: the radio does not start: (.*)$", START_S)
+    told = await device.expect(r"E wifi: the radio fails: (.*)$", START_S)
     assert told[1] == "Wifi Unknown Error 0x0101"
     assert (await device.expect(COUNTED, START_S)).groups() == ("1", told[1])
     now = await status(device)

@@ -1,12 +1,21 @@
 """The clock and the server's certificate: whom the device believes."""
 
 import datetime
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
 
 import pytest
 
-from tests.system.house import HOST, START_S, House, both_chains, status
-from tests.system.impostor import impostor
+from tests.system.house import HOST, START_S, House, ask, both_chains, status, until
+from tests.system.impostor import Impostor, impostor
+from tools.ble.phone import set_up
 from tools.cloud.ca import CHAINS, Authority, ServerChain
+from tools.configure import configure
+from tools.sim import Device
+from tools.sim.ntp import NtpBehaviour
 
 ACKNOWLEDGED = r"app: telemetry \d+ acknowledged"
 LOG_YEAR = """
@@ -34,7 +43,7 @@ async def test_nonsense_from_ntp_is_no_answer(house: House) -> None:
     house.world.ntp.mode = "garbage"
     device = house.device()
     await house.normal(device)
-    await device.expect(r"W clock: .*an answer", START_S)
+    await device.expect(r"W clock: .* packets that answer no request", START_S)
     await device.expect(r"clock: set by estimate", START_S)
 
 
@@ -158,3 +167,86 @@ async def test_garbage_from_the_broker_ends_the_connection_with_its_reason(
         assert (await status(device))["mode"] == "NORMAL"
         await device.expect(r"provisioning: connecting", START_S)
     assert server.heard[0][:1] == b"\x10"
+
+
+LIE_S = 28 * 365 * 86400  # behind the end of every certificate, within the life of a firmware
+
+
+async def test_one_time_server_that_is_years_ahead_locks_nobody_out(house: House) -> None:
+    """The other one is silent; and what it said is not remembered."""
+    house.world.time_servers["pool.ntp.org"] = NtpBehaviour(offset_s=LIE_S)
+    house.world.ntp.mode = "silent"
+    device = house.device(LOG_YEAR)
+    await house.normal(device)
+    await device.expect(r"W clock: a certificate's dates speak against the time of .*pool", START_S)
+    await device.expect(rf"app: year {THIS_YEAR}", 60)
+    await device.power_off()
+    house.world.time_servers["pool.ntp.org"].mode = "silent"
+    await device.power_on()
+    await device.expect(rf"app: year {THIS_YEAR}", 60)
+
+
+async def test_of_two_time_servers_that_differ_the_next_is_asked_at_once(house: House) -> None:
+    house.world.time_servers["pool.ntp.org"] = NtpBehaviour(offset_s=LIE_S)
+    house.world.ntp.late_s = 1
+    device = house.device(LOG_YEAR, BUILT=(THIS_YEAR - 1, 1, 2))
+    await house.normal(device)
+    await device.expect(r"W clock: a certificate's dates speak against", START_S)
+    await device.expect(rf"app: year {THIS_YEAR}", START_S)
+
+
+@pytest.mark.parametrize("mode", ["zero", "kiss"])
+async def test_an_answer_without_a_time_is_refused(house: House, mode: Literal["zero", "kiss"]) -> None:
+    house.world.ntp.mode = mode
+    device = house.device(LOG_YEAR)
+    await house.normal(device)
+    await device.expect(r"W clock: pool.ntp.org: (an answer without a time|it sends away)", START_S)
+    await device.expect(rf"app: year {THIS_YEAR}", 60)
+
+
+# A cloud whose certificate is younger than the firmware, and no time server: somebody has to tell the time.
+
+FUTURE = r"W provisioning: .*validity starts in the future"
+
+
+@asynccontextmanager
+async def young_cloud(house: House) -> AsyncIterator[tuple[Impostor, Device, dict[str, Any]]]:
+    """It accepts whoever comes, and hangs up; with a device of 2024 and the configuration for it."""
+    house.world.ntp.mode = "silent"
+    since = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
+    async with impostor(house.folder, HOST, FOREVER, b"\x20\x02\x00\x00", since=since) as server:
+        house.world.hosts[HOST] = ("127.0.0.1", server.port)
+        yield server, house.device(BUILT=(2024, 5, 6)), house.configuration(root_ca=server.root)
+
+
+async def test_the_console_tells_the_time(house: House) -> None:
+    async with young_cloud(house) as (server, device, document):
+        await house.normal(device, document)
+        await device.expect(FUTURE, START_S)
+        assert not server.heard
+        for wrong in ("", "now", "-1", "1", f"{int(time.time()) + 40 * 365 * 86400}"):
+            assert (await ask(device, f"time {wrong}")).startswith("error time")
+        assert await ask(device, f"time {int(time.time())}") == "ok taken as an estimate"
+        await until(lambda: server.heard, "a connection", 60)
+
+
+async def test_the_cable_tells_the_time_which_a_cut_of_power_does_not_take(house: House) -> None:
+    async with young_cloud(house) as (server, device, document):
+        await device.power_on()
+        await device.expect(r"system: mode CONFIG", START_S)
+        await configure(lambda line: ask(device, line), document, now_s=time.time())
+        await device.expect(r"system: mode NORMAL", START_S)
+        await device.power_off()
+        assert not server.heard
+        await device.power_on()
+        await until(lambda: server.heard, "a connection", 60)
+        assert not any(re.search(FUTURE, line) for line in device.lines)
+
+
+async def test_the_phone_tells_the_time(house: House) -> None:
+    async with young_cloud(house) as (server, device, document):
+        await device.power_on()
+        code = (await device.expect(r"I ble: code (\S+)", START_S))[1]
+        await set_up(house.world, "esp32-240ac4000001", code, document)
+        await until(lambda: server.heard, "a connection", 60)
+        assert not any(re.search(FUTURE, line) for line in device.lines)

@@ -1,6 +1,7 @@
 """Events: handlers, waiters, and handlers that fail."""
 
 import asyncio
+import sys
 
 from check import raises
 from fakes import FakeLog
@@ -85,3 +86,30 @@ async def test_a_cancelled_waiter_is_forgotten():
     except asyncio.CancelledError:
         pass
     events.emit("mode", 1)
+
+
+async def test_a_wait_of_weeks():
+    """MicroPython's longest wait has 6.2 days."""
+    with_pieces = []
+
+    class Asyncio:
+        TimeoutError, Event = asyncio.TimeoutError, asyncio.Event
+
+        async def wait_for_ms(self, waiting, timeout_ms):
+            assert 0 <= timeout_ms < 1 << 29
+            with_pieces.append(timeout_ms)
+            await asyncio.wait_for_ms(waiting, 1)
+
+    module = sys.modules["iot.events"]
+    module.asyncio = Asyncio()
+    try:
+        for weeks in (1, 3, 52):
+            with_pieces.clear()
+            try:
+                await Events(FakeLog()).wait("mode", weeks * 7 * 86400000)
+                raise AssertionError("nothing happened")
+            except asyncio.TimeoutError:
+                pass
+            assert sum(with_pieces) == weeks * 7 * 86400000
+    finally:
+        module.asyncio = asyncio

@@ -1,7 +1,10 @@
 """Log lines."""
 
 from check import raises
+from clock_bench import Chip, Over
+from fakes import FakeChip
 from iot.log import Log
+from iot.modules import forget
 
 
 def test_levels():
@@ -33,3 +36,43 @@ def test_the_time_is_the_uptime():
     log._uptime_ms = 123456789
     log.info("x", "y")
     assert lines[1].startswith("123456.") or lines[1].startswith("123457."), lines[1]
+
+
+async def test_the_uptime_of_a_month_without_a_line():
+    """The supervisor looks at the uptime often enough, where nobody else does."""
+    with FakeChip(), Chip({}) as chip:
+        forget("iot.log", "iot.system")
+        try:
+            from iot.system import System
+
+            class Settings:
+                LOG_LEVEL = "info"
+
+            system = System(Settings)
+            system.watchdog = Watchdog()
+
+            async def entered():
+                pass
+
+            system._change = entered
+            chip.limit_ms = 30 * 86400 * 1000
+            sleep_ms, steps = chip.sleep_ms, []
+
+            async def slow_motion(ms):
+                steps.append(ms)
+                await sleep_ms(ms * 36000)  # an hour for each 100 ms
+
+            chip.sleep_ms = slow_motion
+            try:
+                await system._run()
+            except Over:
+                pass
+            assert len(steps) > 700
+            assert chip.limit_ms <= system.log.uptime_ms() < chip.limit_ms + 2 * 3600 * 1000
+        finally:
+            forget("iot.log", "iot.system")
+
+
+class Watchdog:
+    def feed(self):
+        pass

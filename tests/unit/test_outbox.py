@@ -2,7 +2,7 @@
 
 import asyncio
 
-from iot.mqtt.queues import Outbox
+from iot.mqtt.queues import Outbox, within
 
 
 def fill(outbox, size, packet_id=0, first=0x32):
@@ -164,3 +164,12 @@ async def test_emptied_waits_for_the_last_ack():
     assert len(outbox) == 1
     outbox.acknowledge(1)
     await task
+
+
+async def test_a_wait_of_weeks_is_no_error():
+    """MicroPython's longest has 6.2 days."""
+    assert await within(52 * 7 * 86400000, _soon())
+
+
+async def _soon():
+    await asyncio.sleep_ms(0)

@@ -91,7 +91,7 @@ def test_requests_that_are_none():
     b = Bench()
     for op in (0, 4, 255):
         assert b.ask(CONFIG, bytes([op])) == told("INVALID_REQUEST", op)
-    for op in (0, 3, 255):
+    for op in (0, 4, 255):
         assert b.ask(STATUS, bytes([op]) + b"xyz") == told("INVALID_REQUEST", op)
     for request in (b"\1", begin(TEXT)[:-1], b"\2", b"\2\0\0\0\0", b"\2\0\0\0\0x"):
         assert b.ask(CONFIG, request) == told("INVALID_REQUEST", request[0])
@@ -134,3 +134,20 @@ def test_what_the_device_sends_on_its_own():
     assert json.loads(refused(STATUS, Refused("TOO_LARGE", "x"))) == told("TOO_LARGE", detail="x")
     answer = refused(DATA, Refused("MISSING_PACKETS"))
     assert answer[:1] == b"\0" and json.loads(answer[1:]) == told("MISSING_PACKETS")
+
+
+def test_the_phones_time():
+    b = Bench()
+    assert b.ask(STATUS, b"\3\x6a\0\0\1") == told("INVALID_REQUEST", 3), "nobody takes it"
+    heard = []
+    b.requests = Requests(b.setup, b.packets, heard.append)
+    assert b.ask(STATUS, b"\3\xea\0\0\1") == told("SUCCESS", 3) and heard == [0xEA000001]
+    for body in (b"", b"\1", b"\0" * 3, b"\0" * 5):
+        assert b.ask(STATUS, b"\3" + body) == told("INVALID_REQUEST", 3)
+    for error, name in ((ValueError("too early"), "INVALID_VALUE"), (OSError("full"), "STORAGE_FAILED")):
+
+        def refuse(unix_s, error=error):
+            raise error
+
+        b.requests = Requests(b.setup, b.packets, refuse)
+        assert b.ask(STATUS, b"\3\0\0\0\0") == told(name, 3, detail=str(error))

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,7 @@ from .protocol import (
     PIECE_MAX,
     SCAN,
     STATUS,
+    TIME,
 )
 from .transport import Transport
 
@@ -120,6 +122,8 @@ class Client:
     ) -> None:
         """Hand a configuration over and have it tried and stored; the device then restarts with it.
 
+        It is told the time as well, which may be the only one that it gets.
+
         Args:
             document: as docs/configuration.md describes it.
             progress: called with what is done, and how many bytes of how many; 0 of 0 where nobody knows.
@@ -130,6 +134,8 @@ class Client:
         text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
         if len(text) > DOCUMENT_MAX:
             raise refusal("TOO_LARGE", f"{len(text)} bytes, {DOCUMENT_MAX} at most")
+        # For a device that reaches no time server. It may refuse: an older firmware knows no such request.
+        await self._talk.request(STATUS, bytes((TIME,)) + int(time.time()).to_bytes(4, "big"), TIME)
         await self._upload(text, progress)
         self._outcome, self._progress = None, progress
         try:

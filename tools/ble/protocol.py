@@ -26,7 +26,7 @@ CHANNELS = {
 }
 
 BEGIN, PIECE, COMMIT = 1, 2, 3  # operations on CONFIG
-GET, SCAN = 1, 2  # and on STATUS
+GET, SCAN, TIME = 1, 2, 3  # and on STATUS
 
 DOCUMENT_MAX = 16_384  # bytes
 PIECE_MAX = 1024

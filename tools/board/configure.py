@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ async def _send(link: Link, document: dict[str, Any], timeout_s: float, console:
             bar.update(task, completed=done, total=total)
 
         try:
-            await configure(ask, document, progress)
+            await configure(ask, document, progress, time.time())
         except ConfigureError as error:
             raise _refused(link.port, str(error)) from None
 

@@ -13,10 +13,14 @@ _SECONDS_1900_TO_1970 = 2_208_988_800
 
 @dataclasses.dataclass
 class NtpBehaviour:
-    """What every time server of the world does: `mode`, and how far its clock is off in seconds."""
+    """What time servers do: `mode`, how far their clock is off and how late they answer, in seconds.
 
-    mode: Literal["answers", "silent", "garbage"] = "answers"
+    mode: "garbage" is no NTP, "zero" an answer without a time, "kiss" a wish not to be asked again.
+    """
+
+    mode: Literal["answers", "silent", "garbage", "zero", "kiss"] = "answers"
     offset_s: float = 0
+    late_s: float = 0
     requests: int = 0
 
 
@@ -41,14 +45,21 @@ class NtpServer(asyncio.DatagramProtocol):
         self._behaviour.requests += 1
         if self._behaviour.mode == "garbage":
             self._transport.sendto(b"\xff" * 11, addr)
-        elif self._behaviour.mode == "answers" and len(data) >= 48:
-            self._transport.sendto(self._answer(data), addr)
+        elif self._behaviour.mode != "silent" and len(data) >= 48:
+            answer = self._answer(data)
+            asyncio.get_running_loop().call_later(self._behaviour.late_s, self._send, answer, addr)
+
+    def _send(self, answer: bytes, addr: tuple[str, int]) -> None:
+        if not self._transport.is_closing():
+            self._transport.sendto(answer, addr)
 
     def _answer(self, request: bytes) -> bytes:
         now = _timestamp(time.time() + self._behaviour.offset_s)
         version = request[0] & 0x38
-        head = struct.pack(">BBbbII4s", version | 4, 2, 6, -20, 0, 0, b"SIM\0")  # mode 4 (server), stratum 2
-        return head + now + request[40:48] + now + now
+        stratum, name = (0, b"RATE") if self._behaviour.mode == "kiss" else (2, b"SIM\0")
+        head = struct.pack(">BBbbII4s", version | 4, stratum, 6, -20, 0, 0, name)  # mode 4 (server)
+        sent = bytes(8) if self._behaviour.mode == "zero" else now
+        return head + now + request[40:48] + now + sent
 
 
 def _timestamp(unix_s: float) -> bytes:

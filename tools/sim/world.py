@@ -28,7 +28,9 @@ class World:
 
     access_points: name to password ("" is an open network). hosts: name to (address, port), the real place of
     a server; `localhost` and literal addresses need no entry, and any name is a time server on port 123.
-    delay_ms: how late everything is each way on every TCP connection. ntp: how time servers behave.
+    delay_ms: how late everything is each way on every TCP connection. ntp: how time servers behave;
+    time_servers: those that behave otherwise, by name. dns_s: for how long looking a name up holds a chip, as
+    lwIP's lookup does.
     """
 
     def __init__(self, access_points: dict[str, str] | None = None) -> None:
@@ -36,6 +38,8 @@ class World:
         self.hosts: dict[str, tuple[str, int]] = {}
         self.unknown_names: set[str] = set()
         self.ntp = NtpBehaviour()
+        self.time_servers: dict[str, NtpBehaviour] = {}
+        self.dns_s: dict[str, float] = {}
         self.delay_ms = 0.0
         self.port = 0
         self._air_ble: BleAir | None = None
@@ -130,6 +134,7 @@ class World:
 
     async def _resolve(self, chip: Chip, host: str, port: int) -> tuple[str, int]:
         """The place of a relay to `host`, for this chip alone; UnknownName also without Wi-Fi."""
+        await asyncio.sleep(self.dns_s.get(host, 0))
         if not chip.station.up.is_set() or host in self.unknown_names:
             raise UnknownName(host)
         ntp = host not in self.hosts and port == _NTP_PORT
@@ -138,7 +143,7 @@ class World:
         if key not in self._links:
             link: Relay | NtpServer
             if ntp:
-                link = NtpServer(self.ntp, chip.station)
+                link = NtpServer(self.time_servers.get(host, self.ntp), chip.station)
             else:
                 link = Relay(place, chip.station, lambda: self.delay_ms / 1000, memory=chip.memory)
             self._links[key] = (link, await link.start())

@@ -16,6 +16,7 @@ _ADD = const(2)
 _COMMIT = const(3)
 _GET = const(1)
 _SCAN = const(2)
+_TIME = const(3)
 
 
 class Requests:
@@ -24,11 +25,13 @@ class Requests:
     Args:
         setup: has `document`, `status()`, `begin_scan()`, `begin_commit()`, `committing` and `received()`.
         packets: the Packets of the application.
+        tell_time: takes the phone's time, seconds since 1970; ValueError, OSError. None: nobody takes it.
     """
 
-    def __init__(self, setup, packets):
+    def __init__(self, setup, packets, tell_time=None):
         self._setup = setup
         self._packets = packets
+        self._tell_time = tell_time
 
     def answer(self, channel, request):
         """The plaintext of the answer to a request's plaintext (bytes) on a characteristic, 2 to 4."""
@@ -36,7 +39,7 @@ class Requests:
             return self._packet(request)
         op, body = request[0], request[1:]
         try:
-            return _json(self._config(op, body) if channel == CONFIG else self._status(op))
+            return _json(self._config(op, body) if channel == CONFIG else self._status(op, body))
         except Refused as error:
             return _json(answer(op, error.name, error.detail, **error.extra))
 
@@ -53,11 +56,19 @@ class Requests:
         self._setup.received()
         return answer(op, at=document.at)
 
-    def _status(self, op):
+    def _status(self, op, body):
         if op == _GET:
             return answer(op, **self._setup.status())
         if op == _SCAN:
             self._setup.begin_scan()
+            return answer(op)
+        if op == _TIME and len(body) == 4 and self._tell_time:
+            try:
+                self._tell_time(int.from_bytes(body, "big"))
+            except ValueError as error:
+                raise Refused("INVALID_VALUE", str(error))
+            except OSError as error:
+                raise Refused("STORAGE_FAILED", str(error))
             return answer(op)
         raise Refused("INVALID_REQUEST")
 

@@ -82,7 +82,7 @@ async def _begin(client):
         session = await asyncio.wait_for_ms(_greet(client, stream), timeout_ms)
     except asyncio.TimeoutError:  # TLS without memory may just be silent
         error: Exception = MQTTError("no answer within {} ms".format(timeout_ms))
-    except (OSError, ValueError, MemoryError, MQTTError) as caught:
+    except (OSError, ValueError, MemoryError, OverflowError, MQTTError) as caught:
         error = caught
         if stream and isinstance(caught, OSError):
             error = await _told(stream) or caught
@@ -132,7 +132,7 @@ def _explained(client, error):
         return Starved("no memory for TLS: " + text)
     if isinstance(error, MQTTError):
         return error
-    if isinstance(error, ValueError):  # how MicroPython says that a certificate is bad
+    if not isinstance(error, OSError):  # how MicroPython says that a certificate is bad
         return MQTTError("TLS: " + text)
     if error.errno in _HUNG_UP:
         return Refused("closed by the broker: " + text)

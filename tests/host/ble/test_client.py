@@ -314,7 +314,7 @@ async def test_answers_that_make_no_sense(text: bytes) -> None:
 
 @pytest.mark.parametrize("at", [-1, 10**9, None, "3", 1.5])
 async def test_places_that_make_no_sense(at: object) -> None:
-    device = Scripted(lambda channel, request: [answer(CONFIG, request[0], at=at)])
+    device = Scripted(lambda channel, request: [answer(channel, request[0], at=at)])
     assert "makes no sense" in (await refusal(device, lambda client: client.configure(DOCUMENT))).text
 
 

@@ -23,8 +23,17 @@ async def test_the_clock_starts_in_2000_and_counts_from_there(run) -> None:
 async def test_ticks_wrap(run) -> None:
     await run(
         """
+        import asyncio
         import time
         assert time.ticks_diff(time.ticks_add(5, -10), 5) == -10
+        if time.ticks_add(0, -1) < 1 << 30:  # 32 bits, as the chip
+            too_long = lambda: time.ticks_add(0, 1 << 29), lambda: asyncio.sleep_ms(1 << 29)
+            for call in too_long + (lambda: asyncio.sleep(536871),):
+                try:
+                    call()
+                    assert False, "six days and more"
+                except OverflowError:
+                    pass
         start = time.ticks_ms()
         time.sleep_ms(20)
         assert 20 <= time.ticks_diff(time.ticks_ms(), start) < 5000

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tools.sim import Device, World
+from tools.sim.ntp import NtpBehaviour
 
 JOIN = """
     import asyncio, network, socket, time
@@ -315,6 +316,37 @@ async def test_ntp_answers_with_the_time_and_with_its_offset(world: World, run) 
         (seconds,) = await run(ASK.replace("WAIT", "30000"))
         assert abs(int(seconds) - time.time() - offset_s) < 30
     assert world.ntp.requests == 3
+
+
+async def test_a_time_server_may_differ_from_the_others(world: World, run) -> None:
+    world.time_servers["pool.ntp.org"] = NtpBehaviour(offset_s=-86400, late_s=0.5)
+    (seconds,) = await run(ASK.replace("WAIT", "30000"))
+    assert abs(int(seconds) - time.time() + 86400) < 30
+    assert world.ntp.requests == 0
+    world.time_servers["pool.ntp.org"].mode = "zero"
+    for text, told in (
+        ("answer[1] == 2", "-2208988800"),
+        ("answer[1] == 0 and answer[12:16] == b'RATE'", None),
+    ):
+        (seconds,) = await run(ASK.replace("WAIT", "30000").replace("answer[1] == 2", text))
+        assert told in (None, seconds)
+        world.time_servers["pool.ntp.org"].mode = "kiss"
+
+
+async def test_a_name_may_hold_a_chip(world: World, run) -> None:
+    world.dns_s["echo.example"] = 0.5
+    world.unknown_names.add("echo.example")
+    lines = await run(
+        JOIN
+        + """
+    start = time.ticks_ms()
+    try:
+        socket.getaddrinfo("echo.example", 7)
+    except OSError:
+        print(time.ticks_diff(time.ticks_ms(), start) >= 500)
+    """
+    )
+    assert lines == ["True"]
 
 
 async def test_ntp_stays_silent_or_talks_nonsense(world: World, run) -> None:

@@ -21,6 +21,7 @@ export const ADD = 2;
 export const COMMIT = 3;
 export const GET = 1;
 export const SCAN = 2;
+export const TIME = 3;
 
 export const DOCUMENT_MAX = 16384; // bytes
 export const PIECE = 1024; // bytes of the document in one request

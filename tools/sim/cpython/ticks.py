@@ -17,13 +17,22 @@ def ticks_us():
 
 
 def ticks_add(ticks, delta):
-    """Return `ticks` moved by `delta`, wrapped."""
+    """Return `ticks` moved by `delta`, wrapped; OverflowError for half the period or more."""
+    if not -_HALF < delta < _HALF:
+        raise OverflowError("ticks interval overflow")
     return (ticks + delta) % _PERIOD
 
 
 def ticks_diff(end, start):
     """Signed distance from `start` to `end`, right for at most half the period."""
     return (end - start + _HALF) % _PERIOD - _HALF
+
+
+def limited(ms):
+    """`ms`; OverflowError where asyncio's queue of tasks could not tell it from the past."""
+    if ms >= _HALF:
+        raise OverflowError("ticks interval overflow")
+    return ms
 
 
 def sleep_ms(ms):

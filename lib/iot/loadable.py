@@ -1,7 +1,7 @@
 """Whether mbedTLS on the chip can load a certificate or a key, and whether they belong together.
 
 It takes RSA and the curves P-256, P-384 and P-521; of RSA keys those from 2,048 bits. What it cannot
-load is refused here in words: one such root would spoil its whole bundle, and say no more than "invalid cert".
+load is refused here in words: one such root would spoil its whole bundle, all that it says is "invalid cert".
 """
 
 from micropython import const

@@ -43,8 +43,13 @@ class Store:
         plain["aws"] = {name: value for name, value in aws.items() if name not in parts}
         stored = self._stored()
         number = 1 - stored["set"] if stored else 0
-        self._credentials.save(_CONFIG_SETS[number], parts)
-        self._record.store(json.dumps({"set": number, "config": plain}).encode())
+        try:
+            self._credentials.save(_CONFIG_SETS[number], parts)
+            self._record.store(json.dumps({"set": number, "config": plain}).encode())
+        except (OSError, ValueError, MemoryError):
+            if self._stored() == stored:  # it does not count, so its keys are not to stay behind
+                self._credentials.remove(_CONFIG_SETS[number])
+            raise
         self._credentials.remove(_CONFIG_SETS[1 - number])
 
     def erase(self):

@@ -65,6 +65,27 @@ def test_a_new_configuration_replaces_the_old_one_and_its_files():
     empty()
 
 
+def test_of_a_configuration_that_cannot_be_stored_nothing_stays():
+    for before in (False, True):
+        store, nvs = make()
+        if before:
+            store.save(config.validate(claim()))
+        kept = dict(nvs.values), os.listdir(FOLDER) if before else []
+        document = config.validate(own())
+        document["app"] = {"x": "y" * 2000}  # as a firmware that allows more may have it
+        raises(ValueError, "config: ", store.save, document)
+        nvs.set_blob = fails
+        document["app"] = {}
+        raises(OSError, "ESP_ERR_NVS_NOT_ENOUGH_SPACE", store.save, document)
+        assert (nvs.values, os.listdir(FOLDER)) == kept
+        assert (store.load() is not None) == before
+    empty()
+
+
+def fails(key, value):
+    raise OSError(-0x1105, "ESP_ERR_NVS_NOT_ENOUGH_SPACE")
+
+
 def test_a_configuration_that_was_begun_is_erased_with_the_rest():
     store, _ = make()
     store.save(config.validate(claim()))

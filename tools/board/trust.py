@@ -137,4 +137,4 @@ def _organizations(certificate: x509.Certificate) -> str:
 
 def _name(certificate: x509.Certificate) -> str:
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return f'"{names[0].value}"' if names else "a certificate without a name"
+    return f'"{names[0].value!s}"' if names else "a certificate without a name"

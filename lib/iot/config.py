@@ -65,8 +65,8 @@ def validate(document):
         size = jsontext.size(plain(result))
     except RuntimeError:
         raise ConfigError("app", "nested too deep")
-    except ValueError:  # of CPython alone, whose text may hold half of a surrogate pair
-        raise ConfigError("app", "not valid UTF-8")
+    except ValueError as error:
+        raise ConfigError("app", str(error))
     if size > _PLAIN_MAX:
         raise ConfigError("", "at most {} bytes of JSON without its certificates".format(_PLAIN_MAX))
     return result

@@ -36,10 +36,13 @@ def load(source):
 
 
 def size(value):
-    """Bytes that MicroPython's json.dumps makes of `value`: UTF-8, where CPython's writes escapes."""
+    """Bytes that MicroPython's json.dumps makes of `value`: UTF-8, where CPython's writes escapes.
+
+    ValueError for what could not be read again: an infinity (which a number may become here) or no number.
+    """
     if isinstance(value, str):
         count = 2
-        for byte in value.encode():
+        for byte in _encoded(value):
             if byte in _SHORT:  # \" and so on
                 count += 2
             else:
@@ -49,6 +52,8 @@ def size(value):
         items = [size(key) + 2 + size(item) for key, item in value.items()]
     elif isinstance(value, (list, tuple)):
         items = [size(item) for item in value]
+    elif isinstance(value, float) and value - value != 0:
+        raise ValueError("a number that JSON has not")
     else:
         return len(json.dumps(value))
     return sum(items) + 2 * (len(items) or 1)  # with ", " between them, and the brackets
@@ -98,16 +103,20 @@ def _joined(value):
 
 
 def _character_joined(text):
-    try:
-        data = text.encode()
-    except ValueError:  # CPython's has joined what makes a pair; MicroPython's leaves both halves as they are
-        raise ValueError(_HALF)
+    data = _encoded(text)
     at = data.find(b"\xed")
     while at >= 0:
         if at + 1 < len(data) and data[at + 1] >= 0xA0:
             data = data[:at] + _pair(data[at : at + 6]) + data[at + 6 :]
         at = data.find(b"\xed", at + 1)
     return str(data, "utf-8")
+
+
+def _encoded(text):
+    try:
+        return text.encode()
+    except ValueError:  # CPython's has joined what makes a pair; MicroPython's leaves both halves as they are
+        raise ValueError(_HALF)
 
 
 def _pair(six):

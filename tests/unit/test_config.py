@@ -92,6 +92,8 @@ def test_every_error_names_its_place_and_reason():
         (("time",), {"ntp": ["a b"]}, "time.ntp[0]: has a character that is not allowed"),
         (("ota",), {"public_keys": [1]}, "ota.public_keys[0]: 1 to 256 bytes"),
         (("app",), [], "app: not a JSON object"),
+        (("app",), {"x": [{"y": float("inf")}]}, "app: a number that JSON has not"),
+        (("app",), {"x": float("nan")}, "app: a number that JSON has not"),
         (("app",), {"x": "ü" * 950}, "document: at most 1900 bytes of JSON without its certificates"),
         (("other",), {}, "other: unknown"),
     ):
@@ -162,6 +164,14 @@ def test_names_with_characters_above_the_first_plane():
             ConfigError, "wifi[0].ssid: 1 to 32 bytes", config.parse, text.replace("8 smiles", written * 9)
         )
     raises(ConfigError, "document: half of a surrogate pair", config.parse, text.replace("8", "\\ud83d"))
+
+
+def test_a_number_too_large_for_the_chip():
+    document = claim()
+    document["app"] = {"x": 12345}
+    text = json.dumps(document)
+    raises(ConfigError, "app: a number that JSON has not", config.parse, text.replace("12345", "-1e999"))
+    assert config.parse(text.replace("12345", "1e9"))["app"] == {"x": 1e9}
 
 
 def test_the_size_without_certificates_counts_bytes_of_utf_8():

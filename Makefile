@@ -85,11 +85,12 @@ test-board: .venv/ready  ## test a board, and report (PORT=… WIFI=ssid:passwor
 	@$(BIN)/python -m pytest tests/board --port '$(PORT)' --wifi '$(WIFI)' --host '$(HOST)' \
 	  $(if $(LISTEN),--listen '$(LISTEN)') $(if $(NTP),--ntp '$(NTP)') $(if $(PACKAGES),--packages '$(PACKAGES)') $(if $(ONLY),-m '$(ONLY)')
 
-lint: setup  ## ruff, and mypy: the device code against the ESP32's stubs, the tools against CPython's
+lint: setup  ## ruff, mypy (device code against the ESP32's stubs), and the names that a board has not
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --config-file tools/mypy-device.ini --cache-dir .mypy_cache/device
 	$(BIN)/mypy --cache-dir .mypy_cache/host
+	$(BIN)/python -m tools names
 
 format: .venv/ready  ## let ruff lay the code out
 	$(BIN)/ruff check --fix .

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from tests.extras import LEFT_OUT
@@ -23,6 +24,8 @@ EXTRAS = {
 }
 
 install_language()
+hypothesis.settings.register_profile("house", deadline=None)  # machines are slow, each in its own way
+hypothesis.settings.load_profile("house")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -14,6 +14,7 @@ VERBS = {
     "phone": ("tools.phone.serve", "the web page that sets a device up from a phone"),
     "ble": ("tools.ble.cli", "set a device up over Bluetooth LE, as a phone does"),
     "qr": ("tools.ble.qr", "the QR code for a device's label"),
+    "names": ("tools.names.cli", "whether a board has every name that device code uses"),
     "size": ("tools.size", "bytes and heap of each device module"),
     "bench": ("tools.bench.cli", "the MQTT client beside umqtt.simple, a phone's set-up, and P-256"),
     "sim": ("tools.sim.cli", "one simulated ESP32 with its console on this terminal"),

@@ -1,9 +1,10 @@
 """Hands a device its configuration over the line commands of its console."""
 
+import binascii
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
-_PIECE = 128  # characters: with the command's name well under the device's 240 bytes a line
+_PIECE = 160  # bytes: with the command's name well under the device's 240 of a line
 
 Ask = Callable[[str], Awaitable[str]]
 """Sends one line and returns the device's answer, without the `= `."""
@@ -33,9 +34,10 @@ async def configure(
     Raises:
         ConfigureError: the device did not take it.
     """
-    text = json.dumps(document, separators=(",", ":"))
-    pieces = [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]
-    lines = ("begin", *(f"data {piece}" for piece in pieces), "commit")
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    data = text.encode()
+    check = f"{len(data)} {binascii.crc32(data):08x}"  # a line may be lost: what came is proved whole
+    lines = ("begin", *(f"data {piece}" for piece in _pieces(text)), f"commit {check}")
     for done, line in enumerate(lines, 1):
         answer = await ask(f"configure {line}")
         status, _, detail = answer.partition(" ")
@@ -44,3 +46,15 @@ async def configure(
         if now_s is not None and line == "begin":
             await ask(f"time {int(now_s)}")
         progress(done, len(lines))
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """`text` in pieces of whole characters."""
+    piece, size = "", 0
+    for character in text:
+        size += len(character.encode())
+        if size > _PIECE:
+            yield piece
+            piece, size = "", len(character.encode())
+        piece += character
+    yield piece

@@ -28,7 +28,7 @@ def run(system, name, argument):
 def _help(system, argument):
     return (
         "help | status | mode | code | wifi | log LEVEL | restart | factory-reset | time SECONDS"
-        " | configure begin | configure data PIECE | configure commit"
+        " | configure begin | configure data PIECE | configure commit [BYTES CRC32]"
     )
 
 

@@ -1,12 +1,11 @@
 """The configuration: one schema and one pure validator, whatever way the JSON came in."""
 
-import binascii
-import json
-
 from micropython import const
 
+from iot.modules import forget
+
 _NETWORKS_MAX = const(8)
-_PEM_MAX = const(4096)  # characters of one certificate or key
+_PEM_MAX = const(4096)  # bytes of one certificate or key, with all that its file says beside it
 _ROOT_CA_MAX = const(8192)  # a bundle of a few
 _PLAIN_MAX = const(1900)  # bytes of all that is no certificate: it must fit twice into a 16 KiB NVS
 _HOST_MAX = const(253)  # RFC 1035, 2.3.4
@@ -19,10 +18,6 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _HOST = _LETTERS + "0123456789-."
 _NAME = _LETTERS + "0123456789-_"
 _THING = _NAME + ":"
-_BASE64 = _LETTERS + "0123456789+/"
-
-_CERTIFICATE = ("CERTIFICATE",)
-_KEY = ("PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY")
 
 #: The members of `aws` that hold certificates and keys; they are stored in files, all else in NVS.
 PEM_MEMBERS = ("root_ca", "claim_certificate", "claim_key", "certificate", "key")
@@ -42,17 +37,23 @@ class ConfigError(ValueError):
 
 def parse(text):
     """Parses and validates JSON `text` (str, bytes or a stream); ConfigError where either fails."""
+    from iot import jsontext
+
+    forget("iot.jsontext")
     try:
-        document = json.load(text) if hasattr(text, "read") else json.loads(text)
-    except (ValueError, RuntimeError):  # RuntimeError: nested too deep. Their messages may quote the text
-        document = None
+        document = jsontext.load(text)
+    except ValueError as error:
+        raise ConfigError("", str(error), "json")
     if not isinstance(document, dict):
         raise ConfigError("", "not a JSON object", "json")
     return validate(document)
 
 
 def validate(document):
-    """Returns a copy of `document` with defaults filled in; ConfigError names the first wrong member."""
+    """Returns a copy of `document`, defaults filled in and certificates and keys in DER.
+
+    ConfigError names the first wrong member.
+    """
     members = _members("", document, ("wifi", "aws", "time", "ota", "app"), ("wifi", "aws"))
     result = {
         "wifi": _list("wifi", members["wifi"], 1, _NETWORKS_MAX, _network),
@@ -61,10 +62,15 @@ def validate(document):
         "ota": _ota(members.get("ota", {})),
         "app": _object("app", members.get("app", {})),
     }
+    from iot import jsontext
+
+    forget("iot.jsontext")
     try:
-        size = len(json.dumps(plain(result)))
-    except RuntimeError:  # what json reads in a loop it writes by recursion
+        size = jsontext.size(plain(result))
+    except RuntimeError:
         raise ConfigError("app", "nested too deep")
+    except ValueError as error:
+        raise ConfigError("app", str(error))
     if size > _PLAIN_MAX:
         raise ConfigError("", "at most {} bytes of JSON without its certificates".format(_PLAIN_MAX))
     return result
@@ -77,57 +83,6 @@ def plain(document):
     return copy
 
 
-def der(path, text, labels):
-    """The DER bytes of a PEM `text` (RFC 7468) that holds one block with one of `labels`, or of DER."""
-    if isinstance(text, bytes) and _is_sequence(text):
-        return text
-    text = text.strip() if isinstance(text, str) else ""
-    for label in labels:
-        head, tail = "-----BEGIN {}-----".format(label), "-----END {}-----".format(label)
-        if text.startswith(head) and text.endswith(tail):
-            data = _base64("".join(text[len(head) : -len(tail)].split()))
-            if _is_sequence(data):
-                return data
-    raise ConfigError(path, "not a PEM block of type {}, nor DER".format(" or ".join(labels)))
-
-
-def certificate_der(path, text):
-    """The DER bytes of one certificate in PEM (str) or DER (bytes)."""
-    return der(path, text, _CERTIFICATE)
-
-
-def key_der(path, text):
-    """The DER bytes of one unencrypted private key (PKCS#8, SEC 1 or PKCS#1) in PEM (str) or DER (bytes)."""
-    return der(path, text, _KEY)
-
-
-def bundle_der(path, text):
-    """The DER bytes of one or more certificates in PEM, one behind the other."""
-    end = "-----END CERTIFICATE-----"
-    blocks = text.split(end)
-    if len(blocks) < 2 or blocks.pop().strip():
-        raise ConfigError(path, "not PEM certificates")
-    return b"".join([certificate_der(path, block + end) for block in blocks])
-
-
-def _base64(text):
-    """The bytes of base64 `text`, b"" where it is none."""
-    for character in text[:-2] + text[-2:].rstrip("="):
-        if character not in _BASE64:
-            return b""
-    return binascii.a2b_base64(text.encode()) if len(text) % 4 == 0 else b""
-
-
-def _is_sequence(data):
-    """True for one DER SEQUENCE that covers all of `data` (X.690, 8.1.3): a torn certificate does not."""
-    if len(data) < 3 or data[0] != 0x30:
-        return False
-    if data[1] < 0x80:
-        return len(data) == 2 + data[1]
-    size = data[1] & 0x7F
-    return len(data) == 2 + size + int.from_bytes(data[2 : 2 + size], "big")
-
-
 def _network(path, value):
     members = _members(path, value, ("ssid", "password"), ("ssid",))
     ssid = _string(path + ".ssid", members["ssid"], 1, 32)
@@ -138,13 +93,19 @@ def _network(path, value):
 
 
 def _aws(value):
+    from iot import loadable, pem
+
+    forget("iot.loadable", "iot.pem", "iot.x509")
     allowed = ("endpoint", "port", "template", "parameters", "thing_name") + PEM_MEMBERS
     members = _members("aws", value, allowed, ("endpoint", "root_ca"))
     result = {
         "endpoint": _string("aws.endpoint", members["endpoint"], 1, _HOST_MAX, _HOST),
         "port": _integer("aws.port", members.get("port", 8883), 1, 65535),
-        "root_ca": _bundle("aws.root_ca", members["root_ca"]),
+        "root_ca": _der("aws.root_ca", members["root_ca"], _ROOT_CA_MAX, pem.certificates),
     }
+    for number, root in enumerate(result["root_ca"]):
+        _checked("aws.root_ca: certificate {}".format(number + 1), loadable.public, root)
+    result["root_ca"] = b"".join(result["root_ca"])
     claim = _together(members, ("template", "claim_certificate", "claim_key"))
     own = _together(members, ("thing_name", "certificate", "key"))
     if not claim and not own:
@@ -157,10 +118,12 @@ def _aws(value):
         result["template"] = _string("aws.template", members["template"], 1, 36, _NAME)
     if own:
         result["thing_name"] = _string("aws.thing_name", members["thing_name"], 1, 128, _THING)
-    for name in PEM_MEMBERS[1:]:
-        if name in members:
-            labels = _KEY if name.endswith("key") else _CERTIFICATE
-            result[name] = _pem("aws." + name, members[name], labels)
+    for certificate, key in (("claim_certificate", "claim_key"), ("certificate", "key")):
+        if key in members:
+            result[certificate] = _der("aws." + certificate, members[certificate], _PEM_MAX, pem.certificate)
+            result[key] = _der("aws." + key, members[key], _PEM_MAX, pem.key)
+            numbers = _checked("aws." + certificate, loadable.public, result[certificate])
+            _checked("aws." + key, loadable.check_key, result[key], numbers)
     parameters = _object("aws.parameters", members.get("parameters", {}))
     size = 0
     for name, parameter in parameters.items():
@@ -240,22 +203,22 @@ def _string(path, value, least, most, alphabet=None):
 
 
 def _size(path, text):
-    """Bytes of `text` in UTF-8."""
+    """Bytes of `text` (str, in UTF-8, or bytes)."""
     try:
-        return len(text.encode())
+        return len(text if isinstance(text, bytes) else text.encode())
     except ValueError:  # half of a surrogate pair; the error would quote it
         raise ConfigError(path, "not valid UTF-8")
 
 
-def _pem(path, value, labels):
-    if not isinstance(value, (str, bytes)) or len(value) > _PEM_MAX:
-        raise ConfigError(path, "PEM of at most {} characters".format(_PEM_MAX))
-    der(path, value, labels)
-    return value
+def _der(path, value, most, find):
+    """What `find` makes of PEM (str) or DER (bytes)."""
+    if not isinstance(value, (str, bytes)) or _size(path, value) > most:
+        raise ConfigError(path, "PEM of at most {} bytes".format(most))
+    return _checked(path, find, value)
 
 
-def _bundle(path, value):
-    if not isinstance(value, str) or len(value) > _ROOT_CA_MAX:
-        raise ConfigError(path, "PEM of at most {} characters".format(_ROOT_CA_MAX))
-    bundle_der(path, value)
-    return value
+def _checked(path, function, *arguments):
+    try:
+        return function(*arguments)
+    except ValueError as error:
+        raise ConfigError(path, str(error))

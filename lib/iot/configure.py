@@ -3,6 +3,7 @@
 It is kept in a file, since no mode has memory for 16 KB of it in reserve.
 """
 
+import binascii
 import gc
 import os
 
@@ -10,6 +11,7 @@ from micropython import const
 
 from iot.modules import forget
 
+_PIECE = const(256)
 _DOCUMENT_MAX = const(16384)  # bytes of a configuration with all its certificates
 
 
@@ -27,10 +29,10 @@ async def run(system, argument):
         return _data(system, piece.encode())
     if step == "commit":
         try:
-            return await _commit(system)
+            return await _commit(system, piece)
         finally:
             os.remove(_path(system))  # it holds keys
-    raise ValueError("configure begin, data PIECE or commit")
+    raise ValueError("configure begin, data PIECE or commit [BYTES CRC32]")
 
 
 def _path(system):
@@ -51,11 +53,14 @@ def _begin(system):
 def _data(system, piece):
     document = system.document
     size = document.tell() + len(piece)
-    if size > _DOCUMENT_MAX:
+    try:
+        if size > _DOCUMENT_MAX:
+            raise ValueError("a configuration has at most {} bytes".format(_DOCUMENT_MAX))
+        document.write(piece)
+    except (ValueError, OSError):
         _close(system)
         os.remove(_path(system))
-        raise ValueError("a configuration has at most {} bytes".format(_DOCUMENT_MAX))
-    document.write(piece)
+        raise
     return str(size)
 
 
@@ -64,8 +69,25 @@ def _close(system):
     document.close()
 
 
-async def _commit(system):
+def _check(path, told):
+    """Raises ValueError where a file has not the bytes and the CRC-32 that were told: `16384 0a1b2c3d`."""
+    size = crc = 0
+    with open(path, "rb") as file:
+        while True:
+            piece = file.read(_PIECE)
+            if not piece:
+                break
+            size += len(piece)
+            crc = binascii.crc32(piece, crc)
+    came = "{} {:08x}".format(size, crc)
+    if came != told.lower():
+        raise ValueError("document: {} came, not {}; send it again".format(came, told))
+
+
+async def _commit(system, told):
     _close(system)
+    if told:
+        _check(_path(system), told)
     stopped = "cloud" in system.tasks
     try:
         if stopped:
@@ -77,8 +99,7 @@ async def _commit(system):
         forget("iot.fallback", "iot.config")
         with open(_path(system), "rb") as file:  # noqa: ASYNC230
             document = config.parse(file)
-        fallback.set_reached(system.nvs, False)
-        system.store().save(document)
+        fallback.store(system, document, False)
     except Exception:  # whatever it is
         if stopped:
             system.restart("the new configuration was refused, the old one stays")

@@ -144,8 +144,7 @@ class Configuring:
         from iot import fallback
 
         forget("iot.fallback")
-        fallback.set_reached(self._system.nvs, True)  # a moment ago; stored first, a cut does no harm
-        self._system.store().save(document)
+        fallback.store(self._system, document, True)  # the Wi-Fi, a moment ago
 
     async def _scan(self):
         from iot import scan

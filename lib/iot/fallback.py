@@ -28,6 +28,17 @@ def set_reached(nvs, value):
         nvs.commit()
 
 
+def store(system, document, value):
+    """Stores a configuration that begins with `value`; where that fails, all is as it was before."""
+    before = reached(system.nvs)
+    set_reached(system.nvs, value)  # first: a cut in between does no harm
+    try:
+        system.store().save(document)
+    except (OSError, ValueError, MemoryError):
+        set_reached(system.nvs, before)
+        raise
+
+
 async def watch(system):
     """Returns once Wi-Fi is reached; restarts into CONFIG where it never was within WIFI_REACH_MS."""
     try:

@@ -2,6 +2,8 @@
 
 from micropython import const
 
+from iot.modules import forget
+
 _CONFIG_SETS = const(
     ("config0", "config1")
 )  # the certificates of a configuration; the record in NVS says which set
@@ -38,12 +40,21 @@ class Store:
 
     def save(self, document):
         """Replaces the configuration by a validated `document`; OSError where flash is full or fails."""
-        from iot import config, schema  # not needed for reading what is stored
+        from iot import schema  # not needed for reading what is stored
 
+        aws = document["aws"]
+        parts = {name: value for name, value in aws.items() if isinstance(value, bytes)}  # in DER
+        plain = dict(document)
+        plain["aws"] = {name: value for name, value in aws.items() if name not in parts}
         stored = self._stored()
         number = 1 - stored["set"] if stored else 0
-        self._credentials.save(_CONFIG_SETS[number], _parts(document["aws"]))
-        self._record.store(schema.written(number, config.plain(document)))
+        try:
+            self._credentials.save(_CONFIG_SETS[number], parts)
+            self._record.store(schema.written(number, plain))
+        except (OSError, ValueError, MemoryError):
+            if self._stored() == stored:  # it does not count, so its keys are not to stay behind
+                self._credentials.remove(_CONFIG_SETS[number])
+            raise
         for name in (_CONFIG_SETS[1 - number], _RENEWAL):
             self._credentials.remove(name)
 
@@ -86,14 +97,15 @@ class Store:
         return str(parts["name"], "utf-8"), parts["certificate"], parts["key"]
 
     def save_thing(self, endpoint, name, certificate, key):
-        """Stores what provisioning at `endpoint` earned; `certificate` and `key` in PEM, else ConfigError."""
-        from iot import config
+        """Stores what provisioning at `endpoint` earned; `certificate` and `key` in PEM, else ValueError."""
+        from iot import pem
 
+        forget("iot.pem")
         parts = {
             "name": name.encode(),
             "endpoint": endpoint.encode(),
-            "certificate": config.certificate_der("certificatePem", certificate),
-            "key": config.key_der("privateKey", key),
+            "certificate": pem.certificate(certificate),
+            "key": pem.key(key),
         }
         self._credentials.save(_THING_SET, parts)
 
@@ -111,24 +123,6 @@ class Store:
         if not value:
             return None
         from iot import schema
-        from iot.modules import forget
 
         forget("iot.schema")
         return schema.read(value)
-
-
-def _parts(aws):
-    """The set of files for the section `aws`, in DER: that is smaller, and read without a copy."""
-    from iot import config
-
-    parts = {}
-    for member in config.PEM_MEMBERS:
-        if member in aws:
-            text = aws[member]
-            if member == "root_ca":
-                parts[member] = config.bundle_der("aws." + member, text)
-            elif member.endswith("key"):
-                parts[member] = config.key_der("aws." + member, text)
-            else:
-                parts[member] = config.certificate_der("aws." + member, text)
-    return parts

@@ -1,4 +1,4 @@
-"""As much of X.509 (RFC 5280) as tells when a certificate ends."""
+"""As much of X.509 (RFC 5280) as tells when a certificate ends, and the steps through its DER (X.690)."""
 
 from micropython import const
 
@@ -13,13 +13,13 @@ def not_after(der):
     Raises ValueError where it is none.
     """
     try:
-        at = _inside(der, _inside(der, 0))  # Certificate, TBSCertificate
+        at = inside(der, inside(der, 0))  # Certificate, TBSCertificate
         if der[at] == _VERSION:
             at = behind(der, at)
         for _ in range(3):  # serialNumber, signature, issuer
             at = behind(der, at)
-        at = behind(der, _inside(der, at))  # validity: notBefore, notAfter
-        start, end = _content(der, at)
+        at = behind(der, inside(der, at))  # validity: notBefore, notAfter
+        start, end = content(der, at)
         text = str(der[start:end], "ascii")
         if der[at] == _UTC_TIME:
             text = ("20" if text < "50" else "19") + text
@@ -30,7 +30,7 @@ def not_after(der):
     return "{}-{}-{}T{}:{}:{}".format(text[:4], text[4:6], text[6:8], text[8:10], text[10:12], text[12:])
 
 
-def _content(der, at):
+def content(der, at):
     """Where the content of the element at `at` starts and ends (X.690, 8.1.3)."""
     length = der[at + 1]
     at += 2
@@ -43,10 +43,11 @@ def _content(der, at):
 
 def behind(der, at):
     """Where the element at `at` ends."""
-    return _content(der, at)[1]
+    return content(der, at)[1]
 
 
-def _inside(der, at):
+def inside(der, at):
+    """Where the content of the SEQUENCE at `at` starts; ValueError where it is none."""
     if der[at] != _SEQUENCE:
-        raise ValueError
-    return _content(der, at)[0]
+        raise ValueError("damaged")
+    return content(der, at)[0]

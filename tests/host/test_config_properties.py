@@ -129,7 +129,9 @@ def test_what_the_schema_allows_survives_json(wifi: Any, port: int, parameters: 
     document["wifi"] = wifi
     document["aws"].update(port=port, parameters=parameters)
     parsed = config.parse(json.dumps(document))
-    assert config.parse(json.dumps(parsed)) == parsed
+    assert config.parse(json.dumps(document, ensure_ascii=False)) == parsed
+    assert config.validate(parsed) == parsed
+    assert json.loads(json.dumps(config.plain(parsed))) == config.plain(parsed)
     assert parsed["aws"]["port"] == port and parsed["aws"]["parameters"] == parameters
     assert [network["ssid"] for network in parsed["wifi"]] == [network["ssid"] for network in wifi]
     assert "BEGIN" not in json.dumps(config.plain(parsed))

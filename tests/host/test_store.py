@@ -5,16 +5,18 @@ import json
 import os
 
 from check import raises
-from documents import claim, own, pem
+from documents import CLAIM, CLAIM_KEY, OWN, OWN_KEY, ROOT, claim, own
+from documents import pem as wrapped
 from fakes import FakeNVS
 from hypothesis import given
 from hypothesis import strategies as st
-from iot import config, schema
+from iot import config, pem, schema
 from iot.credentials import Credentials
 from iot.record import Record
 from iot.store import Store
 
 FOLDER = "credentials-under-test"
+DER = pem.certificate(ROOT)
 
 
 def make(nvs=None):
@@ -45,8 +47,11 @@ def test_a_configuration_comes_back_without_its_certificates():
     store.save(document)
     assert store.load() == config.plain(document)
     certificates = store.certificates()
-    assert certificates["root_ca"] == config.bundle_der("", document["aws"]["root_ca"])
-    assert certificates["claim_key"] == config.key_der("", document["aws"]["claim_key"])
+    assert certificates == {
+        "root_ca": DER,
+        "claim_certificate": pem.certificate(CLAIM),
+        "claim_key": pem.key(CLAIM_KEY),
+    }
     assert store.thing() is None
     empty()
 
@@ -56,14 +61,33 @@ def test_a_new_configuration_replaces_the_old_one_and_its_files():
     for round_ in range(4):
         document = claim()
         document["wifi"][0]["ssid"] = f"Net {round_}"
-        document["aws"]["root_ca"] = pem(size=200 + round_) + pem(size=300, fill=round_)
+        document["aws"]["root_ca"] = ROOT + (CLAIM if round_ % 2 else OWN)
         store.save(config.validate(document))
         assert store.load()["wifi"][0]["ssid"] == f"Net {round_}"
-        roots = (pem(size=200 + round_), pem(size=300, fill=round_))
-        both = b"".join([config.certificate_der("", root) for root in roots])
-        assert store.certificates()["root_ca"] == both and len(both) == 500 + round_
+        assert store.certificates()["root_ca"] == DER + pem.certificate(CLAIM if round_ % 2 else OWN)
         assert len(os.listdir(FOLDER)) == 1
     empty()
+
+
+def test_of_a_configuration_that_cannot_be_stored_nothing_stays():
+    for before in (False, True):
+        store, nvs = make()
+        if before:
+            store.save(config.validate(claim()))
+        kept = dict(nvs.values), os.listdir(FOLDER) if before else []
+        document = config.validate(own())
+        document["app"] = {"x": "y" * 2000}  # as a firmware that allows more may have it
+        raises(ValueError, "config: ", store.save, document)
+        nvs.set_blob = fails
+        document["app"] = {}
+        raises(OSError, "ESP_ERR_NVS_NOT_ENOUGH_SPACE", store.save, document)
+        assert (nvs.values, os.listdir(FOLDER)) == kept
+        assert (store.load() is not None) == before
+    empty()
+
+
+def fails(key, value):
+    raise OSError(-0x1105, "ESP_ERR_NVS_NOT_ENOUGH_SPACE")
 
 
 def test_a_configuration_that_was_begun_is_erased_with_the_rest():
@@ -87,7 +111,7 @@ def test_no_secret_key_is_kept_in_nvs():
 def test_the_thing_s_certificate_belongs_to_its_endpoint():
     store, _ = make()
     store.save(config.validate(claim()))
-    store.save_thing("broker.example.com", "lamp-1", pem(size=310), pem("PRIVATE KEY", 138))
+    store.save_thing("broker.example.com", "lamp-1", wrapped(size=310), wrapped("PRIVATE KEY", 138))
     name, certificate, key = store.thing()
     assert (name, len(certificate), len(key)) == ("lamp-1", 310, 138)
     other = claim()
@@ -104,14 +128,14 @@ def test_a_configured_certificate_is_the_thing_s():
     store, _ = make()
     store.save(config.validate(own()))
     name, certificate, key = store.thing()
-    assert (name, len(certificate), len(key)) == ("lamp:7", 300, 138)
+    assert (name, certificate, key) == ("lamp:7", pem.certificate(OWN), pem.key(OWN_KEY))
     empty()
 
 
 def test_erasing_leaves_nothing():
     store, nvs = make()
     store.save(config.validate(claim()))
-    store.save_thing("broker.example.com", "lamp-1", pem(), pem("PRIVATE KEY"))
+    store.save_thing("broker.example.com", "lamp-1", wrapped(), wrapped("PRIVATE KEY"))
     store.erase()
     assert store.load() is None
     assert not nvs.values and not os.listdir(FOLDER)
@@ -122,7 +146,7 @@ def test_erasing_leaves_nothing():
 def test_damaged_files_are_as_good_as_none():
     store, _ = make()
     store.save(config.validate(claim()))
-    store.save_thing("broker.example.com", "lamp-1", pem(), pem("PRIVATE KEY"))
+    store.save_thing("broker.example.com", "lamp-1", wrapped(), wrapped("PRIVATE KEY"))
     for name in ("thing", "config0"):
         path = FOLDER + "/" + name
         with open(path, "rb") as file:
@@ -137,15 +161,8 @@ def test_damaged_files_are_as_good_as_none():
 def test_a_certificate_that_is_none_is_not_stored():
     store, _ = make()
     store.save(config.validate(claim()))
-    raises(
-        ValueError,
-        "certificatePem: not a PEM block",
-        store.save_thing,
-        "e",
-        "lamp",
-        "nonsense",
-        pem("PRIVATE KEY"),
-    )
+    raises(ValueError, "no certificate, but", store.save_thing, "e", "lamp", "x", wrapped("PRIVATE KEY"))
+    raises(ValueError, "no private key, but", store.save_thing, "e", "lamp", CLAIM, CLAIM)
     assert store.thing() is None
     empty()
 
@@ -174,7 +191,7 @@ def stored_by(nvs, value):
 def with_identity():
     store, nvs = make()
     store.save(config.validate(claim()))
-    store.save_thing("broker.example.com", "lamp-1", pem(size=310), pem("PRIVATE KEY", 138))
+    store.save_thing("broker.example.com", "lamp-1", wrapped(size=310), wrapped("PRIVATE KEY", 138))
     return store, nvs
 
 

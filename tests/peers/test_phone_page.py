@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from documents import OWN_KEY
 from playwright.async_api import expect
 
 from tests.peers.chromium import needs_chromium
@@ -128,6 +129,32 @@ async def test_wrong_password_then_the_right_one(here: Scene) -> None:
     await expect(page.get_by_label("Password", exact=True)).to_have_value("")
     await inspect(page, "4-password-wrong")
     await here.type_password(PASSWORD)
+    await here.button("Set up device").click()
+    await here.reach("done")
+    await here.device.expect("system: mode NORMAL")
+
+
+async def test_certificates_are_looked_at_before_they_are_sent(here: Scene) -> None:
+    page = here.page
+    await here.to_networks()
+    await here.to_check()
+    await page.locator("#cloud summary").click()
+    key, root = page.locator("#cloud-claim_key"), page.locator("#cloud-root_ca")
+    right = {field: await field.input_value() for field in (key, root)}
+    for field, wrong, told in (
+        (
+            key,
+            OWN_KEY,
+            "Claim key: it is not the key of the certificate; take the one that was made with it.",
+        ),
+        (root, OWN_KEY, "Root certificate: no certificate, but a private key."),
+    ):
+        await field.fill(wrong)
+        await here.button("Set up device").click()
+        await expect(page.locator("#cloud-problem")).to_have_text(told)
+        await expect(field).to_be_focused()
+        await inspect(page, "5-check-wrong")
+        await field.fill("# with a comment\n" + right[field].replace("\n", " "))
     await here.button("Set up device").click()
     await here.reach("done")
     await here.device.expect("system: mode NORMAL")

@@ -3,9 +3,10 @@
 import json
 
 from check import raises
-from documents import claim, own, pem
+from documents import CLAIM, CLAIM_KEY, OWN, OWN_KEY, ROOT, claim, own, pem
 from iot import config
 from iot.config import ConfigError
+from iot.pem import certificate, certificates, key
 
 SECRET = "hunter2hunter2"
 
@@ -72,12 +73,18 @@ def test_every_error_names_its_place_and_reason():
         (("aws", "template"), "a/b", "aws.template: has a character that is not allowed"),
         (("aws", "template"), None, "aws.template: missing (goes with claim_certificate)"),
         (("aws", "claim_key"), None, "aws.claim_key: missing (goes with template)"),
-        (("aws", "claim_key"), pem(), "aws.claim_key: not a PEM block of type PRIVATE KEY or EC PRIVATE KEY"),
-        (("aws", "claim_certificate"), "text", "aws.claim_certificate: not a PEM block of type CERTIFICATE"),
-        (("aws", "claim_certificate"), 5, "aws.claim_certificate: PEM of at most 4096 characters"),
+        (("aws", "claim_key"), pem(), "aws.claim_key: no private key, but a certificate"),
+        (("aws", "claim_key"), OWN_KEY, "aws.claim_key: not the key of the certificate"),
+        (("aws", "claim_key"), pem("RSA PRIVATE KEY"), "aws.claim_key: damaged"),
+        (("aws", "claim_certificate"), "text", "aws.claim_certificate: no certificate, but no PEM block"),
+        (("aws", "claim_certificate"), pem(), "aws.claim_certificate: damaged"),
+        (("aws", "claim_certificate"), CLAIM + ROOT, "aws.claim_certificate: 2 certificates, leave"),
+        (("aws", "claim_certificate"), 5, "aws.claim_certificate: PEM of at most 4096 bytes"),
+        (("aws", "claim_certificate"), "ü" * 2049, "aws.claim_certificate: PEM of at most 4096 bytes"),
         (("aws", "root_ca"), None, "aws.root_ca: missing"),
-        (("aws", "root_ca"), pem() + "rest", "aws.root_ca: not PEM certificates"),
-        (("aws", "root_ca"), "x" * 8193, "aws.root_ca: PEM of at most 8192 characters"),
+        (("aws", "root_ca"), CLAIM_KEY, "aws.root_ca: no certificate, but an ec private key"),
+        (("aws", "root_ca"), ROOT + pem(), "aws.root_ca: certificate 2: damaged"),
+        (("aws", "root_ca"), "x" * 8193, "aws.root_ca: PEM of at most 8192 bytes"),
         (("aws", "parameters"), {"a": 1}, "aws.parameters.a: 0 to 256 bytes"),
         (("aws", "parameters"), [], "aws.parameters: not a JSON object"),
         (("aws", "secret"), SECRET, "aws.secret: unknown"),
@@ -85,7 +92,9 @@ def test_every_error_names_its_place_and_reason():
         (("time",), {"ntp": ["a b"]}, "time.ntp[0]: has a character that is not allowed"),
         (("ota",), {"public_keys": [1]}, "ota.public_keys[0]: 1 to 256 bytes"),
         (("app",), [], "app: not a JSON object"),
-        (("app",), {"x": "y" * 2000}, "document: at most 1900 bytes of JSON without its certificates"),
+        (("app",), {"x": [{"y": float("inf")}]}, "app: a number that JSON has not"),
+        (("app",), {"x": float("nan")}, "app: a number that JSON has not"),
+        (("app",), {"x": "ü" * 950}, "document: at most 1900 bytes of JSON without its certificates"),
         (("other",), {}, "other: unknown"),
     ):
         raises(ConfigError, text, config.validate, changed(path, value))
@@ -114,8 +123,13 @@ def test_no_error_quotes_what_was_given():
 
 
 def test_text_that_is_no_configuration():
-    for text in ("", "{", "[]", "null", "1", '"x"', b"\xff\xfe", '{"wifi"', "[" * 5000):
+    for text in ("[]", "null", "1", '"x"'):
         raises(ConfigError, "document: not a JSON object", config.parse, text)
+    for text in ("", b"\xff\xfe", "{} {}"):
+        raises(ConfigError, "document: not JSON", config.parse, text)
+    for text in ("{", '{"wifi"', json.dumps(claim())[:-1], json.dumps(claim())[:-2]):
+        raises(ConfigError, "document: ends early", config.parse, text)
+    raises(ConfigError, "document: nested too deep", config.parse, "[" * 5000)
     try:
         config.parse('{"password": "' + SECRET)
         raise AssertionError("accepted")
@@ -123,41 +137,53 @@ def test_text_that_is_no_configuration():
         assert SECRET not in str(error)
 
 
-def test_a_document_nested_deeper_than_json_can_write():
-    document = claim()
-    document["app"] = {}
-    for _ in range(5000):
-        document["app"] = {"a": document["app"]}
-    raises(ConfigError, "", config.validate, document)
-
-
 def test_a_bundle_of_root_certificates():
-    document = changed(("aws", "root_ca"), pem() + pem(size=200) + "\n")
-    assert config.validate(document)["aws"]["root_ca"] == document["aws"]["root_ca"]
+    document = changed(("aws", "root_ca"), "# ours\n" + ROOT + "# theirs\n" + CLAIM + "\n")
+    assert config.validate(document)["aws"]["root_ca"] == b"".join(certificates(ROOT + CLAIM))
 
 
-def test_pem_to_der():
-    assert config.certificate_der("x", pem(size=300))[:4] == b"\x30\x82\x01\x28"
-    assert len(config.key_der("x", pem("RSA PRIVATE KEY", 1190))) == 1190
-    for label in ("PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY"):
-        assert config.key_der("x", "\n " + pem(label))
-    raises(ConfigError, "x: not a PEM block", config.key_der, "x", pem("ENCRYPTED PRIVATE KEY"))
-    torn = pem().replace("QkJC", "", 1)
-    raises(ConfigError, "x: not a PEM block", config.certificate_der, "x", torn)
-    raises(ConfigError, "x: not a PEM block", config.certificate_der, "x", pem() + pem())
-    for wrong in ("", b"", b"\x30\x03\x02\x01", b"text", None, 7):
-        raises(ConfigError, "x: not a PEM block", config.certificate_der, "x", wrong)
-
-
-def test_der_in_place_of_pem():
+def test_certificates_and_keys_become_der():
+    aws = config.validate(own())["aws"]
+    assert (aws["certificate"], aws["key"]) == (certificate(OWN), key(OWN_KEY))
     document = own()
-    aws = document["aws"]
-    aws["certificate"] = config.certificate_der("", aws["certificate"])
-    aws["key"] = config.key_der("", aws["key"])
-    result = config.validate(document)
-    assert config.certificate_der("", result["aws"]["certificate"]) == aws["certificate"]
-    aws["key"] = aws["key"][:-1]
-    raises(ConfigError, "aws.key: not a PEM block", config.validate, document)
+    document["aws"].update(aws)
+    assert config.validate(document)["aws"] == aws
+    document["aws"]["key"] = aws["key"][:-1]
+    raises(ConfigError, "aws.key: damaged", config.validate, document)
+
+
+def test_names_with_characters_above_the_first_plane():
+    smile = "\U0001f600"
+    document = claim()
+    document["wifi"] = [{"ssid": "8 smiles"}, {"ssid": "8 smiles"}]
+    text = json.dumps(document)
+    for written in (smile, "\\ud83d\\ude00"):
+        parsed = config.parse(text.replace("8 smiles", written * 8))
+        assert parsed["wifi"][0]["ssid"].encode() == smile.encode() * 8
+        raises(
+            ConfigError, "wifi[0].ssid: 1 to 32 bytes", config.parse, text.replace("8 smiles", written * 9)
+        )
+    raises(ConfigError, "document: half of a surrogate pair", config.parse, text.replace("8", "\\ud83d"))
+
+
+def test_a_number_too_large_for_the_chip():
+    document = claim()
+    document["app"] = {"x": 12345}
+    text = json.dumps(document)
+    raises(ConfigError, "app: a number that JSON has not", config.parse, text.replace("12345", "-1e999"))
+    assert config.parse(text.replace("12345", "1e9"))["app"] == {"x": 1e9}
+
+
+def test_the_size_without_certificates_counts_bytes_of_utf_8():
+    document = claim()
+    document["app"] = {"x": ""}
+    room = 1900 - len(json.dumps(config.plain(config.validate(document))).replace("\\u00e9", "é").encode())
+    for character in ("x", "ü", "\u20ac", "\U0001f600"):
+        count = room // len(character.encode())
+        document["app"]["x"] = character * count
+        assert config.validate(document)
+        document["app"]["x"] = character * (count + 1)
+        raises(ConfigError, "document: at most 1900 bytes", config.validate, document)
 
 
 def test_plain_has_no_certificates_and_no_keys():

@@ -1,7 +1,9 @@
 """The console: lines in, answers out, and the commands behind them."""
 
 import asyncio
+import binascii
 import json
+import os
 
 from documents import claim
 from fakes import FakeNVS
@@ -204,6 +206,39 @@ async def test_a_configuration_in_pieces():
         assert not fallback.reached(system.nvs), "the new Wi-Fi was not seen to work"
 
 
+def committed(document, told=None):
+    """The lines of a configuration whose end proves it, as `python -m tools configure` sends them."""
+    data = json.dumps(document).encode()
+    told = told or "{} {:08x}".format(len(data), binascii.crc32(data))
+    return in_pieces(document).replace("configure commit", "configure commit " + told)
+
+
+async def test_what_came_is_proved_whole():
+    system = FakeSystem()
+    system.nvs = FakeNVS()
+    assert (await answers(committed(claim()), system))[-1] == "= ok stored, restarting"
+    whole = committed(claim()).split("\n")
+    for lost in (1, 5, -3):
+        system = FakeSystem()
+        system.nvs = FakeNVS()
+        system.tasks = {"cloud": None}  # which goes on: nothing was begun
+        lines = await answers("\n".join(whole[:lost] + whole[lost:][1:]), system)
+        assert " came, not " in lines[-1] and "send it again" in lines[-1]
+        assert not system.calls and "document.new" not in os.listdir(system.folder)
+
+
+async def test_of_what_fails_nothing_stays():
+    for reached in (False, True):
+        system = FakeSystem()
+        system.nvs = FakeNVS()
+        fallback.set_reached(system.nvs, reached)
+        system.error = OSError(28, "ENOSPC")
+        await answers(in_pieces(claim()), system)
+        assert fallback.reached(system.nvs) == reached
+        await answers("configure begin\n" + ("configure data " + "x" * 200 + "\n") * 90, system)
+        assert system.document is None and "document.new" not in os.listdir(system.folder)
+
+
 async def test_a_configuration_that_is_refused():
     document = claim()
     document["wifi"][0]["ssid"] = ""
@@ -225,4 +260,4 @@ async def test_a_configuration_that_is_too_long():
     assert (await answers("configure\n"))[0].startswith("= error configure begin")
     assert (await answers("configure begin\nconfigure what\n"))[
         1
-    ] == "= error configure begin, data PIECE or commit"
+    ] == "= error configure begin, data PIECE or commit [BYTES CRC32]"

@@ -196,9 +196,10 @@ async def test_documents_that_are_none():
     no_claim = claim()
     del no_claim["aws"]["claim_key"]
     for text, name, detail in (
-        (b"{", "INVALID_JSON", "document: not a JSON object"),
+        (b"{", "INVALID_JSON", "document: ends early"),
+        (text_of(claim())[:-1], "INVALID_JSON", "document: ends early"),
         (b"[]", "INVALID_JSON", "document: not a JSON object"),
-        (b"\xff\0", "INVALID_JSON", "document: not a JSON object"),
+        (b"\xff\0", "INVALID_JSON", "document: not JSON"),
         (text_of(no_wifi), "MISSING_ELEMENTS", "wifi: missing"),
         (text_of(no_claim), "MISSING_ELEMENTS", "aws.claim_key: missing (goes with template)"),
         (text_of(wrong_port), "INVALID_VALUE", "aws.port: an integer from 1 to 65535"),

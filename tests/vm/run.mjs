@@ -1,19 +1,21 @@
 // Runs one script in the real MicroPython VM (WebAssembly):
 //
-//     node run.mjs SCRIPT.py [--heap=BYTES] [HOST_FOLDER=VM_FOLDER]... [-- ARGUMENT...]
+//     node run.mjs SCRIPT.py [--vm=VERSION] [--heap=BYTES] [HOST_FOLDER=VM_FOLDER]... [-- ARGUMENT...]
 //
-// The heap has that size to start with, else 256 KB. The folders are copied into the VM's file system. The script's
+// The version is one of package.json's, else the oldest that device code is for. The heap has that size to start with,
+// else 256 KB. The folders are copied into the VM's file system. The script's
 // `async def main(arguments)` runs as an asyncio task; what it returns is the exit status.
 import crypto from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import "@micropython/micropython-webassembly-pyscript/micropython.mjs";
 
 const [script, ...rest] = process.argv.slice(2);
 const split = rest.includes("--") ? rest.indexOf("--") : rest.length;
 const pairs = rest.slice(0, split).map((pair) => pair.split("="));
-const folders = pairs.filter(([name]) => name !== "--heap");
-const heapsize = Number(pairs.find(([name]) => name === "--heap")?.[1] ?? 256 * 1024);
+const folders = pairs.filter(([name]) => !name.startsWith("--"));
+const option = (name, otherwise) => pairs.find(([given]) => given === name)?.[1] ?? otherwise;
+const heapsize = Number(option("--heap", 256 * 1024));
+await import(`micropython-${option("--vm", "1.25")}/micropython.mjs`); // which gives loadMicroPython to all
 const scriptArguments = rest.slice(split + 1);
 
 // Written at once: process.exit() would lose what console.log() still buffers.

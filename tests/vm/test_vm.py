@@ -1,6 +1,7 @@
 """The dual tests (tests/unit/test_*.py) in real MicroPython: the VM from npm, and a unix port if present."""
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -30,6 +31,8 @@ async def test_bad_in_a_task_that_nobody_awaits():
     asyncio.create_task(fail())
     await asyncio.sleep_ms(1)
 """
+# The oldest that is promised, and the newest: what changes between them is to be avoided.
+VERSIONS = ("1.25", "1.29")
 TIMEOUT_S = 120  # for one file; a single test has 20 s, see dual.py
 
 
@@ -43,16 +46,23 @@ CASES = [(file.stem, test) for file in sorted(UNIT.glob("test_*.py")) for test i
 dual = pytest.mark.parametrize(("file", "test"), CASES, ids=[f"{file}::{test}" for file, test in CASES])
 
 
+@pytest.mark.parametrize("version", VERSIONS)
 @dual
 @pytest.mark.timeout(TIMEOUT_S)
-def test_in_webassembly_vm(file: str, test: str) -> None:
-    check(test, run(file, vm_command(file, FOLDERS)))
+def test_in_webassembly_vm(file: str, test: str, version: str) -> None:
+    check(test, run(file, vm_command(file, FOLDERS, version)))
+
+
+def test_the_vms_are_of_the_versions_they_are_called_by() -> None:
+    for version in VERSIONS:
+        package = json.loads((VM / f"node_modules/micropython-{version}/package.json").read_text())
+        assert package["version"].startswith(f"{version}.")
 
 
 @pytest.mark.timeout(TIMEOUT_S)
 def test_tells_what_fails(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(SAMPLE)
-    parts, output = run("test_it", vm_command("test_it", {tmp_path: "/unit"}))
+    parts, output = run("test_it", vm_command("test_it", {tmp_path: "/unit"}, VERSIONS[0]))
     assert parts["test_good"].startswith("PASSED")
     assert "ValueError: pear" in parts["test_bad"]
     assert "ValueError: pear" in parts["test_bad_in_a_task_that_nobody_awaits"]
@@ -67,14 +77,14 @@ def test_on_unix_port(file: str, test: str) -> None:
     check(test, run(file, (os.environ["MICROPYTHON"], "-X", "heapsize=1m", "-c", program)))
 
 
-def vm_command(file: str, folders: dict[Path, str]) -> tuple[str, ...]:
+def vm_command(file: str, folders: dict[Path, str], version: str) -> tuple[str, ...]:
     node = shutil.which("node")
     if node is None:
         pytest.skip("node is not installed")
-    if not (VM / "node_modules/@micropython").is_dir():
+    if not (VM / "node_modules/ready").exists():
         pytest.skip("the MicroPython VM is not installed: make setup, with npm on the PATH")
     copied = [f"{folder}={target}" for folder, target in folders.items()]
-    return (node, str(VM / "run.mjs"), str(VM / "dual.py"), *copied, "--", file)
+    return (node, str(VM / "run.mjs"), str(VM / "dual.py"), f"--vm={version}", *copied, "--", file)
 
 
 @cache

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from tools.board.document import load
+from tools.board.document import load, warnings
 from tools.board.errors import BoardError
 from tools.board.link import Answer
 from tools.board.progress import Progress, bar
@@ -108,6 +108,8 @@ async def _scan(args: argparse.Namespace, view: JsonView | TextView) -> None:
 
 async def _configure(args: argparse.Namespace, view: JsonView | TextView) -> None:
     document = load(args.file)
+    for warning in warnings(document):
+        print(f"{args.file}: warning: {warning}", file=sys.stderr)
 
     async def use(client: Client) -> None:
         about.update(client.about)

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from tools.configure import ConfigureError, configure
 
-from .document import load
+from .document import load, warnings
 from .errors import BoardError, run_verb
 from .link import ANSWER_S, Link
 
@@ -56,6 +56,8 @@ def main(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     document = load(args.file)
     console = Console(highlight=False, soft_wrap=True)
+    for warning in warnings(document):
+        console.print(f"{args.file}: warning: {warning}", markup=False)
     if args.check:
         console.print(f"{args.file}: valid", markup=False)
     else:
@@ -99,7 +101,7 @@ async def _send(link: Link, document: dict[str, Any], timeout_s: float, console:
         task = bar.add_task("")
 
         async def ask(line: str) -> str:
-            return str(await link.ask(line, timeout_s if line == "configure commit" else ANSWER_S))
+            return str(await link.ask(line, timeout_s if line.startswith("configure commit") else ANSWER_S))
 
         def progress(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)

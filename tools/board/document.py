@@ -1,40 +1,52 @@
 """Configuration files: a board's JSON, whose certificates and keys may be files beside it."""
 
+import base64
 import json
 import os
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 from typing import Any
 
 from tools.sim.cpython import micropython
 
 from .errors import BoardError
+from .trust import Finding, findings
 
 # The one validator there is runs on the device; all it needs of MicroPython is `const`.
 sys.modules.setdefault("micropython", micropython)
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
 
+from iot import pem  # noqa: E402
 from iot.config import PEM_MEMBERS, ConfigError, validate  # noqa: E402
 
 _FILE_MAX = 65_536  # bytes; a certificate has 2,000
 _CORRECT = "Correct it: docs/configuration.md tells what each member may be."
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # the byte order marks of what Windows writes
+_KEY_LABELS = ("EC PRIVATE KEY", "RSA PRIVATE KEY", "PRIVATE KEY")
 _PEM = "The member holds PEM text, or the name of a PEM file relative to the JSON's folder."
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read and validate a configuration file.
+    """Read and validate a configuration file; its certificates and keys come back as plain PEM.
 
     A member of `aws` that is for a certificate or a key holds its PEM text, or the name of a PEM file,
     relative to the folder of `path`. A name has a dot in it: base64 has none, so that a key that lost its
     first line is not taken for a name and shown.
 
     Raises:
-        BoardError: it cannot be read or is not valid; names the place, never quotes a secret.
+        BoardError: it cannot be read, is not valid, or cannot lead to a connection (tools.board.trust); names
+            the place, never quotes a secret.
     """
     document = _load(path)
     _validate(path, document)
     return document
+
+
+def warnings(document: dict[str, Any]) -> list[str]:
+    """What may stand in the way of a document that `load` gave, each with its remedy."""
+    return [f"{finding}. {finding.remedy}" for finding in _findings(document) if not finding.is_error]
 
 
 def load_product(path: Path) -> dict[str, Any]:
@@ -70,8 +82,29 @@ def _load(path: Path) -> Any:
     for member in PEM_MEMBERS:
         value = aws.get(member)
         if isinstance(value, str) and "." in value and "-----BEGIN" not in value:
-            aws[member] = _read(path.parent / value, f"{path}: aws.{member}: {path.parent / value}", _PEM)
+            file = path.parent / value
+            aws[member] = _read(file, f"{path}: aws.{member}: {file}", _PEM)
+        if isinstance(aws.get(member), str):
+            try:
+                aws[member] = _clean(member, aws[member])
+            except ValueError as error:
+                raise BoardError(f"{path}: aws.{member}: {error}", _CORRECT) from None
     return document
+
+
+def _clean(member: str, text: str) -> str:
+    """The certificates, or the key, that are somewhere in `text`, and nothing else."""
+    is_key = member.endswith("key")
+    found = (
+        pem.certificates(text) if member == "root_ca" else [(pem.key if is_key else pem.certificate)(text)]
+    )
+    label = next(label for label in _KEY_LABELS if f"BEGIN {label}-" in text) if is_key else "CERTIFICATE"
+    return "".join(_wrapped(label, der) for der in found)
+
+
+def _wrapped(label: str, der: bytes) -> str:
+    lines = textwrap.wrap(base64.b64encode(der).decode(), 64)
+    return "\n".join((f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""))
 
 
 def save(path: Path, document: dict[str, Any]) -> None:
@@ -99,9 +132,15 @@ def save(path: Path, document: dict[str, Any]) -> None:
 
 def _validate(path: Path, document: object) -> None:
     try:
-        validate(document)
+        found = _findings(document)
     except ConfigError as error:
         raise BoardError(f"{path}: {error}", _CORRECT) from None
+    if found and found[0].is_error:
+        raise BoardError(f"{path}: {found[0]}", found[0].remedy)
+
+
+def _findings(document: object) -> list[Finding]:
+    return findings(validate(document))
 
 
 def _read(path: Path, what: str, remedy: str) -> str:
@@ -111,7 +150,8 @@ def _read(path: Path, what: str, remedy: str) -> str:
         elif path.stat().st_size > _FILE_MAX:
             reason = f"more than {_FILE_MAX} bytes"
         else:
-            return path.read_text("utf-8-sig")
+            data = path.read_bytes()
+            return data.decode("utf-16" if data[:2] in _UTF_16 else "utf-8-sig")
     except (OSError, ValueError) as error:  # ValueError: it is not UTF-8
         reason = getattr(error, "strerror", None) or "no text"
     raise BoardError(f"{what}: {reason}", remedy)

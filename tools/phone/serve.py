@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import hashlib
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,8 @@ async def _run(args: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     product = document.load_product(args.product) if args.product else None
+    for warning in document.warnings({**product, "wifi": [{"ssid": "any"}]}) if product else ():
+        print(f"{args.product}: warning: {warning}", file=sys.stderr)
     async with Page(args.port, product, args.host) as page:
         print(f"Open {page.url} in Chrome or Edge; Ctrl-C ends", flush=True)
         await stop.wait()

@@ -10,14 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import documents
 import pytest
-from documents import claim, pem
+from documents import CLAIM_KEY, claim
 
 from tests.host.board.support import DEADLINE_S, ROOT, WIFI, Board, on_terminal, run_verb, wired
 from tools.board import document
 from tools.board.errors import BoardError
 
-SECRETS = ("correct horse", "-----BEGIN EC", pem("EC PRIVATE KEY", 121, 0x44).split("\n")[1])
+SECRETS = ("correct horse", "-----BEGIN EC", CLAIM_KEY.split("\n")[1])
 
 
 def write(path: Path, value: object) -> str:
@@ -48,11 +49,13 @@ def refusal(path: Path) -> BoardError:
 
 def test_certificates_may_be_files_beside_it(tmp_path: Path) -> None:
     (tmp_path / "certs").mkdir()
-    (tmp_path / "AmazonRootCA1.pem").write_text(pem())
+    (tmp_path / "AmazonRootCA1.pem").write_text("\ufeff# our root\n" + documents.ROOT.replace("\n", "\r\n"))
     (tmp_path / "certs/claim-private.pem.key").write_text(claim()["aws"]["claim_key"])
     names = {"root_ca": "AmazonRootCA1.pem", "claim_key": "certs/claim-private.pem.key"}
     file = tmp_path / "board.json"
     write(file, changed(lambda value: value["aws"].update(names)))
+    assert document.load(file) == claim()
+    (tmp_path / "AmazonRootCA1.pem").write_text(documents.ROOT, "utf-16")  # as PowerShell's > does
     assert document.load(file) == claim()
 
 
@@ -62,12 +65,12 @@ def test_files_that_are_missing_or_no_text(tmp_path: Path) -> None:
     error = refusal(file)
     assert error.text == f"{file}: aws.claim_key: {tmp_path}/key.pem: no such file"
     assert "relative to the JSON's folder" in error.remedy
-    (tmp_path / "key.pem").write_bytes(b"\xff\xfe")
+    (tmp_path / "key.pem").write_bytes(b"\xff")
     assert refusal(file).text.endswith("key.pem: no text")
     (tmp_path / "key.pem").write_bytes(b"x" * 100_000)
     assert refusal(file).text.endswith("key.pem: more than 65536 bytes")
     (tmp_path / "key.pem").write_text("hello")
-    assert refusal(file).text.startswith(f"{file}: aws.claim_key: not a PEM block")
+    assert refusal(file).text.startswith(f"{file}: aws.claim_key: no private key, but no PEM block")
     (tmp_path / "key.pem").unlink()
     (tmp_path / "key.pem").mkdir()
     assert refusal(file).text.endswith("key.pem: no file")
@@ -76,7 +79,7 @@ def test_files_that_are_missing_or_no_text(tmp_path: Path) -> None:
 def test_a_key_without_its_first_line_is_not_shown(tmp_path: Path) -> None:
     key = "".join(claim()["aws"]["claim_key"].split("\n")[1:-2])
     write(tmp_path / "board.json", changed(lambda value: value["aws"].update(claim_key=key)))
-    assert "aws.claim_key: not a PEM block" in refusal(tmp_path / "board.json").text
+    assert "aws.claim_key: no private key, but no PEM block" in refusal(tmp_path / "board.json").text
 
 
 def test_files_that_make_no_sense(tmp_path: Path) -> None:

@@ -216,3 +216,17 @@ async def test_modules_come_from_the_flash(device: Device, run) -> None:
         "boot.py", "main.py", "lib", "package", "__init__.py", "inner.py",
     }  # fmt: skip
     assert device.chip.flash_writes == 0
+
+
+async def test_json_is_written_in_utf_8(run) -> None:
+    await run(
+        """
+        import io, json
+        for text in ("\\u00fc", "\\u20ac", "\\U0001f600"):
+            assert json.dumps({text: [text]}) == '{"' + text + '": ["' + text + '"]}'
+            stream = io.StringIO()
+            json.dump(text, stream)
+            assert stream.getvalue() == '"' + text + '"'
+            assert json.loads(json.dumps(text)) == text
+        """
+    )

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from tests.host import certificates as make
 from tools.sim import Device, World
 from tools.sim.memory import SILENCE
 
@@ -290,6 +291,56 @@ async def test_what_cannot_be_parsed_is_refused(device, serve, run) -> None:
     )
     assert lines[:4] == ["invalid cert", "invalid cert", "invalid key", "invalid cert"]
     assert "server_hostname" in lines[4]
+
+
+@pytest.mark.parametrize("end", [" ", "", "\\n", "\n  ", "\n\t", "\r"], ids=repr)
+async def test_pem_without_its_lines_is_refused(device, serve, run, end: str) -> None:
+    await serve()
+    for name in ("ca", "key.pem"):
+        source = device.files / "ca"
+        text = source.read_text() if name == "ca" else make.key_pem("secp256r1")
+        (device.files / f"{name}.bad").write_text(text.strip().replace("\n", end), newline="")
+    lines = await run(
+        CONNECT
+        + """
+    for load in (
+        lambda: context.load_verify_locations(cadata=read("ca.bad")),
+        lambda: context.load_cert_chain(read("certificate.der"), read("key.pem.bad")),
+    ):
+        try:
+            load()
+            print("taken")
+        except ValueError as error:
+            print(error)
+    """
+    )
+    assert [line.startswith("invalid") for line in lines] == [True, True], lines
+
+
+async def test_kinds_that_mbedtls_does_not_know_are_refused(device, serve, run, micropython) -> None:
+    await serve()
+    ca = (device.files / "ca").read_text()
+    kinds = ("ed25519",) if micropython else ("ed25519", "secp256k1")  # the unix port has more curves
+    for kind in kinds:
+        (device.files / f"{kind}.pem").write_text(ca + make.pem(make.certificate(kind)))
+        (device.files / f"{kind}.key").write_bytes(make.key_der(kind))
+    lines = await run(
+        CONNECT
+        + f"    kinds = {kinds}\n"
+        + """
+    for kind in kinds:
+        for load in (
+            lambda: context.load_verify_locations(cadata=read(kind + ".pem")),
+            lambda: context.load_cert_chain(read("certificate.der"), read(kind + ".key")),
+        ):
+            try:
+                load()
+                print("taken")
+            except ValueError as error:
+                print(error)
+    """
+    )
+    assert lines == ["invalid cert", "invalid key"] * len(kinds)
 
 
 async def test_the_module_under_ssl_verifies_from_the_start_and_takes_no_names(run) -> None:

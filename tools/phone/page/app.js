@@ -167,7 +167,14 @@ async function submitCheck(event) {
     return;
   }
   $("cloud-problem").textContent = "";
-  const document = { ...product.merged(settings), wifi: [{ ssid: network.ssid, password }] };
+  let document;
+  try {
+    document = { ...await product.merged(settings), wifi: [{ ssid: network.ssid, password }] };
+  } catch (error) {
+    $("cloud").open = true;
+    steps.judge(error.field, $("cloud-problem"), error.message);
+    return;
+  }
   steps.show("progress");
   try {
     await sending.run(connection, document);

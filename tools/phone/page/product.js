@@ -1,9 +1,12 @@
 // The product's part of a configuration: all but the Wi-Fi (docs/configuration.md).
 
+import { looked } from "./certificates.js";
+
 const COMMON = ["endpoint", "root_ca"];
 const KINDS = { claim: ["template", "claim_certificate", "claim_key"], own: ["thing_name", "certificate", "key"] };
 const FILE_MAX = 65536; // bytes
 
+const labelOf = (member) => document.querySelector(`label[for="cloud-${member}"]`)?.textContent ?? member;
 const field = (member) => document.getElementById(`cloud-${member}`);
 
 /** The product file beside the page, null where there is none. */
@@ -53,16 +56,20 @@ export function showKind() {
 export function missing() {
   const member = [...COMMON, ...KINDS[chosenKind()]].find((name) => !field(name).value.trim());
   if (!member) return null;
-  const label = document.querySelector(`label[for="cloud-${member}"]`).textContent;
-  return { field: field(member), text: `${label} is missing.` };
+  return { field: field(member), text: `${labelOf(member)} is missing.` };
 }
 
-/** `product` (an object) with what is in the form. */
-export function merged(product) {
+/** `product` (an object) with what is in the form; an Error with `field` says what there can never work. */
+export async function merged(product) {
   const aws = { ...product.aws };
   const kind = chosenKind();
   for (const member of [...COMMON, ...KINDS[kind]]) aws[member] = field(member).value.trim();
-  return { ...product, aws };
+  try {
+    return { ...product, aws: await looked(aws) };
+  } catch (error) {
+    const place = field(error.member) ?? field("endpoint");
+    throw Object.assign(new Error(`${labelOf(error.member)}: ${error.message}.`), { field: place });
+  }
 }
 
 export function endpoint() {

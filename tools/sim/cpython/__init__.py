@@ -38,11 +38,11 @@ def install_language() -> None:
 
 def install_device() -> None:
     """Replace CPython's modules by MicroPython's surface: for the process of a simulated device only."""
-    from tools.sim.cpython import aio, heap, tls, uio, ussl  # slow to import, of no use to host code
+    from tools.sim.cpython import aio, heap, tls, uio, ujson, ussl  # slow to import, of no use to host code
 
     install_language()
     asyncio.get_event_loop_policy()  # made now: asyncio looks itself up in sys.modules for it
-    sys.modules |= {"asyncio": aio, "ssl": ussl, "tls": tls, "gc": heap, "io": uio}
+    sys.modules |= {"asyncio": aio, "ssl": ussl, "tls": tls, "gc": heap, "io": uio, "json": ujson}
     sys.dont_write_bytecode = True  # the chip writes none to its flash
     gc.freeze()  # from here on what there is to collect, or to count, is the program's
 

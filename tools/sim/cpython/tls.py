@@ -9,7 +9,9 @@ import sys
 import tempfile
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 __all__ = [
     "CERT_NONE",
@@ -38,6 +40,8 @@ _RECORD_BYTES = 4096  # MBEDTLS_SSL_OUT_CONTENT_LEN of the ESP32
 _ENCODING_DER = 2
 _FATAL_ALERT = -0x7780  # MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE
 _CONN_EOF = -0x7280  # MBEDTLS_ERR_SSL_CONN_EOF
+_HEADER_END = re.compile(rb" ?\r?\n")
+_IN_LINE = re.compile(rb"[ \t]+[^ \n]")  # blanks may end a line, and nothing else
 _PEM_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -66,7 +70,7 @@ class SSLContext:
         _want_of_memory("key")
         try:
             pem_key = _key_as_pem(bytes(key))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, UnsupportedAlgorithm):
             raise ValueError("invalid key") from None
         pem_chain = b"\n".join(_certificate_as_pem(one) for one in _certificates(certificate))
         with tempfile.NamedTemporaryFile() as file:  # OpenSSL takes no bytes; only the owner can read it
@@ -265,18 +269,40 @@ def _verification_text(error):
 
 
 def _certificates(data):
-    """Every certificate of PEM or DER data; ValueError if there is none or a bad one."""
+    """Every certificate of PEM or DER data; ValueError if there is none or one that mbedTLS cannot load."""
     data = data.encode() if isinstance(data, str) else bytes(data)
     try:
         if b"-----BEGIN " not in data:
-            return [x509.load_der_x509_certificate(data)]
-        blocks = _PEM_CERTIFICATE.findall(data)
-        found = [x509.load_pem_x509_certificate(block) for block in blocks]
-    except ValueError:
+            found = [x509.load_der_x509_certificate(data)]
+        else:
+            found = [x509.load_pem_x509_certificate(block) for block in _PEM_CERTIFICATE.findall(data)]
+            if len(found) != data.count(b"-----BEGIN CERTIFICATE-----") or not _in_lines(data):
+                raise ValueError
+        loads = all(_loads(one.public_key()) and _hashes(one) for one in found)
+    except (ValueError, UnsupportedAlgorithm):
+        loads = found = False
+    if not found or not loads:
         raise ValueError("invalid cert") from None
-    if not found or len(found) != data.count(b"-----BEGIN CERTIFICATE-----"):
-        raise ValueError("invalid cert")
     return found
+
+
+def _in_lines(data):
+    """Whether each PEM block has its lines: without them mbedTLS finds no block, or bad base64."""
+    bodies = [block.partition(b"-----")[2].partition(b"-----")[0] for block in data.split(b"-----BEGIN ")[1:]]
+    return all(_HEADER_END.match(body) and not _IN_LINE.search(body.replace(b"\r", b"")) for body in bodies)
+
+
+def _loads(public_key):
+    """Whether mbedTLS as MicroPython's ESP32 port has it knows a key's kind."""
+    if isinstance(public_key, ec.EllipticCurvePublicKey):
+        return isinstance(public_key.curve, ec.SECP256R1 | ec.SECP384R1 | ec.SECP521R1)
+    return isinstance(public_key, rsa.RSAPublicKey)
+
+
+def _hashes(certificate):
+    """Whether it knows the signature's: not RSA-PSS, nor those without a hash, such as Ed25519's."""
+    is_pss = certificate.signature_algorithm_oid == x509.SignatureAlgorithmOID.RSASSA_PSS
+    return certificate.signature_hash_algorithm is not None and not is_pss
 
 
 def _certificate_as_pem(certificate):
@@ -284,9 +310,11 @@ def _certificate_as_pem(certificate):
 
 
 def _key_as_pem(data):
-    load = (
-        serialization.load_pem_private_key if b"-----BEGIN " in data else serialization.load_der_private_key
-    )
-    return load(data, None).private_bytes(
+    is_pem = b"-----BEGIN " in data
+    load = serialization.load_pem_private_key if is_pem else serialization.load_der_private_key
+    key = load(data, None)
+    if (is_pem and not _in_lines(data)) or not _loads(key.public_key()):
+        raise ValueError
+    return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

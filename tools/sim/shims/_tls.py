@@ -57,6 +57,9 @@ def _ders(data):
         return [data]
     try:
         blocks = [block.split(b"-----", 2)[1] for block in data.split(b"-----BEGIN ")[1:]]
+        for block in blocks:  # mbedTLS wants its lines, and nothing between their letters
+            if block.lstrip(b" \r")[:1] != b"\n" or b"\t" in block or b" " in block.rstrip():
+                raise ValueError
         return [binascii.a2b_base64(block.replace(b"\n", b"").replace(b"\r", b"")) for block in blocks]
     except (ValueError, IndexError):
         raise ValueError("invalid cert")

@@ -38,7 +38,7 @@ class Claim:
 
     async def run(self, tries, notify):
         """Calls `notify` with ("provisioned", thing name) or ("provisioning_failed", reason), and meanwhile
-        with ("connecting", whether) and ("starved", reason).
+        with ("connecting", whether), ("unreached", reason) for each try that failed, and ("starved", reason).
 
         Args:
             tries: after so many that failed it gives up; None: never.
@@ -56,6 +56,7 @@ class Claim:
             # OSError: flash; ValueError: what came is no certificate.
             except (OSError, ValueError, MemoryError, MQTTError, ProvisioningError) as error:
                 self._log.warning("provisioning", "{}; will start over", error)
+                notify("unreached", str(error))
                 if isinstance(error, (Starved, MemoryError)):
                     notify("starved", str(error))
             finally:

@@ -70,13 +70,15 @@ async def _commit(system):
     try:
         if stopped:
             await _make_room(system)
-        from iot import config, fallback
+        from iot import config
 
-        forget("iot.fallback", "iot.config")
+        forget("iot.config")
         with open(_path(system), "rb") as file:  # noqa: ASYNC230
             document = config.parse(file)
-        fallback.set_reached(system.nvs, False)
-        system.store().save(document)
+        from iot import fallback
+
+        forget("iot.fallback")
+        fallback.replace(system, document)
     except (ValueError, OSError, MemoryError):
         if stopped:
             system.restart("the new configuration was refused, the old one stays")

@@ -10,16 +10,25 @@ _POLL_MS = const(50)
 _SCAN_MS = const(15000)
 # By network.AUTH_*, as ESP-IDF counts them (wifi_auth_mode_t).
 _SECURITY = const(("open", "wep", "wpa", "wpa2", "wpa2", "enterprise", "wpa3", "wpa3"))
+_ENTERPRISE = const((10, 14, 15))  # of WPA3
 
 
 async def scan(wlan):
-    """Looks for networks; in a thread of its own, since the driver takes seconds.
+    """Looks for networks: [{"ssid", "rssi", "security"}], strongest first, no name twice, at most 20.
+
+    Raises as `around`.
+    """
+    return _networks(await around(wlan))
+
+
+async def around(wlan):
+    """Looks for access points; in a thread of its own, since the driver takes seconds.
 
     Args:
         wlan: an active network.WLAN in station mode.
 
     Returns:
-        [{"ssid", "rssi", "security"}], strongest first, no name twice, at most 20.
+        What `wlan.scan()` does: [(name, BSSID, channel, RSSI, authentication mode, False)].
 
     Raises:
         OSError: the driver refuses, or does not come back.
@@ -34,7 +43,7 @@ async def scan(wlan):
             raise OSError("the radio does not answer")
     if isinstance(outcome[0], Exception):
         raise outcome[0]
-    return _networks(outcome[0])
+    return outcome[0]
 
 
 def _scan(wlan, outcome):
@@ -52,6 +61,7 @@ def _networks(found):
         except ValueError:  # UnicodeError is one: such a name cannot be typed, nor configured
             continue
         if ssid and (ssid not in strongest or strongest[ssid]["rssi"] < rssi):
-            security = _SECURITY[authmode] if authmode < len(_SECURITY) else "other"
+            security = "enterprise" if authmode in _ENTERPRISE else "other"
+            security = _SECURITY[authmode] if authmode < len(_SECURITY) else security
             strongest[ssid] = {"ssid": ssid, "rssi": rssi, "security": security}
     return sorted(strongest.values(), key=lambda network: -network["rssi"])[:_NETWORKS_MAX]

@@ -18,9 +18,10 @@ class Setup:
     """Looks for networks and carries out commits, one after the other, in `run`.
 
     Args:
-        facts: {"mode", "id", "version"}.
+        facts: {"mode", "id", "version"}, and perhaps "error", why the last configuration failed.
         scan: coroutine function; returns the networks heard, or raises OSError.
-        join: coroutine function; tries {"ssid", "password"}, returns a result's name (iot.ble.codes).
+        join: coroutine function; tries {"ssid", "password"}, returns a result's name (iot.ble.codes), and
+            that in words.
         save: stores a validated document; OSError where it fails.
         done: called when all is stored and the phone was told.
         log: a Log.
@@ -117,10 +118,10 @@ class Setup:
         first = None
         for network in networks:
             await self._progress(step="joining", ssid=network["ssid"])
-            result = await self._join(network)
+            result, words = await self._join(network)
             if result == "SUCCESS":
                 return
-            first = first or (result, 'network "{}"'.format(network["ssid"]))
+            first = first or (result, 'network "{}": {}'.format(network["ssid"], words))
         raise Refused(*first)
 
     def _store(self, document):

@@ -42,6 +42,7 @@ class System:
         connecting: whether a connection is in the making, which takes nearly all memory there is.
         starved: attempts in a row that failed for want of memory.
         starved_reason: the last one that did, None where none has.
+        unreached: why the cloud was not reached at the last attempt, None once it was.
         reason: why the device restarts.
         document: the file with what the console has got of a configuration, None where none has begun.
         packets: the Packets over Bluetooth LE, None before the application asks for them.
@@ -61,7 +62,7 @@ class System:
         self.tasks = {}
         self.nvs = self.flash = self.wifi = self.clock = self.link = self.thing = None
         self.watchdog = self.heap = self.load_application = self.document = self.packets = self._event = None
-        self.application = self.starved_reason = None
+        self.application = self.starved_reason = self.unreached = None
         self.connecting = False
         self.starved = self.heap_total = 0
 
@@ -144,6 +145,10 @@ class System:
         """Tells the application and the state machine about a fact."""
         if event in NAMES:
             self.events.emit(event, detail)
+        if event in ("unreached", "wifi_down", "cloud_down"):
+            self.unreached = detail
+        elif event in ("wifi_up", "cloud_up"):
+            self.unreached = None
         if event == "connecting":
             self.connecting = detail
         elif event == "starved" or (event in ("cloud_up", "provisioned") and self.starved):

@@ -74,7 +74,6 @@ async def watch(system):
             return
         what, why = await _outcome(system)
         if what is None:
-            set_reached(system.nvs, True)
             return
         from iot import retained
 
@@ -88,15 +87,19 @@ async def watch(system):
 
 
 async def _outcome(system):
-    """What was not reached, and why; (None, None) once the cloud is."""
-    reached = []
-    handler = reached.append
+    """What was not reached, and why; (None, None) once the cloud is, which is then remembered."""
+    came = []
+
+    def handler(session):
+        came.append(session)
+        set_reached(system.nvs, True)  # at once: a restart may be on its way
+
     system.events.on("cloud_up", handler)
     try:
         joined = await _within(lambda: system.wifi.ssid, system.settings.WIFI_REACH_MS)
         if not joined:
             return "Wi-Fi", system.unreached or "no network lets the device in"
-        if await _within(lambda: reached, system.settings.CLOUD_REACH_MS):
+        if await _within(lambda: came, system.settings.CLOUD_REACH_MS):
             return None, None
     finally:
         system.events.off("cloud_up", handler)

@@ -255,8 +255,8 @@ async def test_the_strongest_of_one_name_where_the_first_heard_is_weak(house: Ho
     device = house.device()
     del house.world.access_points["Home"]
     house.world.air.others = [
-        AccessPoint(**WIFI, rssi_dbm=-88, channel=1, bssid="02:00:00:00:00:01"),
-        AccessPoint(**WIFI, rssi_dbm=-41, channel=11, bssid="02:00:00:00:00:0b"),
+        AccessPoint(WIFI["ssid"], WIFI["password"], -88, 1, "02:00:00:00:00:01"),
+        AccessPoint(WIFI["ssid"], WIFI["password"], -41, 11, "02:00:00:00:00:0b"),
     ]
     await house.normal(device)
     await device.expect(r'wifi: connected to "Home" as [\d.]+, -41 dBm', START_S)

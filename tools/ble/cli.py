@@ -38,9 +38,7 @@ where exactly one device is heard. With --json a result is {"ok": true, "value":
 
 exit status: 0, 1 if it did not work, 2 for wrong arguments, 130 after Ctrl-C"""
 
-_COMES_BACK = (
-    "If it is heard again in some minutes (ble scan), it did not reach its cloud: ble status tells why."
-)
+_COMES_BACK = "If it is heard again in some minutes (ble scan), it did not reach its cloud: see ble status."
 _ONLY = "-"
 _SEARCH_S = 10.0
 

@@ -1,16 +1,18 @@
-"""One attempt to get into a Wi-Fi network, and what came of it, in words. In memory for that moment."""
+"""One attempt to get into a Wi-Fi network. In memory for that moment."""
 
 import asyncio
 import time
 
 from micropython import const
 
+from iot.modules import forget
+
 _JOIN_MS = const(20000)  # association and key exchange
 _ADDRESS_MS = const(40000)  # from then on, for DHCP: a router that has just started takes its time
 _SURE_MS = const(8000)  # the driver's three attempts; before, status() may be that of another network
 _POLL_MS = const(100)
 _RECONNECTS = const(2)  # then status() tells the reason, which it does not while the driver goes on trying
-_NO_ADDRESS = const("0.0.0.0")  # noqa: S104
+_UNSET = const("0.0.0.0")  # noqa: S104
 _IDLE = const(1000)  # the first of MicroPython's own numbers; those below are reasons to disconnect
 _NOT_FOUND = const((201, 212))  # NO_AP_FOUND, and NO_AP_FOUND_IN_RSSI_THRESHOLD
 _AUTH_FAIL = const(202)  # also shown where the driver goes on trying, and then gets in
@@ -21,20 +23,19 @@ _OPEN = const(0)
 _WEP = const(1)
 _ENTERPRISE = const((5, 10, 14, 15))
 
-_WORDS = {
-    "SUCCESS": "",
-    "WRONG_SSID": "no network of this name is heard",
-    "WRONG_PASSWORD": "it does not accept the password",
-    "NO_ADDRESS": "it let the device in, but gave it no address",
-    "OPEN_NETWORK": "it is open: leave the password empty",
-    "NEEDS_PASSWORD": "it needs a password",
-    "OLD_SECURITY": "its security (WEP or WPA) is too old: let it offer WPA2",
-    "ENTERPRISE": "it asks for a user name (enterprise), which the device cannot give",
-    "UNKNOWN_FAILURE": "it does not let the device in",
-}
+# What comes of it, by the numbers of the protocol (docs/ble.md, Result codes).
+_SUCCESS = const(0)
+_WRONG_PASSWORD = const(6)
+_WRONG_SSID = const(7)
+_UNKNOWN_FAILURE = const(12)
+_NO_ADDRESS = const(14)
+_OPEN_NETWORK = const(20)
+_NEEDS_PASSWORD = const(21)
+_OLD_SECURITY = const(22)
+_NEEDS_NAME = const(23)
 
 
-async def join(wlan, network, points):
+async def join(wlan, network, found):
     """Gets into a network of the configuration; where that fails, leaves it alone again.
 
     Of several access points of one name it is the strongest: the driver by itself takes the first it hears.
@@ -43,55 +44,45 @@ async def join(wlan, network, points):
     Args:
         wlan: an active network.WLAN in station mode.
         network: {"ssid": str, "password": str}, and perhaps "static".
-        points: what `wlan.scan()` gave, in its order; empty where there was no scan.
+        found: what `wlan.scan()` gave; empty where there was no scan.
 
     Returns:
-        SUCCESS, or what is wrong (iot.ble.codes), and that in words.
+        The number of a result code; 0, and only then it is connected.
     """
-    ssid, password = network["ssid"].encode(), network["password"]
-    own = [point for point in points if point[0] == ssid]
-    own.sort(key=lambda point: (not _suits(point[4], password), -point[3]))
-    result = await _try(wlan, network, own, own[0][1] if len(own) > 1 else None)
-    if result != "SUCCESS" and len(own) > 1:
-        result = await _try(wlan, network, own, None)
-    words = _WORDS[result]
-    if result == "WRONG_SSID" and [point for point in points if not point[0]]:
-        words += "; one near hides its name: is this the right spelling?"
-    elif result == "WRONG_PASSWORD" and points and not own:
-        words = "it hides its name, and does not accept the password"
-    return result, words
-
-
-def _suits(mode, password):
-    return mode not in _ENTERPRISE and (mode == _OPEN) != bool(password)
-
-
-async def _try(wlan, network, own, bssid):
-    result = "UNKNOWN_FAILURE"
-    password = network["password"]
-    try:
-        wlan.config(reconnects=_RECONNECTS)
-        wlan.disconnect()  # connect() while connecting raises
-        _address(wlan, network.get("static"))
-        wlan.connect(network["ssid"], password or None, bssid=bssid)
-        result = await _outcome(wlan, password, own)
-    except (OSError, RuntimeError):  # which of them, depends on ESP-IDF's number
-        pass
-    finally:
-        if result != "SUCCESS":
-            _leave(wlan)
+    name, secured = network["ssid"].encode(), bool(network["password"])
+    found = [point for point in found if point[0] == name]
+    # What suits comes first, then what is strong: anybody may call an open network as ours is called.
+    found.sort(key=lambda point: ((point[4] == _OPEN) == secured, point[4] in _ENTERPRISE, -point[3]))
+    result = await _join(wlan, network, found, found[0][1] if len(found) > 1 else None)
+    if result and len(found) > 1:
+        result = await _join(wlan, network, found, None)
     return result
 
 
-def _address(wlan, static):
-    """Sets the network's own address, or has DHCP give one again."""
-    if static:
-        wlan.ifconfig((static["ip"], static["netmask"], static["gateway"], static["dns"]))
-    elif wlan.ifconfig()[0] != _NO_ADDRESS:  # that of the network before
-        wlan.ipconfig(dhcp4=True)
+async def _join(wlan, network, found, name):
+    """One attempt of these; `name` is the BSSID, None for the first that is heard."""
+    result = _UNKNOWN_FAILURE
+    try:
+        wlan.config(reconnects=_RECONNECTS)
+        wlan.disconnect()  # connect() while connecting raises
+        if "static" in network:
+            from iot import static
+
+            forget("iot.static")
+            static.use(wlan, network["static"])
+        elif wlan.ifconfig()[0] != _UNSET:  # that of the network before
+            wlan.ipconfig(dhcp4=True)
+        wlan.connect(network["ssid"], network["password"] or None, bssid=name)
+        result = await _wait(wlan, network, found)
+    except (OSError, RuntimeError):  # which of them, depends on ESP-IDF's number
+        pass
+    finally:
+        if result:
+            leave(wlan)
+    return result
 
 
-async def _outcome(wlan, password, own):
+async def _wait(wlan, network, found):
     start_ms = time.ticks_ms()
     passed_ms, limit_ms, joined = 0, _JOIN_MS, False
     before = reason = wlan.status()  # connect() does not take back what the last failure was
@@ -99,45 +90,43 @@ async def _outcome(wlan, password, own):
         await asyncio.sleep_ms(_POLL_MS)
         passed_ms = time.ticks_diff(time.ticks_ms(), start_ms)
         if wlan.isconnected():
-            return "SUCCESS"
-        if _associated(wlan):
+            return _SUCCESS
+        if _inside(wlan):
             if not joined:
                 joined, limit_ms = True, passed_ms + _ADDRESS_MS
             continue
         reason = wlan.status()
-        if reason < _IDLE and (passed_ms > _SURE_MS or (reason != before and _plain(reason, own))):
-            break
-    if _associated(wlan):
-        return "NO_ADDRESS"
-    return _explained(reason, password, own)
+        if reason < _IDLE:
+            # A new one counts at once where the driver has given up, or the scan bears it out.
+            plain = not found if reason in _NOT_FOUND else reason != _AUTH_FAIL
+            if passed_ms > _SURE_MS or (plain and reason != before):
+                break
+    return _NO_ADDRESS if _inside(wlan) else _explained(reason, network, found)
 
 
-def _plain(reason, own):
-    """Whether a new reason counts at once: the driver has given up, or the scan bears it out."""
-    return not own if reason in _NOT_FOUND else reason != _AUTH_FAIL
-
-
-def _explained(reason, password, own):
-    if not own:
-        return "WRONG_SSID" if reason in _NOT_FOUND or reason >= _IDLE else "WRONG_PASSWORD"
-    mode = own[0][4]  # of the one that suits best
+def _explained(reason, network, found):
+    if not found:
+        return _WRONG_SSID if reason in _NOT_FOUND or reason >= _IDLE else _WRONG_PASSWORD
+    mode = found[0][4]  # of the one that suits best
     if mode in _ENTERPRISE:
-        return "ENTERPRISE"
+        return _NEEDS_NAME
     if mode == _OPEN:
-        return "OPEN_NETWORK" if password else "UNKNOWN_FAILURE"
-    if not password:
-        return "NEEDS_PASSWORD"
-    return "OLD_SECURITY" if mode == _WEP or reason in _UNSUITED else "WRONG_PASSWORD"
+        return _OPEN_NETWORK if network["password"] else _UNKNOWN_FAILURE
+    if not network["password"]:
+        return _NEEDS_PASSWORD
+    return _OLD_SECURITY if mode == _WEP or reason in _UNSUITED else _WRONG_PASSWORD
 
 
-def _associated(wlan):
+def _inside(wlan):
+    """Whether it is associated, be it without an address as yet."""
     try:
         return wlan.status("rssi") is not None
     except OSError:
         return False
 
 
-def _leave(wlan):
+def leave(wlan):
+    """Leaves the network, or ends what goes on in the way of getting into one."""
     try:
         wlan.disconnect()
     except OSError:  # the radio is off

@@ -151,24 +151,17 @@ class Configuring:
         fallback.replace(self._system, document)
 
     async def _scan(self):
-        from iot import scan
+        from iot import networks, scan
 
-        forget("iot.scan")
-        return await scan.scan(self._wlan)
+        forget("iot.networks", "iot.scan")
+        return networks.shown(await scan.scan(self._wlan))
 
     async def _join(self, wanted):
-        from iot import attempt, scan
+        from iot import attempt, joining, words
 
-        forget("iot.attempt", "iot.scan")
+        forget("iot.attempt", "iot.joining", "iot.words")
         wlan = self._wlan
-        points = ()
-        try:
-            points = await scan.around(wlan)
-        except OSError as error:
-            self._system.log.debug("wifi", "no scan: {}", error)
-        outcome = await attempt.join(wlan, wanted, points)
-        try:
-            wlan.disconnect()
-        except OSError:  # the radio is off
-            pass
-        return outcome
+        found = await joining.heard(wlan, self._system.log)
+        result = await attempt.join(wlan, wanted, found)
+        attempt.leave(wlan)
+        return result, words.words(result, wanted, found)

@@ -78,7 +78,7 @@ async def watch(system):
         from iot import retained
 
         retained.set("setup", 1)
-        system.restart(what + " was never reached: " + why)
+        system.restart(what + why)
         nvs = system.nvs
         nvs.set_blob(_UNREACHED, why[:_REASON_MAX].encode())
         nvs.commit()
@@ -96,22 +96,22 @@ async def _outcome(system):
 
     system.events.on("cloud_up", handler)
     try:
-        joined = await _within(lambda: system.wifi.ssid, system.settings.WIFI_REACH_MS)
+        joined = await _wait(lambda: system.wifi.ssid, system.settings.WIFI_REACH_MS)
         if not joined:
-            return "Wi-Fi", system.unreached or "no network lets the device in"
-        if await _within(lambda: came, system.settings.CLOUD_REACH_MS):
+            return "Wi-Fi was never reached: ", system.unreached or "no network lets the device in"
+        if await _wait(lambda: came, system.settings.CLOUD_REACH_MS):
             return None, None
     finally:
         system.events.off("cloud_up", handler)
     if system.clock.state == "unset":
-        return "the cloud", "no time server answers"
-    return "the cloud", system.unreached or "no answer"
+        return "the cloud was never reached: ", "no time server answers"
+    return "the cloud was never reached: ", system.unreached or "no answer came"
 
 
-async def _within(condition, limit_ms):
+async def _wait(condition, timeout_ms):
     start_ms = time.ticks_ms()
     while not condition():
-        if time.ticks_diff(time.ticks_ms(), start_ms) > limit_ms:
+        if time.ticks_diff(time.ticks_ms(), start_ms) > timeout_ms:
             return False
         await asyncio.sleep_ms(10 * _POLL_MS)
     return True

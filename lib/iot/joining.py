@@ -4,7 +4,7 @@ import asyncio
 
 from micropython import const
 
-from iot import attempt, scan
+from iot.modules import forget
 
 _ROUNDS_TO_RESET = const(3)  # fruitless rounds after which the radio is switched off and on
 
@@ -13,18 +13,24 @@ async def join(wlan, networks, backoff, log, notify):
     """Returns the name of the first network that can be had, once connected. Arguments as for Wifi."""
     rounds = 0
     while True:
-        points = await _heard(wlan, log)
+        found = await heard(wlan, log)
+        from iot import attempt
+
+        forget("iot.attempt")
         for network in networks:
-            ssid = network["ssid"]
-            log.debug("wifi", 'trying "{}"', ssid)
-            result, words = await attempt.join(wlan, network, points)
-            if result == "SUCCESS":
+            log.debug("wifi", 'trying "{}"', network["ssid"])
+            result = await attempt.join(wlan, network, found)
+            if not result:
                 backoff.reset()
-                return ssid
-            reason = '"{}": {}'.format(ssid, words)
+                return network["ssid"]
+            from iot import words
+
+            forget("iot.words")
+            reason = words.words(result, network, found)
+            words = None
             log.warning("wifi", "{}", reason)
             notify("unreached", reason)
-        points = None  # makes room meanwhile
+        found = attempt = None  # makes room meanwhile
         rounds += 1
         if rounds % _ROUNDS_TO_RESET == 0:
             log.warning("wifi", "no network after {} rounds, resetting the radio", rounds)
@@ -33,11 +39,14 @@ async def join(wlan, networks, backoff, log, notify):
         await asyncio.sleep_ms(backoff.next_ms())
 
 
-async def _heard(wlan, log):
+async def heard(wlan, log):
     """The access points around; none where the radio does not tell: then the driver takes the first."""
+    from iot import scan
+
+    forget("iot.scan")
     try:
         wlan.disconnect()  # while it connects it does not scan; and it tries for ever by itself
-        return await scan.around(wlan)
+        return await scan.scan(wlan)
     except (OSError, RuntimeError, MemoryError) as error:
         log.debug("wifi", "no scan: {}", error)
         return ()

@@ -20,8 +20,7 @@ class Setup:
     Args:
         facts: {"mode", "id", "version"}, and perhaps "error", why the last configuration failed.
         scan: coroutine function; returns the networks heard, or raises OSError.
-        join: coroutine function; tries {"ssid", "password"}, returns a result's name (iot.ble.codes), and
-            that in words.
+        join: coroutine function; tries {"ssid", "password"}, returns a result code, and that in words.
         save: stores a validated document; OSError where it fails.
         done: called when all is stored and the phone was told.
         log: a Log.
@@ -119,9 +118,9 @@ class Setup:
         for network in networks:
             await self._progress(step="joining", ssid=network["ssid"])
             result, words = await self._join(network)
-            if result == "SUCCESS":
+            if not result:
                 return
-            first = first or (result, 'network "{}": {}'.format(network["ssid"], words))
+            first = first or (NAMES[result], words)
         raise Refused(*first)
 
     def _store(self, document):

@@ -40,6 +40,11 @@ def checked(members):
     return result
 
 
+def use(wlan, members):
+    """Gives the station these in place of DHCP's."""
+    wlan.ifconfig((members["ip"], members["netmask"], members["gateway"], members["dns"]))
+
+
 def _number(name, value):
     """The 32 bits of an address such as 192.168.4.20."""
     parts = value.split(".") if isinstance(value, str) else ()

@@ -163,7 +163,7 @@ async def _enter_normal(system, event):
     thing = None if event == "certificate_refused" else store.thing()
     if "wifi" not in system.tasks:
         _grow_heap(system, _RESERVED_NORMAL)
-        await load("iot.backoff", "iot.clock", "iot.wifi", "iot.attempt", "iot.scan", "iot.joining")
+        await load("iot.backoff", "iot.clock", "iot.wifi", "iot.joining")
         _start_network(system, config)  # the radio connects while the rest is loaded
     await load("iot.tls", "iot.mqtt.packet", "iot.mqtt.queues", "iot.mqtt.connection", "iot.mqtt.client")
     if thing is None:

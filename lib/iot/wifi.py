@@ -78,7 +78,7 @@ class Wifi:
     def _join(self):
         from iot import joining
 
-        forget("iot.joining", "iot.attempt", "iot.scan")
+        forget("iot.joining")
         return joining.join(self._wlan, self.networks, self._backoff, self._log, self._notify)
 
     def _found(self):

@@ -28,6 +28,8 @@ LEVELS = {
     "iot.scan": 0,
     "iot.setup": 1,
     "iot.attempt": 0,
+    "iot.words": 0,
+    "iot.networks": 0,
     "iot.configuring": 5,
     "iot.modules": -1,
     "iot.curve": -1,

@@ -4,7 +4,7 @@ import asyncio
 
 from check import araises
 from fakes import FakeTime
-from iot import attempt
+from iot import attempt, words
 from iot.ble.codes import NAMES
 
 HOME = {"ssid": "Home", "password": "correct horse"}
@@ -80,7 +80,8 @@ async def tried(wlan, network=HOME, points=HEARD):
     real = attempt.time, attempt.asyncio
     attempt.time = attempt.asyncio = wlan.time
     try:
-        return await attempt.join(wlan, network, points)
+        result = await attempt.join(wlan, network, points)
+        return NAMES[result], words.words(result, network, points) if result else ""
     finally:
         attempt.time, attempt.asyncio = real
 
@@ -169,7 +170,7 @@ async def test_each_kind_of_network_has_its_words():
     secret, open_one = HOME, {"ssid": "Home", "password": ""}
     hidden, other = point(""), point("Other")
     told = []
-    for network, points, status, result, words in (
+    for network, points, status, result, text in (
         (secret, [point(mode=OPEN_MODE)], 211, "OPEN_NETWORK", "open"),
         (secret, [point(mode=WEP)], 211, "OLD_SECURITY", "WEP"),
         (secret, [point(mode=WPA)], 211, "OLD_SECURITY", "WPA"),
@@ -185,7 +186,7 @@ async def test_each_kind_of_network_has_its_words():
         (secret, [point()], 15, "WRONG_PASSWORD", "it does not accept the password"),
     ):
         answer = await tried(FakeWlan([(0, CONNECTING), (2000, status)]), network, points)
-        assert answer[0] == result and words in answer[1], answer
+        assert answer[0] == result and text in answer[1], answer
         told.append(answer[1])
     assert len(set(told)) == 9, "each its own: " + str(sorted(set(told)))
 

@@ -111,7 +111,7 @@ async def test_there_is_always_a_reason():
     for wifi_ms, clock, expected in (
         (None, "unset", "no network lets the device in"),
         (0, "unset", "no time server answers"),
-        (0, "estimate", "no answer"),
+        (0, "estimate", "no answer came"),
     ):
         nvs = FakeNVS()
         await watched(nvs, wifi_ms, None, clock)

@@ -99,7 +99,7 @@ class Bench:
         self.tried.append((network["ssid"], network["password"]))
         await self.hold.wait()
         result = self.joins.get(network["ssid"], "SUCCESS")
-        return result, "" if result == "SUCCESS" else "in words"
+        return NAMES.index(result), 'network "{}": in words'.format(network["ssid"])
 
     def _save(self, document):
         if self.save_error:

@@ -100,7 +100,7 @@ async def test_the_first_network_that_can_be_had():
         await asyncio.wait_for_ms(b.wifi.connected(), 10000)
         assert b.wlan.calls == ["on", ("First", "correct horse"), ("Open", None)]
         assert b.told == [
-            ("unreached", '"First": it does not let the device in'),
+            ("unreached", 'network "First": it does not let the device in'),
             ("wifi_up", {"ssid": "Open", "ip": "192.168.4.9", "rssi": -50}),
         ]
         assert b.wifi.ssid == "Open" and b.wifi.rssi() == -50 and b.backoff.resets == 1
@@ -123,7 +123,7 @@ async def test_what_a_network_is_called_is_no_format():
     odd = [{"ssid": "{0} {", "password": "correct horse"}]
     async with Bench([], odd) as b:
         await b.until(lambda: b.told)
-        assert b.told[0] == ("unreached", '"{0} {": it does not let the device in')
+        assert b.told[0] == ("unreached", 'network "{0} {": it does not let the device in')
 
 
 async def test_a_radio_that_does_not_scan_is_asked_to_connect_all_the_same():

@@ -9,7 +9,7 @@ _ENTERPRISE = const((10, 14, 15))  # of WPA3
 
 
 def shown(found):
-    """What `WLAN.scan()` gave as [{"ssid", "rssi", "security"}]: strongest first, no name twice, 20 at most."""
+    """`WLAN.scan()`'s as [{"ssid", "rssi", "security"}]: strongest first, no name twice, 20 at most."""
     strongest = {}
     for name, _, _, rssi, authmode, _ in found:
         try:

@@ -189,7 +189,7 @@ async def test_a_board_that_is_back_in_config(board: Board, tmp_path: Path) -> N
     value = changed(lambda value: value.update(wifi=[{"ssid": "Nowhere", "password": "correct horse"}]))
     done = await run_verb("configure", board.port, write(tmp_path / "board.json", value))
     assert done.status == 1
-    assert 'has not reached its cloud: "Nowhere": no network of this name is heard' in done.err
+    assert 'has not reached its cloud: network "Nowhere": no network of this name is heard' in done.err
 
 
 async def test_on_a_terminal_there_is_progress(board: Board, tmp_path: Path) -> None:

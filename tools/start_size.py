@@ -28,11 +28,11 @@ STEPS: tuple[tuple[str, str, str], ...] = (
     ("main.py", "iot.system firmware.settings", ""),
     (
         "INIT",
-        "iot.transitions iot.record iot.credentials iot.store iot.fallback iot.retained",
-        "iot.record iot.credentials iot.store iot.fallback iot.retained",
+        "iot.transitions iot.label iot.record iot.credentials iot.store iot.fallback iot.retained",
+        "iot.label iot.record iot.credentials iot.store iot.fallback iot.retained",
     ),
     (GROWS, "iot.record iot.credentials iot.store iot.heap", "iot.heap"),
-    ("Wi-Fi", "iot.backoff iot.clock iot.wifi iot.joining iot.fallback", "iot.fallback"),
+    ("Wi-Fi", "iot.backoff iot.clock iot.wifi iot.scan iot.joining iot.fallback", "iot.fallback"),
     (
         "MQTT",
         "iot.tls iot.mqtt.packet iot.mqtt.queues iot.mqtt.connection iot.mqtt.client iot.mqtt.checks"
@@ -41,7 +41,8 @@ STEPS: tuple[tuple[str, str, str], ...] = (
     ),
     ("buffers", BUFFERS, "iot.transitions iot.modes iot.record iot.credentials iot.store"),
     ("application", "firmware.app", ""),
-    ("clock", "iot.timekeeping iot.sntp", "iot.timekeeping iot.sntp iot.joining"),
+    ("attempt", "iot.attempt", "iot.joining iot.attempt iot.scan"),
+    ("clock", "iot.timekeeping iot.sntp", "iot.timekeeping iot.sntp"),
     (
         "certificate",
         "iot.record iot.credentials iot.store iot.x509",

@@ -40,7 +40,7 @@ class Claim:
 
     async def run(self, tries, notify):
         """Calls `notify` with ("provisioned", thing name) or ("provisioning_failed", reason), and meanwhile
-        with ("connecting", whether) and ("starved", reason).
+        with ("connecting", whether), ("unreached", reason) for each try that failed, and ("starved", reason).
 
         Args:
             tries: after so many that failed it gives up; None: never.

@@ -84,12 +84,26 @@ def plain(document):
 
 
 def _network(path, value):
-    members = _members(path, value, ("ssid", "password"), ("ssid",))
+    members = _members(path, value, ("ssid", "password", "static"), ("ssid",))
     ssid = _string(path + ".ssid", members["ssid"], 1, 32)
     password = _string(path + ".password", members.get("password", ""), 0, 64)
     if password and _size(path, password) < 8:  # IEEE 802.11i: 8 to 63 characters, or 64 hex digits
         raise ConfigError(path + ".password", "8 to 64 bytes, or empty for an open network")
-    return {"ssid": ssid, "password": password}
+    network = {"ssid": ssid, "password": password}
+    if "static" in members:
+        network["static"] = _static(path + ".static", members["static"])
+    return network
+
+
+def _static(path, value):
+    members = _members(path, value, ("ip", "netmask", "gateway", "dns"), ("ip", "netmask", "gateway"))
+    from iot import static  # few networks have one
+
+    forget("iot.static")
+    try:
+        return static.checked(members)
+    except static.StaticError as error:
+        raise ConfigError(path + "." + error.member, error.reason)
 
 
 def _aws(value):

@@ -94,12 +94,15 @@ async def _commit(system, told):
             await _make_room(system)
         if system.nvs is None:  # as in IDLE
             raise OSError("flash could not be initialised")
-        from iot import config, fallback
+        from iot import config
 
-        forget("iot.fallback", "iot.config")
+        forget("iot.config")
         with open(_path(system), "rb") as file:  # noqa: ASYNC230
             document = config.parse(file)
-        fallback.store(system, document, False)
+        from iot import fallback
+
+        forget("iot.fallback")
+        fallback.replace(system, document)
     except Exception:  # whatever it is
         if stopped:
             system.restart("the new configuration was refused, the old one stays")

@@ -7,12 +7,12 @@ import os
 import network
 from micropython import const
 
-from iot import label, retained
+from iot import fallback, label, retained
 from iot.application import Application
+from iot.ble.codes import number
 from iot.ble.conversation import Conversation
 from iot.ble.door import Door
 from iot.ble.requests import DATA, Requests, packet
-from iot.ble.service import Service
 from iot.ble.session import Session
 from iot.modules import forget
 from iot.setup import Setup
@@ -31,23 +31,34 @@ def enter(system, configured):
     settings, tasks = system.settings, system.tasks
     if configured:  # however this life ends, the next one goes on, even where the button is stuck
         retained.set("setup", 2)
-    network.WLAN(network.STA_IF).active(True)  # without a radio the chip's random numbers are none
     try:
+        network.WLAN(network.STA_IF).active(True)  # without a radio the chip's random numbers are none
         code = label.code(system.nvs, settings.SETUP_CODE, os.urandom)
-    except (OSError, ValueError) as error:
+        system.unreached = fallback.reason(system.nvs)
+        if system.unreached:
+            system.log.warning("setup", "the cloud was not reached: {}", system.unreached)
+        from iot.ble.service import Service
+    except (OSError, RuntimeError, MemoryError, ValueError, ImportError) as error:
+        # Also a chip without Bluetooth (ESP32-S2), or a board without aioble.
         system.log.error("ble", "off, the console is left: {}", error)
         if configured:
-            system.restart("it cannot be configured anew")
+            tasks["ble"] = asyncio.create_task(_go_back(system))
         return
     system.thing = Thing(
         system.device_id, settings.VERSION, system.flash, {}, system.log, NoCloud(), system.events, system
     )
-    parts = Configuring(system, code, configured)
+    parts = Configuring(system, Service, code, configured)
     tasks["setup"] = asyncio.create_task(parts.setup.run())
     tasks["packets"] = asyncio.create_task(parts.send_packets())
     tasks["ble"] = asyncio.create_task(parts.serve())
     system.application = Application(system.load_application, "setup", system.thing, system.log)
     tasks["application"] = asyncio.create_task(system.application.run())
+
+
+async def _go_back(system):
+    """Nobody can come, but somebody may type."""
+    await asyncio.sleep_ms(system.settings.CONFIG_MS)
+    system.restart("nobody has configured it")
 
 
 class NoCloud:
@@ -65,12 +76,14 @@ class Configuring:
 
     Args:
         system: the System.
+        make_service: iot.ble.service.Service, which not every chip can import.
         code: the device's code, normalised.
         configured: whether there is a configuration to go back to when the time is over.
     """
 
-    def __init__(self, system, code, configured):
+    def __init__(self, system, make_service, code, configured):
         self._system = system
+        self._make_service = make_service
         self._code = code
         self._configured = configured
         self._wlan = network.WLAN(network.STA_IF)
@@ -79,6 +92,9 @@ class Configuring:
         self._facts = {"id": system.device_id, "version": system.settings.VERSION}
         status = {"mode": system.mode}
         status.update(self._facts)
+        if system.unreached:
+            name = "NOT_REACHED"
+            status["error"] = {"code": number(name), "name": name, "detail": system.unreached}
         self.setup = Setup(status, self._scan, self._join, self._save, system.committed, system.log)
         self._requests = Requests(self.setup, self._packets, self._tell_time)
         self._conversation = None
@@ -91,7 +107,8 @@ class Configuring:
         facts = {"protocol": _PROTOCOL}
         facts.update(self._facts)
         info = json.dumps(facts).encode()
-        service = Service(system.device_id, info, self._converse, self._pause, system.log, self._on_service)
+        name = label.on_air(system.device_id)
+        service = self._make_service(name, info, self._converse, self._pause, system.log, self._on_service)
         await service.run(system.settings.CONFIG_MS, self._configured)
         self._wlan.active(False)
         if self._configured:
@@ -141,20 +158,20 @@ class Configuring:
         self._system.tell(event, detail)
 
     def _save(self, document):
-        from iot import fallback
-
-        forget("iot.fallback")
-        fallback.store(self._system, document, True)  # the Wi-Fi, a moment ago
+        fallback.replace(self._system, document)
 
     async def _scan(self):
-        from iot import scan
+        from iot import networks, scan
 
-        forget("iot.scan")
-        return await scan.scan(self._wlan)
+        forget("iot.networks", "iot.scan")
+        return networks.shown(await scan.scan(self._wlan))
 
     async def _join(self, wanted):
-        from iot import trial
+        from iot import attempt, joining, words
 
-        forget("iot.trial")
-        heard = [known["ssid"] for known in self.setup.status()["networks"]]
-        return await trial.join(self._wlan, wanted, wanted["ssid"] in heard)
+        forget("iot.attempt", "iot.joining", "iot.words")
+        wlan = self._wlan
+        found = await joining.heard(wlan, self._system.log)
+        result = await attempt.join(wlan, wanted, found)
+        attempt.leave(wlan)
+        return result, words.words(result, wanted, found)

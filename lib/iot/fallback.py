@@ -6,13 +6,15 @@ import time
 from micropython import const
 
 _REACHED = const("reached")
+_UNREACHED = const("unreached")
+_REASON_MAX = const(100)  # characters, of up to four bytes
 _HOLD_MS = const(1000)
 _POLL_MS = const(50)
 _NOT_FOUND = const(-0x1102)  # ESP_ERR_NVS_NOT_FOUND
 
 
 def reached(nvs):
-    """Whether one of the networks of this configuration was ever joined."""
+    """Whether the cloud was ever reached with this configuration, as the thing that it leads to."""
     try:
         return bool(nvs.get_i32(_REACHED))
     except OSError as error:
@@ -22,43 +24,97 @@ def reached(nvs):
 
 
 def set_reached(nvs, value):
-    """Remembers it; a new configuration begins with False."""
+    """Remembers it, and forgets why it was not; a new configuration begins with False."""
+    if reason(nvs):
+        nvs.erase_key(_UNREACHED)
+        nvs.commit()
     if reached(nvs) != value:
         nvs.set_i32(_REACHED, int(value))
         nvs.commit()
 
 
-def store(system, document, value):
-    """Stores a configuration that begins with `value`; where that fails, all is as it was before."""
-    before = reached(system.nvs)
-    set_reached(system.nvs, value)  # first: a cut in between does no harm
+def reason(nvs):
+    """Why the cloud was not reached before this start, or None where it led not back to CONFIG."""
+    kept = bytearray(4 * _REASON_MAX)
     try:
-        system.store().save(document)
+        size = nvs.get_blob(_UNREACHED, kept)
+    except OSError as error:
+        if error.errno != _NOT_FOUND:
+            raise
+        return None
+    return str(memoryview(kept)[:size], "utf-8")
+
+
+def replace(system, document):
+    """Stores a validated configuration in place of the one there is; where that fails, the old one stays.
+
+    Raises:
+        OSError, ValueError: flash fails or is full.
+        MemoryError: there is no memory for it.
+    """
+    nvs = system.nvs
+    before = nvs and reached(nvs)
+    try:
+        store = system.store()
+        set_reached(nvs, False)  # first: cut here, the old one has to show once more that it works
+        store.save(document)
     except (OSError, ValueError, MemoryError):
-        set_reached(system.nvs, before)
+        if before:
+            set_reached(nvs, True)
         raise
 
 
 async def watch(system):
-    """Returns once Wi-Fi is reached; restarts into CONFIG where it never was within WIFI_REACH_MS."""
+    """Returns once the cloud is reached; restarts into CONFIG where it never was in the time it has.
+
+    That is WIFI_REACH_MS for Wi-Fi, and from then on CLOUD_REACH_MS.
+    """
     try:
-        if not reached(system.nvs):
-            await _watch(system)
+        if reached(system.nvs):
+            return
+        what, why = await _outcome(system)
+        if what is None:
+            return
+        from iot import retained
+
+        retained.set("setup", 1)
+        system.restart(what + why)
+        nvs = system.nvs
+        nvs.set_blob(_UNREACHED, why[:_REASON_MAX].encode())
+        nvs.commit()
     except OSError as error:  # a flash that fails must not end what works without it
         system.log.error("flash", "{}", error)
 
 
-async def _watch(system):
-    start_ms = time.ticks_ms()
-    while not system.wifi.ssid:
-        if time.ticks_diff(time.ticks_ms(), start_ms) > system.settings.WIFI_REACH_MS:
-            from iot import retained
+async def _outcome(system):
+    """What was not reached, and why; (None, None) once the cloud is, which is then remembered."""
+    came = []
 
-            retained.set("setup", 1)
-            system.restart("Wi-Fi was never reached")
-            return
+    def handler(session):
+        came.append(session)
+        set_reached(system.nvs, True)  # at once: a restart may be on its way
+
+    system.events.on("cloud_up", handler)
+    try:
+        joined = await _wait(lambda: system.wifi.ssid, system.settings.WIFI_REACH_MS)
+        if not joined:
+            return "Wi-Fi was never reached: ", system.unreached or "no network lets the device in"
+        if await _wait(lambda: came, system.settings.CLOUD_REACH_MS):
+            return None, None
+    finally:
+        system.events.off("cloud_up", handler)
+    if system.clock.state == "unset":
+        return "the cloud was never reached: ", "no time server answers"
+    return "the cloud was never reached: ", system.unreached or "no answer came"
+
+
+async def _wait(condition, timeout_ms):
+    start_ms = time.ticks_ms()
+    while not condition():
+        if time.ticks_diff(time.ticks_ms(), start_ms) > timeout_ms:
+            return False
         await asyncio.sleep_ms(10 * _POLL_MS)
-    set_reached(system.nvs, True)
+    return True
 
 
 async def held(pin):

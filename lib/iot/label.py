@@ -1,12 +1,37 @@
-"""The device's code: what stands on its label and proves that a phone's owner has it at hand."""
+"""What stands on the device's label: its name, and the code that proves that its owner has it at hand."""
+
+import binascii
 
 from micropython import const
 
+_LETTERS = const("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+_PREFIX_MAX = const(109)  # of the 128 that a client id may have, 13 are the address's, and 6 "claim-"
+_ADDRESS = const(13)  # characters: a hyphen and the MAC address
+_ON_AIR_MAX = const(28)  # bytes of a name that aioble puts into a scan response
 _ALPHABET = const("0123456789ABCDEFGHJKMNPQRSTVWXYZ")  # Crockford's base32: no I, L, O, U
 _LENGTH = const(12)  # 60 bits: too many to try them all on what an impostor between phone and device sees
 _GROUP = const(4)
 _KEY = const("code")
 _NOT_FOUND = const(-0x1102)  # ESP_ERR_NVS_NOT_FOUND
+
+
+def device_id(prefix, address):
+    """The device's name: the product's prefix, a hyphen and the MAC address.
+
+    Raises:
+        ValueError: the prefix, NAME_PREFIX of firmware/settings.py, makes no thing's name and client id.
+    """
+    if not isinstance(prefix, str) or not 1 <= len(prefix) <= _PREFIX_MAX:
+        raise ValueError("NAME_PREFIX: 1 to {} characters".format(_PREFIX_MAX))
+    for character in prefix:
+        if character not in _LETTERS:
+            raise ValueError("NAME_PREFIX: letters, digits, - and _ alone")
+    return prefix + "-" + str(binascii.hexlify(address), "ascii")
+
+
+def on_air(name):
+    """What the device `name` is called on the air: a long prefix is cut, not what tells devices apart."""
+    return name if len(name) <= _ON_AIR_MAX else name[: _ON_AIR_MAX - _ADDRESS] + name[-_ADDRESS:]
 
 
 def code(nvs, given, random):

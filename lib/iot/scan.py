@@ -1,31 +1,28 @@
-"""The Wi-Fi networks around, as a phone shows them."""
+"""The Wi-Fi networks around, as the driver hears them."""
 
 import _thread
 import asyncio
 
 from micropython import const
 
-_NETWORKS_MAX = const(20)
 _POLL_MS = const(50)
 _SCAN_MS = const(15000)
-# By network.AUTH_*, as ESP-IDF counts them (wifi_auth_mode_t).
-_SECURITY = const(("open", "wep", "wpa", "wpa2", "wpa2", "enterprise", "wpa3", "wpa3"))
 
 
 async def scan(wlan):
-    """Looks for networks; in a thread of its own, since the driver takes seconds.
+    """Looks for access points; in a thread of its own, since the driver takes seconds.
 
     Args:
         wlan: an active network.WLAN in station mode.
 
     Returns:
-        [{"ssid", "rssi", "security"}], strongest first, no name twice, at most 20.
+        What `wlan.scan()` does: [(name, BSSID, channel, RSSI, authentication mode, False)].
 
     Raises:
         OSError: the driver refuses, or does not come back.
     """
     outcome: list = []
-    _thread.start_new_thread(_scan, (wlan, outcome))
+    _thread.start_new_thread(_read, (wlan, outcome))
     waited_ms = 0
     while not outcome:
         await asyncio.sleep_ms(_POLL_MS)
@@ -34,24 +31,11 @@ async def scan(wlan):
             raise OSError("the radio does not answer")
     if isinstance(outcome[0], Exception):
         raise outcome[0]
-    return _networks(outcome[0])
+    return outcome[0]
 
 
-def _scan(wlan, outcome):
+def _read(wlan, outcome):
     try:
         outcome.append(wlan.scan())
     except Exception as error:  # a thread has nobody above it that could hear
         outcome.append(error if isinstance(error, OSError) else OSError(str(error)))
-
-
-def _networks(found):
-    strongest = {}
-    for name, _, _, rssi, authmode, _ in found:
-        try:
-            ssid = str(name, "utf-8")
-        except ValueError:  # UnicodeError is one: such a name cannot be typed, nor configured
-            continue
-        if ssid and (ssid not in strongest or strongest[ssid]["rssi"] < rssi):
-            security = _SECURITY[authmode] if authmode < len(_SECURITY) else "other"
-            strongest[ssid] = {"ssid": ssid, "rssi": rssi, "security": security}
-    return sorted(strongest.values(), key=lambda network: -network["rssi"])[:_NETWORKS_MAX]

@@ -18,9 +18,9 @@ class Setup:
     """Looks for networks and carries out commits, one after the other, in `run`.
 
     Args:
-        facts: {"mode", "id", "version"}.
+        facts: {"mode", "id", "version"}, and perhaps "error", why the last configuration failed.
         scan: coroutine function; returns the networks heard, or raises OSError.
-        join: coroutine function; tries {"ssid", "password"}, returns a result's name (iot.ble.codes).
+        join: coroutine function; tries {"ssid", "password"}, returns a result code, and that in words.
         save: stores a validated document; OSError where it fails.
         done: called when all is stored and the phone was told.
         log: a Log.
@@ -119,10 +119,10 @@ class Setup:
         first = None
         for network in networks:
             await self._progress(step="joining", ssid=network["ssid"])
-            result = await self._join(network)
-            if result == "SUCCESS":
+            result, words = await self._join(network)
+            if not result:
                 return
-            first = first or (result, 'network "{}"'.format(network["ssid"]))
+            first = first or (NAMES[result], words)
         raise Refused(*first)
 
     def _store(self, document):

@@ -44,6 +44,7 @@ def _members(system, heap_piece):
     yield "networks", [network["ssid"] for network in wifi.networks] if wifi else []
     yield "clock", system.clock.state if system.clock else None
     yield "cloud", bool(link and link.client.connected)
+    yield "unreached", system.unreached
     yield "certificate_ends", link.certificate_ends if link else None
     yield "queued", len(link.client.outbox) if link else 0
     yield "dropped", _dropped(link.client) if link else 0

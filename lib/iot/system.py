@@ -43,6 +43,7 @@ class System:
         connecting: whether a connection is in the making, which takes nearly all memory there is.
         starved: attempts in a row that failed for want of memory.
         starved_reason: the last one that did, None where none has.
+        unreached: why the cloud was not reached at the last attempt, None once it was.
         reason: why the device restarts.
         event: what leads to another mode, None where nothing does.
         asked_ms: uptime at which the console was asked for a factory reset, None where it was not.
@@ -64,7 +65,7 @@ class System:
         self.tasks = {}
         self.nvs = self.flash = self.wifi = self.clock = self.link = self.thing = None
         self.watchdog = self.heap = self.load_application = self.document = self.packets = self.event = None
-        self.application = self.starved_reason = self.asked_ms = None
+        self.application = self.starved_reason = self.unreached = self.asked_ms = None
         self.connecting = False
         self.starved = self.heap_total = 0
 
@@ -153,6 +154,10 @@ class System:
         """Tells the application and the state machine about a fact."""
         if event in NAMES:
             self.events.emit(event, detail)
+        if event in ("unreached", "wifi_down", "cloud_down"):
+            self.unreached = detail
+        elif event in ("wifi_up", "cloud_up"):
+            self.unreached = None
         if event == "connecting":
             self.connecting = detail
         elif event == "starved" or (event in ("cloud_up", "provisioned") and self.starved):

@@ -74,12 +74,24 @@ async def change(system, event):
 async def _init(system):
     """Initialises what every mode needs; returns the event that says where to go."""
     settings = system.settings
-    system.device_id = settings.NAME_PREFIX + "-" + str(binascii.hexlify(machine.unique_id()), "ascii")
+    address = machine.unique_id()
+    wrong = None
+    try:
+        from iot import label
+
+        forget("iot.label")
+        system.device_id = label.device_id(settings.NAME_PREFIX, address)
+    except ValueError as error:
+        system.device_id = str(binascii.hexlify(address), "ascii")
+        wrong = str(error)
     python = sys.implementation
     release = ".".join([str(number) for number in python.version[:3]])
     system.log.info(
         "system", "{} version {} on {} {}", system.device_id, settings.VERSION, python.name, release
     )
+    if wrong:  # nothing that has no name shall reach a cloud: the console is left, and says it again
+        system.log.error("system", "firmware/settings.py: {}", wrong)
+        return "part_failed"
     try:
         system.nvs = esp32.NVS(_NAMESPACE)
         system.flash = Flash(system.record, system.log)

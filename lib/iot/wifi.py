@@ -17,11 +17,11 @@ class Wifi:
 
     Args:
         wlan: a network.WLAN in station mode.
-        networks: [{"ssid": str, "password": str}], in the order in which they are tried.
+        networks: [{"ssid": str, "password": str}], perhaps with "static", in the order of trying.
         backoff: gives the milliseconds to wait after a fruitless round (`next_ms()`, `reset()`).
         log: a Log.
-        notify: called with ("wifi_up", {"ssid", "ip", "rssi"}), ("wifi_down", reason) and ("starved", reason)
-            where the radio gets no memory.
+        notify: called with ("wifi_up", {"ssid", "ip", "rssi"}), ("wifi_down", reason), ("unreached", reason)
+            for each attempt that failed, and ("starved", reason) where the radio gets no memory.
 
     Attributes:
         networks: as given.
@@ -44,7 +44,7 @@ class Wifi:
             return None
 
     def ip(self):
-        """The address that DHCP gave, or None while there is no connection."""
+        """Its address, or None while there is no connection."""
         return self._wlan.ifconfig()[0] if self.ssid else None
 
     async def connected(self):
@@ -82,7 +82,7 @@ class Wifi:
         from iot import joining
 
         forget("iot.joining")
-        return joining.join(self._wlan, self.networks, self._backoff, self._log)
+        return joining.join(self._wlan, self.networks, self._backoff, self._log, self._notify)
 
     def _found(self):
         ip, rssi = self.ip(), self.rssi()

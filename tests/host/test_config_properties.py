@@ -1,6 +1,7 @@
 """Properties of the configuration's validator: ConfigError alone, with a place, and never with a secret."""
 
 import copy
+import ipaddress
 import json
 from typing import Any
 
@@ -171,3 +172,27 @@ def test_parameters_that_do_not_fit_are_refused_by_name() -> None:
         document["aws"]["parameters"] = parameters
         with pytest.raises(ConfigError, match=r"aws\.parameters: at most 800 bytes of JSON"):
             config.validate(document)
+
+
+@given(
+    st.integers(0x01000000, 0xDFFFFFFF),
+    st.integers(8, 30),
+    st.data(),
+)
+def test_a_static_address_is_taken_where_the_library_finds_it_in_its_network(
+    number: int, prefix: int, data: st.DataObject
+) -> None:
+    """Against Python's ipaddress, which knows nothing of us."""
+    ip = ipaddress.ip_address(number)
+    network = ipaddress.ip_network((number, prefix), strict=False)
+    inside = st.integers(int(network.network_address), int(network.broadcast_address))
+    gateway = ipaddress.ip_address(data.draw(inside | st.integers(0, 0xFFFFFFFF)))
+    static = {"ip": str(ip), "netmask": str(network.netmask), "gateway": str(gateway)}
+    document = claim()
+    document["wifi"][0]["static"] = static
+    ends = (network.network_address, network.broadcast_address)
+    good = gateway in network and ip != gateway and not {ip, gateway} & set(ends) and not ip.is_loopback
+    if good:
+        assert result(document)["wifi"][0]["static"] == {**static, "dns": str(gateway)}
+    else:
+        assert result(document) is None

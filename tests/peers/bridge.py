@@ -113,6 +113,12 @@ class Bridge:
     async def _send(self, command: str, **arguments: Any) -> dict[str, Any]:
         return await self._bluetooth.send(f"BluetoothEmulation.{command}", arguments)
 
+    async def begin_anew(self) -> None:
+        """For a page that was loaded again: Chromium has the document before keep what it emulates."""
+        await self._send("disable")
+        await self._send("enable", state="powered-on", leSupported=True)
+        await self.hear()
+
     # Choosing
 
     async def hear(self) -> None:

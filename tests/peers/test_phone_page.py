@@ -12,7 +12,7 @@ from playwright.async_api import expect
 from tests.peers.chromium import needs_chromium
 from tests.peers.inspection import inspect
 from tests.peers.phone_scene import CODE, PASSWORD, WAIT_MS, WRONG_CODE, Scene, scene
-from tests.system.house import until
+from tests.system.house import HOST, until
 
 pytestmark = [needs_chromium, pytest.mark.timeout(180)]
 
@@ -158,6 +158,34 @@ async def test_certificates_are_looked_at_before_they_are_sent(here: Scene) -> N
     await here.button("Set up device").click()
     await here.reach("done")
     await here.device.expect("system: mode NORMAL")
+
+
+async def test_a_device_that_comes_back_tells_why(here: Scene) -> None:
+    """It is stored, but its cloud cannot be reached: who sends the same once more is told before."""
+    here.world.unknown_names.add(HOST)
+    with (here.device.files / "firmware/settings.py").open("a") as settings:
+        settings.write("CLOUD_REACH_MS = 1000\n")  # from its restart on
+    await here.to_networks()
+    await here.to_check()
+    await here.button("Set up device").click()
+    await here.reach("done")
+    await expect(here.page.locator("#done-text")).to_contain_text("it did not reach its cloud")
+    await here.device.expect("system: restarting: the cloud was never reached")
+    await here.device.expect("system: mode CONFIG")
+    here.world.unknown_names.clear()
+    await here.button("Set up another").click()
+    await here.reach("pick")
+    await here.bridge.begin_anew()
+    await here.button("Find device").click()
+    await here.reach("code")
+    await here.page.get_by_label("Code", exact=True).fill(CODE)
+    await here.button("Continue").click()
+    await here.reach("network")
+    await here.told("the device did not reach its cloud (")
+    await here.to_check()
+    await here.button("Set up device").click()
+    await here.reach("done")
+    await here.device.expect("cloud: connected")
 
 
 async def test_a_connection_that_is_lost_half_way_is_resumed(here: Scene) -> None:

@@ -26,8 +26,8 @@ ANSWER_S = 60  # a connection in the making lets a command wait
 # What `status` tells, whatever the mode.
 STATUS = {
     "mode", "version", "id", "thing", "uptime_s", "reset_cause", "wifi", "ip", "rssi", "networks", "clock",
-    "cloud", "certificate_ends", "queued", "dropped", "heap_total", "heap_used", "heap_free", "heap_piece",
-    "idf_free", "idf_largest", "idf_lowest", "starved", "starved_reason", "slots",
+    "cloud", "unreached", "certificate_ends", "queued", "dropped", "heap_total", "heap_used", "heap_free",
+    "heap_piece", "idf_free", "idf_largest", "idf_lowest", "starved", "starved_reason", "slots",
 }  # fmt: skip
 
 

@@ -57,7 +57,7 @@ async def test_a_wrong_password_is_reported_and_tried_again(house: House) -> Non
     house.world.access_points["Home"] = "another password"
     device = house.device()
     await house.normal(device)
-    await device.expect(r'W wifi: "Home": no connection within 15 s', START_S)
+    await device.expect(r'W wifi: network "Home": it does not accept the password', START_S)
     house.world.access_points["Home"] = WIFI["password"]
     await device.expect(r"wifi: connected", 60)
 

@@ -295,7 +295,17 @@ async def test_what_is_needed_for_a_moment_is_gone_in_normal_mode(house: House) 
     await house.normal(device)
     await device.expect(r"app: collected", START_S)
     await device.power_off()
-    names = ("transitions", "modes", "store", "credentials", "timekeeping", "sntp", "joining")
+    names = (
+        "transitions",
+        "modes",
+        "store",
+        "credentials",
+        "timekeeping",
+        "sntp",
+        "joining",
+        "attempt",
+        "scan",
+    )
     for name in names:
         with (device.files / f"lib/iot/{name}.py").open("a") as file:
             file.write(WITNESS)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.system.house import START_S, WIFI, House, ask, status
+from tests.system.house import HOST, START_S, WIFI, House, ask, send_configuration, status
 from tests.system.stranger import name_of
 from tools.ble.client import Client
 from tools.ble.errors import BleError
@@ -18,6 +18,7 @@ from tools.ble.phone import set_up
 from tools.ble.protocol import AUTH, CHANNELS
 from tools.ble.session import normalise_code
 from tools.sim import Device, World
+from tools.sim.radio import AUTH_WEP, AUTH_WPA2_ENTERPRISE, AccessPoint
 
 CODE_LINE = r"I ble: code (\S+)"
 ATT, WRITE, NOTIFY = 4, 0x12, 0x1B  # L2CAP channel; opcodes (Bluetooth Core 5.4, vol. 3, part F, 3.4)
@@ -224,7 +225,90 @@ async def test_no_frame_is_lost_where_they_follow_each_other_at_once(house: Hous
     unbroken(device)
 
 
+async def test_each_kind_of_network_is_told_by_its_own_name(house: House) -> None:
+    device = house.device()
+    code = await started(device)
+    house.world.air.others = [
+        AccessPoint("Company", auth=AUTH_WPA2_ENTERPRISE),
+        AccessPoint("Old", "long enough", auth=AUTH_WEP),
+        AccessPoint("Shy", "long enough", hidden=True),
+    ]
+    async with phone_of(house.world, device, code) as client:
+        for ssid, password, name, words in (
+            ("Open", "long enough", "OPEN_NETWORK", "it is open"),
+            ("Home", "", "NEEDS_PASSWORD", "it needs a password"),
+            ("Company", "long enough", "ENTERPRISE", "user name"),
+            ("Old", "long enough", "OLD_SECURITY", "WEP"),
+            ("Shy", "not its own", "WRONG_PASSWORD", "hides its name"),
+            ("Neighbour", "long enough", "WRONG_SSID", "is this the right spelling"),
+        ):
+            document = house.configuration()
+            document["wifi"] = [{"ssid": ssid, "password": password}]
+            with pytest.raises(BleError) as refused:
+                await client.configure(document)
+            assert refused.value.name == name and words in str(refused.value), refused.value
+            assert client.status["error"]["name"] == name
+    unbroken(device)
+
+
+async def test_the_strongest_of_one_name_where_the_first_heard_is_weak(house: House) -> None:
+    device = house.device()
+    del house.world.access_points["Home"]
+    house.world.air.others = [
+        AccessPoint(WIFI["ssid"], WIFI["password"], -88, 1, "02:00:00:00:00:01"),
+        AccessPoint(WIFI["ssid"], WIFI["password"], -41, 11, "02:00:00:00:00:0b"),
+    ]
+    await house.normal(device)
+    await device.expect(r'wifi: connected to "Home" as [\d.]+, -41 dBm', START_S)
+
+
+async def test_an_address_of_its_own(house: House) -> None:
+    device = house.device()
+    house.world.air.no_address.add("Home")
+    document = house.configuration()
+    static = {"ip": "192.168.4.77", "netmask": "255.255.255.0", "gateway": "192.168.4.1"}
+    document["wifi"] = [{**WIFI, "static": static}]
+    code = await started(device)
+    await set_up(house.world, name_of(device), code, document)
+    await device.expect(r'wifi: connected to "Home" as 192.168.4.77', START_S)
+    await device.expect(r"app: telemetry \d+ acknowledged", 2 * START_S)
+
+
 # The ways back to CONFIG.
+
+
+async def test_a_cloud_that_was_never_reached_leads_to_config_and_is_told(house: House) -> None:
+    """Wi-Fi alone does not make a configuration count; and who comes back hears how it ended."""
+    device = house.device(CLOUD_REACH_MS=3000)
+    house.world.hosts["elsewhere.example.com"] = ("127.0.0.1", 1)
+    code = await started(device)
+    document = house.configuration(endpoint="elsewhere.example.com")
+    await set_up(house.world, name_of(device), code, document)
+    await device.expect(r'wifi: connected to "Home"', START_S)
+    await device.expect(r"system: restarting: the cloud was never reached: .*\S", START_S)
+    await device.expect(r"W setup: the cloud was not reached: .*\S", START_S)
+    await device.expect(CODE_LINE, START_S)
+    assert (await status(device))["unreached"]
+    async with phone_of(house.world, device, code) as client:
+        error = (await client.refresh())["error"]
+        assert error["name"] == "NOT_REACHED" and error["code"] == 24 and error["detail"], error
+        await client.configure(house.configuration())
+    await device.expect(r"app: telemetry \d+ acknowledged", 2 * START_S)
+    assert (await status(device))["unreached"] is None
+    unbroken(device)
+
+
+async def test_a_cloud_that_was_reached_once_is_waited_for(house: House) -> None:
+    device = house.device(CLOUD_REACH_MS=1000)
+    await house.telemetry(device)
+    house.world.unknown_names.add(HOST)
+    await ask(device, "restart")
+    await device.expect(r"system: mode NORMAL", START_S)
+    await device.expect(r"cloud: disconnected", START_S)
+    with pytest.raises(TimeoutError):
+        await device.expect(r"was never reached", 4)
+    told = await status(device)
+    assert told["mode"] == "NORMAL" and told["unreached"]
 
 
 async def test_wifi_that_was_never_reached_leads_to_config_and_back(house: House) -> None:
@@ -286,6 +370,49 @@ async def test_a_factory_reset_keeps_the_code(house: House) -> None:
     assert re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){2}", code)
     await set_up(house.world, name_of(device), code, house.configuration())
     await device.expect(r"system: mode NORMAL", START_S)
+
+
+# Names, and chips, of every kind.
+
+
+@pytest.mark.parametrize("prefix", ["p" * 15, "a-product-of-16-", "p" * 109])
+async def test_a_long_name_is_shortened_on_the_air_alone(house: House, prefix: str) -> None:
+    device = house.device(NAME_PREFIX=prefix)
+    name = f"{prefix}-{device.chip.mac.replace(':', '')}"
+    code = await started(device)
+    await set_up(house.world, name, code, house.configuration())
+    await device.expect(r"app: telemetry \d+ acknowledged", 2 * START_S)
+    told = await status(device)
+    assert told["id"] == told["thing"] == name
+    unbroken(device)
+
+
+@pytest.mark.parametrize("prefix", ["", None, "p" * 110, "my lamp"])
+async def test_a_name_that_cannot_be_is_told_in_words(house: House, prefix: str | None) -> None:
+    device = house.device(NAME_PREFIX=prefix)
+    await device.power_on()
+    await device.expect(r"E system: firmware/settings.py: NAME_PREFIX: .*\S", START_S)
+    await device.expect(r"system: mode IDLE", START_S)
+    assert (await status(device))["mode"] == "IDLE"
+    assert device.chip.boots == 1
+    unbroken(device)
+
+
+async def test_a_chip_without_bluetooth_is_set_up_by_cable(house: House) -> None:
+    device = house.device(CLOUD_REACH_MS=2000, CONFIG_MS=2000)
+    device.chip.has_bluetooth = False
+    house.world.hosts["elsewhere.example.com"] = ("127.0.0.1", 1)
+    await device.power_on()
+    await device.expect(r"E ble: off, the console is left: .*bluetooth", START_S)
+    assert (await status(device))["mode"] == "CONFIG"
+    await send_configuration(device, house.configuration(endpoint="elsewhere.example.com"))
+    await device.expect(r"system: restarting: the cloud was never reached", 2 * START_S)
+    await device.expect(r"system: mode CONFIG", START_S)
+    await device.expect(r"system: restarting: nobody has configured it", START_S)
+    await device.expect(r"system: mode NORMAL", START_S)
+    await send_configuration(device, house.configuration())
+    await device.expect(r"app: telemetry \d+ acknowledged", 2 * START_S)
+    unbroken(device)
 
 
 # The application.

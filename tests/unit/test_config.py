@@ -60,7 +60,7 @@ def test_every_error_names_its_place_and_reason():
         (("wifi", 1, "ssid"), None, "wifi[1].ssid: missing"),
         (("wifi", 0, "password"), "short", "wifi[0].password: 8 to 64 bytes, or empty for an open network"),
         (("wifi", 0, "password"), "x" * 65, "wifi[0].password: 0 to 64 bytes"),
-        (("wifi", 0, "bssid"), "x", "wifi[0].bssid: unknown; one of ssid, password"),
+        (("wifi", 0, "bssid"), "x", "wifi[0].bssid: unknown; one of ssid, password, static"),
         (("aws",), None, "aws: missing"),
         (("aws", "endpoint"), None, "aws.endpoint: missing"),
         (("aws", "endpoint"), "https://x", "aws.endpoint: has a character that is not allowed"),

@@ -1,28 +1,35 @@
-"""The way back to CONFIG: a Wi-Fi that is never reached, and a button that is held."""
+"""The way back to CONFIG: a Wi-Fi or a cloud that is never reached, and a button that is held."""
 
 from check import raises
-from fakes import FakeLog, FakeMachine, FakeNVS, FakeTime
+from fakes import FakeLog, FakeMachine, FakeNVS, FakeTime, PowerCut
 from iot import fallback
-
-
-class FakeWifi:
-    """Reaches its network at a time, or never."""
-
-    def __init__(self, time, reached_ms=None):
-        self._time, self._reached_ms = time, reached_ms
-
-    @property
-    def ssid(self):
-        return "Home" if self._reached_ms is not None and self._time.now_ms >= self._reached_ms else None
+from iot.events import Events
 
 
 class FakeSystem:
-    """What a watch needs of the System."""
+    """What a watch needs of the System; Wi-Fi and the cloud are reached at a time, or never."""
 
-    def __init__(self, wifi, nvs, limit_ms):
-        self.wifi, self.nvs, self.settings = wifi, nvs, self
-        self.WIFI_REACH_MS = limit_ms
+    def __init__(self, time, nvs, wifi_ms, cloud_ms, clock="sntp"):
+        self.nvs, self.log = nvs, FakeLog()
+        self.events = Events(self.log)
+        self.wifi = self.settings = self.clock = self
+        self.WIFI_REACH_MS, self.CLOUD_REACH_MS = 300000, 200000
+        self.state = clock
+        self.unreached = None
         self.restarts = []
+        self._time, self._wifi_ms, self._cloud_ms = time, wifi_ms, cloud_ms
+        self._saves = True
+
+    @property
+    def ssid(self):
+        """Asked for at each look: so the cloud's answer comes in between."""
+        return "Home" if self._wifi_ms is not None and self._time.now_ms >= self._wifi_ms else None
+
+    def pass_time(self, ms):
+        self._time.now_ms += ms
+        if self._cloud_ms is not None and self._time.now_ms >= self._cloud_ms:
+            self.events.emit("cloud_up", False)
+            self._cloud_ms = None
 
     def restart(self, reason):
         self.restarts.append(reason)
@@ -48,40 +55,126 @@ async def timed(function, *args):
         fallback.time, fallback.asyncio = real
 
 
-async def watched(nvs, reached_ms, limit_ms, log=None):
-    """Whether a watch gave up and the next start goes to CONFIG, and after how long."""
+async def watched(nvs, wifi_ms, cloud_ms, clock="sntp", unreached=None):
+    """The system behind a watch, whether its next start goes to CONFIG, and how long the watch took."""
 
     async def watch(time):
-        system = FakeSystem(FakeWifi(time, reached_ms), nvs, limit_ms)
-        system.log = log
+        system = FakeSystem(time, nvs, wifi_ms, cloud_ms, clock)
+        system.unreached = unreached
+        sleep_ms = time.sleep_ms
+
+        async def pass_time(ms):
+            await sleep_ms(0)
+            system.pass_time(ms)
+
+        time.sleep_ms = pass_time
         await fallback.watch(system)
-        return system.restarts
+        return system
 
     with FakeMachine():
-        restarts, ms = await timed(watch)
+        system, ms = await timed(watch)
         from iot import retained
 
         asked = retained.get("setup")
-    assert restarts == ["Wi-Fi was never reached"] * asked
-    return bool(asked), ms
+    assert len(system.restarts) == asked and not system.events._handlers.get("cloud_up")
+    return system, asked, ms
 
 
-async def test_a_network_that_is_reached_is_remembered():
+async def test_a_cloud_that_is_reached_is_remembered():
     nvs = FakeNVS()
     assert not fallback.reached(nvs)
-    for reached_ms in (0, 40000, 299500):
-        given_up, ms = await watched(nvs, reached_ms, 300000)
-        assert not given_up and reached_ms <= ms <= reached_ms + 500
+    for wifi_ms, cloud_ms in ((0, 600), (40000, 90000), (299500, 499000)):
+        _, asked, ms = await watched(nvs, wifi_ms, cloud_ms)
+        assert not asked and cloud_ms <= ms <= cloud_ms + 1000
         assert fallback.reached(nvs)
-        assert await watched(nvs, None, 1000) == (False, 0), "once is enough"
+        assert (await watched(nvs, None, None))[1:] == (0, 0), "once is enough"
         fallback.set_reached(nvs, False)
 
 
-async def test_a_network_that_is_never_reached():
+async def test_wifi_alone_does_not_count():
     nvs = FakeNVS()
-    given_up, ms = await watched(nvs, None, 300000)
-    assert given_up and 300000 <= ms <= 301000
-    assert not fallback.reached(nvs) and nvs.writes == 0
+    system, asked, ms = await watched(nvs, 20000, None, unreached="refused by the broker: not authorized")
+    assert asked and 220000 <= ms <= 222000
+    assert system.restarts == ["the cloud was never reached: refused by the broker: not authorized"]
+    assert not fallback.reached(nvs) and fallback.reason(nvs) == "refused by the broker: not authorized"
+
+
+async def test_wifi_that_is_never_reached():
+    nvs = FakeNVS()
+    system, asked, ms = await watched(nvs, None, None, unreached='"Home": it needs a password')
+    assert asked and 300000 <= ms <= 301000
+    assert system.restarts == ['Wi-Fi was never reached: "Home": it needs a password']
+    assert not fallback.reached(nvs) and fallback.reason(nvs) == '"Home": it needs a password'
+
+
+async def test_there_is_always_a_reason():
+    for wifi_ms, clock, expected in (
+        (None, "unset", "no network lets the device in"),
+        (0, "unset", "no time server answers"),
+        (0, "estimate", "no answer came"),
+    ):
+        nvs = FakeNVS()
+        await watched(nvs, wifi_ms, None, clock)
+        assert fallback.reason(nvs) == expected
+
+
+async def test_a_reason_is_kept_until_it_no_longer_counts():
+    nvs = FakeNVS()
+    assert fallback.reason(nvs) is None
+    for text in ("x" * 1000, "\U0001f41f" * 1000):
+        await watched(nvs, 0, None, unreached=text)
+        assert fallback.reason(nvs) == text[:100]
+    fallback.set_reached(nvs, False)  # of the next configuration
+    assert fallback.reason(nvs) is None
+    await watched(nvs, 0, None)
+    assert fallback.reason(nvs) and not fallback.reached(nvs)
+    await watched(nvs, 0, 1000)
+    assert fallback.reason(nvs) is None and fallback.reached(nvs)
+
+
+class FakeStore:
+    """A system with a store that saves, or raises."""
+
+    def __init__(self, nvs, error=None):
+        self.nvs, self.error, self.saved = nvs, error, []
+
+    def store(self):
+        return self
+
+    def save(self, document):
+        if self.error:
+            raise self.error
+        self.saved.append(document)
+
+
+def test_a_new_configuration_has_to_show_that_it_works():
+    nvs = FakeNVS()
+    fallback.set_reached(nvs, True)
+    store = FakeStore(nvs)
+    fallback.replace(store, "new")
+    assert store.saved == ["new"] and not fallback.reached(nvs)
+
+
+def test_one_that_cannot_be_stored_changes_nothing():
+    for error in (OSError(28), ValueError("too large"), MemoryError()):
+        for before in (True, False):
+            nvs = FakeNVS()
+            fallback.set_reached(nvs, before)
+            raises(type(error), "", fallback.replace, FakeStore(nvs, error), "new")
+            assert fallback.reached(nvs) == before
+
+
+def test_a_power_cut_never_has_a_new_configuration_count():
+    for cut_at in (1, 2):
+        nvs = FakeNVS()
+        fallback.set_reached(nvs, True)
+        nvs.writes, nvs.cut_at = 0, cut_at
+        store = FakeStore(nvs)
+        try:
+            fallback.replace(store, "new")
+        except PowerCut:
+            pass
+        assert not (store.saved and fallback.reached(nvs))
 
 
 def test_flash_is_written_only_where_something_changes():
@@ -101,13 +194,13 @@ async def test_flash_that_fails_is_not_taken_for_no():
             raise OSError(-0x1105, "ESP_ERR_NVS_INVALID_HANDLE")
 
     raises(OSError, "", fallback.reached, Failing())
-    for nvs in (Failing(), FakeNVS()):
-        log = FakeLog()
+    for nvs, cloud_ms in ((Failing(), 1000), (FakeNVS(), 1000), (FakeNVS(), None)):
         if not isinstance(nvs, Failing):
             nvs.cut_at = 1
             nvs.cut_by = OSError(28, "ESP_ERR_NVS_NOT_ENOUGH_SPACE")
-        assert await watched(nvs, 0, 1000, log) == (False, 0), "what works goes on"
-        assert len(log.lines) == 1 and "ESP_ERR_NVS" in log.lines[0]
+        system, asked, _ = await watched(nvs, 0, cloud_ms)
+        assert bool(asked) == (cloud_ms is None), "what works goes on"
+        assert len(system.log.lines) == 1 and "ESP_ERR_NVS" in system.log.lines[0]
 
 
 async def test_a_button_that_is_held_for_a_second():

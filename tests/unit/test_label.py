@@ -71,3 +71,31 @@ def test_what_is_no_code():
     ):
         error = raises(ValueError, "a code has 12 of 0123", label.normalised, text)
         assert not text or text not in str(error)
+
+
+def test_the_name_that_a_prefix_makes():
+    address = b"\x24\x0a\xc4\0\0\1"
+    assert label.device_id("esp32", address) == "esp32-240ac4000001"
+    assert len("claim-" + label.device_id("p" * 109, address)) == 128  # a client id's limit
+    for prefix, text in (
+        ("", "1 to 109 characters"),
+        ("p" * 110, "1 to 109 characters"),
+        (None, "1 to 109 characters"),
+        (7, "1 to 109 characters"),
+        ("my lamp", "letters, digits"),
+        ("Küche", "letters, digits"),
+        ("a/b", "letters, digits"),
+        ("a:b", "letters, digits"),
+        ("+", "letters, digits"),
+    ):
+        raises(ValueError, "NAME_PREFIX: " + text, label.device_id, prefix, address)
+
+
+def test_what_is_on_the_air_fits_and_tells_devices_apart():
+    for size in range(1, 110):
+        names = [label.device_id("p" * size, bytes(5) + bytes([last])) for last in range(3)]
+        shown = [label.on_air(name) for name in names]
+        assert len(set(shown)) == 3
+        for name, short in zip(names, shown):  # noqa: B905 - MicroPython has no strict
+            assert len(short) == min(len(name), 28) and name.startswith(short[:-13])
+            assert name.endswith(short[-13:]) and label.on_air(short) == short

@@ -55,7 +55,9 @@ def test_numbers_of_the_result_codes():
         assert NAMES[number] == name
     for number, name in ((11, "BUSY"), (14, "NO_ADDRESS"), (17, "STORAGE_FAILED"), (18, "LOCKED")):
         assert NAMES[number] == name
-    assert len(NAMES) == 20 and NAMES[19] == "UNSUPPORTED_VERSION"
+    for number, name in ((19, "UNSUPPORTED_VERSION"), (20, "OPEN_NETWORK"), (21, "NEEDS_PASSWORD")):
+        assert NAMES[number] == name
+    assert NAMES[22:] == ("OLD_SECURITY", "ENTERPRISE", "NOT_REACHED")
 
 
 def test_a_document_is_handed_over():

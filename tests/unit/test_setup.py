@@ -98,7 +98,8 @@ class Bench:
     async def _join(self, network):
         self.tried.append((network["ssid"], network["password"]))
         await self.hold.wait()
-        return self.joins.get(network["ssid"], "SUCCESS")
+        result = self.joins.get(network["ssid"], "SUCCESS")
+        return NAMES.index(result), 'network "{}": in words'.format(network["ssid"])
 
     def _save(self, document):
         if self.save_error:
@@ -168,7 +169,7 @@ async def test_wifi_that_does_not_let_the_device_in():
         async with Bench() as b:
             b.joins = {"Home": result, "Café": result}
             answer = await b.commit(text_of(claim()))
-            failed(b, answer, result, 'network "Home"')
+            failed(b, answer, result, 'network "Home": in words')
             assert [ssid for ssid, _ in b.tried] == ["Home", "Café"]
             # The document is still there: with the access point in reach a commit is enough.
             b.joins = {}
@@ -178,7 +179,7 @@ async def test_wifi_that_does_not_let_the_device_in():
 async def test_the_first_network_of_all_that_fail_is_told():
     async with Bench() as b:
         b.joins = {"Home": "WRONG_PASSWORD", "Café": "WRONG_SSID"}
-        failed(b, await b.commit(text_of(claim())), "WRONG_PASSWORD", 'network "Home"')
+        failed(b, await b.commit(text_of(claim())), "WRONG_PASSWORD", 'network "Home": in words')
 
 
 async def test_the_second_of_several_networks_works():

@@ -38,6 +38,7 @@ where exactly one device is heard. With --json a result is {"ok": true, "value":
 
 exit status: 0, 1 if it did not work, 2 for wrong arguments, 130 after Ctrl-C"""
 
+_COMES_BACK = "If it is heard again in some minutes (ble scan), it did not reach its cloud: see ble status."
 _ONLY = "-"
 _SEARCH_S = 10.0
 
@@ -123,6 +124,7 @@ async def _configure(args: argparse.Namespace, view: JsonView | TextView) -> Non
         _show(view, {"id": about.get("id"), "result": "CONFIG_DONE"})
     else:
         _show(view, "Stored. The device restarts with it.")
+        print(_COMES_BACK, file=sys.stderr)
 
 
 async def _status(args: argparse.Namespace, view: JsonView | TextView) -> None:

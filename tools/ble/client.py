@@ -30,7 +30,7 @@ from .protocol import (
 )
 from .transport import Transport
 
-COMMIT_S = 180.0  # eight networks of 15 s, and flash
+COMMIT_S = 420.0  # eight networks, each looked for and tried for 20 s, perhaps twice, and flash
 KEEP_ALIVE_S = 10.0
 _SCAN_S = 30.0
 _SETBACKS = 5  # pieces after which the device is no further than before

@@ -41,6 +41,26 @@ _REFUSALS = {
         "Compare the code with the device's label, and try again then. Cutting its power ends the pause.",
     ),
     "UNSUPPORTED_VERSION": ("the device speaks another version of the protocol", _REPORT),
+    "OPEN_NETWORK": (
+        "the Wi-Fi network is open, and the configuration has a password for it",
+        "Leave the password out, or look whose network that is. Nothing was stored.",
+    ),
+    "NEEDS_PASSWORD": (
+        "the Wi-Fi network needs a password",
+        "Put it into the configuration. Nothing was stored.",
+    ),
+    "OLD_SECURITY": (
+        "the Wi-Fi network offers WEP or WPA alone",
+        "Switch its router to WPA2, or choose another network. Nothing was stored.",
+    ),
+    "ENTERPRISE": (
+        "the Wi-Fi network asks for a user name (WPA enterprise), which the device cannot give",
+        "Choose one that needs a password alone. Nothing was stored.",
+    ),
+    "NOT_REACHED": (
+        "the cloud was not reached with the last configuration",
+        "Correct what the reason names, and configure the device again.",
+    ),
 }
 _UNKNOWN = ("the device failed", "See its log: python -m tools console PORT")
 

@@ -13,7 +13,7 @@ from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakErro
 from bleak.exc import BleakBluetoothNotAvailableReason as Reason
 
 from .errors import BleError, LinkLost
-from .protocol import CHANNELS, MTU_MIN, SERVICE
+from .protocol import CHANNELS, MTU_MIN, SERVICE, on_air
 
 _ATT_BYTES = 3  # of the MTU, which the value of a write has not
 _CONNECT_S = 30.0
@@ -69,6 +69,7 @@ async def find(name: str | None, seconds: float) -> Found:
     Raises:
         BleError: there is none, or more than one and no name.
     """
+    name = None if name is None else on_air(name)
     devices = await scan(seconds, name)
     names = ", ".join(device.name for device in devices)
     if name is not None:

@@ -10,7 +10,7 @@ from bumble.device import Advertisement, Connection, Device, Peer
 from bumble.gatt_client import CharacteristicProxy
 
 from .errors import BleError, LinkLost
-from .protocol import CHANNELS, MTU_MIN, SERVICE
+from .protocol import CHANNELS, MTU_MIN, SERVICE, on_air
 
 _SCAN_S = 10.0
 _CONNECT_S = 10.0
@@ -22,12 +22,12 @@ class OverBumble:
 
     Args:
         device: bumble's, on whatever controller.
-        peer: the device's name, as it advertises it, or its public address with colons.
+        peer: the device's name, or its public address with colons.
         mtu: to ask for; 23 asks for none.
     """
 
     def __init__(self, device: Device, peer: str, mtu: int = 247) -> None:
-        self.name = peer
+        self.name = on_air(peer)
         self.on_disconnect: Callable[[], None] = lambda: None
         self._device = device
         self._wanted_mtu = mtu

@@ -16,6 +16,7 @@ from tools.board.errors import BoardError, run_verb
 from tools.board.link import Link
 
 from . import arguments
+from .protocol import on_air
 from .session import normalise_code, spell_code
 
 EXAMPLES = """examples:
@@ -59,7 +60,8 @@ def main(args: argparse.Namespace) -> int:
 
 def make_link(page: str, code: str, name: str | None = None) -> str:
     """The address that a label's QR code holds (docs/ble.md, The label)."""
-    return f"{page}#code={normalise_code(code)}" + (f"&name={quote(name, safe='')}" if name else "")
+    shown = f"&name={quote(on_air(name), safe='')}" if name else ""
+    return f"{page}#code={normalise_code(code)}{shown}"
 
 
 async def ask_board(port: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -24,15 +25,18 @@ FILE is the JSON that docs/configuration.md describes. Where a certificate or a 
 file, relative to its own folder: "root_ca": "AmazonRootCA1.pem". `python -m tools cloud --write-config FILE`
 writes one. Passwords and keys go to the board; nothing shows or reads them back.
 
-exit status: 0 when the board has started with it, 1 if not, 2 for wrong arguments"""
+exit status: 0 when the board has reached its cloud with it, 1 if not, 2 for wrong arguments"""
 
 _MODE = r" system: mode (\w+)$"
 _WORKING = "NORMAL"
+# What a board tells on its way to the cloud: that it is there, that it is back in CONFIG, or what went wrong.
+_NEWS = r" I (cloud: connected|system: mode CONFIG)|( [WE] (?:wifi|clock|provisioning|cloud|memory): .*)$"
+_REACH_S = 120.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.usage = "%(prog)s [-h] [--timeout S] PORT FILE | --check FILE"
+    parser.usage = "%(prog)s [-h] [--timeout S] [--reach S] PORT FILE | --check FILE"
     parser.add_argument("port", metavar="PORT", nargs="?", help="/dev/tty…, COM3, socket://…, rfc2217://…")
     parser.add_argument("file", metavar="FILE", type=Path, help="the configuration")
     parser.add_argument("--check", action="store_true", help="validate FILE, and send nothing")
@@ -42,6 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=120,
         metavar="S",
         help="for the board to store it, and to restart (default %(default)s s)",
+    )
+    parser.add_argument(
+        "--reach",
+        type=float,
+        default=_REACH_S,
+        metavar="S",
+        help="and then to reach its cloud; 0: do not wait for that (default %(default)g s)",
     )
 
 
@@ -61,15 +72,18 @@ def _run(args: argparse.Namespace) -> int:
     if args.check:
         console.print(f"{args.file}: valid", markup=False)
     else:
-        asyncio.run(configure_board(args.port, document, args.timeout, console))
+        asyncio.run(configure_board(args.port, document, args.timeout, console, args.reach))
     return 0
 
 
-async def configure_board(port: str, document: dict[str, Any], timeout_s: float, console: Console) -> None:
-    """Hand a valid configuration over, and wait until the board has started with it.
+async def configure_board(
+    port: str, document: dict[str, Any], timeout_s: float, console: Console, reach_s: float = _REACH_S
+) -> None:
+    """Hand a valid configuration over, and wait until the board has reached its cloud with it.
 
     Raises:
-        BoardError: it refuses, does not answer, or is not in mode NORMAL after `timeout_s`.
+        BoardError: it refuses, does not answer, is not in mode NORMAL after `timeout_s`, or then does not
+            reach its cloud within `reach_s`, for the reason that is told.
     """
     async with Link(port) as link:
         await _send(link, document, timeout_s, console)
@@ -80,6 +94,11 @@ async def configure_board(port: str, document: dict[str, Any], timeout_s: float,
             except TimeoutError:
                 mode = ""
         said = "\n".join(f"  {line}" for line in link.lines[start:][-20:]) or "  nothing"
+        if mode == _WORKING and reach_s:
+            with console.status("The board connects to its cloud"):
+                await _reached(link, reach_s, console)
+            console.print("Stored. The board has reached its cloud.", markup=False)
+            return
     if not mode:
         raise BoardError(
             f"{port}: stored, but the board did not come up within {timeout_s:g} s; it said:\n{said}",
@@ -92,6 +111,32 @@ async def configure_board(port: str, document: dict[str, Any], timeout_s: float,
         )
     console.print(
         f"Stored. The board came up in mode {mode}. Watch it: python -m tools console {port}", markup=False
+    )
+
+
+async def _reached(link: Link, reach_s: float, console: Console) -> None:
+    """Return once the cloud is reached, and meanwhile show what goes wrong on the way."""
+    loop = asyncio.get_running_loop()
+    deadline_s, reason = loop.time() + reach_s, ""
+    with contextlib.suppress(TimeoutError):
+        while (left_s := deadline_s - loop.time()) > 0:
+            news = await link.expect(_NEWS, left_s)
+            if news[2]:
+                reason = news[2].partition(": ")[2]
+                console.print(news[0].strip(), markup=False)
+            elif "cloud" in news[1]:
+                return
+            else:
+                break
+    with contextlib.suppress(BoardError):
+        told = (await link.ask("status")).value or {}
+        if told.get("cloud"):  # its log's level may hide it
+            return
+        reason = told.get("unreached") or reason
+    raise BoardError(
+        f"{link.port}: stored, but the board has not reached its cloud: {reason or 'no answer'}",
+        "Correct that, and configure it again. The board goes on trying; after CLOUD_REACH_MS "
+        f"(firmware/settings.py) it waits in mode CONFIG. Watch it: python -m tools console {link.port}",
     )
 
 

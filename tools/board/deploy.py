@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from . import files, packages
+from . import files, packages, settings
 from .changes import compare, steps
 from .errors import BoardError, run_verb
 from .found import FLASH_S, Found
@@ -70,10 +70,11 @@ def deploy(
         index: URL of another index.
 
     Raises:
-        BoardError: the board runs what it ran before.
+        BoardError: the board runs what it ran before; also where its settings could not work.
     """
     begin_s = time.monotonic()
     files.check_list()
+    settings.check()
     progress("stopping what runs", 0, 0)
     with Repl(port) as repl:
         try:

@@ -17,7 +17,7 @@ _SECRET = "configure data "  # noqa: S105 - what follows it may hold passwords a
 
 # MicroPython's objects have no order; this is the one of `status`, what it does not name comes last.
 _ORDER = """
-    mode version id thing uptime_s reset_cause wifi ip rssi networks clock cloud certificate_ends
+    mode version id thing uptime_s reset_cause wifi ip rssi networks clock cloud unreached certificate_ends
     queued dropped heap_total heap_used heap_free heap_piece idf_free idf_largest idf_lowest
     starved starved_reason slots
 """.split()  # noqa: SIM905

@@ -27,6 +27,7 @@ class Chip:
         self.station = Station(air)
         self._air_ble = air_ble
         self._ble: ChipRadio | None = None
+        self.has_bluetooth = True  # the ESP32-S2 has none, nor then its MicroPython the module
         self.reset_cause = PWRON_RESET
         self.pins: dict[int, int] = {}
         self.held_low: set[int] = (
@@ -78,6 +79,7 @@ class Chip:
         """Stop everything that works on without a program."""
         self.station.stop()
         self.station.reconnects = -1
+        self.station.static = None
         if self._ble:
             self._ble.stop()
         if self._watchdog:
@@ -108,6 +110,7 @@ class Chip:
             "cause": self.reset_cause,
             "clock": self._clock_offset_s,
             "memory": self._rtc_memory,
+            "bluetooth": self.has_bluetooth,
         }
 
     def _on_clock(self, offset_s: float) -> None:
@@ -170,8 +173,8 @@ class Chip:
         self.station.set_active(active)
         return True
 
-    def _on_wifi_connect(self, ssid: str | None, password: str | None) -> None:
-        self.station.connect(ssid, password)
+    def _on_wifi_connect(self, ssid: str | None, password: str | None, bssid: str | None) -> None:
+        self.station.connect(ssid, password, bssid)
 
     def _on_wifi_disconnect(self) -> None:
         self.station.disconnect()
@@ -186,7 +189,11 @@ class Chip:
             "connected": station.connected,
             "status": station.status(),
             "reconnects": station.reconnects,
+            "static": station.static,
         }
+
+    def _on_wifi_static(self, config: list[str] | None) -> None:
+        self.station.set_static(tuple(config) if config else None)
 
     def _on_wifi_rssi(self) -> int:
         return self.station.rssi()

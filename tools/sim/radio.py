@@ -3,14 +3,23 @@
 import asyncio
 import contextlib
 import dataclasses
+import ipaddress
 
 # Disconnect reasons of esp_wifi_types.h that `WLAN.status()` may pass on.
 ASSOC_LEAVE, HANDSHAKE_4WAY_TIMEOUT, BEACON_TIMEOUT, NO_AP_FOUND, AUTH_FAIL = 8, 15, 200, 201, 202
-NO_AP_FOUND_W_COMPATIBLE_SECURITY = 210
+NO_AP_FOUND_W_COMPATIBLE_SECURITY, NO_AP_FOUND_IN_AUTHMODE_THRESHOLD = 210, 211
 STAT_IDLE, STAT_CONNECTING, STAT_GOT_IP = 1000, 1001, 1010
 AUTH_OPEN, AUTH_WEP, AUTH_WPA_PSK, AUTH_WPA2_PSK, AUTH_WPA_WPA2_PSK = 0, 1, 2, 3, 4
 AUTH_WPA2_ENTERPRISE, AUTH_WPA3_PSK, AUTH_WPA2_WPA3_PSK = 5, 6, 7
-_AT_ONCE = (NO_AP_FOUND, AUTH_FAIL, NO_AP_FOUND_W_COMPATIBLE_SECURITY)  # shown while attempts go on
+_AT_ONCE = (  # shown while attempts go on
+    NO_AP_FOUND,
+    AUTH_FAIL,
+    NO_AP_FOUND_W_COMPATIBLE_SECURITY,
+    NO_AP_FOUND_IN_AUTHMODE_THRESHOLD,
+)
+_WPA2_KEY_LEAST = 8  # characters: with such a key ESP-IDF takes nothing below WPA2 (wifi_scan_threshold_t)
+_BELOW_WPA2 = (AUTH_OPEN, AUTH_WEP, AUTH_WPA_PSK)
+SUBNET, GATEWAY = ipaddress.ip_network("192.168.4.0/24"), "192.168.4.1"
 
 
 class RadioError(Exception):
@@ -36,8 +45,9 @@ class Air:
 
     access_points: name to password ("" is an open network), all of the strength rssi_dbm. others: those of
     which there is more to say; there a name may come twice. no_address: names of networks whose DHCP never
-    answers. join_ms, scan_ms and beacon_timeout_ms are how long an attempt and a scan take, and how long a
-    lost access point goes unnoticed (about 1 s, 2 s and 6 s on a chip; short here so that tests are).
+    answers. address_ms: how long that takes elsewhere. All networks are 192.168.4.0/24. join_ms, scan_ms and
+    beacon_timeout_ms are how long an attempt and a scan take, and how long a lost access point goes unnoticed
+    (about 1 s, 2 s and 6 s on a chip; short here so that tests are).
     """
 
     access_points: dict[str, str]
@@ -48,6 +58,7 @@ class Air:
     beacon_timeout_ms: int = 300
     others: list[AccessPoint] = dataclasses.field(default_factory=list)
     no_address: set[str] = dataclasses.field(default_factory=set)
+    address_ms: int = 0
 
     def heard(self) -> list[AccessPoint]:
         """All access points, the strongest first."""
@@ -70,7 +81,11 @@ class Station:
         self.reconnects = -1
         self.up, self.down = asyncio.Event(), asyncio.Event()
         self.down.set()
+        self.static: tuple[str, ...] | None = (
+            None  # address, netmask, gateway and DNS server in place of DHCP
+        )
         self._ssid = self._password = ""
+        self._bssid: str | None = None
         self._reason = self._failures = 0
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -84,17 +99,21 @@ class Station:
             self._abort_scan()
         self.active = active
 
-    def connect(self, ssid: str | None, password: str | None) -> None:
+    def connect(self, ssid: str | None, password: str | None, bssid: str | None = None) -> None:
         """Start to connect. A station that is connecting, or connected, refuses: `disconnect` comes first."""
         self._require_started()
         if self._task:
             raise RadioError("Wifi Internal Error")
         if ssid is not None:
-            self._ssid, self._password = ssid, password or ""
+            self._ssid, self._password, self._bssid = ssid, password or "", bssid
         self._abort_scan()
         self._failures = 0
         self.requested = True
         self._task = asyncio.create_task(self._stay_connected())
+
+    def set_static(self, config: tuple[str, ...] | None) -> None:
+        """Give it an address of its own, or have DHCP do that again; counts for the next connection."""
+        self.static = config
 
     def disconnect(self) -> None:
         self._require_started()
@@ -169,20 +188,26 @@ class Station:
         self._update_link()
 
     def _update_link(self) -> None:
-        passes = self.connected and not self.air.lost
+        passes = self.connected and not self.air.lost and self._is_routed()
         (self.up if passes else self.down).set()
         (self.down if passes else self.up).clear()
+
+    def _is_routed(self) -> bool:
+        """Whether its address leads anywhere; the driver takes a static one for good as it is."""
+        if self.static is None:
+            return True
+        return ipaddress.ip_address(self.static[0]) in SUBNET and self.static[2] == GATEWAY
 
     async def _stay_connected(self) -> None:
         while not self._gave_up():
             await asyncio.sleep(self.air.join_ms / 1000)
             self._reason = self._attempt()
             if self.joined:
-                self.connected = self._ssid not in self.air.no_address
-                if self.connected:
-                    self._reason = 0
-                self._update_link()
-                await self._beacon_lost()
+                address = asyncio.create_task(self._get_address())
+                try:
+                    await self._beacon_lost()
+                finally:
+                    address.cancel()
                 self.joined = None
                 self.connected = False
                 self._update_link()
@@ -190,13 +215,31 @@ class Station:
             self._failures += 1
         self._task = None
 
+    async def _get_address(self) -> None:
+        if self.static is None:
+            if self._ssid in self.air.no_address:
+                return
+            await asyncio.sleep(self.air.address_ms / 1000)
+        self.connected = True
+        self._reason = 0
+        self._update_link()
+
     def _attempt(self) -> int:
-        """Join, or give the reason why that fails. A wrong password rarely says so."""
+        """Join, or give the reason why that fails. A wrong password rarely says so.
+
+        Of several access points of the name it is the one on the first channel, however weak: the driver's
+        scan goes from channel to channel and ends there (WIFI_FAST_SCAN).
+        """
         points = [point for point in self.air.heard() if point.ssid == self._ssid]
+        points = [point for point in points if self._bssid in (None, point.bssid)]
         if not points:
             return NO_AP_FOUND
-        point = points[0]
-        if point.auth == AUTH_WPA2_ENTERPRISE:
+        if len(self._password) >= _WPA2_KEY_LEAST:
+            points = [point for point in points if point.auth not in _BELOW_WPA2]
+            if not points:
+                return NO_AP_FOUND_IN_AUTHMODE_THRESHOLD
+        point = min(points, key=lambda point: point.channel)
+        if point.auth == AUTH_WPA2_ENTERPRISE or (point.auth != AUTH_OPEN and not self._password):
             return NO_AP_FOUND_W_COMPATIBLE_SECURITY
         if self._password != point.password:
             return AUTH_FAIL if self._failures % 4 == 3 else HANDSHAKE_4WAY_TIMEOUT

@@ -44,6 +44,8 @@ def main(here, folder, host, port, mac, aioble=None):
     flash = _flash.Flash(files, nvs, gate=lambda: call("write"), cut=lambda: call("power_cut"))
     _flash.current[0] = flash
     late = ([aioble] if aioble else []) + [here + "/shims"]  # what is imported when it is first used
+    if kept["bluetooth"]:
+        late.append(here + "/shims/radio")
     root = _flash.FlashVfs(flash, [_flash.Folder(VfsPosix(), path) for path in late])
     if _ON_CPYTHON:
         sys.path[:1] = [folder + "/files", folder + "/files/lib"]

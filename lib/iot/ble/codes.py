@@ -24,6 +24,11 @@ NAMES = const(
         "STORAGE_FAILED",
         "LOCKED",
         "UNSUPPORTED_VERSION",
+        "OPEN_NETWORK",
+        "NEEDS_PASSWORD",
+        "OLD_SECURITY",
+        "ENTERPRISE",
+        "NOT_REACHED",
     )
 )
 

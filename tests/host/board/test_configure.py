@@ -4,6 +4,7 @@ import asyncio
 import copy
 import json
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable
@@ -157,18 +158,46 @@ async def test_nothing_is_sent_before_the_file_is_right(tmp_path: Path) -> None:
 
 async def test_a_board_is_configured(board: Board, tmp_path: Path) -> None:
     file = write(tmp_path / "board.json", claim())
-    done = await run_verb("configure", board.port, file)
+    done = await run_verb("configure", "--reach", "0", board.port, file)
     assert done.status == 0, done.err
     assert done.out == (
         f"Stored. The board came up in mode NORMAL. Watch it: python -m tools console {board.port}\n"
     )
-    assert (await run_verb("configure", board.port, file)).status == 0  # also in NORMAL
+    assert (await run_verb("configure", "--reach", "0", board.port, file)).status == 0  # also in NORMAL
     no_secret_in(done.out, done.err, *board.device.lines)
+
+
+async def test_a_board_that_does_not_reach_its_cloud(board: Board, tmp_path: Path) -> None:
+    for change, text in (
+        (lambda value: value["aws"].update(endpoint="nowhere.example.com"), "TLS: invalid cert"),
+        (lambda value: value["wifi"].__setitem__(0, {"ssid": "Home", "password": "wrong horse"}), "password"),
+    ):
+        value = changed(change)
+        del value["wifi"][1:]
+        file = write(tmp_path / "board.json", value)
+        done = await run_verb("configure", "--reach", "8", board.port, file)
+        assert done.status == 1
+        first, second = done.err.splitlines()
+        assert first.startswith(f"configure: {board.port}: stored, but the board has not reached its cloud: ")
+        assert re.search(text, first) and "configure it again" in second
+        no_secret_in(done.out, done.err)
+
+
+async def test_a_board_that_is_back_in_config(board: Board, tmp_path: Path) -> None:
+    with (board.device.files / "firmware/settings.py").open("a") as settings:
+        settings.write("WIFI_REACH_MS = 1000\n")
+    await board.device.power_off()
+    await board.device.power_on()
+    await board.device.expect("mode CONFIG")
+    value = changed(lambda value: value.update(wifi=[{"ssid": "Nowhere", "password": "correct horse"}]))
+    done = await run_verb("configure", board.port, write(tmp_path / "board.json", value))
+    assert done.status == 1
+    assert 'has not reached its cloud: network "Nowhere": no network of this name is heard' in done.err
 
 
 async def test_on_a_terminal_there_is_progress(board: Board, tmp_path: Path) -> None:
     file = write(tmp_path / "board.json", claim())
-    async with on_terminal("configure", board.port, file) as terminal:
+    async with on_terminal("configure", "--reach", "0", board.port, file) as terminal:
         await terminal.shows("Sending .* 100%")
         await terminal.shows("came up in mode NORMAL")
         assert await terminal.ended() == 0
@@ -270,7 +299,8 @@ async def test_a_board_joins_the_local_cloud(board: Board, tmp_path: Path) -> No
         assert line == f"next: python -m tools configure PORT {file}\n"
         done = await run_verb("configure", board.port, str(file))
         assert done.status == 0, done.err
-        await board.device.expect("cloud: connected", DEADLINE_S)
+        assert done.out.endswith("Stored. The board has reached its cloud.\n")
+        assert any("cloud: connected" in line for line in board.device.lines)
         await board.device.expect("app: telemetry 1 acknowledged", DEADLINE_S)
     finally:
         cloud.terminate()

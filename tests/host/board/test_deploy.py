@@ -454,3 +454,27 @@ def test_the_verb_fails(product: Product, flash: Path, run: Run, capsys: pytest.
         f"deploy: {board.port}: MicroPython 1.22.2 is too old, 1.25 is needed\n"
         "Write a newer image: python -m tools flash PORT IMAGE\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ('NAME_PREFIX = ""', "1 to 109 characters"),
+        ("NAME_PREFIX = None", "1 to 109 characters"),
+        (f"NAME_PREFIX = {'p' * 110!r}", "1 to 109 characters"),
+        ('NAME_PREFIX = "my lamp"', "letters, digits, - and _ alone"),
+        ('NAME_PREFIX = "fine"\nNAME_PREFIX = "not fine"', "letters, digits, - and _ alone"),
+    ],
+)
+def test_a_name_that_no_device_can_have_is_refused_before_the_board_is_touched(
+    product: Product, line: str, text: str
+) -> None:
+    product.change("firmware/settings.py", f"import sys\n{line}\n")
+    with pytest.raises(BoardError, match=f"firmware/settings.py: NAME_PREFIX: {text}"):
+        deploy("/dev/no-such-port", product.packages)
+
+
+def test_a_name_that_is_long_or_computed_goes_to_the_board(product: Product, flash: Path) -> None:
+    for number, value in enumerate(("'a-product-of-16-'", "'p' * 3", "sys.platform")):
+        product.change("firmware/settings.py", f"import sys\nNAME_PREFIX = {value}\n")
+        assert bring_up_to_date(product, FakeBoard(flash / str(number))).mode == "CONFIG"

@@ -3,7 +3,7 @@
 import pytest
 
 from tools.sim import Device, World
-from tools.sim.radio import AUTH_WPA2_ENTERPRISE, AUTH_WPA3_PSK, AccessPoint
+from tools.sim.radio import AUTH_WEP, AUTH_WPA2_ENTERPRISE, AUTH_WPA3_PSK, AccessPoint
 
 CONNECT = """
     import network, time
@@ -156,8 +156,72 @@ async def test_a_scan_tells_every_access_point_apart(world: World, run) -> None:
         "b'Open' 1 1 -55 0 False",
         "b'' 3 3 -60 3 False",
         "b'Twice' 6 6 -80 3 False",
-        *("Twice -40 5", "Shy -60 5"),
+        *("Twice -80 5", "Shy -60 5"),  # the first that it hears is on the lower channel
     ]
+
+
+async def test_of_one_name_the_first_heard_is_taken_unless_another_is_named(world: World, run) -> None:
+    world.air.others = [
+        AccessPoint("Twice", "one key", -40, 11, "02:00:00:00:00:0b"),
+        AccessPoint("Twice", "one key", -80, 6, "02:00:00:00:00:06"),
+    ]
+    lines = await run(
+        CONNECT
+        + """
+    for bssid in (None, bytes([2, 0, 0, 0, 0, 11]), bytes([2, 0, 0, 0, 0, 6])):
+        wlan.connect("Twice", "one key", bssid=bssid)
+        wait(wlan.isconnected)
+        print(wlan.status("rssi"))
+        wlan.disconnect()
+    wlan.connect("Twice", "one key", bssid=bytes([2, 0, 0, 0, 0, 1]))
+    wait(lambda: wlan.status() == network.STAT_NO_AP_FOUND)
+    try:
+        wlan.connect("Twice", "one key", bssid=b"short")
+    except ValueError:
+        print("refused")
+    """
+    )
+    assert lines == ["-80", "-40", "-80", "refused"]
+
+
+async def test_a_static_address_leads_on_where_it_fits(world: World, run) -> None:
+    world.air.no_address.add("Home")
+    lines = await run(
+        CONNECT
+        + """
+    import socket
+    def resolve():
+        try:
+            socket.getaddrinfo("127.0.0.1", 80)
+            print("resolved")
+        except OSError as exception:
+            print(exception.errno)
+    assert wlan.ipconfig("dhcp4") and wlan.ifconfig()[0] == "0.0.0.0"
+    for config in (
+        ("192.168.4.7", "255.255.255.0", "192.168.4.1", "1.1.1.1"),
+        ("10.0.0.7", "255.0.0.0", "10.0.0.1", "10.0.0.1"),
+    ):
+        wlan.ifconfig(config)
+        assert wlan.ifconfig() == config and not wlan.ipconfig("dhcp4")
+        wlan.connect("Home", "correct horse")
+        wait(wlan.isconnected)
+        resolve()
+        wlan.disconnect()
+    wlan.ipconfig(dhcp4=True)
+    assert wlan.ipconfig("dhcp4") and wlan.ifconfig()[0] == "0.0.0.0"
+    for wrong in (("1.2.3", "255.0.0.0", "1.2.3.4", "1.2.3.4"), ("1.2.3.4",), "static"):
+        try:
+            wlan.ifconfig(wrong)
+            print("taken", wrong)
+        except ValueError:
+            pass
+    try:
+        wlan.ifconfig("dhcp")
+    except RuntimeError as exception:
+        print(exception)
+    """
+    )
+    assert lines == ["resolved", "-202", "Wifi Unknown Error 0x5004"]
 
 
 async def test_a_scan_in_a_thread_does_not_hold_the_others(world: World, run) -> None:
@@ -210,10 +274,20 @@ async def test_threads_may_ask_at_the_same_time(run) -> None:
 
 @pytest.mark.parametrize(
     ("name", "key", "status"),
-    [("Elsewhere", "secret", [201]), ("Home", "wrong", [15]), ("Company", "secret", [210])],
+    [
+        ("Elsewhere", "secret", [201]),
+        ("Home", "wrong", [15]),
+        ("Home", "", [210]),
+        ("Company", "secret", [210]),
+        ("Open", "long enough", [211]),
+        ("Old", "long enough", [211]),
+    ],
 )
 async def test_when_no_attempts_are_left_the_reason_shows(world: World, run, name, key, status) -> None:
-    world.air.others = [AccessPoint("Company", auth=AUTH_WPA2_ENTERPRISE)]
+    world.air.others = [
+        AccessPoint("Company", auth=AUTH_WPA2_ENTERPRISE),
+        AccessPoint("Old", "long enough", auth=AUTH_WEP),
+    ]
     lines = await run(
         CONNECT
         + f"""

@@ -15,7 +15,8 @@ STUBS = Path(sys.prefix) / "stubs"
 IN_PLACE_OF = {"_gc": "gc", "_micropython": "micropython", "_threads": "_thread"}
 SHIMS = sorted(
     path
-    for path in (ROOT / "tools/sim/shims").glob("*.py")
+    for folder in ("tools/sim/shims", "tools/sim/shims/radio")
+    for path in (ROOT / folder).glob("*.py")
     if not path.name.startswith("_") or path.stem in IN_PLACE_OF
 )
 LANGUAGE = [

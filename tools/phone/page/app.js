@@ -64,7 +64,7 @@ async function prove(code) {
   }
   known = { code, name: device.name }; // for the way back from a later step
   steps.banner();
-  steps.show("network");
+  steps.show("network", words.lastTime(connection.status.error));
   scan();
 }
 
@@ -184,7 +184,7 @@ async function submitCheck(event) {
   }
   password = "";
   connection.close();
-  $("done-text").textContent = `${$("device-name").textContent} restarts and connects by itself. You can close this page.`;
+  $("done-text").textContent = `${$("device-name").textContent} restarts and connects by itself. You can close this page. If it can be found here again after some minutes, it did not reach its cloud: find it once more, and it tells why.`;
   steps.banner();
   steps.show("done");
 }

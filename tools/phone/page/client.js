@@ -10,7 +10,7 @@ import { Session, refusal } from "./session.js";
 const ANSWER_MS = 10_000; // then the same message is sent again
 const SENDINGS = 3; // of one message
 const IDLE_MS = 10_000; // the device ends a connection without a frame for 30 s
-const COMMIT_MS = 240_000; // eight networks that are tried in turn
+const COMMIT_MS = 420_000; // eight networks that are tried in turn
 
 export class Client {
   /** What the device has told about itself: mode, networks, progress and so on. */

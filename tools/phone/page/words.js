@@ -6,6 +6,10 @@ const WORDS = {
   UNSUPPORTED_VERSION: ["pick", "The device speaks another version of the setup protocol.", "Reload this page to get its latest version."],
   WRONG_PASSWORD: ["password", "The network does not accept this password.", "Capital and small letters matter. Type it again."],
   WRONG_SSID: ["network", "The device cannot find this network.", "Move it nearer to the router. It needs 2.4 GHz Wi-Fi; many networks of 5 GHz alone cannot be used."],
+  OPEN_NETWORK: ["network", "This network is open: it takes no password.", "Choose it again without one. If yours has a password, this one only has its name."],
+  NEEDS_PASSWORD: ["password", "This network needs a password.", "Type it."],
+  OLD_SECURITY: ["network", "This network’s security (WEP or WPA) is too old for the device.", "Switch its router to WPA2, or choose another network."],
+  ENTERPRISE: ["network", "This network asks for a user name, which the device cannot give.", "Choose one that needs a password alone, a guest network for example."],
   NO_ADDRESS: ["network", "The network let the device in, but gave it no address.", "Restart the router, or choose another network."],
   MISSING_ELEMENTS: ["check", "Something is missing in the cloud details.", "Fill it in, or choose the product file."],
   INVALID_VALUE: ["check", "The device does not accept these settings.", "Correct them, or choose the product file again."],
@@ -26,6 +30,12 @@ export function forResult(result, detail = "") {
   if (step !== "check" || !detail) return { step, text: `${what} ${remedy}` };
   const place = detail.startsWith("wifi[0].password") ? "password" : detail.startsWith("wifi") ? "network" : step;
   return { step: place, text: `${what} ${remedy} (${detail})` };
+}
+
+/** Why a device is here again: an error of its status from before its last restart; "" where there is none. */
+export function lastTime(error) {
+  if (error?.name !== "NOT_REACHED") return "";
+  return `With its last settings the device did not reach its cloud (${error.detail}). Correct them, and send them once more.`;
 }
 
 export const UNREACHABLE = "The device does not answer. Is it powered on, and near? A device that is set up already has to be reset first.";

@@ -60,7 +60,9 @@ class WLAN:
         return _state()["active"]
 
     def connect(self, ssid=None, password=None, *, bssid=None):
-        _world.call("wifi_connect", _text(ssid), _text(password))
+        if bssid is not None and len(bssid) != 6:
+            raise ValueError
+        _world.call("wifi_connect", _text(ssid), _text(password), bssid and _colons(bssid))
 
     def disconnect(self):
         _world.call("wifi_disconnect")
@@ -97,18 +99,56 @@ class WLAN:
             return _state()["reconnects"]
         raise ValueError("unknown config param")
 
-    def ifconfig(self):
-        """(address, netmask, gateway, DNS server), all 0.0.0.0 until connected."""
-        return _ADDRESS if self.isconnected() else _NO_ADDRESS
+    def ifconfig(self, *config):
+        """(address, netmask, gateway, DNS server), 0.0.0.0 until DHCP has given some; set them, or "dhcp"."""
+        if not config:
+            state = _state()
+            if state["static"]:
+                return tuple(state["static"])
+            return _ADDRESS if state["connected"] else _NO_ADDRESS
+        if config[0] == "dhcp":
+            if not _state()["static"]:
+                raise RuntimeError("Wifi Unknown Error 0x5004")  # ESP_ERR_ESP_NETIF_DHCP_ALREADY_STARTED
+            return _world.call("wifi_static", None)
+        if isinstance(config[0], str):
+            raise ValueError("invalid arguments")
+        if len(config[0]) != 4:
+            raise ValueError("requested length 4 but object has length " + str(len(config[0])))
+        for address in config[0]:
+            _check_address(address)
+        return _world.call("wifi_static", list(config[0]))
 
-    def ipconfig(self, param):
-        """Get `addr4`, an (address, netmask) pair, or `gw4`."""
+    def ipconfig(self, *param, **kwargs):
+        """Get `addr4`, an (address, netmask) pair, `gw4` or `dhcp4`; set the last."""
+        if kwargs:
+            if param:
+                raise TypeError("can't specify pos and kw args")
+            for name, value in kwargs.items():
+                if name != "dhcp4":
+                    raise ValueError("unexpected key")
+                if value:
+                    _world.call("wifi_static", None)
+            return None
+        param = param[0]
+        if param == "dhcp4":
+            return not _state()["static"]
         config = self.ifconfig()
         if param == "addr4":
             return config[:2]
         if param == "gw4":
             return config[2]
         raise ValueError("unexpected key")
+
+
+def _colons(bssid):
+    digits = str(binascii.hexlify(bssid), "ascii")
+    return ":".join([digits[at : at + 2] for at in range(0, 12, 2)])
+
+
+def _check_address(address):
+    parts = address.split(".")
+    if len(parts) != 4 or not all([part.isdigit() and int(part) < 256 for part in parts]):
+        raise ValueError("invalid arguments")
 
 
 def _bytes(address):

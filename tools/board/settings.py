@@ -1,0 +1,31 @@
+"""What firmware/settings.py says, looked at before it goes to a board."""
+
+import ast
+from contextlib import suppress
+
+from tools.ble.protocol import label  # the device's own module
+
+from . import files
+from .errors import BoardError
+
+_FILE = "firmware/settings.py"
+_REMEDY = "A device is called NAME_PREFIX and its MAC address, in AWS and on the air: choose another prefix."
+
+
+def check() -> None:
+    """Raise BoardError where the device would refuse the settings at its start.
+
+    Only what stands there as a plain value is judged; what is computed the device alone knows.
+    """
+    path = files.ROOT / _FILE
+    values = {}
+    if path.exists():
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                with suppress(ValueError):
+                    values[node.targets[0].id] = ast.literal_eval(node.value)
+    if "NAME_PREFIX" in values:
+        try:
+            label.device_id(values["NAME_PREFIX"], bytes(6))
+        except ValueError as error:
+            raise BoardError(f"{_FILE}: {error}", _REMEDY) from None

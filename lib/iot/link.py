@@ -1,7 +1,7 @@
 """The way of the thing to AWS IoT Core, in the terms of the system."""
 
 from iot import tls
-from iot.modules import forget
+from iot.modules import borrow
 from iot.mqtt.client import Client
 
 
@@ -44,12 +44,9 @@ class Link:
         await self.client.run()
 
     def _credentials(self):
-        from iot import x509
-
-        forget("iot.x509")
         credentials = self._store().thing_credentials()
         try:
-            self.certificate_ends = x509.not_after(credentials[1])
+            self.certificate_ends = borrow("iot.x509").not_after(credentials[1])
         except ValueError as error:
             self.certificate_ends = str(error)
         return credentials

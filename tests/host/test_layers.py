@@ -59,6 +59,7 @@ LEVELS = {
     "iot.mqtt.connection": 2,
     "iot.mqtt.culprit": 1,
     "iot.mqtt.handshake": 1,
+    "iot.mqtt.requests": 1,
     "iot.mqtt.unclaimed": 1,
     "iot.overdraft": 1,
     "iot.store": 1,
@@ -161,7 +162,7 @@ def imports(name: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
             for alias in node.names:
                 inner = f"{module}.{alias.name}"
                 yield node.lineno, inner if inner in LEVELS or node.module is None else module
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "load":  # of iot.modules
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("load", "borrow"):  # of iot.modules
             yield from ((node.lineno, ast.literal_eval(argument)) for argument in node.args)
 
 

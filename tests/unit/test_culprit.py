@@ -35,7 +35,7 @@ class Life:
             await asyncio.sleep_ms(0)
             if not len(client.outbox) and not client.inbox.due() and not culprit._requested(client):
                 return True
-        culprit.judge(client, connection.error, since_ms)
+        culprit.ended(client, connection.error, since_ms)
         return False
 
     async def settle(self, most):
@@ -214,7 +214,7 @@ async def test_hanging_up_late_or_before_the_packet_was_sent_blames_nobody():
     for _ in range(6):
         await hung_up_in_flight(life, late_ms=2000)
     for _ in range(6):
-        culprit.judge(life.client, Refused("closed"), time.ticks_add(time.ticks_ms(), 1))
+        culprit.ended(life.client, Refused("closed"), time.ticks_add(time.ticks_ms(), 1))
     assert len(life.client.outbox) == 1 and life.client.doubt == 0
 
 

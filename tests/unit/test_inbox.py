@@ -5,6 +5,7 @@ import time
 
 from iot.mqtt.handshake import rewind
 from iot.mqtt.queues import Inbox, matches
+from iot.mqtt.requests import answered
 
 
 class Calls:
@@ -27,7 +28,7 @@ def ask(inbox, packet_id):
 
 def granted(inbox, packet_id=1):
     subscription = ask(inbox, packet_id)
-    assert inbox.answered(packet_id, True) is None and subscription.granted
+    assert answered(inbox, packet_id, True) is None and subscription.granted
     return subscription
 
 
@@ -114,11 +115,11 @@ async def test_acknowledged_tells_what_the_broker_said():
     await asyncio.sleep_ms(0)
     inbox.deliver("a", b"a message is no answer")
     await asyncio.sleep_ms(1)
-    assert inbox.answered(1, True) is None
+    assert answered(inbox, 1, True) is None
     assert await task and await subscription.acknowledged(0)
     refused = inbox.subscribe("b", 1, 3)
     ask(inbox, 2)
-    assert inbox.answered(2, False) is refused
+    assert answered(inbox, 2, False) is refused
     assert refused.granted is False and not await refused.acknowledged(5000)
 
 
@@ -133,7 +134,7 @@ def test_each_request_is_due_once_and_again_if_it_is_not_answered():
     assert inbox.due() is None
     inbox.expire(0)
     assert inbox.due() is subscription and inbox.find(9) is None
-    inbox.answered(9, True)
+    answered(inbox, 9, True)
     assert subscription.granted is None, "nobody asks under that packet id any more"
     assert granted(inbox, 10) is subscription and inbox.due() is None
 
@@ -151,7 +152,7 @@ def test_close_unsubscribes():
     inbox.expire(0)
     assert inbox.due() is subscription
     ask(inbox, 3)
-    assert inbox.answered(3, False) is None
+    assert answered(inbox, 3, False) is None
     assert inbox.due() is None and inbox.find(3) is None
 
 
@@ -195,7 +196,7 @@ def test_what_was_refused_is_not_asked_again_in_a_new_session():
     inbox = Inbox(Calls())
     subscription = inbox.subscribe("no", 1, 3)
     ask(inbox, 1)
-    assert inbox.answered(1, False) is subscription
+    assert answered(inbox, 1, False) is subscription
     rewind(inbox, False)
     assert subscription.granted is False and inbox.due() is None
 

@@ -97,6 +97,14 @@ def subscription(topic_filter, qos, depth):
         raise ValueError("depth: at least 1, not {}".format(depth))
 
 
+def is_shared(subscriptions, topic_filter):
+    """Whether one of them is open and has that filter."""
+    for subscription in subscriptions:
+        if not subscription.closed and subscription.topic_filter == topic_filter:
+            return True
+    return False
+
+
 def _qos(qos):
     if qos not in (0, 1):
         raise ValueError("QoS {}: only 0 and 1 are supported".format(qos))

@@ -7,7 +7,7 @@ import time
 from micropython import const
 
 from iot.backoff import Backoff
-from iot.modules import forget
+from iot.modules import borrow
 from iot.mqtt import packet
 from iot.mqtt.connection import Connection
 from iot.mqtt.packet import Framer, MQTTError, Starved
@@ -69,17 +69,14 @@ class Client:
         backoff=None,
         is_starved=lambda error: isinstance(error, MemoryError),
     ):
-        from iot.mqtt import checks
-
-        forget("iot.mqtt.checks")
-        checks.client(client_id, keep_alive_s)
+        borrow("iot.mqtt.checks").client(client_id, keep_alive_s)
         self.keep_alive_s = keep_alive_s
         self.timeout_ms = timeout_ms
         self.log = log
         self.connected = False
         self.reason = "never connected"
         self.refusals = self.doubt = 0
-        self.suspect = None, 0
+        self.suspect = None
         self.outbox = Outbox(outbox_bytes, window)
         self.inbox = Inbox(self._wake)
         self.framer = Framer(packet_limit)
@@ -115,14 +112,11 @@ class Client:
         """
         if self._connecting or (self.connection and not self.connection.closed):
             raise MQTTError("already connected or connecting")
-        from iot.mqtt import handshake
-
-        forget("iot.mqtt.handshake")
         self._connecting = True
         self._attempt_ms = time.ticks_ms()
         self.tell("connecting", None)
         try:
-            stream, session_present = await handshake.begin(self)
+            stream, session_present = await borrow("iot.mqtt.handshake").begin(self)
         except MQTTError as error:
             self.reason = str(error)
             self.tell("disconnected", self.reason)
@@ -166,10 +160,7 @@ class Client:
                         raise connection.bug
                     if not 0 <= time.ticks_diff(time.ticks_ms(), since_ms) < _STABLE_MS:
                         self.backoff.reset()
-                    from iot.mqtt import culprit
-
-                    forget("iot.mqtt.culprit")
-                    culprit.judge(self, connection.error, since_ms)
+                    borrow("iot.mqtt.culprit").ended(self, connection.error, since_ms)
                 except (MQTTError, MemoryError):
                     pass  # connect has told; what there was no memory for is tried again
                 delay_ms = self.backoff.next_ms()
@@ -220,16 +211,10 @@ class Client:
         topic_filter: None for what no other subscription takes; that asks nothing of the broker.
         depth: messages that wait to be read, at least 1. ValueError for a filter or QoS that cannot be.
         """
-        from iot.mqtt import checks
-
-        forget("iot.mqtt.checks")
-        checks.subscription(topic_filter, qos, depth)
+        borrow("iot.mqtt.checks").subscription(topic_filter, qos, depth)
         subscription = self.inbox.subscribe(topic_filter, qos, depth)
         if self.inbox.waiting:
-            from iot.mqtt import unclaimed
-
-            forget("iot.mqtt.unclaimed")
-            unclaimed.claim(self, subscription)
+            borrow("iot.mqtt.unclaimed").take(self, subscription)
         return subscription
 
     def _encode(self, topic, payload, retain, qos, packet_id):
@@ -251,10 +236,7 @@ class Client:
             or "\0" in topic
             or strange
         ):
-            from iot.mqtt import checks
-
-            forget("iot.mqtt.checks")
-            checks.message(topic, qos, retain, document)  # raises, if there is a reason
+            borrow("iot.mqtt.checks").message(topic, qos, retain, document)  # raises, if there is a reason
         if isinstance(payload, str):
             payload = payload.encode()
         head = packet.publish(name, len(payload), packet_id, retain)

@@ -11,7 +11,7 @@ import time
 
 from micropython import const
 
-from iot.modules import forget
+from iot.modules import borrow
 from iot.mqtt import packet
 from iot.mqtt.packet import MQTTError, Refused, malformed
 from iot.mqtt.queues import within
@@ -153,10 +153,7 @@ class Connection:
                     return framer.packet_id
             except MemoryError:
                 framer.body = None
-            from iot.mqtt import unclaimed
-
-            forget("iot.mqtt.unclaimed")
-            return unclaimed.keep(client, framer)
+            return borrow("iot.mqtt.unclaimed").put(client, framer)
         if kind == _PUBACK:
             if client.outbox.acknowledge(framer.packet_id):
                 client.tell("published", framer.packet_id)
@@ -165,12 +162,7 @@ class Connection:
             self._changed.set()
             return 0
         elif kind in (_SUBACK, _UNSUBACK):
-            code = framer.body[-1]
-            if kind == _SUBACK and code not in b"\0\1\x80":  # 3.9.3
-                raise malformed(first, "code", code)
-            granted = kind == _SUBACK and code < 2
-            if refused := client.inbox.answered(framer.packet_id, granted):
-                client.log.warning("mqtt", "not allowed to subscribe to {}", refused.topic_filter)
+            borrow("iot.mqtt.requests").answer(client, first, framer)
         else:
             raise malformed(first, "kind")
         client.doubt = min(client.doubt, 1)
@@ -208,12 +200,8 @@ class Connection:
             self._ping_due = False
             self._ping_ms = time.ticks_ms()
             return b"\xc0\x00"  # PINGREQ
-        if client.doubt:
-            from iot.mqtt import culprit
-
-            forget("iot.mqtt.culprit")
-            if culprit.held(client):
-                return None
+        if client.doubt and borrow("iot.mqtt.culprit").wait(client):
+            return None
         if subscription := client.inbox.due():
             subscription.packet_id = client.packet_id()
             subscription.sent_ms = time.ticks_ms()
@@ -244,8 +232,5 @@ class Connection:
             client.inbox.expire(timeout_ms)
             client.outbox.expire(timeout_ms)
             if client.inbox.waiting:
-                from iot.mqtt import unclaimed
-
-                forget("iot.mqtt.unclaimed")
-                unclaimed.claim(client, None)
+                borrow("iot.mqtt.unclaimed").take(client, None)
             self.wake.set()  # what has expired is due again

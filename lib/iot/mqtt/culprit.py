@@ -24,7 +24,7 @@ _SENT = const(2)
 _LOST = const(4)
 
 
-def held(client):
+def wait(client):
     """While there is a doubt: whether an answer must come before the next request. Ends the doubt, too."""
     if _requested(client) or _first(client, _SENT):
         return True
@@ -33,7 +33,7 @@ def held(client):
     return False
 
 
-def judge(client, error, since_ms):
+def ended(client, error, since_ms):
     """Take note of a connection from `since_ms` to now; `error` is what ended it, or None.
 
     A packet that is to blame is given up: its receipt is lost, a subscription is not granted.
@@ -75,7 +75,7 @@ def _hung_up(error):
 
 
 def _blame(client, packet):
-    suspect, times = client.suspect
+    suspect, times = client.suspect or (None, 0)
     times = times + 1 if packet is suspect else 1
     is_message = packet in client.outbox.receipts
     name = _topic(client.outbox.view, packet.offset) if is_message else packet.topic_filter
@@ -88,10 +88,13 @@ def _blame(client, packet):
     client.log.warning("mqtt", "{} to {}: given up, the broker hangs up on it", kind, name)
     if is_message:
         client.outbox.settle(packet, _LOST)
-    elif packet.closed:
+        return
+    packet.packet_id = 0
+    if packet.closed:
         client.inbox.subscriptions.remove(packet)
     else:
-        client.inbox.answered(packet.packet_id, False)
+        packet.granted = False
+        packet.event.set()
 
 
 def _topic(view, at):

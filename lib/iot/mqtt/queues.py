@@ -5,6 +5,8 @@ import time
 
 from micropython import const
 
+from iot.modules import borrow
+
 _DUP = const(0x08)  # in a PUBLISH's first byte: MQTT 3.1.1, 3.3.1.1
 _SPAN_BYTES = const(1440)  # neighbours leave in one write, up to about a TCP segment
 _BYTES_PER_MESSAGE = const(64)  # bounds the number of receipts by the buffer's size: they cost heap too
@@ -277,8 +279,7 @@ class Inbox:
         self.unclaimed = 0  # messages that nobody took
         self.oversize = 0  # messages longer than the receive buffer, or than the memory there is
         self._changed = changed
-        self.rest = None
-        self.told = ()
+        self.rest = self.told = None
         self.subscriptions = []
         self.waiting = []
 
@@ -309,37 +310,19 @@ class Inbox:
         for subscription in self.subscriptions:
             if subscription.packet_id or not (subscription.closed or subscription.granted is None):
                 continue
-            if subscription.closed and self._shared(subscription.topic_filter):
+            if subscription.closed and borrow("iot.mqtt.checks").is_shared(
+                self.subscriptions, subscription.topic_filter
+            ):
                 self.subscriptions.remove(subscription)
                 return self.due()
             return subscription
         return None
-
-    def _shared(self, topic_filter):
-        for subscription in self.subscriptions:
-            if not subscription.closed and subscription.topic_filter == topic_filter:
-                return True
-        return False
 
     def find(self, packet_id):
         """The subscription whose request with this packet id waits for its answer, or None."""
         for subscription in self.subscriptions:
             if subscription.packet_id == packet_id:
                 return subscription
-        return None
-
-    def answered(self, packet_id, granted):
-        """Take a SUBACK or UNSUBACK; returns the subscription that was refused, or None."""
-        subscription = self.find(packet_id)
-        if subscription:
-            subscription.packet_id = 0
-            if subscription.closed:
-                self.subscriptions.remove(subscription)
-            else:
-                subscription.granted = granted
-                subscription.event.set()
-                if not granted:
-                    return subscription
         return None
 
     def expire(self, timeout_ms):

@@ -16,7 +16,7 @@ _BYTES = const(4096)  # of payload, or one message
 _TOLD = const(8)  # topics
 
 
-def keep(client, framer):
+def put(client, framer):
     """Have a message wait, or drop what has no room: returns the packet id to acknowledge, or 0."""
     body, inbox = framer.body, client.inbox
     try:
@@ -40,7 +40,7 @@ def keep(client, framer):
     return 0
 
 
-def claim(client, subscription):
+def take(client, subscription):
     """Hand a subscription what it takes; with None drop what has waited too long."""
     inbox = client.inbox
     waiting, inbox.waiting = inbox.waiting, []
@@ -63,9 +63,9 @@ def claim(client, subscription):
 def _drop(inbox, topic, log):
     """Count it, and tell what cannot flood the log: the first topics, and powers of two."""
     inbox.unclaimed += 1
-    count, known = inbox.unclaimed, hash(topic)
-    is_new = known not in inbox.told and len(inbox.told) < _TOLD
+    count, known, told = inbox.unclaimed, hash(topic), inbox.told or ()
+    is_new = known not in told and len(told) < _TOLD
     if is_new:
-        inbox.told += (known,)
+        inbox.told = told + (known,)
     if is_new or count & (count - 1) == 0:
         log.warning("mqtt", "nobody takes what comes on {}; dropped in all: {}", topic, count)

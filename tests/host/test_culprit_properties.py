@@ -1,15 +1,11 @@
 """A broker that hangs up on some packets: whatever else there is, in whatever order, gets through."""
 
 import asyncio
-import sys
-from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
-
-from test_culprit import PUBLISH, Life, hates, payload
+from life import PUBLISH, Life, hates
+from stream import payload
 
 GOOD, BAD = ("good", "fine"), ("bad", "worse")
 _CONNECTIONS = 4  # that one culprit takes at most, and one more where acknowledgements got lost
@@ -39,7 +35,7 @@ async def _life(wanted: list[tuple[str, str, int]], lost_acks: list[int], window
             messages.append((name, qos, number, life.client.publish(name, str(number), qos=qos)))
         else:
             subscriptions.append((name, life.client.subscribe(name, qos)))
-    culprits = sum(qos and name in BAD for name, qos, _, _ in messages)
+    culprits = sum(1 for name, qos, _, _ in messages if qos and name in BAD)
     culprits += sum(name in BAD for name, _ in subscriptions)
     hates_qos_0 = sum(not qos and name in BAD for name, qos, _, _ in messages)
     for acks in lost_acks:  # connections on which only so many answers come, and then it ends

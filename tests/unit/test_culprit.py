@@ -6,63 +6,9 @@ import time
 
 from iot.backoff import Backoff
 from iot.mqtt import culprit
-from iot.mqtt.client import Client
 from iot.mqtt.packet import MQTTError, Refused
-from stream import Broker, Notes, packet_id, payload
-
-PUBLISH, SUBSCRIBE, UNSUBSCRIBE = 0x30, 0x80, 0xA0
-
-
-class Life:
-    """A client whose connections follow each other without pauses; the broker keeps its session."""
-
-    def __init__(self, **options):
-        self.broker = Broker()
-        self.notes = Notes()
-        self.connections = 0
-        options["backoff"] = Backoff(1000, 64000)
-        self.client = Client("thing-1", self.broker.open_stream, self.notes, **options)
-
-    async def connection(self):
-        """One connection, to its end or until nothing is queued any more: returns whether it lived."""
-        client = self.client
-        since_ms = time.ticks_ms()
-        await client.connect()
-        self.broker.connack = b"\x20\x02\x01\x00"
-        self.connections += 1
-        connection = client.connection
-        while not connection.closed:
-            await asyncio.sleep_ms(0)
-            if not len(client.outbox) and not client.inbox.due() and not culprit._requested(client):
-                return True
-        culprit.ended(client, connection.error, since_ms)
-        return False
-
-    async def settle(self, most):
-        """Connect again and again until all is answered or given up, `most` times at most."""
-        while not await self.connection():
-            assert self.connections < most, self.notes.lines
-        await self.client.disconnect()
-
-    def got(self):
-        """The payloads of the messages that the broker took."""
-        return [
-            payload(body) for first, body in self.broker.sent(PUBLISH) if not self.broker.hates(first, body)
-        ]
-
-
-def hates(*topics):
-    """A broker's dislike for these, in messages and in filters."""
-
-    def condition(first, body):
-        at = 0 if first & 0xF0 == PUBLISH else 2
-        return first & 0xF0 in (PUBLISH, SUBSCRIBE, UNSUBSCRIBE) and topic(body, at) in topics
-
-    return condition
-
-
-def topic(body, at):
-    return str(bytes(body[at + 2 : at + 2 + (body[at] << 8 | body[at + 1])]), "utf-8")
+from life import PUBLISH, UNSUBSCRIBE, Life, hates
+from stream import packet_id
 
 
 async def test_a_message_that_the_broker_hangs_up_on_is_given_up_and_the_others_flow():
@@ -187,7 +133,8 @@ async def hung_up_in_flight(life, error=None, late_ms=0):
 async def test_a_network_that_fails_loses_no_message():
     """Only a peer that hangs up right after the packet can mean it."""
     unreachable, aborted = OSError(errno.EHOSTUNREACH, "x"), OSError(errno.ECONNABORTED, "x")
-    for error in (unreachable, aborted, MQTTError("x"), MemoryError()):
+    starved = OSError(-0x7F00, "MBEDTLS_ERR_SSL_ALLOC_FAILED")
+    for error in (unreachable, aborted, starved, OSError("x"), MQTTError("x"), MemoryError()):
         life = Life()
         life.broker.acknowledges = False
         life.client.publish("t", "x", qos=1)
@@ -197,7 +144,13 @@ async def test_a_network_that_fails_loses_no_message():
 
 
 async def test_a_reset_and_an_alert_are_ways_to_hang_up():
-    for error in (OSError(errno.ECONNRESET, "x"), OSError(32, "EPIPE"), OSError(-0x7780, "alert"), None):
+    for error in (
+        OSError(errno.ECONNRESET, "x"),
+        OSError(32, "EPIPE"),
+        OSError(-0x7780, "alert"),
+        OSError(-104, "x"),
+        None,
+    ):
         life = Life()
         life.broker.acknowledges = False
         life.client.publish("t", "x", qos=1)

@@ -16,8 +16,9 @@ _TIMES = const(3)  # in a row, each on its own, beside the first in company
 # Meanwhile the pauses between connections are no longer than this, for as many as two such packets take.
 _PAUSE_MS = const(8000)
 _DOUBTS = const(8)
-# EPIPE, ECONNRESET. Below 0: mbedTLS's, such as a fatal alert. Others tell of a network that is gone.
-_HUNG_UP = (32, 104)
+# EPIPE and ECONNRESET, with TLS negative; mbedTLS's fatal alert, close notify and end of file. All others
+# tell of a network that is gone, or of want of memory.
+_HUNG_UP = (32, 104, -32, -104, -0x7780, -0x7880, -0x7280)
 # The states of iot.mqtt.queues.
 _AGAIN = const(1)
 _SENT = const(2)
@@ -69,9 +70,7 @@ def _first(client, state):
 
 
 def _hung_up(error):
-    if isinstance(error, OSError):
-        return error.errno in _HUNG_UP or error.errno < 0
-    return isinstance(error, Refused)
+    return isinstance(error, Refused) or (isinstance(error, OSError) and error.errno in _HUNG_UP)
 
 
 def _blame(client, packet):

@@ -275,6 +275,11 @@ def test_a_clean_module_has_no_breach() -> None:
             "from .queues import Outbox",
             "level 0 may not import iot.mqtt.queues of level 0",
         ),
+        (
+            "iot.mqtt.packet",
+            "def f():\n  borrow('iot.mqtt.client').x()",
+            "level 0 may not import iot.mqtt.client of level 3",
+        ),
         ("iot.mqtt.packet", "from . import client", "level 0 may not import iot.mqtt.client of level 3"),
         ("iot.mqtt.packet", "from ..wifi import Wifi", "level 0 may not import iot.wifi of level 2"),
         ("iot.aws.provisioning", "from iot.mqtt.client import Client", "is handed its client"),

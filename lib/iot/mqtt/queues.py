@@ -209,7 +209,7 @@ class Subscription:
     """Messages of one topic filter: `async for topic, payload in …`, or `read()` for those who poll.
 
     Holds `depth` messages; on overflow the oldest goes and `dropped` counts it.
-    granted: what the SUBACK said, None before it.
+    granted: what the SUBACK said, None before it; False too where the broker hangs up on the request.
     """
 
     def __init__(self, changed, topic_filter, qos, depth):
@@ -249,7 +249,7 @@ class Subscription:
         return self._messages.pop(0)
 
     async def acknowledged(self, timeout_ms):
-        """Wait for the SUBACK; False if the broker refused, or has not answered after `timeout_ms`."""
+        """Wait for the SUBACK; False if that refused, was given up, or has not come after `timeout_ms`."""
         await within(timeout_ms, self._answered())
         return self.granted is True
 

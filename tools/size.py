@@ -78,7 +78,7 @@ def forgotten() -> set[str]:
     found: set[str] = set()
     for file in device_files():
         for node in ast.walk(ast.parse((ROOT / file).read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "forget":
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("forget", "borrow"):
                 found.update(str(name.value) for name in node.args if isinstance(name, ast.Constant))
     return found
 

@@ -1,7 +1,7 @@
 """The way of the thing to AWS IoT Core, in the terms of the system."""
 
 from iot import tls
-from iot.modules import forget
+from iot.modules import borrow
 from iot.mqtt.client import Client
 
 
@@ -46,14 +46,11 @@ class Link:
         await self.client.run()
 
     def _credentials(self):
-        from iot import x509
-
-        forget("iot.x509")
         store = self._store()
         credentials = store.thing_credentials()
         self._doubted = bool((store.renewal() or b"\0")[0])
         try:
-            self.certificate_ends = x509.not_after(credentials[1])
+            self.certificate_ends = borrow("iot.x509").not_after(credentials[1])
         except ValueError as error:
             self.certificate_ends = str(error)
         return credentials
@@ -72,15 +69,9 @@ class Link:
             event = "cloud_down"
         self._notify(event, detail)
         if event == "cloud_up" and self._doubted:
-            self._renewal().connected(self._store())
+            borrow("iot.renewal").connected(self._store())
             self._doubted = False
         elif event == "cloud_down" and self._refusals and " by the broker" in detail:
             refusals = self.client.refusals
             if refusals and refusals % self._refusals == 0:
-                self._renewal().refused(self._store(), detail, self._log, self._notify)
-
-    def _renewal(self):
-        from iot import renewal
-
-        forget("iot.renewal")
-        return renewal
+                borrow("iot.renewal").refused(self._store(), detail, self._log, self._notify)

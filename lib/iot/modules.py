@@ -11,6 +11,14 @@ async def load(*names):
         await asyncio.sleep_ms(0)
 
 
+def borrow(name):
+    """A module for a moment: imports it, forgets it and returns it."""
+    __import__(name)
+    module = sys.modules[name]
+    forget(name)
+    return module
+
+
 def forget(*names):
     """Lets go of imported modules, e.g. "iot.commands"; the next import loads them again.
 

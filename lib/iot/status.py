@@ -64,7 +64,10 @@ def _members(system, heap_piece):
 
 def _dropped(client):
     outbox, inbox = client.outbox, client.inbox
-    return outbox.refused + outbox.lost + inbox.oversize + inbox.unclaimed + inbox.overflowed()
+    overflowed = sum([subscription.dropped for subscription in inbox.subscriptions])
+    if inbox.rest:
+        overflowed += inbox.rest.dropped
+    return outbox.refused + outbox.lost + inbox.oversize + inbox.unclaimed + overflowed
 
 
 def _heap_piece():

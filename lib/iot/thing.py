@@ -67,16 +67,18 @@ class Thing:
         """Puts a message into the outbox, whether there is a connection or not.
 
         Args:
-            topic: up to 256 bytes, 7 slashes (AWS IoT Core's limits).
+            topic: up to 256 bytes, 7 slashes (AWS IoT Core's limits), more in `$aws/…`.
             payload: bytes, str, or a dict or list that is sent as JSON.
             qos: 0 or 1.
             retain: True to have the broker keep it for later subscribers.
 
         Returns:
-            A receipt: true where the outbox took it; awaited, it waits for the PUBACK.
+            A receipt: true where the outbox took it; awaited, it waits for the PUBACK. That is false for a
+            message that the cloud hangs up on again and again: it is given up, and the log names its topic.
 
         Raises:
-            ValueError: the topic is not valid, or the message is larger than the outbox.
+            ValueError: the topic is not valid, the message is larger than the outbox, or JSON has no word
+                for a member, such as NaN.
         """
         return self._client.publish(topic, payload, qos, retain)
 
@@ -84,16 +86,27 @@ class Thing:
         """Subscribes, now and after every reconnection that needs it.
 
         Args:
-            topic_filter: with `+` and `#` (MQTT 3.1.1, 4.7).
+            topic_filter: with `+` and `#` (MQTT 3.1.1, 4.7), up to 256 bytes, 7 slashes, more in `$aws/…`.
             qos: 0 or 1.
             depth: messages kept for the application; when one more comes, the oldest is dropped and counted.
 
         Returns:
             An asynchronous iterator over (topic, payload), with `read()` for those who poll.
+
+        Raises:
+            ValueError: the filter is not valid.
         """
         subscription = self._client.subscribe(topic_filter, qos, depth)
         self._subscriptions.append(subscription)
         return subscription
+
+    def inbox(self, depth=8):
+        """What comes and no subscription takes, as AWS IoT Core's direct messages do.
+
+        Args and returns: as `subscribe`; the latest call gets them. Without one such a message waits 10 s
+        for who subscribes late, is then acknowledged, counted as dropped, and told in the log by its topic.
+        """
+        return self.subscribe(None, 0, depth)
 
     def rssi(self):
         """Wi-Fi signal strength in dBm, or None while there is no connection."""

@@ -159,7 +159,7 @@ async def test_the_will_is_sent_for_a_device_that_vanishes_only(house: House) ->
         device.set_last_will("up/will", "gone", qos=1)
         await device.connect()
         if vanishes:
-            device._connection._stream.transport.abort()
+            device.connection._stream.transport.abort()
             await ended(device)
         await device.disconnect()
     await until(lambda: house.peer.payloads("up/will"), "the will")

@@ -80,6 +80,7 @@ class Broker:
         self.acknowledges = True  # PUBLISH with PUBACK
         self.grants = True  # SUBSCRIBE and UNSUBSCRIBE; a number: that return code
         self.pongs = True
+        self.hates = lambda first, body: False  # the packets that it hangs up on
         self.open_error = None
         self.packets = []
         self.streams = []
@@ -111,6 +112,10 @@ class Broker:
             if packet is None:
                 return
             self.packets.append(packet)
+            if self.hates(*packet):
+                stream.hang_up()
+                self._rest = b""
+                return
             self._answer(stream, *packet)
 
     def _cut(self):

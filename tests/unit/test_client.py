@@ -72,7 +72,6 @@ async def test_receives_what_it_subscribed_to():
         assert subscription.read() is None
         await b.broker.until_sent(PUBACK)
         assert b.broker.sent(PUBACK) == [(0x40, b"\x00\x07")]
-        await b.broker.until(lambda: b.client.inbox.unclaimed == 1)
         subscription.close()
         await b.broker.until_sent(UNSUBSCRIBE)
         assert b.broker.sent(UNSUBSCRIBE) == [(0xA2, b"\x00\x02\x00\x03a/+")]
@@ -99,6 +98,22 @@ async def test_payloads_may_be_bytes_text_or_json():
         assert texts == [b"raw", b"raw", b"raw", "größe".encode(), b"[1, null]", b'{"a": true}']
 
 
+async def test_what_json_has_no_word_for_is_refused_and_named():
+    b = Bench()
+    nan, inf = float("nan"), float("inf")
+    for document, place in (
+        ({"t": nan}, "t is nan"),
+        ([1, -inf], "[1] is -inf"),
+        ({"a": [{"b": 1.5}, {"b": (0, inf)}]}, "a[1].b[1] is inf"),
+        ({"outer": {"inner": nan, "x": "nan"}}, "outer.inner is nan"),
+    ):
+        raises(ValueError, 'publish to "t": ' + place, b.client.publish, "t", document)
+        raises(ValueError, place, b.client.set_last_will, "t", document)
+    assert len(b.client.outbox) == 0 and b.client.will is None
+    for document in ({"nan": "inf (x) <y>", "info": [1e300, -1.5, None, True]}, {"x": "nan"}, [], {}):
+        assert b.client.publish("t", document)
+
+
 async def test_the_will_goes_with_the_connect():
     b = Bench(clean=True, keep_alive_s=30)
     b.client.set_last_will("gone/thing-1", {"x": 1}, retain=True, qos=1)
@@ -120,6 +135,11 @@ async def test_arguments_that_cannot_be_are_refused():
     raises(ValueError, "no wildcards", b.client.set_last_will, "+", b"")
     raises(ValueError, 'publish to "a/b": 129 bytes; the limit is 128', b.client.publish, "a/b", bytes(122))
     assert b.client.publish("a/b", bytes(121)) and len(b.client.outbox) == 1
+    raises(ValueError, 'topic "a/a/a/a/a/a/a/a/a": 8 slashes', b.client.publish, "/".join("a" * 9), b"")
+    raises(ValueError, "8 slashes", b.client.subscribe, "a/+/+/+/+/+/+/+/#")
+    raises(ValueError, "257 bytes; AWS IoT takes 256", b.client.publish, "ä" * 128 + "x", b"")
+    raises(ValueError, "no service of AWS IoT has that", b.client.publish, "$SYS/x", b"")
+    raises(ValueError, "AWS IoT retains nothing there", b.client.publish, "$aws/things/x", b"", 1, True)
     raises(ValueError, "client id: 1 to 128 bytes, not 129", Client, "x" * 129, None, None)
     raises(ValueError, "keep_alive_s: 0 to 65535, not -1", Client, "x", None, None, keep_alive_s=-1)
 
@@ -310,6 +330,41 @@ async def test_without_a_session_everything_is_subscribed_again():
         await b.broker.until_sent(SUBSCRIBE, 4)
         assert [body[2:] for _, body in b.broker.sent(SUBSCRIBE)] == [b"\0\1a\1", b"\0\3b/#\0"] * 2
         assert await two.acknowledged(1000)
+
+
+async def test_the_writer_does_not_look_at_a_buffer_that_was_let_go():
+    b = Bench(outbox_bytes=1024)
+    b.broker.acknowledges = False
+    async with b:
+        drain = b.stream.drain
+        first = b.client.publish("t", b"1" * 40, qos=1)
+        second = b.client.publish("t", b"2" * 40, qos=1)
+
+        async def slow():
+            """Acknowledged while the writer still waits; what then takes the room is full of 0xE0."""
+            await drain()
+            b.stream.drain = drain
+            b.stream.feed(b"\x40\x02\x00\x01\x40\x02\x00\x02")
+            assert await first.wait(1000) and await second.wait(1000)
+            b.client.publish("t", b"\xe0" * 900, qos=1)
+
+        b.stream.drain = slow
+        await b.broker.until_sent(PUBLISH, 3)
+        b.broker.acknowledges = True
+        assert await b.client.publish("t", "x", qos=1).wait(1000), "the writer goes on"
+
+
+async def test_a_message_without_memory_is_dropped_and_does_not_come_again():
+    async with Bench() as b:
+
+        def deliver(topic, payload):
+            raise MemoryError
+
+        b.client.inbox.deliver = deliver
+        b.stream.feed(publish("t", b"x", 1, 5))
+        await b.broker.until_sent(PUBACK)
+        assert b.client.inbox.oversize == 1 and b.client.connected
+        assert "dropped 8 bytes on t" in b.notes.lines
 
 
 # Deadlines and the keep-alive

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from iot.modules import forget, load
+from iot.modules import borrow, forget, load
 
 
 def test_a_forgotten_module_is_loaded_anew_and_what_was_taken_from_it_works_on():
@@ -22,6 +22,15 @@ def test_a_forgotten_module_is_loaded_anew_and_what_was_taken_from_it_works_on()
     from iot import x509 as again
 
     assert again is not x509 and again is sys.modules["iot.x509"]
+
+
+def test_a_borrowed_module_is_forgotten_at_once():
+    import iot
+
+    forget("iot.x509")
+    module = borrow("iot.x509")
+    assert "iot.x509" not in sys.modules and not hasattr(iot, "x509")
+    assert module.not_after and borrow("iot.x509") is not module
 
 
 def test_forgetting_what_is_not_there():

@@ -1,6 +1,7 @@
 """The ring of packets to send: order, window, room, retries."""
 
 import asyncio
+import time
 
 from iot.mqtt.queues import Outbox, within
 
@@ -87,7 +88,7 @@ def test_the_ring_wraps_and_never_overlaps():
             outbox.written()
         for known, size in living.items():
             offset = outbox.find(known).offset
-            data = outbox._view[offset : offset + size]
+            data = outbox.view[offset : offset + size]
             assert data == b"\x32" + bytes([known]) * (size - 1), turn
         if turn % 20 > 9:  # the second oldest and then the oldest: acknowledged out of order
             for known in sorted(living, key=lambda i: (packet_id - i) % 250)[-2:]:
@@ -122,6 +123,22 @@ def test_after_a_lost_connection_what_was_in_flight_goes_first_with_dup():
     outbox.acknowledge(1)
     outbox.rewind()
     assert take(outbox) == b"\x3a\2\2\2\x32\3\3\3"
+
+
+def test_an_unacknowledged_message_is_repeated_after_growing_pauses():
+    outbox = Outbox(1024, 8)
+    receipt = fill(outbox, 6, 1)
+    for pause_s in (10, 20, 40, 80, 160, 160):
+        assert outbox.take() is not None
+        outbox.written()
+        receipt.sent_ms = time.ticks_add(time.ticks_ms(), -pause_s * 1000 + 100)
+        outbox.expire(10_000)
+        assert outbox.take() is None, pause_s
+        receipt.sent_ms = time.ticks_add(time.ticks_ms(), -pause_s * 1000)
+        outbox.expire(10_000)
+    outbox.take()
+    outbox.rewind()
+    assert outbox.take() is not None and receipt.repeats == 0, "a new connection begins anew"
 
 
 async def test_qos_0_is_lost_with_the_connection_that_was_writing_it():

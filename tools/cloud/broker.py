@@ -13,13 +13,14 @@ from typing import Protocol
 from . import alerts, topics
 from . import connection as wire
 from .client import Client
+from .errors import ResourceNotFoundException
 from .events import Event
 from .limits import Limits
 from .packet import Will
 from .registry import Registry
 from .router import Router
 from .session import Session
-from .store import Store
+from .store import Message, Store
 
 _SHUTDOWN_S = 3
 _SWEEP_S = 60
@@ -157,6 +158,15 @@ class Broker:
             except sqlite3.Error as error:
                 self.tell(Event("server", detail=f"cannot drop what has expired: {error}"))
             await asyncio.sleep(_SWEEP_S)
+
+    # For the cloud
+
+    async def send_direct_message(self, client_id: str, message: Message, timeout_s: float) -> bool:
+        """As Client.direct. Raises ResourceNotFoundException where no such client is connected."""
+        client = self._clients.get(client_id)
+        if client is None:
+            raise ResourceNotFoundException(f"client {client_id} is not connected")
+        return await client.direct(message, timeout_s)
 
     # For clients
 

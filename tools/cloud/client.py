@@ -1,5 +1,6 @@
 """What the packets of one connection mean: identity, authorisation, limits, and AWS's manners."""
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from . import connection as wire
@@ -15,6 +16,8 @@ from .store import Message
 
 if TYPE_CHECKING:
     from .broker import Broker
+
+_LOOK_S = 0.02
 
 
 class Client:
@@ -96,6 +99,19 @@ class Client:
             self._tell(
                 "rejected", "not subscribed", f"an answer on {topic} was lost: subscribe before asking"
             )
+
+    async def direct(self, message: Message, timeout_s: float) -> bool:
+        """Send a message to this connection, subscribed or not; returns whether it got it in time."""
+        session = self._session
+        if session is None or not self.may_receive(message.topic):
+            return False
+        self._broker.router.send(session, message)
+        until = self._broker.monotonic() + timeout_s
+        while session.holds(message):
+            if self._broker.monotonic() >= until:
+                return False
+            await asyncio.sleep(_LOOK_S)
+        return self._session is session
 
     def end(self, reason: str, detail: str) -> None:
         """Disconnect the client."""

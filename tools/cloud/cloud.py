@@ -18,7 +18,7 @@ from .hook import Hook
 from .limits import Limits
 from .provisioning import Provisioning
 from .registry import Registry
-from .store import Store
+from .store import Message, Store
 from .tokens import OwnershipTokens
 
 _log = logging.getLogger(__name__)
@@ -131,6 +131,22 @@ class Cloud:
         policy = self.registry.ensure_policy(json.dumps(policy_document))
         self.registry.attach_policy(policyName=policy, target=made["certificateArn"])
         return made["certificatePem"], made["keyPair"]["PrivateKey"]
+
+    async def send_direct_message(
+        self, client_id: str, topic: str, payload: bytes, confirmation: bool = True, timeout_s: float = 5
+    ) -> bool:
+        """AWS's SendDirectMessage: to a client that is connected, on a topic it need not have subscribed to.
+
+        Returns:
+            With `confirmation` whether its PUBACK came within `timeout_s`; else whether it was sent.
+
+        Raises:
+            ResourceNotFoundException: the client is not connected.
+        """
+        if self._broker is None:
+            raise ResourceNotFoundException(f"client {client_id} is not connected")
+        message = Message(topic, payload, int(confirmation), private=True)
+        return await self._broker.send_direct_message(client_id, message, timeout_s)
 
     def device_configuration(
         self,

@@ -130,6 +130,10 @@ class Session:
             return
         receiver.deliver(Publish(message.topic, message.payload, 0, message.retain))
 
+    def holds(self, message: Message) -> bool:
+        """Whether a message still waits, to be sent or acknowledged."""
+        return any(waiting is message for waiting in (*self._queue, *self._inflight.values()))
+
     def acknowledge(self, packet_id: int) -> None:
         """PUBACK came; one for an unknown packet id is of an earlier time and ignored."""
         message = self._inflight.pop(packet_id, None)

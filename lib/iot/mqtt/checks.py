@@ -1,9 +1,18 @@
 """Checks that are made rarely, and words that only errors need: imported for the moment and forgotten."""
 
+from micropython import const
+
 _PACKETS = (
     "packet type 0", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE",
     "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "packet type 15",
 )  # fmt: skip
+# AWS IoT Core, "Reserved topics": what follows $aws/.
+_SERVICES = (
+    "certificates", "commands", "device_location", "events", "iotwireless", "provisioning-templates", "rules",
+    "sitewise", "things",
+)  # fmt: skip
+_TOPIC_BYTES = const(256)  # "Message broker and protocol limits": in UTF-8
+_SLASHES = const(7)
 _RECEIVED = ("CONNACK", "PUBLISH", "PUBACK", "SUBACK", "UNSUBACK", "PINGRESP")
 
 
@@ -47,24 +56,53 @@ def client(client_id, keep_alive_s):
         raise ValueError("keep_alive_s: 0 to 65535, not {}".format(keep_alive_s))
 
 
-def message(topic, qos):
-    """Raise ValueError if nothing can be published to `topic` (4.7) with this QoS."""
+def message(topic, qos, retain=False, document=None):
+    """Raise ValueError if that cannot be published to `topic` (4.7), or `document` not written as JSON."""
     _qos(qos)
     if "+" in topic or "#" in topic:
         raise ValueError('topic "{}": no wildcards in a topic to publish to'.format(topic))
-    _string("topic", topic)
+    _string("topic", topic, ())
+    if retain and topic[0] == "$":
+        raise ValueError('topic "{}": AWS IoT retains nothing there'.format(topic))
+    if document:
+        _member(document, 'publish to "{}": '.format(topic), "")
+
+
+def _member(value, where, path):
+    """Raise ValueError if json.dumps writes what is no JSON for a value: it does so without a word."""
+    if isinstance(value, dict):
+        for name in value:
+            _member(value[name], where, "{}.{}".format(path, name) if path else str(name))
+    elif isinstance(value, (list, tuple)):
+        for i, item in enumerate(value):
+            _member(item, where, "{}[{}]".format(path, i))
+    elif isinstance(value, float):
+        if value - value != 0:  # NaN, and both infinities
+            raise ValueError("{}{} is {}, for which JSON has no word".format(where, path, value))
+    elif value is not None and not isinstance(value, (str, int, bool)):
+        raise ValueError("{}{} is of {}, for which JSON has no word".format(where, path, type(value)))
 
 
 def subscription(topic_filter, qos, depth):
     """Raise ValueError if that cannot be subscribed to (4.7.1)."""
+    if topic_filter is None:
+        topic_filter = "#"
     above, _, last = ("/" + topic_filter).rpartition("/")
     for level in above.split("/") + ["" if last == "#" else last]:
         if "#" in level or ("+" in level and level != "+"):
             raise ValueError('filter "{}": + and # are whole levels, # the last one'.format(topic_filter))
-    _string("filter", topic_filter)
+    _string("filter", topic_filter, ("#", "+"))
     _qos(qos)
     if depth < 1:
         raise ValueError("depth: at least 1, not {}".format(depth))
+
+
+def is_shared(subscriptions, topic_filter):
+    """Whether one of them is open and has that filter."""
+    for subscription in subscriptions:
+        if not subscription.closed and subscription.topic_filter == topic_filter:
+            return True
+    return False
 
 
 def _qos(qos):
@@ -72,9 +110,25 @@ def _qos(qos):
         raise ValueError("QoS {}: only 0 and 1 are supported".format(qos))
 
 
-def _string(what, text):
+def _string(what, text, wildcards):
+    """Raise ValueError for a topic or filter beyond MQTT's bounds, or those of AWS IoT Core."""
     size = len(text.encode())
     if not 1 <= size <= 65535:
         raise ValueError("{}: 1 to 65535 bytes, not {}".format(what, size))
     if "\0" in text:
         raise ValueError("{}: no NUL allowed".format(what))
+    place = '{} "{}": '.format(what, text)
+    if text[0] == "$":
+        levels = text.split("/", 3)
+        if levels[0] == "$share":
+            raise ValueError(place + "shared subscriptions are not supported")
+        if levels[0] != "$aws" or len(levels) < 2 or levels[1] not in _SERVICES + wildcards:
+            raise ValueError(place + "no service of AWS IoT has that")
+        if levels[1] != "rules":
+            return  # free of these bounds
+        text = levels[-1]  # Basic Ingest: what follows the rule's name counts
+        size = len(text.encode())
+    if size > _TOPIC_BYTES:
+        raise ValueError("{}{} bytes; AWS IoT takes {}".format(place, size, _TOPIC_BYTES))
+    if text.count("/") > _SLASHES:
+        raise ValueError("{}{} slashes; AWS IoT takes {}".format(place, text.count("/"), _SLASHES))

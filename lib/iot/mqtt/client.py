@@ -7,7 +7,7 @@ import time
 from micropython import const
 
 from iot.backoff import Backoff
-from iot.modules import forget
+from iot.modules import borrow
 from iot.mqtt import packet
 from iot.mqtt.connection import Connection
 from iot.mqtt.packet import Framer, MQTTError, Starved
@@ -36,7 +36,8 @@ class Client:
             when it arrives.
         connect_timeout_ms: for opening the stream, and again for the CONNACK.
         timeout_ms: after this without a PINGRESP, or in a write, the connection ends; after this without a
-            PUBACK or SUBACK the request is sent again.
+            PUBACK or SUBACK the request is sent again, and then after pauses that double. A message that
+            nobody takes waits so long for who subscribes late.
         backoff: between the attempts of `run`, a Backoff.
         is_starved: tells of an exception that ended an attempt whether it means want of memory.
 
@@ -45,6 +46,10 @@ class Client:
         reason: why the last connection ended, None while there is one.
         refusals: attempts since the last connection that failed for this client's identity, as it seems.
         outbox, inbox: the queues, with their counters.
+        doubt: 0; or 1 and more while requests go one at a time, because the broker may have hung up on one of
+            them: 1, and one for each connection that ended so since an answer came (iot.mqtt.culprit).
+        suspect: which one that was, and how often in a row.
+        connection, backoff: the last one, None before the first; and that between the attempts.
     """
 
     def __init__(
@@ -64,16 +69,14 @@ class Client:
         backoff=None,
         is_starved=lambda error: isinstance(error, MemoryError),
     ):
-        from iot.mqtt import checks
-
-        forget("iot.mqtt.checks")
-        checks.client(client_id, keep_alive_s)
+        borrow("iot.mqtt.checks").client(client_id, keep_alive_s)
         self.keep_alive_s = keep_alive_s
         self.timeout_ms = timeout_ms
         self.log = log
         self.connected = False
         self.reason = "never connected"
-        self.refusals = 0
+        self.refusals = self.doubt = 0
+        self.suspect = None
         self.outbox = Outbox(outbox_bytes, window)
         self.inbox = Inbox(self._wake)
         self.framer = Framer(packet_limit)
@@ -85,10 +88,10 @@ class Client:
         self.clean = clean
         self._limit = min(packet_limit, outbox_bytes)
         self.connect_timeout_ms = connect_timeout_ms
-        self._backoff = backoff or Backoff()
+        self.backoff = backoff or Backoff()
         self.will = None
         self._last_id = 0
-        self._connection = None
+        self.connection = None
         self._connecting = False
         self._attempt_ms = time.ticks_add(time.ticks_ms(), -_CONNECT_INTERVAL_MS)
         self._left = asyncio.Event()
@@ -107,16 +110,13 @@ class Client:
         Raises Refused if the broker said no or hung up before its CONNACK, Starved where there was no memory
         for a connection, and MQTTError for any other failure.
         """
-        if self._connecting or (self._connection and not self._connection.closed):
+        if self._connecting or (self.connection and not self.connection.closed):
             raise MQTTError("already connected or connecting")
-        from iot.mqtt import handshake
-
-        forget("iot.mqtt.handshake")
         self._connecting = True
         self._attempt_ms = time.ticks_ms()
         self.tell("connecting", None)
         try:
-            stream, session_present = await handshake.begin(self)
+            stream, session_present = await borrow("iot.mqtt.handshake").begin(self)
         except MQTTError as error:
             self.reason = str(error)
             self.tell("disconnected", self.reason)
@@ -128,8 +128,7 @@ class Client:
         self.refusals = 0
         self.reason = None
         self.connected = True
-        self._connection = Connection(self, stream)
-        self.inbox.rewind(session_present)
+        self.connection = Connection(self, stream)
         self.tell("connected", session_present)
         return session_present
 
@@ -152,7 +151,7 @@ class Client:
                         if self._ready:
                             await self._ready()
                         await self.connect()
-                    connection = self._connection
+                    connection = self.connection
                     if self._left.is_set():  # `disconnect` while the stream was opening
                         connection.leave()
                     since_ms = time.ticks_ms()
@@ -160,31 +159,32 @@ class Client:
                     if connection.bug:
                         raise connection.bug
                     if not 0 <= time.ticks_diff(time.ticks_ms(), since_ms) < _STABLE_MS:
-                        self._backoff.reset()
-                except MQTTError:
-                    pass  # connect has told
-                delay_ms = self._backoff.next_ms()
+                        self.backoff.reset()
+                    borrow("iot.mqtt.culprit").ended(self, connection.error, since_ms)
+                except (MQTTError, MemoryError):
+                    pass  # connect has told; what there was no memory for is tried again
+                delay_ms = self.backoff.next_ms()
         finally:
-            if self._connection:
-                await self._connection.end("cancelled")
+            if self.connection:
+                await self.connection.end("cancelled")
 
     async def disconnect(self):
         """Send DISCONNECT, which drops the last will, and end the connection and `run`. See `flush`."""
         self._left.set()
-        if self._connection:
-            self._connection.leave()
-            await self._connection.wait_closed()  # at the latest when the write has timed out
+        if self.connection:
+            self.connection.leave()
+            await self.connection.wait_closed()  # at the latest when the write has timed out
 
     def probe(self):
         """Have the connection end after `timeout_ms` if it is dead: for when the network has been away."""
         if self.connected:
-            self._connection.probe()
+            self.connection.probe()
 
     async def ping(self):
         """Ask the broker for a sign of life; MQTTError if there is no connection, or none any more."""
         self.probe()
-        while self.connected and self._connection.pinging:
-            await self._connection.change()
+        while self.connected and self.connection.pinging:
+            await self.connection.change()
         if not self.connected:
             raise MQTTError(self.reason)
 
@@ -196,7 +196,8 @@ class Client:
         """Queue a message; returns its Receipt, which is false if the outbox is full.
 
         payload: bytes, bytearray, memoryview, str, or a dict or list, which goes out as JSON.
-        Raises ValueError for a topic or QoS that cannot be, or a message over the limit.
+        Raises ValueError for a topic or QoS that cannot be, for a message over the limit, and for a member
+        that JSON has no word for.
         """
         packet_id = self.packet_id() if qos else 0
         head, data = self._encode(topic, payload, retain, qos, packet_id)
@@ -207,24 +208,35 @@ class Client:
     def subscribe(self, topic_filter, qos=1, depth=8):
         """Subscribe, now and whenever the broker has lost the session; returns the Subscription.
 
+        topic_filter: None for what no other subscription takes; that asks nothing of the broker.
         depth: messages that wait to be read, at least 1. ValueError for a filter or QoS that cannot be.
         """
-        from iot.mqtt import checks
-
-        forget("iot.mqtt.checks")
-        checks.subscription(topic_filter, qos, depth)
-        return self.inbox.subscribe(topic_filter, qos, depth)
+        borrow("iot.mqtt.checks").subscription(topic_filter, qos, depth)
+        subscription = self.inbox.subscribe(topic_filter, qos, depth)
+        if self.inbox.waiting:
+            borrow("iot.mqtt.unclaimed").take(self, subscription)
+        return subscription
 
     def _encode(self, topic, payload, retain, qos, packet_id):
         """A PUBLISH as (what is before the payload, payload as bytes); ValueError if it cannot be."""
         name = topic.encode()
-        if qos not in (0, 1) or not 0 < len(name) < 65536 or "+" in topic or "#" in topic or "\0" in topic:
-            from iot.mqtt import checks
-
-            forget("iot.mqtt.checks")
-            checks.message(topic, qos)  # raises
+        document = strange = None
         if isinstance(payload, (dict, list)):
+            document = payload
             payload = json.dumps(payload)
+            text = payload.lower()  # that may be what is no JSON: NaN, an infinity, a set, an object
+            strange = "nan" in text or "inf" in text or "<" in text or "(" in text
+        if (
+            qos not in (0, 1)
+            or topic[:1] in "$"  # as an empty one is, too
+            or len(name) > 256
+            or topic.count("/") > 7
+            or "+" in topic
+            or "#" in topic
+            or "\0" in topic
+            or strange
+        ):
+            borrow("iot.mqtt.checks").message(topic, qos, retain, document)  # raises, if there is a reason
         if isinstance(payload, str):
             payload = payload.encode()
         head = packet.publish(name, len(payload), packet_id, retain)
@@ -251,5 +263,5 @@ class Client:
                 self.log.exception("mqtt", "notify " + event, error)
 
     def _wake(self):
-        if self._connection:
-            self._connection.wake.set()
+        if self.connection:
+            self.connection.wake.set()

@@ -11,8 +11,9 @@ import time
 
 from micropython import const
 
+from iot.modules import borrow
 from iot.mqtt import packet
-from iot.mqtt.packet import MQTTError, malformed
+from iot.mqtt.packet import MQTTError, Refused, malformed
 from iot.mqtt.queues import within
 
 _PUBLISH = const(0x30)
@@ -35,14 +36,15 @@ class Connection:
     wake: to be set when there is something to send.
     pinging: True until what `probe` sent is answered.
     closed: True once the stream is closed and the tasks have ended.
-    bug: the exception that ended it, if it is none that the network can cause.
+    error, bug: the exception that ended it; a bug is none that the network can cause.
+    acks: PUBACKs that wait to be sent.
     """
 
     def __init__(self, client, stream):
         self.wake = asyncio.Event()
         self.pinging = False
         self.closed = False
-        self.bug = None
+        self.bug = self.error = None
         self._client = client
         self._stream = stream
         self._changed = asyncio.Event()
@@ -50,7 +52,7 @@ class Connection:
         self._leaving = False
         self._writing = False
         self._ping_due = False
-        self._acks = b""
+        self.acks = b""
         self._received_ms = self._sent_ms = self._ping_ms = time.ticks_ms()
         self._tasks = []
         for part in (self._read, self._write, self._watch):
@@ -115,6 +117,7 @@ class Connection:
             reason = "disconnect asked"
         except (OSError, MQTTError, MemoryError) as error:  # a new connection begins with a tidier heap
             reason = str(error)
+            self.error = error
         except Exception as error:
             reason = "internal error"
             bug = error
@@ -126,9 +129,9 @@ class Connection:
         while True:
             while (first := framer.next()) is not None:
                 if packet_id := self._packet(first, framer):
-                    while len(self._acks) >= _ACKS_BYTES:
+                    while len(self.acks) >= _ACKS_BYTES:
                         await self.change()
-                    self._acks += packet.puback(packet_id)
+                    self.acks += packet.puback(packet_id)
                     self.wake.set()
                 turn += 1
                 if turn % _PACKETS_PER_TURN == 0:
@@ -138,36 +141,32 @@ class Connection:
                 self._received_ms = time.ticks_ms()
                 framer.fed(count)
             elif count is not None:  # None: a TLS record that is not complete yet
-                raise MQTTError("closed by the broker")
+                raise Refused("closed by the broker")
 
     def _packet(self, first, framer):
         """Do what a packet asks for; returns the packet id to acknowledge, or 0."""
         client = self._client
         kind = first & 0xF0
         if kind == _PUBLISH:
-            if framer.body is None:
-                client.inbox.oversize += 1
-                topic = framer.topic or "a topic too long to show"
-                client.log.warning("mqtt", "dropped {} bytes on {}", framer.size, topic)
-            else:
-                client.inbox.deliver(framer.topic, framer.body)
-            return framer.packet_id  # also of what was dropped: the broker would send it for ever
+            try:
+                if framer.body is not None and client.inbox.deliver(framer.topic, framer.body):
+                    return framer.packet_id
+            except MemoryError:
+                framer.body = None
+            return borrow("iot.mqtt.unclaimed").put(client, framer)
         if kind == _PUBACK:
             if client.outbox.acknowledge(framer.packet_id):
-                self.wake.set()  # the window has room again
                 client.tell("published", framer.packet_id)
         elif kind == _PINGRESP:
             self.pinging = False
             self._changed.set()
+            return 0
         elif kind in (_SUBACK, _UNSUBACK):
-            code = framer.body[-1]
-            if kind == _SUBACK and code not in b"\0\1\x80":  # 3.9.3
-                raise malformed(first, "code", code)
-            granted = kind == _SUBACK and code < 2
-            if refused := client.inbox.answered(framer.packet_id, granted):
-                client.log.warning("mqtt", "not allowed to subscribe to {}", refused.topic_filter)
+            borrow("iot.mqtt.requests").answer(client, first, framer)
         else:
             raise malformed(first, "kind")
+        client.doubt = min(client.doubt, 1)
+        self.wake.set()  # the window has room again
         return 0
 
     async def _write(self):
@@ -178,12 +177,13 @@ class Connection:
                 self.wake.clear()
                 await self.wake.wait()
                 continue
+            first = view[0]  # not after the write: the view's bytes may be another message's by then
             self._sent_ms = time.ticks_ms()
             self._writing = True
             self._stream.write(view)
             await self._stream.drain()
             self._writing = False
-            if view[0] == _DISCONNECT:
+            if first == _DISCONNECT:
                 return
             outbox.written()
 
@@ -192,20 +192,22 @@ class Connection:
         client = self._client
         if self._leaving:
             return b"\xe0\x00"  # DISCONNECT
-        if self._acks:
-            acks, self._acks = self._acks, b""
+        if self.acks:
+            acks, self.acks = self.acks, b""
             self._changed.set()
             return acks
         if self._ping_due:
             self._ping_due = False
             self._ping_ms = time.ticks_ms()
             return b"\xc0\x00"  # PINGREQ
+        if client.doubt and borrow("iot.mqtt.culprit").wait(client):
+            return None
         if subscription := client.inbox.due():
             subscription.packet_id = client.packet_id()
             subscription.sent_ms = time.ticks_ms()
             qos = None if subscription.closed else subscription.qos
             return packet.request(subscription.packet_id, subscription.topic_filter.encode(), qos)
-        return client.outbox.take()
+        return client.outbox.take(client.doubt)
 
     async def _watch(self):
         client = self._client
@@ -229,4 +231,6 @@ class Connection:
                 self.probe()
             client.inbox.expire(timeout_ms)
             client.outbox.expire(timeout_ms)
+            if client.inbox.waiting:
+                borrow("iot.mqtt.unclaimed").take(client, None)
             self.wake.set()  # what has expired is due again

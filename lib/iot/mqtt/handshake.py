@@ -66,7 +66,9 @@ async def begin(client):
     What came behind the CONNACK waits in the client's framer. Raises Refused, Starved or another MQTTError.
     """
     try:
-        return await _begin(client)
+        stream, session_present = await _begin(client)
+        rewind(client.inbox, session_present)
+        return stream, session_present
     except Refused as error:
         # The certificate may be what a broker means that hung up, or said so (CONNACK's codes, TLS's alerts).
         if error.code is None or error.code > 3:
@@ -137,6 +139,22 @@ def _explained(client, error):
     if error.errno in _HUNG_UP:
         return Refused("closed by the broker: " + text)
     return MQTTError("connection broken off: errno " + text if text.lstrip("-").isdigit() else text)
+
+
+def rewind(inbox, session_present):
+    """Ask again what was not answered, and all that was granted if the broker has no session.
+
+    What waits for somebody to take it comes again, if it is of QoS 1 and the broker has the session.
+    """
+    inbox.expire(0)
+    for _, _, packet_id, _ in inbox.waiting:
+        if not (session_present and packet_id):
+            inbox.unclaimed += 1
+    inbox.waiting.clear()
+    if not session_present:
+        inbox.subscriptions = [living for living in inbox.subscriptions if not living.closed]
+        for subscription in inbox.subscriptions:
+            subscription.granted = subscription.granted and None  # a refusal stands
 
 
 async def _closed(stream, timeout_ms):

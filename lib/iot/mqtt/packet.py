@@ -5,7 +5,7 @@ Section numbers are those of the OASIS standard, "MQTT Version 3.1.1".
 
 from micropython import const
 
-from iot.modules import forget
+from iot.modules import borrow
 
 _PUBLISH = const(0x30)
 _CONNACK = const(0x20)
@@ -33,10 +33,7 @@ class Refused(MQTTError):
 
 def malformed(first, fault="first", *values):
     """The MQTTError for what the peer may not send: a packet by its first byte, a fault of checks.FAULTS."""
-    from iot.mqtt import checks
-
-    forget("iot.mqtt.checks")
-    return MQTTError(checks.malformed(first, fault, values))
+    return MQTTError(borrow("iot.mqtt.checks").malformed(first, fault, values))
 
 
 # Encoders. Strings come as UTF-8 bytes that were checked before.

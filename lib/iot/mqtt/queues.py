@@ -5,6 +5,8 @@ import time
 
 from micropython import const
 
+from iot.modules import borrow
+
 _DUP = const(0x08)  # in a PUBLISH's first byte: MQTT 3.1.1, 3.3.1.1
 _SPAN_BYTES = const(1440)  # neighbours leave in one write, up to about a TCP segment
 _BYTES_PER_MESSAGE = const(64)  # bounds the number of receipts by the buffer's size: they cost heap too
@@ -14,6 +16,7 @@ _AGAIN = const(1)
 _SENT = const(2)
 _DONE = const(3)
 _LOST = const(4)
+_LONGEST = const(4)  # times that the pause between two repeats doubles: to 160 s
 
 
 async def within(timeout_ms, coroutine):
@@ -23,6 +26,15 @@ async def within(timeout_ms, coroutine):
         await (coroutine if timeout_ms is None else asyncio.wait_for_ms(coroutine, timeout_ms))
     except asyncio.TimeoutError:
         return False
+    return True
+
+
+def overdue(sent, timeout_ms):
+    """Whether what was sent shall go again: after `timeout_ms`, then after pauses that double; 0: at once."""
+    pause_ms = timeout_ms << min(sent.repeats, _LONGEST)
+    if time.ticks_diff(time.ticks_ms(), sent.sent_ms) < pause_ms:
+        return False
+    sent.repeats = sent.repeats + 1 if timeout_ms else 0
     return True
 
 
@@ -36,7 +48,7 @@ class Receipt:
         self.offset = offset
         self.size = size
         self.packet_id = packet_id
-        self.sent_ms = 0
+        self.sent_ms = self.repeats = 0
         self.state = _QUEUED if size else _LOST
         self.settled = None  # an Event, once somebody waits
 
@@ -50,8 +62,8 @@ class Receipt:
     async def wait(self, timeout_ms=None):
         """Wait for the PUBACK (QoS 1) or until it is written (QoS 0).
 
-        Returns False if that did not happen in `timeout_ms`, or never will: the message was refused, or lost
-        with its connection (QoS 0).
+        Returns False if that did not happen in `timeout_ms`, or never will: the message was refused, lost
+        with its connection (QoS 0), or given up because the broker hangs up on it.
         """
         if self.state < _DONE:
             self.settled = self.settled or asyncio.Event()
@@ -74,18 +86,18 @@ class Outbox:
 
     def __init__(self, size_bytes, window):
         self.refused = 0  # messages that found no room
-        self.lost = 0  # messages of QoS 0 whose write failed
-        self._view = memoryview(bytearray(size_bytes))
+        self.lost = 0  # messages of QoS 0 whose write failed, and packets that the broker hangs up on
+        self.view = memoryview(bytearray(size_bytes))
         self._window = window
-        self._receipts = []  # from the oldest to the youngest, as they lie in the ring
+        self.receipts = []  # from the oldest to the youngest, as they lie in the ring
         self._writing = []  # those of QoS 0 that are being written
 
     def __len__(self):
-        return len(self._receipts)
+        return len(self.receipts)
 
     def find(self, packet_id):
         """The message with this packet id that has no PUBACK yet, or None."""
-        for receipt in self._receipts:
+        for receipt in self.receipts:
             if receipt.packet_id == packet_id:
                 return receipt
         return None
@@ -98,37 +110,37 @@ class Outbox:
             self.refused += 1
             return Receipt(0, 0, 0)
         payload_at = offset + len(head)
-        self._view[offset:payload_at] = head
-        self._view[payload_at : offset + size] = payload
+        self.view[offset:payload_at] = head
+        self.view[payload_at : offset + size] = payload
         receipt = Receipt(offset, size, packet_id)
-        self._receipts.append(receipt)
+        self.receipts.append(receipt)
         return receipt
 
     def _place(self, size):
         """Where `size` bytes in one piece are free behind the youngest packet, or -1."""
-        capacity = len(self._view)
-        if not self._receipts:
+        capacity = len(self.view)
+        if not self.receipts:
             return 0 if size <= capacity else -1
-        if len(self._receipts) * _BYTES_PER_MESSAGE >= capacity:
+        if len(self.receipts) * _BYTES_PER_MESSAGE >= capacity:
             return -1
-        head = self._receipts[0].offset
-        tail = self._receipts[-1].offset + self._receipts[-1].size
+        head = self.receipts[0].offset
+        tail = self.receipts[-1].offset + self.receipts[-1].size
         if tail > head:
             if size <= capacity - tail:
                 return tail
             tail = 0
         return tail if size <= head - tail else -1
 
-    def take(self):
-        """A view of what to write now, the next packets that are neighbours; or None."""
+    def take(self, alone=False):
+        """A view of what to write now, the next packets that are neighbours, or only one; or None."""
         start = end = in_flight = 0
-        for receipt in self._receipts:  # what is in flight, then what is to be sent: the same order
+        for receipt in self.receipts:  # what is in flight, then what is to be sent: the same order
             if receipt.state < _SENT:
                 if receipt.packet_id and in_flight >= self._window:
                     break
                 if not end:
                     start = receipt.offset
-                elif receipt.offset != end or end + receipt.size - start > _SPAN_BYTES:
+                elif alone or receipt.offset != end or end + receipt.size - start > _SPAN_BYTES:
                     break
                 end = receipt.offset + receipt.size
                 receipt.state = _SENT
@@ -137,15 +149,16 @@ class Outbox:
                     self._writing.append(receipt)
             if receipt.packet_id:
                 in_flight += 1
-        return self._view[start:end] if end else None
+        return self.view[start:end] if end else None
 
     def written(self, state=_DONE):
         """What `take` gave was written, which settles QoS 0."""
         while self._writing:
-            self._settle(self._writing.pop(0), state)
+            self.settle(self._writing.pop(0), state)
 
-    def _settle(self, receipt, state):
-        self._receipts.remove(receipt)
+    def settle(self, receipt, state):
+        """A message is done, or lost."""
+        self.receipts.remove(receipt)
         receipt.state = state
         if receipt.settled:
             receipt.settled.set()
@@ -155,20 +168,15 @@ class Outbox:
         receipt = self.find(packet_id)
         if not receipt or receipt.state == _QUEUED:
             return False
-        self._settle(receipt, _DONE)
+        self.settle(receipt, _DONE)
         return True
 
     def expire(self, timeout_ms):
-        """Have messages without a PUBACK for `timeout_ms` sent again, with DUP."""
-        now_ms = time.ticks_ms()
-        for receipt in self._receipts:
-            if (
-                receipt.packet_id
-                and receipt.state == _SENT
-                and time.ticks_diff(now_ms, receipt.sent_ms) >= timeout_ms
-            ):
+        """Have messages that are overdue sent again, with DUP."""
+        for receipt in self.receipts:
+            if receipt.packet_id and receipt.state == _SENT and overdue(receipt, timeout_ms):
                 receipt.state = _AGAIN
-                self._view[receipt.offset] |= _DUP
+                self.view[receipt.offset] |= _DUP
 
     def rewind(self):
         """The connection is gone: what was in flight goes first on the next, with DUP and in order (4.4)."""
@@ -178,8 +186,8 @@ class Outbox:
 
     async def emptied(self):
         """Wait until nothing is queued or in flight."""
-        while self._receipts:
-            await self._receipts[0].wait()
+        while self.receipts:
+            await self.receipts[0].wait()
 
 
 def matches(topic_filter, topic):
@@ -202,7 +210,7 @@ class Subscription:
     """Messages of one topic filter: `async for topic, payload in …`, or `read()` for those who poll.
 
     Holds `depth` messages; on overflow the oldest goes and `dropped` counts it.
-    granted: what the SUBACK said, None before it.
+    granted: what the SUBACK said, None before it; False too where the broker hangs up on the request.
     """
 
     def __init__(self, changed, topic_filter, qos, depth):
@@ -212,7 +220,7 @@ class Subscription:
         self.granted = None
         self.closed = False
         self.packet_id = 0  # of the request that waits for its answer
-        self.sent_ms = 0  # when that was sent
+        self.sent_ms = self.repeats = 0  # of that
         self._changed = changed
         self._depth = depth
         self._messages = []
@@ -242,7 +250,7 @@ class Subscription:
         return self._messages.pop(0)
 
     async def acknowledged(self, timeout_ms):
-        """Wait for the SUBACK; False if the broker refused, or has not answered after `timeout_ms`."""
+        """Wait for the SUBACK; False if that refused, was given up, or has not come after `timeout_ms`."""
         await within(timeout_ms, self._answered())
         return self.granted is True
 
@@ -264,87 +272,62 @@ class Inbox:
     """All subscriptions of a client, and what the broker has yet to be told about them.
 
     changed: called when a request became due.
+    rest: the Subscription for what no other takes, None where nobody asked for it.
+    waiting, told: what nobody takes, for a while, and what was said of it (iot.mqtt.unclaimed).
     """
 
     def __init__(self, changed):
-        self.unclaimed = 0  # messages that no subscription takes
-        self.oversize = 0  # messages longer than the receive buffer
+        self.unclaimed = 0  # messages that nobody took
+        self.oversize = 0  # messages longer than the receive buffer, or than the memory there is
         self._changed = changed
-        self._subscriptions = []
-
-    def overflowed(self):
-        """Messages that the subscriptions there are have dropped."""
-        dropped = 0
-        for subscription in self._subscriptions:
-            dropped += subscription.dropped
-        return dropped
+        self.rest = self.told = None
+        self.subscriptions = []
+        self.waiting = []
 
     def subscribe(self, topic_filter, qos, depth):
-        """A new Subscription, to be asked for."""
+        """A new Subscription, to be asked for; with the filter None for what no other takes."""
         subscription = Subscription(self._changed, topic_filter, qos, depth)
-        self._subscriptions.append(subscription)
+        if topic_filter is None:
+            self.rest = subscription
+            return subscription
+        self.subscriptions.append(subscription)
         self._changed()
         return subscription
 
     def deliver(self, topic, payload):
-        """Give a message to every subscription that takes it; its payload is copied once."""
+        """Give a message to every subscription that takes it, its payload copied once; False if none does."""
         message = None
-        for subscription in self._subscriptions:
+        for subscription in self.subscriptions:
             if not subscription.closed and matches(subscription.topic_filter, topic):
                 message = message or (topic, bytes(payload))
                 subscription.put(message)
-        if not message:
-            self.unclaimed += 1
+        if not message and self.rest and not self.rest.closed:
+            message = topic, bytes(payload)
+            self.rest.put(message)
+        return bool(message)
 
     def due(self):
         """The next subscription that needs a SUBSCRIBE, or if `closed` an UNSUBSCRIBE; None if none does."""
-        for subscription in self._subscriptions:
+        for subscription in self.subscriptions:
             if subscription.packet_id or not (subscription.closed or subscription.granted is None):
                 continue
-            if subscription.closed and self._shared(subscription.topic_filter):
-                self._subscriptions.remove(subscription)
+            if subscription.closed and borrow("iot.mqtt.checks").is_shared(
+                self.subscriptions, subscription.topic_filter
+            ):
+                self.subscriptions.remove(subscription)
                 return self.due()
             return subscription
         return None
 
-    def _shared(self, topic_filter):
-        for subscription in self._subscriptions:
-            if not subscription.closed and subscription.topic_filter == topic_filter:
-                return True
-        return False
-
     def find(self, packet_id):
         """The subscription whose request with this packet id waits for its answer, or None."""
-        for subscription in self._subscriptions:
+        for subscription in self.subscriptions:
             if subscription.packet_id == packet_id:
                 return subscription
         return None
 
-    def answered(self, packet_id, granted):
-        """Take a SUBACK or UNSUBACK; returns the subscription that was refused, or None."""
-        subscription = self.find(packet_id)
-        if subscription:
-            subscription.packet_id = 0
-            if subscription.closed:
-                self._subscriptions.remove(subscription)
-            else:
-                subscription.granted = granted
-                subscription.event.set()
-                if not granted:
-                    return subscription
-        return None
-
     def expire(self, timeout_ms):
-        """Make requests without an answer for `timeout_ms` due again."""
-        now_ms = time.ticks_ms()
-        for subscription in self._subscriptions:
-            if subscription.packet_id and time.ticks_diff(now_ms, subscription.sent_ms) >= timeout_ms:
+        """Make requests that are overdue due again."""
+        for subscription in self.subscriptions:
+            if subscription.packet_id and overdue(subscription, timeout_ms):
                 subscription.packet_id = 0
-
-    def rewind(self, session_present):
-        """A new connection: ask again what was not answered, and everything if the broker has no session."""
-        self.expire(0)
-        if not session_present:
-            self._subscriptions = [living for living in self._subscriptions if not living.closed]
-            for subscription in self._subscriptions:
-                subscription.granted = None

@@ -1,13 +1,15 @@
 """What a well-behaved client sees: delivery, retained messages, wills, sessions, takeover, presence."""
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
 from tests.host.cloud import support as raw
-from tests.host.cloud.support import ANYTHING, Bench, bench
+from tests.host.cloud.support import ANYTHING, Bench, bench, policy
 from tools.cloud import Limits
+from tools.cloud.errors import ResourceNotFoundException
 
 
 @pytest.mark.parametrize("published", [0, 1])
@@ -236,3 +238,33 @@ async def test_stop_tells_everyone_and_sends_wills(tmp_path: Path) -> None:
         peer = await cloud.client("d")
         await peer.subscribe("will")
         assert (await peer.message()).payload == b"stopped"
+
+
+async def test_direct_messages_come_without_a_subscription(cloud: Bench) -> None:
+    client = await cloud.client("c")
+    sending = asyncio.create_task(cloud.cloud.send_direct_message("c", "no/filter", b"1"))
+    message = await client.message()
+    assert (message.topic, message.payload, message.qos) == ("no/filter", b"1", 1)
+    assert await sending, "it was acknowledged"
+    assert await cloud.cloud.send_direct_message("c", "no/filter", b"2", confirmation=False)
+    assert (await client.message()).qos == 0
+
+
+async def test_a_direct_message_without_puback_was_not_delivered(cloud: Bench) -> None:
+    client = await cloud.client("c")
+    sending = asyncio.create_task(cloud.cloud.send_direct_message("c", "t", b"1", timeout_s=0.1))
+    assert (await client.packet())[0] == 0x32
+    assert not await sending
+    with pytest.raises(ResourceNotFoundException, match="client nobody is not connected"):
+        await cloud.cloud.send_direct_message("nobody", "t", b"x")
+
+
+async def test_a_direct_message_needs_leave_to_receive_and_a_connection_that_lasts(cloud: Bench) -> None:
+    allowed = policy(("Allow", "iot:Connect", "*"), ("Allow", "iot:Receive", "*:topic/yes"))
+    client = await cloud.open(cloud.cloud.create_identity(allowed))
+    await client.connect("c")
+    assert not await cloud.cloud.send_direct_message("c", "no", b"x")
+    sending = asyncio.create_task(cloud.cloud.send_direct_message("c", "yes", b"x"))
+    assert (await client.packet())[0] == 0x32
+    await client.disconnect()
+    assert not await sending

@@ -7,7 +7,7 @@ import os
 from check import raises
 from documents import claim, own, pem
 from fakes import FakeNVS
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from iot import config, schema
 from iot.credentials import Credentials
@@ -199,6 +199,7 @@ RECORDS = (
 )
 
 
+@settings(deadline=None)
 @given(RECORDS)
 def test_loading_changes_nothing_whatever_is_stored(value):
     _, nvs = with_identity()

@@ -8,7 +8,7 @@ from check import raises
 from documents import CLAIM, CLAIM_KEY, OWN, OWN_KEY, ROOT, claim, own
 from documents import pem as wrapped
 from fakes import FakeNVS
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from iot import config, pem, schema
 from iot.credentials import Credentials
@@ -216,6 +216,7 @@ RECORDS = (
 )
 
 
+@settings(deadline=None)
 @given(RECORDS)
 def test_loading_changes_nothing_whatever_is_stored(value):
     _, nvs = with_identity()

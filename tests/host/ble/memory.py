@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from documents import pem
 from iot.ble.conversation import Conversation, Ended
 from iot.ble.door import Door
 from iot.ble.frames import split
@@ -15,6 +14,7 @@ from iot.log import Log
 from iot.packets import Packets
 from iot.setup import Setup
 
+from tests.host import certificates as make
 from tools.ble.errors import LinkLost
 from tools.ble.protocol import CHANNELS
 
@@ -31,9 +31,9 @@ def large() -> dict[str, Any]:
     aws = {
         "endpoint": "broker.example.com",
         "template": "Fleet_1",
-        "root_ca": pem(size=2000),
-        "claim_certificate": pem(size=1400),
-        "claim_key": pem("RSA PRIVATE KEY", 1190),
+        "root_ca": "".join(make.pem(make.certificate("2048", f"Root {number}")) for number in range(4)),
+        "claim_certificate": make.pem(make.certificate("2048")),
+        "claim_key": make.key_pem("2048"),
     }
     return {"wifi": [{"ssid": "Home", "password": "correct horse"}, {"ssid": "Café"}], "aws": aws}
 

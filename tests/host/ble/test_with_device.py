@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from iot import pem
 
 from tests.host.ble.memory import CODE, NETWORKS, Board, Memory, large
 from tools.ble import BleError, Client, LinkLost
@@ -45,7 +46,9 @@ async def test_everything(board: Board, mtu: int) -> None:
         assert client.status["progress"] == {"step": "restarting"} and client.status["error"] is None
     assert heard == [bytes(1024)] and board.restarted
     (saved,) = board.saved
-    assert saved["wifi"][0] == large()["wifi"][0] and saved["aws"]["claim_key"] == large()["aws"]["claim_key"]
+    assert saved["wifi"][0] == large()["wifi"][0] and saved["aws"]["claim_key"] == pem.key(
+        large()["aws"]["claim_key"]
+    )
     size = steps[0][2]
     assert 6000 < size < 7000
     assert steps[:2] == [("sending", 0, size), ("sending", 1024, size)]

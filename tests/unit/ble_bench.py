@@ -5,6 +5,7 @@ import json
 
 from check import araises
 from fakes import FakeDoor, FakeLog
+from iot.ble.codes import NAMES
 from iot.ble.conversation import Conversation, Ended
 from iot.ble.requests import Requests
 from iot.ble.session import Session
@@ -88,7 +89,7 @@ class Bench:
 
     async def _join(self, network):
         await asyncio.sleep_ms(1)
-        return self.join_result
+        return NAMES.index(self.join_result), 'network "{}": in words'.format(network["ssid"])
 
     def _save(self, document):
         if self.save_error:

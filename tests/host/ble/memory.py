@@ -5,6 +5,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from documents import pem
+from iot.ble.codes import NAMES
 from iot.ble.conversation import Conversation, Ended
 from iot.ble.door import Door
 from iot.ble.frames import split
@@ -80,9 +82,10 @@ class Board:
         await asyncio.sleep(0.01)
         return NETWORKS
 
-    async def _join(self, network: dict[str, Any]) -> str:
+    async def _join(self, network: dict[str, Any]) -> tuple[int, str]:
         await asyncio.sleep(0.01)
-        return self.results.get(network["ssid"], "WRONG_SSID")
+        result = self.results.get(network["ssid"], "WRONG_SSID")
+        return NAMES.index(result), f'network "{network["ssid"]}": in words'
 
     def _done(self) -> None:
         self.restarted = True

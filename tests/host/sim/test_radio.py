@@ -184,6 +184,27 @@ async def test_of_one_name_the_first_heard_is_taken_unless_another_is_named(worl
     assert lines == ["-80", "-40", "-80", "refused"]
 
 
+async def test_an_address_comes_some_time_after_the_association(world: World, run) -> None:
+    world.air.address_ms = 400
+    lines = await run(
+        CONNECT
+        + """
+    def is_joined():
+        try:
+            return wlan.status("rssi")
+        except OSError:
+            return 0
+    wlan.connect("Home", "correct horse")
+    wait(is_joined)
+    start = time.ticks_ms()
+    print(wlan.isconnected(), wlan.status(), wlan.ifconfig()[0])
+    wait(wlan.isconnected)
+    print(time.ticks_diff(time.ticks_ms(), start) > 300, wlan.ifconfig()[0])
+    """
+    )
+    assert lines == ["False 1001 0.0.0.0", "True 192.168.4.20"]
+
+
 async def test_a_static_address_leads_on_where_it_fits(world: World, run) -> None:
     world.air.no_address.add("Home")
     lines = await run(

@@ -112,11 +112,12 @@ class Client:
         """
         if self._connecting or (self.connection and not self.connection.closed):
             raise MQTTError("already connected or connecting")
+        handshake = borrow("iot.mqtt.handshake")
         self._connecting = True
         self._attempt_ms = time.ticks_ms()
         self.tell("connecting", None)
         try:
-            stream, session_present = await borrow("iot.mqtt.handshake").begin(self)
+            stream, session_present = await handshake.begin(self)
         except MQTTError as error:
             self.reason = str(error)
             self.tell("disconnected", self.reason)

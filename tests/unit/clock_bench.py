@@ -16,7 +16,6 @@ BUILT = (2026, 11, 20)
 BUILT_S = 848448000  # since 2000
 NOW_S = BUILT_S + 40 * DAY_S  # what the time is when a test begins
 PERIOD_MS = 1 << 30
-_EPOCH_S = 0 if time.gmtime(0)[0] == 2000 else UNIX_2000_S
 _DAYS = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 
 
@@ -163,7 +162,7 @@ class Chip:
     def gmtime(self, seconds):
         if not -(1 << 31) <= seconds < 1 << 31:
             raise OverflowError("overflow converting long int to machine word")  # as on 32 bits
-        return tuple(time.gmtime(seconds + _EPOCH_S))[:8]
+        return _date(seconds)  # an older VM's own stops in 2038
 
     def mktime(self, date):
         year, month, day, hour, minute, second = date[:6]
@@ -219,3 +218,24 @@ class Chip:
     def close(self):
         self._queue.clear()
         self._call("close")
+
+
+def _date(seconds):
+    """What gmtime() of the chip tells of seconds since 2000."""
+    days, second = divmod(seconds, DAY_S)
+    weekday = (days + 5) % 7
+    year = 2000 + days // 366
+    while days >= _year_days(year + 1):
+        year += 1
+    days -= _year_days(year)
+    yearday = days + 1
+    month = 12
+    while days < _DAYS[month - 1] + (month > 2 and year % 4 == 0):
+        month -= 1
+    day = 1 + days - _DAYS[month - 1] - (month > 2 and year % 4 == 0)
+    return year, month, day, second // 3600, second // 60 % 60, second % 60, weekday, yearday
+
+
+def _year_days(year):
+    """Days from 2000 to the start of a year; 2100 is out of a chip's reach."""
+    return (year - 2000) * 365 + (year - 1997) // 4

@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from documents import pem
 from iot.ble.codes import NAMES
 from iot.ble.conversation import Conversation, Ended
 from iot.ble.door import Door

@@ -34,20 +34,20 @@ def on_air(name):
     return name if len(name) <= _ON_AIR_MAX else name[: _ON_AIR_MAX - _ADDRESS] + name[-_ADDRESS:]
 
 
-def code(nvs, given, random):
+def code(nvs, text, random):
     """The device's code, made and stored at the first call. A factory reset leaves it: it is on the label.
 
     Args:
         nvs: an esp32.NVS.
-        given: the product's code from firmware/settings.py, or None for one of the device's own.
+        text: the product's code from firmware/settings.py, or None for one of the device's own.
         random: gives n random bytes, os.urandom.
 
     Raises:
         ValueError: the product's code is none.
         OSError: NVS fails.
     """
-    if given is not None:
-        return normalised(given)
+    if text is not None:
+        return normalised(text)
     stored = bytearray(_LENGTH)
     try:
         if nvs.get_blob(_KEY, stored) == _LENGTH:
@@ -71,6 +71,6 @@ def normalised(text):
     return result
 
 
-def shown(normal):
+def shown(text):
     """A code in groups of four, as people read it."""
-    return "-".join([normal[i : i + _GROUP] for i in range(0, len(normal), _GROUP)])
+    return "-".join([text[i : i + _GROUP] for i in range(0, len(text), _GROUP)])

@@ -6,7 +6,7 @@ The application leaves that memory alone.
 import machine
 from micropython import const
 
-_MAGIC = b"iot1"
+_MAGIC = const(b"iot1")
 # Wrong proofs in a row; the next start shall go to CONFIG (1), or not even by the button (2); restarts in a
 # row for want of memory, and after a part of the system died.
 _NAMES = const(("wrong", "setup", "starved", "died"))

@@ -22,14 +22,14 @@ _POLL_MS = const(20)
 _PACKETS_A_TURN = const(8)
 
 
-async def ask(hosts, built, wait_ms, enough, log):
+async def ask(hosts, built, wait_ms, accepted, log):
     """The time as each server tells it, {host: seconds since the port's epoch}; who does not is in the log.
 
     Args:
         hosts: names or addresses of NTP servers.
         built: seconds since the port's epoch: no time before it, and none 30 years after it, is believed.
         wait_ms: for the first answer; others are then awaited for 2 s.
-        enough: called with the answers so far; true ends it.
+        accepted: called with the answers so far; true ends it.
         log: a Log.
 
     Raises:
@@ -46,7 +46,7 @@ async def ask(hosts, built, wait_ms, enough, log):
             passed_ms = time.ticks_diff(now_ms, start_ms)
             if asking.take(sock, passed_ms // 1000):
                 last_ms = now_ms
-                if enough(asking.answers):
+                if accepted(asking.answers):
                     break
             if passed_ms >= wait_ms or len(asking.answers) == len(hosts):
                 break
@@ -74,7 +74,7 @@ class _Asking:
         self.due = list(hosts)
         self._hosts = {}  # by the transmit timestamp of a request: what an honest answer repeats
         self._reason = {}
-        self._strays = 0
+        self._lost = 0
 
     def send(self, sock, host):
         """Asks one; whatever that raises, another server or the next try may do better."""
@@ -86,7 +86,7 @@ class _Asking:
         except Exception as error:
             self._reason[host] = error
 
-    def take(self, sock, passed_s):
+    def take(self, sock, seconds):
         """Takes what has come; returns whether a time was among it."""
         count = len(self.answers)
         for _ in range(_PACKETS_A_TURN):
@@ -96,10 +96,10 @@ class _Asking:
                 break
             host = self._hosts.pop(packet[24:32], None)  # one answer to each request
             if host is None or host not in self.due:
-                self._strays += 1
+                self._lost += 1
                 continue
             try:
-                self.answers[host] = _seconds(packet, self._built) - passed_s
+                self.answers[host] = _seconds(packet, self._built) - seconds
                 self.due.remove(host)
             except ValueError as error:
                 self._reason[host] = error
@@ -113,9 +113,9 @@ class _Asking:
             hosts = self._reason
         for host in hosts:
             if host not in self.answers:
-                log.warning("clock", "{}: {}", host, self._reason.get(host, "no answer"))
-        if self._strays:
-            log.warning("clock", "{} packets that answer no request", self._strays)
+                log.warning("clock", "{}: {}", host, self._reason.get(host, "no answer from it"))
+        if self._lost:
+            log.warning("clock", "{} packets that answer no request", self._lost)
 
 
 def _seconds(answer, built):

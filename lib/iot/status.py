@@ -10,9 +10,16 @@ import os
 import esp32
 import machine
 import micropython
+from micropython import const
 
+# In one constant: a name that stands in code alone would stay in memory for ever.
+_NAMES = const((
+    "mode", "version", "id", "thing", "uptime_s", "reset_cause", "wifi", "ip", "rssi", "networks", "clock",
+    "cloud", "unreached", "certificate_ends", "queued", "dropped", "heap_total", "heap_used", "heap_free",
+    "heap_piece", "idf_free", "idf_largest", "idf_lowest", "starved", "starved_reason", "slots",
+))  # fmt: skip
 # By machine.reset_cause(). The chip does not tell a panic from machine.reset().
-_RESET_CAUSES = ("unknown", "power-on", "restart or panic", "watchdog", "deep sleep", "soft reset")
+_RESET_CAUSES = const(("unknown", "power-on", "restart or panic", "watchdog", "deep sleep", "soft reset"))
 
 
 def answer(system, only=()):
@@ -22,7 +29,9 @@ def answer(system, only=()):
 
 def _pieces(system, only, heap_piece):
     before = "{"
-    for name, value in _members(system, heap_piece):
+    values = _values(system, heap_piece)
+    for name in _NAMES:
+        value = next(values)
         if not only or name in only:
             yield before + json.dumps(name) + ": "
             yield json.dumps(value)
@@ -30,36 +39,36 @@ def _pieces(system, only, heap_piece):
     yield "}"
 
 
-def _members(system, heap_piece):
+def _values(system, heap_piece):
     link, wifi = system.link, system.wifi
-    yield "mode", system.mode
-    yield "version", system.settings.VERSION
-    yield "id", system.device_id
-    yield "thing", link.name if link else None
-    yield "uptime_s", system.log.uptime_ms() // 1000
-    yield "reset_cause", _RESET_CAUSES[machine.reset_cause()]
-    yield "wifi", wifi.ssid if wifi else None
-    yield "ip", wifi.ip() if wifi else None
-    yield "rssi", wifi.rssi() if wifi else None
-    yield "networks", [network["ssid"] for network in wifi.networks] if wifi else []
-    yield "clock", system.clock.state if system.clock else None
-    yield "cloud", bool(link and link.client.connected)
-    yield "unreached", system.unreached
-    yield "certificate_ends", link.certificate_ends if link else None
-    yield "queued", len(link.client.outbox) if link else 0
-    yield "dropped", _dropped(link.client) if link else 0
+    yield system.mode
+    yield system.settings.VERSION
+    yield system.device_id
+    yield link.name if link else None
+    yield system.log.uptime_ms() // 1000
+    yield _RESET_CAUSES[machine.reset_cause()]
+    yield wifi.ssid if wifi else None
+    yield wifi.ip() if wifi else None
+    yield wifi.rssi() if wifi else None
+    yield [network["ssid"] for network in wifi.networks] if wifi else []
+    yield system.clock.state if system.clock else None
+    yield bool(link and link.client.connected)
+    yield system.unreached
+    yield link.certificate_ends if link else None
+    yield len(link.client.outbox) if link else 0
+    yield _dropped(link.client) if link else 0
     used, free = system.memory
-    yield "heap_total", used + free
-    yield "heap_used", used
-    yield "heap_free", free
-    yield "heap_piece", heap_piece
+    yield used + free
+    yield used
+    yield free
+    yield heap_piece
     regions = esp32.idf_heap_info(esp32.HEAP_DATA)
-    yield "idf_free", sum([region[1] for region in regions])
-    yield "idf_largest", max([region[2] for region in regions])
-    yield "idf_lowest", sum([region[3] for region in regions])
-    yield "starved", system.starved
-    yield "starved_reason", system.starved_reason
-    yield "slots", len(esp32.Partition.find(esp32.Partition.TYPE_APP))
+    yield sum([region[1] for region in regions])
+    yield max([region[2] for region in regions])
+    yield sum([region[3] for region in regions])
+    yield system.starved
+    yield system.starved_reason
+    yield len(esp32.Partition.find(esp32.Partition.TYPE_APP))
 
 
 def _dropped(client):

@@ -10,7 +10,7 @@ _CONFIG_SETS = const(
 _THING_SET = const("thing")
 _DOCUMENT = const("document")  # of which iot.configure may have left the start, with its keys
 _RENEWAL = const("renewal")  # what iot.renewal remembers of certificates that were asked for
-_BEING_ERASED = b""  # as the record's value: the mark of a factory reset that has begun
+_BEING_ERASED = const(b"")  # as the record's value: the mark of a factory reset that has begun
 
 
 class Store:

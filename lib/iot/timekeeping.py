@@ -27,13 +27,13 @@ _DOUBT_MS = const(2000)  # and where a time was wrong already
 
 async def adjust(clock):
     """Sets the chip's clock; returns "sntp", "estimate" or, where it is left as it is, None."""
-    built_s = _built_s(clock.built)
+    built_s = _built(clock.built)
     last_s = max(_kept(clock.nvs, _LAST), built_s)
     near = [_kept(clock.nvs, _TOLD), last_s]
     if clock.borne_out:
         near.append(time.time())
 
-    def firm(answers):
+    def accepted(answers):
         for host in answers:
             for other in answers:
                 if other != host and abs(answers[host] - answers[other]) <= _SAME_S:
@@ -44,12 +44,12 @@ async def adjust(clock):
                     return (host,)
         return None
 
-    answers = await _ask(clock, built_s, firm)
+    answers = await _ask(clock, built_s, accepted)
     for host in tuple(answers):
         # What was wrong once may be right again, by the time with which the cloud was reached.
         if host in clock.doubted and not (clock.borne_out and abs(answers[host] - time.time()) < _NEAR_S):
             del answers[host]
-    source = firm(answers)
+    source = accepted(answers)
     if source:
         _set_to(clock, answers[source[0]], source)
         if clock.borne_out:
@@ -64,8 +64,8 @@ async def adjust(clock):
         chip_s = 0 if clock.source else int(time.time())  # a time that was set in this life is no news
         claims += [
             (_kept(clock.nvs, _TOLD), "told"),
-            (chip_s, "chip"),
-            (last_s, "remembered"),
+            (chip_s, "its own clock"),
+            (last_s, "what is kept"),
             (built_s, "built"),
         ]
         claims += [(answers[host], host) for host in answers if answers[host] <= last_s]
@@ -84,7 +84,7 @@ def judge(clock, borne_out):
     if borne_out:
         _remember(clock)
     elif clock.source:
-        names = " and ".join(clock.source)
+        names = ", ".join(clock.source)
         clock.log.warning("clock", "a certificate's dates speak against the time of {}", names)
         clock.doubted += clock.source
         clock.state = "unset"
@@ -94,7 +94,7 @@ def _remember(clock):
     """Keeps the time for a start without an answer from SNTP."""
     now_s = int(time.time())
     try:
-        if abs(now_s - _kept(clock.nvs, _LAST)) > _LAST_EVERY_S and now_s >= _built_s(clock.built):
+        if abs(now_s - _kept(clock.nvs, _LAST)) > _LAST_EVERY_S and now_s >= _built(clock.built):
             clock.nvs.set_i32(_LAST, now_s)
             if _kept(clock.nvs, _TOLD):
                 clock.nvs.erase_key(_TOLD)
@@ -103,18 +103,18 @@ def _remember(clock):
         clock.log.warning("clock", "the time is not remembered: {}", error)
 
 
-def tell(system, unix_s):
+def tell(system, seconds):
     """Takes a time from phone, cable or console as an estimate; False where the cloud has borne out another.
 
     Args:
-        unix_s: seconds since 1970, UTC.
+        seconds:  since 1970, UTC.
 
     Raises:
         ValueError: it cannot be, for this firmware.
         OSError: flash fails.
     """
-    seconds = unix_s - (_UNIX_2000_S if time.gmtime(0)[0] == 2000 else 0)
-    ahead_s = seconds - _built_s(system.settings.BUILT)
+    seconds = seconds - (_UNIX_2000_S if time.gmtime(0)[0] == 2000 else 0)
+    ahead_s = seconds - _built(system.settings.BUILT)
     if not 0 <= ahead_s <= _LIFE_S:
         raise ValueError(
             "time: {} this firmware was built".format("before" if ahead_s < 0 else "30 years after")
@@ -134,7 +134,7 @@ def tell(system, unix_s):
     return True
 
 
-async def _ask(clock, built_s, firm):
+async def _ask(clock, built, accepted):
     """What servers say that were not wrong yet; whatever that raises, it takes its time and is in the log."""
     wait_ms = _DOUBT_MS if clock.doubted else _ESTIMATE_MS
     hosts = [host for host in clock.hosts if clock.borne_out or host not in clock.doubted]
@@ -143,7 +143,7 @@ async def _ask(clock, built_s, firm):
         from iot import sntp
 
         forget("iot.sntp")
-        answers = await sntp.ask(hosts, built_s, wait_ms, firm, clock.log)
+        answers = await sntp.ask(hosts, built, wait_ms, accepted, clock.log)
         if not answers:
             clock.hosts.append(clock.hosts.pop(0))  # the first one's name may have taken all the time
         return answers
@@ -153,7 +153,7 @@ async def _ask(clock, built_s, firm):
     return {}
 
 
-def _built_s(date):
+def _built(date):
     built_s, deployed_s = _seconds(date), _deployed_s()
     return deployed_s if 0 <= deployed_s - built_s <= _LIFE_S else built_s
 

@@ -22,7 +22,7 @@ def not_after(der):
         start, end = content(der, at)
         text = str(der[start:end], "ascii")
         if der[at] == _UTC_TIME:
-            text = ("20" if text < "50" else "19") + text
+            text = str(20 if int(text[:2]) < 50 else 19) + text
         if len(text) != 15 or text[-1] != "Z" or not text[:-1].isdigit():
             raise ValueError
     except (IndexError, ValueError):
@@ -49,5 +49,5 @@ def behind(der, at):
 def inside(der, at):
     """Where the content of the SEQUENCE at `at` starts; ValueError where it is none."""
     if der[at] != _SEQUENCE:
-        raise ValueError("damaged")
+        raise ValueError("damaged DER")
     return content(der, at)[0]

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,13 @@ OTHER_STARTS = {"iot.aws.topics", "iot.aws.provisioning", "iot.claim", "iot.conf
 
 
 @pytest.fixture(scope="module")
-def measured() -> size.Measured:
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[size.Measured]:
+    """In a folder of its own: tests run side by side."""
     if shutil.which("node") is None or not (VM / "node_modules/ready").exists():
         pytest.skip("the MicroPython VM is not installed: make setup, with npm on the PATH")
-    return size.measure()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(size, "BUILD", tmp_path_factory.mktemp("mpy"))
+        yield size.measure()
 
 
 def transitions() -> set[str]:

@@ -15,7 +15,7 @@ from iot.credentials import Credentials
 from iot.record import Record
 from iot.store import Store
 
-FOLDER = "credentials-under-test"
+FOLDER = f"credentials-under-test-{os.getpid()}"  # tests run side by side
 DER = pem.certificate(ROOT)
 
 

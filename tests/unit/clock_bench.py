@@ -3,7 +3,6 @@
 import asyncio
 import struct
 import sys
-import time
 
 from fakes import FakeLog, FakeNVS
 from iot.modules import forget

@@ -60,7 +60,7 @@ async def test_every_alert_about_the_certificate_is_a_refusal():
             (42, "bad certificate"),
             (46, "certificate unknown"),
             (48, "unknown CA"),
-            (51, "alert 51"),
+            (51, "alert number 51"),
         ):
             for late in (0, 3):  # reads that find nothing yet
                 it, broker = client(error, Socket(*[None] * late + [alert(number)]))

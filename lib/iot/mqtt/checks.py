@@ -2,18 +2,18 @@
 
 from micropython import const
 
-_PACKETS = (
+_PACKETS = const((
     "packet type 0", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE",
     "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "packet type 15",
-)  # fmt: skip
+))  # fmt: skip
 # AWS IoT Core, "Reserved topics": what follows $aws/.
-_SERVICES = (
+_SERVICES = const((
     "certificates", "commands", "device_location", "events", "iotwireless", "provisioning-templates", "rules",
     "sitewise", "things",
-)  # fmt: skip
+))  # fmt: skip
 _TOPIC_BYTES = const(256)  # "Message broker and protocol limits": in UTF-8
 _SLASHES = const(7)
-_RECEIVED = ("CONNACK", "PUBLISH", "PUBACK", "SUBACK", "UNSUBACK", "PINGRESP")
+_RECEIVED = const(("CONNACK", "PUBLISH", "PUBACK", "SUBACK", "UNSUBACK", "PINGRESP"))
 
 
 FAULTS = {
@@ -72,10 +72,10 @@ def _member(value, where, path):
     """Raise ValueError if json.dumps writes what is no JSON for a value: it does so without a word."""
     if isinstance(value, dict):
         for name in value:
-            _member(value[name], where, "{}.{}".format(path, name) if path else str(name))
+            _member(value[name], where, path + "." + str(name) if path else str(name))
     elif isinstance(value, (list, tuple)):
         for i, item in enumerate(value):
-            _member(item, where, "{}[{}]".format(path, i))
+            _member(item, where, path + "[" + str(i) + "]")
     elif isinstance(value, float):
         if value - value != 0:  # NaN, and both infinities
             raise ValueError("{}{} is {}, for which JSON has no word".format(where, path, value))

@@ -18,7 +18,7 @@ _PAUSE_MS = const(8000)
 _DOUBTS = const(8)
 # EPIPE and ECONNRESET, with TLS negative; mbedTLS's fatal alert, close notify and end of file. All others
 # tell of a network that is gone, or of want of memory.
-_HUNG_UP = (32, 104, -32, -104, -0x7780, -0x7880, -0x7280)
+_HUNG_UP = const((32, 104, -32, -104, -0x7780, -0x7880, -0x7280))
 # The states of iot.mqtt.queues.
 _AGAIN = const(1)
 _SENT = const(2)

@@ -8,17 +8,19 @@ from iot.mqtt.packet import MQTTError, Refused, Starved, header, malformed, stri
 
 _CONNECT = const(0x10)
 _CONNACK = const(0x20)
-_REFUSALS = (
-    "accepted",
-    "unacceptable protocol version",
-    "identifier rejected",
-    "server unavailable",
-    "bad user name or password",
-    "not authorized",
+_REFUSALS = const(
+    (
+        "accepted",
+        "unacceptable protocol version",
+        "identifier rejected",
+        "server unavailable",
+        "bad user name or password",
+        "not authorized",
+    )
 )
 # How a broker hangs up in the handshake: mbedTLS's fatal alert, close notify and end of file. A reset is not
 # among them: that is what lwIP makes of a broker that is down.
-_HUNG_UP = (-0x7780, -0x7880, -0x7280)
+_HUNG_UP = const((-0x7780, -0x7880, -0x7280))
 _ALERT = const(21)  # RFC 5246, 6.2.1
 _FIRST_ALERT = const(40)  # below are a goodbye, and what a cipher finds amiss
 _INTERNAL_ERROR = const(80)  # the first of those that say nothing of the client
@@ -119,7 +121,7 @@ async def _told(stream):
     number = record[6]
     if record[5] != 2 or not _FIRST_ALERT <= number < _INTERNAL_ERROR:  # not fatal, or none of the client's
         return None
-    name = _ALERTS[number - 42] if 42 <= number < 42 + len(_ALERTS) else "alert {}".format(number)
+    name = _ALERTS[number - 42] if 42 <= number < 42 + len(_ALERTS) else "alert number {}".format(number)
     refused = Refused("closed by the broker: TLS alert, " + name)
     refused.code = number
     return refused

@@ -17,7 +17,7 @@ CONFIG = None  # a whole configuration, for a product that brings its own; else 
 
 # Limits of the connection to the cloud, in bytes and messages.
 OUTBOX_BYTES = 2048  # all messages that wait to be sent or acknowledged
-PACKET_LIMIT = 4096  # the largest message that is received
+PACKET_LIMIT = 3072  # the largest message that is received
 WINDOW = 16  # QoS 1 messages in flight
 KEEP_ALIVE_S = 60
 REFUSALS_FOR_GOOD = 20  # attempts in a row, with pauses up to a minute, after which the claim is used again

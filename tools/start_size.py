@@ -21,6 +21,7 @@ HEAVIEST = 5
 # A start into NORMAL, in the order of boot.py, main.py and lib/iot/transitions.py: the step, what it imports,
 # and what it then lets go of.
 BUFFERS = "BUFFERS"  # stands for those of a connection
+ROOM = "ROOM"  # for what is kept free of modules that are there for a moment only
 GROWS = "NORMAL"  # where the heap gets its last size
 STEPS: tuple[tuple[str, str, str], ...] = (
     ("MicroPython", "", ""),
@@ -32,7 +33,9 @@ STEPS: tuple[tuple[str, str, str], ...] = (
         "iot.label iot.record iot.credentials iot.store iot.fallback iot.retained",
     ),
     (GROWS, "iot.record iot.credentials iot.store iot.heap", "iot.heap"),
-    ("Wi-Fi", "iot.backoff iot.clock iot.wifi iot.scan iot.joining iot.fallback", "iot.fallback"),
+    ("Wi-Fi", "iot.backoff iot.clock iot.wifi", ""),
+    ("room", ROOM, ""),
+    ("joining", "iot.joining iot.attempt iot.fallback", f"iot.fallback {ROOM}"),
     (
         "MQTT",
         "iot.tls iot.mqtt.packet iot.mqtt.queues iot.mqtt.connection iot.mqtt.client iot.mqtt.checks"
@@ -41,7 +44,7 @@ STEPS: tuple[tuple[str, str, str], ...] = (
     ),
     ("buffers", BUFFERS, "iot.transitions iot.modes iot.record iot.credentials iot.store"),
     ("application", "firmware.app", ""),
-    ("attempt", "iot.attempt", "iot.joining iot.attempt iot.scan"),
+    ("joined", "iot.scan", "iot.joining iot.attempt iot.scan"),
     ("clock", "iot.timekeeping iot.sntp", "iot.timekeeping iot.sntp"),
     (
         "certificate",
@@ -89,7 +92,7 @@ def plan(order: list[str], needs: dict[str, set[str]]) -> list[list[Any]]:
     for name, modules, gone in STEPS:
         wanted = set().union(*(_closure(module, needs) for module in modules.split())) - there
         loads = [module for module in order if module in wanted]
-        loads += [BUFFERS] if modules == BUFFERS else []
+        loads += [modules] if modules in (BUFFERS, ROOM) else []
         there = (there | wanted) - set(gone.split())
         steps.append([name, loads, gone.split()])
     return steps

@@ -47,20 +47,22 @@ async def join(wlan, network, found):
         found: what `wlan.scan()` gave; empty where there was no scan.
 
     Returns:
-        The number of a result code; 0, and only then it is connected.
+        The number of a result code; 0, and only then it is connected. And the BSSID, None for any.
     """
     name, secured = network["ssid"].encode(), bool(network["password"])
     found = [point for point in found if point[0] == name]
     # What suits comes first, then what is strong: anybody may call an open network as ours is called.
     found.sort(key=lambda point: ((point[4] == _OPEN) == secured, point[4] in _ENTERPRISE, -point[3]))
-    result = await _join(wlan, network, found, found[0][1] if len(found) > 1 else None)
-    if result and len(found) > 1:
-        result = await _join(wlan, network, found, None)
-    return result
+    bssid = found[0][1] if len(found) > 1 else None
+    result = await once(wlan, network, found, bssid)
+    if result and bssid:
+        bssid = None
+        result = await once(wlan, network, found, bssid)
+    return result, bssid
 
 
-async def _join(wlan, network, found, name):
-    """One attempt of these; `name` is the BSSID, None for the first that is heard."""
+async def once(wlan, network, found, bssid):
+    """One attempt of these, at the access point `bssid`; None: the first that is heard."""
     result = _UNKNOWN_FAILURE
     try:
         wlan.config(reconnects=_RECONNECTS)
@@ -72,7 +74,7 @@ async def _join(wlan, network, found, name):
             static.use(wlan, network["static"])
         elif wlan.ifconfig()[0] != _UNSET:  # that of the network before
             wlan.ipconfig(dhcp4=True)
-        wlan.connect(network["ssid"], network["password"] or None, bssid=name)
+        wlan.connect(network["ssid"], network["password"] or None, bssid=bssid)
         result = await _wait(wlan, network, found)
     except (OSError, RuntimeError):  # which of them, depends on ESP-IDF's number
         pass

@@ -172,6 +172,6 @@ class Configuring:
         forget("iot.attempt", "iot.joining", "iot.words")
         wlan = self._wlan
         found = await joining.heard(wlan, self._system.log)
-        result = await attempt.join(wlan, wanted, found)
+        result, _ = await attempt.join(wlan, wanted, found)
         attempt.leave(wlan)
         return result, words.words(result, wanted, found)

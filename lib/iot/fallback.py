@@ -52,12 +52,15 @@ def replace(system, document):
         OSError, ValueError: flash fails or is full.
         MemoryError: there is no memory for it.
     """
+    from iot import retained
+
     nvs = system.nvs
     before = nvs and reached(nvs)
     try:
         store = system.store()
         set_reached(nvs, False)  # first: cut here, the old one has to show once more that it works
         store.save(document)
+        retained.set_station(-1, None)
     except (OSError, ValueError, MemoryError):
         if before:
             set_reached(nvs, True)

@@ -4,25 +4,27 @@ import asyncio
 
 from micropython import const
 
-from iot.modules import forget
+from iot.modules import borrow, forget
 
 _ROUNDS_TO_RESET = const(3)  # fruitless rounds after which the radio is switched off and on
 
 
 async def join(wlan, networks, backoff, log, notify):
     """Returns the name of the first network that can be had, once connected. Arguments as for Wifi."""
+    ssid = await _where_it_was(wlan, networks, log)
     rounds = 0
-    while True:
+    while not ssid:
         found = await heard(wlan, log)
         from iot import attempt
 
         forget("iot.attempt")
-        for network in networks:
+        for number, network in enumerate(networks):
             log.debug("wifi", 'trying "{}"', network["ssid"])
-            result = await attempt.join(wlan, network, found)
+            result, bssid = await attempt.join(wlan, network, found)
             if not result:
-                backoff.reset()
-                return network["ssid"]
+                borrow("iot.retained").set_station(number, bssid)
+                ssid = network["ssid"]
+                break
             from iot import words
 
             forget("iot.words")
@@ -30,6 +32,8 @@ async def join(wlan, networks, backoff, log, notify):
             words = None
             log.warning("wifi", "{}", reason)
             notify("unreached", reason)
+        if ssid:
+            break
         found = attempt = None  # makes room meanwhile
         rounds += 1
         if rounds % _ROUNDS_TO_RESET == 0:
@@ -37,6 +41,21 @@ async def join(wlan, networks, backoff, log, notify):
             wlan.active(False)
             wlan.active(True)
         await asyncio.sleep_ms(backoff.next_ms())
+    backoff.reset()
+    return ssid
+
+
+async def _where_it_was(wlan, networks, log):
+    """The name of the network that was joined last, where it is there again; to look around takes seconds."""
+    number, bssid = borrow("iot.retained").station()
+    if not 0 <= number < len(networks):
+        return None
+    from iot import attempt
+
+    forget("iot.attempt")
+    network = networks[number]
+    log.debug("wifi", 'trying "{}" again', network["ssid"])
+    return None if await attempt.once(wlan, network, (), bssid) else network["ssid"]
 
 
 async def heard(wlan, log):

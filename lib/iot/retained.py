@@ -10,6 +10,8 @@ _MAGIC = const(b"iot1")
 # Wrong proofs in a row; the next start shall go to CONFIG (1), or not even by the button (2); restarts in a
 # row for want of memory, and after a part of the system died.
 _NAMES = const(("wrong", "setup", "starved", "died"))
+# Behind them: 1 + the number of the network that was joined last, 0 for none; whether with a BSSID; that.
+_STATION = const(8)
 
 
 def get(name):
@@ -24,9 +26,22 @@ def set(name, number):
     machine.RTC().memory(kept)
 
 
+def station():
+    """Which network was joined last, by its number, and the BSSID; (-1, None) after a cut of power."""
+    kept = _bytes()[-_STATION:]
+    return kept[0] - 1, bytes(kept[2:]) if kept[1] else None
+
+
+def set_station(number, bssid):
+    """Keeps them; bssid: None where any access point of that name will do."""
+    kept = _bytes()
+    kept[-_STATION:] = bytes((number + 1, 1)) + bssid if bssid else bytes((number + 1,)) + bytes(_STATION - 1)
+    machine.RTC().memory(kept)
+
+
 def _bytes():
     kept = machine.RTC().memory()
-    size = len(_MAGIC) + len(_NAMES)
+    size = len(_MAGIC) + len(_NAMES) + _STATION
     if len(kept) != size or not kept.startswith(_MAGIC):  # noise, or another program's
-        kept = _MAGIC + bytes(len(_NAMES))
+        kept = _MAGIC + bytes(size - len(_MAGIC))
     return bytearray(kept)

@@ -5,6 +5,8 @@ import time
 
 from micropython import const
 
+from iot.modules import borrow
+
 _REACHED = const("reached")
 _UNREACHED = const("unreached")
 _REASON_MAX = const(100)  # characters, of up to four bytes
@@ -52,15 +54,13 @@ def replace(system, document):
         OSError, ValueError: flash fails or is full.
         MemoryError: there is no memory for it.
     """
-    from iot import retained
-
     nvs = system.nvs
     before = nvs and reached(nvs)
     try:
         store = system.store()
         set_reached(nvs, False)  # first: cut here, the old one has to show once more that it works
         store.save(document)
-        retained.set_station(-1, None)
+        borrow("iot.retained").set_station(-1, None)  # of other networks
     except (OSError, ValueError, MemoryError):
         if before:
             set_reached(nvs, True)

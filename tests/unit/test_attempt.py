@@ -80,7 +80,7 @@ async def tried(wlan, network=HOME, points=HEARD):
     real = attempt.time, attempt.asyncio
     attempt.time = attempt.asyncio = wlan.time
     try:
-        result = await attempt.join(wlan, network, points)
+        result, _ = await attempt.join(wlan, network, points)
         return NAMES[result], words.words(result, network, points) if result else ""
     finally:
         attempt.time, attempt.asyncio = real

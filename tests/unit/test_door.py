@@ -28,6 +28,16 @@ def test_numbers_outlive_a_reset():
     assert retained.get("wrong") == 255
 
 
+def test_the_station_s_last_network_outlives_a_reset():
+    machine = FakeMachine()
+    assert started(machine).station() == (-1, None)
+    started(machine).set("wrong", 7)
+    for kept in ((0, None), (7, b"\2\0\xff\0\0\1"), (1, None), (-1, None)):
+        started(machine).set_station(*kept)
+        assert started(machine).station() == kept and started(machine).get("wrong") == 7
+    assert started(FakeMachine()).station() == (-1, None)
+
+
 def test_numbers_do_not_outlive_a_cut_of_power():
     machine = FakeMachine()
     started(machine).set("wrong", 3)

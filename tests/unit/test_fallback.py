@@ -151,7 +151,14 @@ def test_a_new_configuration_has_to_show_that_it_works():
     nvs = FakeNVS()
     fallback.set_reached(nvs, True)
     store = FakeStore(nvs)
-    fallback.replace(store, "new")
+    with FakeMachine():
+        from iot import retained
+
+        retained.set_station(2, b"\2\0\0\0\0\1")
+        fallback.replace(store, "new")
+        from iot import retained
+
+        assert retained.station() == (-1, None), "the new one has networks of its own"
     assert store.saved == ["new"] and not fallback.reached(nvs)
 
 
@@ -160,7 +167,8 @@ def test_one_that_cannot_be_stored_changes_nothing():
         for before in (True, False):
             nvs = FakeNVS()
             fallback.set_reached(nvs, before)
-            raises(type(error), "", fallback.replace, FakeStore(nvs, error), "new")
+            with FakeMachine():
+                raises(type(error), "", fallback.replace, FakeStore(nvs, error), "new")
             assert fallback.reached(nvs) == before
 
 
@@ -171,7 +179,8 @@ def test_a_power_cut_never_has_a_new_configuration_count():
         nvs.writes, nvs.cut_at = 0, cut_at
         store = FakeStore(nvs)
         try:
-            fallback.replace(store, "new")
+            with FakeMachine():
+                fallback.replace(store, "new")
         except PowerCut:
             pass
         assert not (store.saved and fallback.reached(nvs))

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from fakes import FakeLog
+from fakes import FakeLog, FakeMachine
 from iot.wifi import Wifi
 
 NETWORKS = [{"ssid": "First", "password": "correct horse"}, {"ssid": "Open", "password": ""}]
@@ -27,6 +27,7 @@ class FakeWlan:
         pass
 
     def scan(self):
+        self.calls.append("scan")
         return [(name.encode(), b"\2\0\0\0\0\1", 1, -50, 3, False) for name in self.in_reach]
 
     def connect(self, ssid, password=None, bssid=None):
@@ -68,7 +69,8 @@ class NoBackoff:
 class Bench:
     """A Wifi at work, and what it told."""
 
-    def __init__(self, in_reach, networks=NETWORKS):
+    def __init__(self, in_reach, networks=NETWORKS, machine=None):
+        self._machine = machine or FakeMachine()
         self.wlan = FakeWlan(in_reach)
         self.told = []
         self.backoff = NoBackoff()
@@ -76,6 +78,7 @@ class Bench:
         self.wifi = Wifi(self.wlan, networks, self.backoff, FakeLog(), notify)
 
     async def __aenter__(self):
+        self._machine.__enter__()
         self._task = asyncio.create_task(self.wifi.run())
         return self
 
@@ -85,6 +88,7 @@ class Bench:
             await self._task
         except asyncio.CancelledError:
             pass
+        self._machine.__exit__(*error)
 
     async def until(self, condition):
         for _ in range(1000):
@@ -98,7 +102,7 @@ async def test_the_first_network_that_can_be_had():
     async with Bench(["Open"]) as b:
         assert b.wifi.ssid is None
         await asyncio.wait_for_ms(b.wifi.connected(), 10000)
-        assert b.wlan.calls == ["on", ("First", "correct horse"), ("Open", None)]
+        assert b.wlan.calls == ["on", "scan", ("First", "correct horse"), ("Open", None)]
         assert b.told == [
             ("unreached", 'network "First": it does not let the device in'),
             ("wifi_up", {"ssid": "Open", "ip": "192.168.4.9", "rssi": -50}),
@@ -140,6 +144,23 @@ async def test_the_radio_is_reset_after_fruitless_rounds():
     async with Bench([]) as b:
         await b.until(lambda: "off" in b.wlan.calls)
         first_reset = b.wlan.calls.index("off")
-        assert first_reset == 1 + 3 * len(NETWORKS), b.wlan.calls
+        assert first_reset == 1 + 3 * (1 + len(NETWORKS)), b.wlan.calls
         await b.until(lambda: b.wlan.calls.count("on") > 1)
         assert b.wlan.calls[first_reset + 1] == "on"
+
+
+async def test_a_restart_goes_back_to_where_it_was_without_looking_around():
+    machine = FakeMachine()
+    for calls in (["on", "scan", ("First", "correct horse"), ("Open", None)], ["on", ("Open", None)]):
+        async with Bench(["Open"], machine=machine) as b:
+            await asyncio.wait_for_ms(b.wifi.connected(), 10000)
+            assert b.wlan.calls == calls
+    async with Bench(["First"], machine=machine) as b:  # that one is gone
+        await asyncio.wait_for_ms(b.wifi.connected(), 10000)
+        assert b.wlan.calls == ["on", ("Open", None), "scan", ("First", "correct horse")]
+    async with Bench(["First"], NETWORKS[:1], machine) as b:
+        await asyncio.wait_for_ms(b.wifi.connected(), 10000)
+        assert b.wlan.calls == ["on", ("First", "correct horse")]
+    async with Bench(["Open"], NETWORKS[1:], FakeMachine()) as b:  # a cut of power
+        await asyncio.wait_for_ms(b.wifi.connected(), 10000)
+        assert b.wlan.calls == ["on", "scan", ("Open", None)]

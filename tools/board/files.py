@@ -14,6 +14,7 @@ from firmware import settings
 
 from . import pack
 from .errors import BoardError
+from .parameters import without_names
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "package.json"
@@ -83,7 +84,7 @@ def compile_for_chip(source: bytes, name: str, architecture: str = "xtensawin") 
     output, errors = process.communicate(source, timeout=60)
     if process.returncode:
         raise CompileError(errors.decode().strip().replace(called, name).replace("<stdin>", name))
-    return output
+    return without_names(output, source) if name.startswith("lib/") else output
 
 
 def path_on_device(name: str) -> str:

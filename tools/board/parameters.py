@@ -1,0 +1,104 @@
+"""Takes out of compiled modules the names of parameters that nobody passes by name.
+
+MicroPython interns every name in an .mpy, for ever, and has those of parameters only for calls by name: some
+forty in all, and 0.7 KB. Whoever interns the 621st name on a chip takes 4.5 KB more.
+"""
+
+import ast
+import builtins
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+# Modules that an application calls: of those all parameters keep their names.
+_CALLED = ("thing", "flash", "events", "log", "packets", "mqtt/queues", "mqtt/client")
+_NOBODY = b"_"
+_HEADER_SIZE = 4  # version, architecture, bits of small integers
+
+
+def without_names(module: bytes, source: bytes) -> bytes:
+    """A compiled module of the library's, its parameters nameless where that makes no difference.
+
+    Args:
+        module: an .mpy of version 6.
+        source: what it was compiled from.
+    """
+    names = {name.encode() for name in _parameters_alone(ast.parse(source)) - _passed_by_name()}
+    count, at = _number(module, _HEADER_SIZE)
+    _, at = _number(module, at)  # of objects
+    parts, done = [], 0
+    for _ in range(count):
+        length, start = _number(module, at)
+        at = start
+        if length & 1:  # the number of a name that MicroPython has in ROM
+            continue
+        at = start + (length >> 1) + 1
+        if module[start : at - 1] in names:
+            parts += [module[done : start - 1], bytes((len(_NOBODY) << 1,)), _NOBODY + b"\0"]
+            done = at
+    return b"".join([*parts, module[done:]])
+
+
+def _number(module: bytes, at: int) -> tuple[int, int]:
+    """A number of seven bits a byte, and where it ends."""
+    number = 0
+    while True:
+        number = number << 7 | module[at] & 127
+        at += 1
+        if not module[at - 1] & 128:
+            return number, at
+
+
+def _parameters_alone(tree: ast.Module) -> set[str]:
+    """Names of a module that are parameters' and nothing else's."""
+    parameters = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    return parameters - set(_other_names(tree)) - set(_global_names(tree)) - set(dir(builtins))
+
+
+def _other_names(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.keyword) and node.arg:
+            yield node.arg
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.alias):
+            yield from (node.asname or node.name).split(".") + node.name.split(".")
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from node.module.split(".")
+        elif isinstance(node, ast.Global):
+            yield from node.names
+
+
+def _global_names(tree: ast.Module) -> Iterator[str]:
+    """Names that are read or bound outside of every function, where they are attributes."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Name):
+            yield node.id
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            waiting += [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
+        elif isinstance(node, ast.Lambda):
+            waiting += node.args.defaults
+        else:
+            waiting += ast.iter_child_nodes(node)
+
+
+@cache
+def _passed_by_name() -> set[str]:
+    """Names by which a call in this checkout's device code passes something, or an application may."""
+    names = set()
+    for file in [*(ROOT / "lib").rglob("*.py"), *(ROOT / "firmware").rglob("*.py"), ROOT / "main.py"]:
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            if isinstance(node, ast.keyword) and node.arg:
+                names.add(node.arg)
+    for called in _CALLED:
+        for node in ast.walk(ast.parse((ROOT / f"lib/iot/{called}.py").read_bytes())):
+            if isinstance(node, ast.arg):
+                names.add(node.arg)
+    return names

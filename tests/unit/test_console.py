@@ -6,7 +6,7 @@ import json
 import os
 
 from documents import claim
-from fakes import FakeNVS
+from fakes import FakeMachine, FakeNVS
 from iot import commands, configure, console, fallback
 from iot.log import Log
 
@@ -66,7 +66,8 @@ async def answers(text, system=None, run=None):
                 return await configure.run(system, argument)
             return commands.run(system, name, argument)
 
-    await console.run(FakeInput(text), written.append, run)
+    with FakeMachine():
+        await console.run(FakeInput(text), written.append, run)
     assert not written or written[-1].endswith("\n")
     return "".join(written).split("\n")[:-1]
 

@@ -144,6 +144,9 @@ class Wlan:
         self._call("ifconfig")
         return ("192.168.4.9", "255.255.255.0", "192.168.4.1", "192.168.4.1")
 
+    def ipconfig(self, **options: bool) -> None:
+        self._call("ipconfig")
+
     def status(self, *what: str) -> int:
         self._call("status")
         return -50
@@ -159,7 +162,9 @@ class Wlan:
 @settings(max_examples=60, deadline=None)
 @given(
     st.dictionaries(
-        st.sampled_from(["active", "disconnect", "connect", "isconnected", "ifconfig", "status", "scan"]),
+        st.sampled_from(
+            ["active", "disconnect", "connect", "isconnected", "ifconfig", "ipconfig", "status", "scan"]
+        ),
         st.lists(
             st.none() | RAISED | st.builds(RuntimeError, st.just("Wifi Unknown Error 0x0101")), max_size=4
         ),

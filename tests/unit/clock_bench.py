@@ -60,6 +60,7 @@ class Chip:
     def __init__(self, servers, nvs=None, chip_s=0, start_ms=0):
         self.servers = servers
         self.nvs = nvs or FakeNVS()
+        self.rtc = b""
         self.log = FakeLog()
         self.start_ms = start_ms
         self.passed_ms = 0
@@ -173,6 +174,11 @@ class Chip:
 
     def RTC(self):
         return self
+
+    def memory(self, *data):
+        if data:
+            self.rtc = bytes(data[0])
+        return self.rtc
 
     def datetime(self, date):
         year, month, day, _, hour, minute, second, _ = date

@@ -27,8 +27,8 @@ def install_language() -> None:
     sys.modules |= {"micropython": micropython, "cryptolib": cryptolib}
     for name in ("ticks_ms", "ticks_us", "ticks_add", "ticks_diff", "sleep_ms", "sleep_us"):
         setattr(time, name, getattr(ticks, name))
-    asyncio.sleep_ms = lambda ms: asyncio.sleep(ticks.limited(ms) / 1000)
-    asyncio.wait_for_ms = lambda awaitable, ms: asyncio.wait_for(awaitable, ticks.limited(ms) / 1000)
+    asyncio.sleep_ms = lambda ms: asyncio.sleep(ticks._limited(ms) / 1000)
+    asyncio.wait_for_ms = lambda awaitable, ms: asyncio.wait_for(awaitable, ticks._limited(ms) / 1000)
     sys.print_exception = _print_exception
     gc.mem_free = lambda: HEAP_BYTES
     gc.mem_alloc = lambda: 0

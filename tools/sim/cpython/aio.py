@@ -11,7 +11,7 @@ import weakref as _weakref
 from asyncio import CancelledError, Event, Lock
 
 from tools.sim.cpython.streams import StreamReader, StreamWriter, open_connection
-from tools.sim.cpython.ticks import limited
+from tools.sim.cpython.ticks import _limited
 
 __all__ = [
     "CancelledError",
@@ -69,7 +69,7 @@ class Task:
 
 class _Sleep:
     def __init__(self, seconds):
-        self._seconds = max(0, limited(seconds * 1000) / 1000)
+        self._seconds = max(0, _limited(seconds * 1000) / 1000)
 
     def __await__(self):
         return _aio.sleep(self._seconds).__await__()
@@ -116,7 +116,7 @@ async def wait_for(aw, timeout):
     """Wait for `aw`, at most `timeout` seconds (None for ever); then cancel it and raise TimeoutError."""
     task = _promote(aw)._task
     if timeout is not None:
-        timeout = max(0, limited(timeout * 1000) / 1000)  # where it raises, what runs already is left behind
+        timeout = max(0, _limited(timeout * 1000) / 1000)  # where it raises, what runs already is left behind
     try:
         await _aio.wait({task}, timeout=timeout)
     except CancelledError:

@@ -28,7 +28,7 @@ def ticks_diff(end, start):
     return (end - start + _HALF) % _PERIOD - _HALF
 
 
-def limited(ms):
+def _limited(ms):
     """`ms`; OverflowError where asyncio's queue of tasks could not tell it from the past."""
     if ms >= _HALF:
         raise OverflowError("ticks interval overflow")

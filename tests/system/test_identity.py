@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from iot import config
+from iot import pem
 from iot.credentials import Credentials
 
 from tests.system.house import ALL, HOST, START_S, House, ask, seen, send_configuration
@@ -110,7 +110,7 @@ def of_another_ca(house: House, device_files: Path) -> None:
 
 def another_identity(authority: Authority) -> tuple[bytes, bytes]:
     certificate, key = authority.issue()
-    return config.certificate_der("", certificate), config.key_der("", key)
+    return pem.certificate(certificate), pem.key(key)
 
 
 async def test_a_certificate_refused_within_the_handshake_is_replaced(house: House) -> None:

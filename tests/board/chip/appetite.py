@@ -14,7 +14,7 @@ _DAY_S = 86400
 async def main(thing):
     """Does what messages on cmd/NAME ask for, `name count`, and prints that it is done."""
     # The pauses between attempts would grow, as for a broker that keeps failing: that is tested elsewhere.
-    thing.on("cloud_down", lambda reason: thing._client._backoff.reset())
+    thing.on("cloud_down", lambda reason: thing._client.backoff.reset())
     kept = []
     orders = thing.subscribe("cmd/" + thing.name)
     count = 0

@@ -91,7 +91,7 @@ def test_a_limit_is_still_met() -> None:
                 (f"{chain}: its largest piece", {"heap_piece": 8 * KB - 1}),
                 (f"{chain}: ESP-IDF's lowest ever", {"idf_lowest": 10 * KB - 1}),
                 (f"{chain}: ESP-IDF's largest block", {"idf_largest": 14 * KB - 1}),
-                (f"{chain}: held by an application", {"application_bytes": 19 * KB}),
+                (f"{chain}: held by an application", {"application_bytes": 13 * KB}),
             )
         ),
         ("starts into CONFIG that failed", "config", {"failed": 1}),

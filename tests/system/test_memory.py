@@ -218,7 +218,7 @@ async def test_an_application_that_takes_too_much(house: House) -> None:
     hasten(device)
     device.chip.memory.heap_used = 78_000
     await house.normal(device)
-    ended = await device.expect(r"MemoryError: the application takes too much: (\d+) bytes", START_S)
+    ended = await device.expect(r"MemoryError: the application takes too much: (\d+) bytes", 3 * START_S)
     assert int(ended[1]) < 4096
     assert seen(device, "app: .* pieces") >= 4
     await until(lambda: seen(device, "app: 1 pieces") == 2, "the next run")

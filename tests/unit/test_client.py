@@ -791,7 +791,7 @@ async def test_run_does_not_wait_for_a_clock_that_wrapped():
     await running
 
 
-async def test_a_thousand_connections_leave_nothing_behind():
+async def test_many_connections_leave_nothing_behind():
     tasks = []
     create_task = asyncio.create_task
 
@@ -802,7 +802,7 @@ async def test_a_thousand_connections_leave_nothing_behind():
     asyncio.create_task = watched
     try:
         b = Bench()
-        for i in range(1000):
+        for i in range(200):
             await b.client.connect()
             if i % 2:
                 b.stream.hang_up()

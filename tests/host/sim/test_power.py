@@ -162,6 +162,7 @@ async def test_power_off_ends_it_and_power_on_starts_it_again(device: Device, lo
 async def test_expect_tells_what_it_saw_instead(device: Device, load) -> None:
     load("print('this')")
     await device.power_on()
+    await device.expect("this")
     with pytest.raises(TimeoutError, match="no line with 'that' within 1 s; last lines:\nthis"):
         await device.expect("that", timeout_s=1)
 

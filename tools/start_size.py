@@ -21,7 +21,6 @@ HEAVIEST = 5
 # A start into NORMAL, in the order of boot.py, main.py and lib/iot/transitions.py: the step, what it imports,
 # and what it then lets go of.
 BUFFERS = "BUFFERS"  # stands for those of a connection
-ROOM = "ROOM"  # for what is kept free of modules that are there for a moment only
 GROWS = "NORMAL"  # where the heap gets its last size
 STEPS: tuple[tuple[str, str, str], ...] = (
     ("MicroPython", "", ""),
@@ -34,8 +33,7 @@ STEPS: tuple[tuple[str, str, str], ...] = (
     ),
     (GROWS, "iot.record iot.credentials iot.store iot.heap", "iot.heap"),
     ("Wi-Fi", "iot.backoff iot.clock iot.wifi", ""),
-    ("room", ROOM, ""),
-    ("joining", "iot.joining iot.attempt iot.fallback", f"iot.fallback {ROOM}"),
+    ("joining", "iot.joining iot.attempt iot.fallback", "iot.fallback"),
     (
         "MQTT",
         "iot.tls iot.mqtt.packet iot.mqtt.queues iot.mqtt.connection iot.mqtt.client iot.mqtt.checks"
@@ -92,7 +90,7 @@ def plan(order: list[str], needs: dict[str, set[str]]) -> list[list[Any]]:
     for name, modules, gone in STEPS:
         wanted = set().union(*(_closure(module, needs) for module in modules.split())) - there
         loads = [module for module in order if module in wanted]
-        loads += [modules] if modules in (BUFFERS, ROOM) else []
+        loads += [BUFFERS] if modules == BUFFERS else []
         there = (there | wanted) - set(gone.split())
         steps.append([name, loads, gone.split()])
     return steps

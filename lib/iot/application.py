@@ -5,7 +5,7 @@ import asyncio
 from micropython import const
 
 from iot.backoff import Backoff
-from iot.modules import forget
+from iot.modules import borrow
 
 _FIRST_MS = const(10000)
 _MOST_MS = const(300000)
@@ -45,9 +45,7 @@ class Application:
             try:
                 await self._failed.wait()
             finally:
-                from iot import endings
-
-                forget("iot.endings")
+                endings = borrow("iot.endings")
                 await endings.leave(self)
             pause_ms = endings.failed(self, backoff, start_ms)
             endings = None  # which would keep it in memory
@@ -61,9 +59,7 @@ class Application:
             RuntimeError: the application is being ended.
         """
         if self.leaving or not hasattr(coroutine, "send"):
-            from iot import endings
-
-            endings.refuse(coroutine)
+            borrow("iot.endings").refuse(coroutine)
         task = asyncio.create_task(self._part(coroutine, False))
         self.tasks = [other for other in self.tasks if not other.done()]
         self.tasks.append(task)
@@ -91,10 +87,7 @@ class Application:
         except BaseException as error:
             if not self.leaving:
                 try:
-                    from iot import endings
-
-                    forget("iot.endings")
-                    endings.part(self, error, is_main)
+                    borrow("iot.endings").part(self, error, is_main)
                 except MemoryError:  # for that module; then also what one part does to another is a failure
                     self.end(error)
         raise asyncio.CancelledError  # to whoever awaits it

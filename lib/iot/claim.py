@@ -8,7 +8,7 @@ from micropython import const
 from iot import tls
 from iot.aws.provisioning import Provisioning, ProvisioningError
 from iot.backoff import Backoff
-from iot.modules import forget
+from iot.modules import borrow
 from iot.mqtt.client import Client
 from iot.mqtt.packet import MQTTError, Starved
 
@@ -96,7 +96,7 @@ class Claim:
         try:
             self._log.info("provisioning", "connecting with the claim certificate")
             await client.connect()
-            self._renewal().asked(self._store())
+            borrow("iot.renewal").asked(self._store())
             self._log.info("provisioning", "asking for keys and a certificate")
             provisioning = Provisioning(client, self._aws["template"])
             name, certificate, key = await provisioning.run(self._parameters())
@@ -107,15 +107,9 @@ class Claim:
 
     def _pause_s(self):
         try:
-            return self._renewal().pause_s(self._store())
+            return borrow("iot.renewal").pause_s(self._store())
         except (OSError, MemoryError):
             return 0  # the try tells
-
-    def _renewal(self):
-        from iot import renewal
-
-        forget("iot.renewal")
-        return renewal
 
     def _credentials(self):
         return self._store().claim_credentials()

@@ -4,7 +4,7 @@ import asyncio
 
 from micropython import const
 
-from iot.modules import forget
+from iot.modules import borrow
 
 _POLL_MS = const(100)
 _RETRY_UNSET_MS = const(1000)
@@ -57,7 +57,7 @@ class Clock:
         good = event in ("cloud_up", "provisioned")
         if good or "validity" in str(detail):  # so mbedTLS says that dates are wrong
             try:
-                self._timekeeping().judge(self, good)
+                borrow("iot.timekeeping").judge(self, good)
             except MemoryError as error:  # of what came of it, others have to hear all the same
                 self.log.warning("clock", "{}", error)
 
@@ -85,7 +85,7 @@ class Clock:
         """Sets the chip's clock as well as can be; True for SNTP."""
         state = None
         try:
-            state = await self._timekeeping().adjust(self)
+            state = await borrow("iot.timekeeping").adjust(self)  # a few times a day
         except (OSError, MemoryError) as error:
             self.log.warning("clock", "{}", error)
         if state not in (None, self.state):
@@ -93,9 +93,3 @@ class Clock:
             self.log.info("clock", "set by {}", state)
             self._notify("clock_set", state)
         return state == "sntp"
-
-    def _timekeeping(self):
-        from iot import timekeeping  # a few times a day
-
-        forget("iot.timekeeping")
-        return timekeeping

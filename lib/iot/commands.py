@@ -4,7 +4,7 @@ import os
 
 from micropython import const
 
-from iot.modules import forget
+from iot.modules import borrow
 
 _TWICE_MS = const(30000)
 
@@ -40,9 +40,7 @@ def _code(system, argument):
     """For the label; who types on the console may see it."""
     if system.nvs is None:
         raise OSError("flash could not be initialised")
-    from iot import label
-
-    forget("iot.label")
+    label = borrow("iot.label")
     return (
         label.shown(label.code(system.nvs, system.settings.SETUP_CODE, os.urandom)) + " " + system.device_id
     )
@@ -55,9 +53,7 @@ def _log(system, argument):
 
 def _time(system, argument):
     """For a device that reaches no time server: what a computer's clock says, as an estimate."""
-    from iot import timekeeping
-
-    forget("iot.timekeeping")
+    timekeeping = borrow("iot.timekeeping")
     if not argument.isdigit():
         raise ValueError("time SECONDS: since 1970, UTC")
     if timekeeping.tell(system, int(argument)):

@@ -14,7 +14,7 @@ from iot.ble.conversation import Conversation
 from iot.ble.door import Door
 from iot.ble.requests import DATA, Requests, packet
 from iot.ble.session import Session
-from iot.modules import forget
+from iot.modules import borrow, forget
 from iot.setup import Setup
 from iot.thing import Thing
 
@@ -140,10 +140,7 @@ class Configuring:
         return self._conversation
 
     def _tell_time(self, unix_s):
-        from iot import timekeeping
-
-        forget("iot.timekeeping")
-        timekeeping.tell(self._system, unix_s)
+        borrow("iot.timekeeping").tell(self._system, unix_s)
 
     def _opened(self):
         """The phone has proved itself: from now on it is told what happens."""

@@ -14,7 +14,6 @@ _WELL_MS = const(600000)  # a life of that length begins to count anew
 _STEP_MS = const(500)
 # Tasks that last as long as their mode: their end is a death, whatever they end by.
 _LASTING = const(("flash", "wifi", "clock", "application", "setup", "packets"))
-_SOONER = const(("restart", "committed", "factory_reset"))
 
 
 async def of_task(system, name):
@@ -31,7 +30,7 @@ async def of_task(system, name):
     except Exception as error:  # whatever a task dies of
         system.log.exception("system", name + " died", error)
     for _ in range(_count(system) // _STEP_MS):
-        if system.event in _SOONER:
+        if system.ending():
             return
         system.watchdog.feed()
         await asyncio.sleep_ms(_STEP_MS)

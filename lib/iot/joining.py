@@ -4,7 +4,7 @@ import asyncio
 
 from micropython import const
 
-from iot.modules import borrow, forget
+from iot.modules import borrow
 
 _ROUNDS_TO_RESET = const(3)  # fruitless rounds after which the radio is switched off and on
 
@@ -15,9 +15,7 @@ async def join(wlan, networks, backoff, log, notify):
     rounds = 0
     while not ssid:
         found = await heard(wlan, log)
-        from iot import attempt
-
-        forget("iot.attempt")
+        attempt = borrow("iot.attempt")
         for number, network in enumerate(networks):
             log.debug("wifi", 'trying "{}"', network["ssid"])
             result, bssid = await attempt.join(wlan, network, found)
@@ -25,11 +23,7 @@ async def join(wlan, networks, backoff, log, notify):
                 borrow("iot.retained").set_station(number, bssid)
                 ssid = network["ssid"]
                 break
-            from iot import words
-
-            forget("iot.words")
-            reason = words.words(result, network, found)
-            words = None
+            reason = borrow("iot.words").words(result, network, found)
             log.warning("wifi", "{}", reason)
             notify("unreached", reason)
         if ssid:
@@ -50,19 +44,14 @@ async def _where_it_was(wlan, networks, log):
     number, bssid = borrow("iot.retained").station()
     if not 0 <= number < len(networks):
         return None
-    from iot import attempt
-
-    forget("iot.attempt")
     network = networks[number]
     log.debug("wifi", 'trying "{}" again', network["ssid"])
-    return None if await attempt.once(wlan, network, (), bssid) else network["ssid"]
+    return None if await borrow("iot.attempt").once(wlan, network, (), bssid) else network["ssid"]
 
 
 async def heard(wlan, log):
     """The access points around; none where the radio does not tell: then the driver takes the first."""
-    from iot import scan
-
-    forget("iot.scan")
+    scan = borrow("iot.scan")
     try:
         wlan.disconnect()  # while it connects it does not scan; and it tries for ever by itself
         return await scan.scan(wlan)

@@ -11,11 +11,11 @@ async def load(*names):
         await asyncio.sleep_ms(0)
 
 
-def borrow(name):
-    """A module for a moment: imports it, forgets it and returns it."""
+def borrow(name, *others):
+    """A module for a moment: imports it, forgets it and `others`, which it imports, and returns it."""
     __import__(name)
     module = sys.modules[name]
-    forget(name)
+    forget(name, *others)
     return module
 
 

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from iot.modules import forget
+from iot.modules import borrow
 
 _CONFIG_SETS = const(
     ("config0", "config1")
@@ -98,9 +98,7 @@ class Store:
 
     def save_thing(self, endpoint, name, certificate, key):
         """Stores what provisioning at `endpoint` earned; `certificate` and `key` in PEM, else ValueError."""
-        from iot import pem
-
-        forget("iot.pem")
+        pem = borrow("iot.pem")
         parts = {
             "name": name.encode(),
             "endpoint": endpoint.encode(),
@@ -122,7 +120,4 @@ class Store:
         value = self._record.load()
         if not value:
             return None
-        from iot import schema
-
-        forget("iot.schema")
-        return schema.read(value)
+        return borrow("iot.schema").read(value)

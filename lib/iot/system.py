@@ -10,7 +10,7 @@ from micropython import const
 from iot import memory
 from iot.events import NAMES, Events
 from iot.log import Log
-from iot.modules import forget
+from iot.modules import borrow, forget
 
 _CONFIG_BYTES = const(2000)
 
@@ -83,9 +83,7 @@ class System:
             self.watchdog = machine.WDT(timeout=_PROMPT_MS)  # it can be given time, but not be stopped
             self.log.warning("system", "stopped by Ctrl-C; restarts in an hour, or by machine.reset()")
         except BaseException as error:  # e.g. sys.exit() in a task of the application's own making
-            from iot import deaths
-
-            deaths.of_loop(self, error)
+            borrow("iot.deaths").of_loop(self, error)
 
     # What the application and the console ask for.
 
@@ -101,8 +99,12 @@ class System:
         """Restarts with the configuration that was stored."""
         self._end("committed", "new configuration")
 
+    def ending(self):
+        """Whether this life is over as soon as its mode is left."""
+        return self.event in _ENDS
+
     def _end(self, event, reason):
-        if self.event not in _ENDS or _ENDS.index(event) > _ENDS.index(self.event):
+        if not self.ending() or _ENDS.index(event) > _ENDS.index(self.event):
             self.event, self.reason = event, reason
 
     def record(self, key, size):
@@ -161,9 +163,7 @@ class System:
         if event == "connecting":
             self.connecting = detail
         elif event == "starved" or (event in ("cloud_up", "provisioned") and self.starved):
-            from iot import starving
-
-            forget("iot.starving", "iot.retained")
+            starving = borrow("iot.starving", "iot.retained")
             starving.heal(self, detail) if event == "starved" else starving.fed(self)
         if event in ("cloud_up", "cloud_down", "provisioned", "unreached") and self.clock:
             self.clock.tell(event, detail)
@@ -189,10 +189,7 @@ class System:
                     self._look_at_heap(time.ticks_diff(time.ticks_ms(), start_ms) < _TICK_MS + _LATE_MS)
                 name = self._done()
                 if name:
-                    from iot import deaths
-
-                    forget("iot.deaths", "iot.retained")
-                    await deaths.of_task(self, name)
+                    await borrow("iot.deaths", "iot.retained").of_task(self, name)
 
     def _look_at_heap(self, idle):
         """Collects garbage where that costs nothing, and ends an application that took too much.
@@ -202,10 +199,7 @@ class System:
         if idle:
             gc.collect()
         if self.heap and (memory.heap_free() < _HEAP_LEAST or memory.heap_total() > self.heap_total):
-            from iot import overdraft
-
-            forget("iot.overdraft", "iot.starving", "iot.retained")
-            overdraft.settle(self, _HEAP_LEAST)
+            borrow("iot.overdraft", "iot.starving", "iot.retained").settle(self, _HEAP_LEAST)
 
     async def _change(self):
         from iot import transitions

@@ -11,7 +11,7 @@ import time
 import machine
 from micropython import const
 
-from iot.modules import forget
+from iot.modules import borrow
 
 _LAST = const("last_time")  # when the cloud was last reached
 _TOLD = const("told_time")  # by phone, cable or console, since then
@@ -140,10 +140,7 @@ async def _ask(clock, built, accepted):
     hosts = [host for host in clock.hosts if clock.borne_out or host not in clock.doubted]
     start_ms = time.ticks_ms()
     try:
-        from iot import sntp
-
-        forget("iot.sntp")
-        answers = await sntp.ask(hosts, built, wait_ms, accepted, clock.log)
+        answers = await borrow("iot.sntp").ask(hosts, built, wait_ms, accepted, clock.log)
         if not answers:
             clock.hosts.append(clock.hosts.pop(0))  # the first one's name may have taken all the time
         return answers

@@ -5,7 +5,7 @@ import gc
 
 import tls  # what the module ssl wraps, for half a KB of heap more
 
-from iot.modules import forget
+from iot.modules import borrow
 
 
 def context(root_ca, certificate=None, key=None):
@@ -17,7 +17,7 @@ def context(root_ca, certificate=None, key=None):
         key: its private key, DER bytes.
 
     Raises:
-        ValueError: one of them cannot be parsed, or certificate and key do not belong together.
+        ValueError: one of them cannot be parsed. That they belong together is for iot.loadable to say.
         OSError: out of memory.
     """
     result = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
@@ -25,9 +25,7 @@ def context(root_ca, certificate=None, key=None):
     if root_ca[:1] == b"-":
         result.load_verify_locations(root_ca)
     else:
-        from iot import x509
-
-        forget("iot.x509")
+        x509 = borrow("iot.x509")
         at = 0
         while at < len(root_ca):  # mbedTLS takes one at a time
             end = x509.behind(root_ca, at)
@@ -40,10 +38,7 @@ def context(root_ca, certificate=None, key=None):
 
 def is_starved(error):
     """Whether `error`, of a connection that is closed again, means want of memory, whatever else it says."""
-    from iot import starving
-
-    forget("iot.starving", "iot.retained")
-    return starving.is_starved(error)
+    return borrow("iot.starving", "iot.retained").is_starved(error)
 
 
 class Opener:

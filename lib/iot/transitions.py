@@ -6,7 +6,6 @@ that stays may refer to a function of it, which would keep it all.
 
 import asyncio
 import binascii
-import gc
 import sys
 
 import esp32
@@ -28,7 +27,6 @@ _TRIES_TO_REPLACE = const(3)
 # in the handshake with RSA chains; for Wi-Fi and NimBLE.
 _RESERVED_NORMAL = const(100 * 1024)
 _RESERVED_CONFIG = const(100 * 1024)
-_ROOM_BYTES = const(26 * 1024)  # which the modules and buffers of MQTT take
 
 # In which modes a task runs; every other task is cancelled before the mode is entered.
 _TASKS = {
@@ -171,12 +169,8 @@ async def _enter_normal(system, event):
     thing = None if event == "certificate_refused" else store.thing()
     if "wifi" not in system.tasks:
         _grow_heap(system, _RESERVED_NORMAL)
-        await load("iot.backoff", "iot.clock", "iot.wifi")
-        room = bytearray(_ROOM_BYTES)  # what stays is loaded to here, what is there for a moment behind it
-        await load("iot.joining", "iot.attempt")
+        await load("iot.backoff", "iot.clock", "iot.wifi", "iot.joining")
         _start_network(system, config)  # the radio connects while the rest is loaded
-        del room
-        gc.collect()
     await load("iot.tls", "iot.mqtt.packet", "iot.mqtt.queues", "iot.mqtt.connection", "iot.mqtt.client")
     if thing is None:
         await load("iot.aws.topics", "iot.aws.provisioning", "iot.claim")

@@ -4,7 +4,7 @@ import asyncio
 
 from micropython import const
 
-from iot.modules import forget
+from iot.modules import borrow
 
 _POLL_MS = const(100)
 _WATCH_MS = const(500)
@@ -79,10 +79,7 @@ class Wifi:
                 pass  # what cancelled it has to pass
 
     def _join(self):
-        from iot import joining
-
-        forget("iot.joining")
-        return joining.join(self._wlan, self.networks, self._backoff, self._log, self._notify)
+        return borrow("iot.joining").join(self._wlan, self.networks, self._backoff, self._log, self._notify)
 
     def _found(self):
         ip, rssi = self.ip(), self.rssi()

@@ -47,7 +47,7 @@ def test_the_steps_are_those_of_the_device(measured: size.Measured) -> None:
     loaded = [name for _, loads, _ in plan for name in loads]
     gone = {name for _, _, names in plan for name in names}
     assert transitions() - OTHER_STARTS <= set(loaded)
-    assert size.forgotten() & set(loaded) == gone - {start_size.ROOM}
+    assert size.forgotten() & set(loaded) == gone
     assert [name for name in loaded if name not in gone] == list(
         dict.fromkeys(name for name in loaded if name not in gone)
     ), "what stays is loaded once"

@@ -44,6 +44,13 @@ def hasten(device: Device) -> None:
     change(device, "claim", ("_FIRST_MS = const(2000)", "_FIRST_MS = const(1)"))
 
 
+async def restarts_after_three(device: Device) -> None:
+    """The next restart comes after as many failed attempts as the first one ever."""
+    start = len(device.lines)
+    await device.expect(RESTARTING, START_S)
+    assert sum(1 for line in device.lines[start:] if re.search(COUNTED, line)) == 3
+
+
 async def starts_again(device: Device) -> None:
     """Restart it by its console, up to where it tries to connect."""
     assert (await ask(device, "restart")).startswith("ok")
@@ -106,9 +113,7 @@ async def test_where_it_stays_the_device_restarts_ever_more_rarely(house: House)
     assert (await status(device))["starved"] == 0
     device.chip.memory.starve(OSError(12, "ENOMEM"))  # now the counts begin anew
     await starts_again(device)
-    start = len(device.lines)
-    await device.expect(RESTARTING, START_S)
-    assert sum(1 for line in device.lines[start:] if re.search(COUNTED, line)) == 3
+    await restarts_after_three(device)
 
 
 async def test_a_power_cut_forgets_the_restarts(house: House) -> None:
@@ -121,9 +126,7 @@ async def test_a_power_cut_forgets_the_restarts(house: House) -> None:
     await device.expect(r"system: mode NORMAL", START_S)
     await device.power_off()
     await device.power_on()
-    start = len(device.lines)
-    await device.expect(RESTARTING, START_S)
-    assert sum(1 for line in device.lines[start:] if re.search(COUNTED, line)) == 3
+    await restarts_after_three(device)
 
 
 async def test_a_radio_that_gets_no_memory(house: House) -> None:

@@ -3,8 +3,7 @@
     MODULE...         imports these one after the other, and prints `module bytes` for each
     --boot STEPS      goes through the steps of a start, a JSON list of [name, modules, modules that then go],
                       prints `STEP name`, what micropython.mem_info says after it, and `FAILED why` at the end
-                      where an allocation failed; BUFFERS stands for the buffers of a connection,
-                      ROOM for what is kept free
+                      where an allocation failed; the name BUFFERS stands for the buffers of a connection
 
 What an ESP32 has in C and MicroPython elsewhere lacks is stood in for: it costs no heap.
 """
@@ -29,8 +28,6 @@ _STOOD_IN = (
     "tls",
 )
 _BUFFERS = "BUFFERS"
-_ROOM = "ROOM"
-_ROOM_BYTES = 26 * 1024
 _kept = []
 
 
@@ -60,27 +57,16 @@ async def _boot(steps):
         for name, modules, gone in steps:
             print("STEP", name)
             for module in modules:
-                if module == _BUFFERS:
-                    _make_buffers()
-                elif module == _ROOM:
-                    _keep_room()
-                else:
-                    __import__(module)
+                _make_buffers() if module == _BUFFERS else __import__(module)
                 await _allocated()
             if gone:
                 from iot.modules import forget
 
-                if _ROOM in gone:
-                    _kept.clear()
-                forget(*[name for name in gone if name != _ROOM])
+                forget(*gone)
             await _allocated()
             micropython.mem_info()
     except MemoryError as error:
         print("FAILED", error)
-
-
-def _keep_room():
-    _kept.append(bytearray(_ROOM_BYTES))
 
 
 def _make_buffers():

@@ -225,8 +225,9 @@ class Client:
         if isinstance(payload, (dict, list)):
             document = payload
             payload = json.dumps(payload)
-            text = payload.lower()  # that may be what is no JSON: NaN, an infinity, a set, an object
-            strange = "nan" in text or "inf" in text or "<" in text or "(" in text
+            # That may be what is no JSON, as either Python writes it: NaN, an infinity, a set, an object.
+            for text in ("nan", "inf", "NaN", "Inf", "<", "("):
+                strange = strange or text in payload
         if (
             qos not in (0, 1)
             or topic[:1] in "$"  # as an empty one is, too

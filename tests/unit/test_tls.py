@@ -1,0 +1,84 @@
+"""TLS's Opener: one SSLContext in its life, garbage collected before each connection. `tls` is a fake."""
+
+import sys
+
+from iot.modules import forget
+
+
+class FakeTls:
+    """The module `tls`, and the contexts that were made of it."""
+
+    PROTOCOL_TLS_CLIENT, CERT_REQUIRED = 1, 2
+
+    def __init__(self):
+        self.made = []
+        self.steps = []
+
+    def SSLContext(self, protocol):
+        self.made.append(FakeContext(self.steps))
+        return self.made[-1]
+
+
+class FakeContext:
+    def __init__(self, steps):
+        self.steps = steps
+
+    def load_verify_locations(self, root):
+        self.root = root
+
+    def load_cert_chain(self, certificate, key):
+        self.own = certificate, key
+
+    def wrap_socket(self, sock, server_hostname):
+        self.steps.append(("wrap", sock, server_hostname))
+        return "tls on " + sock
+
+
+class FakeAsyncio:
+    """`asyncio` and `gc` as the module has them."""
+
+    def __init__(self, steps):
+        self.steps = steps
+
+    async def open_connection(self, host, port, ssl, server_hostname):
+        self.steps.append(("connect", host, port))
+        ssl.wrap_socket("sock", server_hostname=server_hostname)
+
+    def StreamReader(self, *made):
+        return made
+
+    def collect(self):
+        self.steps.append("collect")
+
+
+async def opened(times):
+    fake, before, loads = FakeTls(), sys.modules.get("tls"), []
+    sys.modules["tls"] = fake
+    forget("iot.tls")
+    try:
+        from iot import tls
+
+        tls.asyncio = tls.gc = FakeAsyncio(fake.steps)
+        load = lambda: loads.append(1) or (b"-----root", b"own", b"key")  # noqa: E731
+        opener = tls.Opener("cloud", 8883, load)
+        streams = []
+        for _ in range(times):  # MicroPython has no await in a list's brackets
+            streams.append(await opener.open())
+    finally:
+        forget("iot.tls")
+        del sys.modules["tls"]
+        if before:
+            sys.modules["tls"] = before
+    return fake, streams, loads
+
+
+async def test_one_context_serves_every_connection():
+    fake, streams, loads = await opened(3)
+    assert len(fake.made) == len(loads) == 1
+    assert fake.made[0].verify_mode == FakeTls.CERT_REQUIRED and fake.made[0].own == (b"own", b"key")
+    assert streams == [("tls on sock", {"socket": "sock"})] * 3
+
+
+async def test_garbage_is_collected_before_each_handshake_and_the_name_is_verified():
+    fake, _, _ = await opened(2)
+    assert fake.steps == ["collect", ("connect", "cloud", 8883), ("wrap", "sock", "cloud")] * 2

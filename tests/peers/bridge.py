@@ -22,6 +22,7 @@ SERVICE = "5704246a-5d4c-4f19-9b53-157d8824063d"
 _CLIENT_CONFIGURATION = "00002902-0000-1000-8000-00805f9b34fb"  # without it there is nothing to subscribe to
 _FAILED = 1  # ATT's Invalid Handle: Chromium makes a NetworkError of it
 _CONNECTION_TIMEOUT = 8  # HCI
+_QUIET_TURNS = 10
 
 _SCRIPT = """
 (() => {
@@ -118,6 +119,14 @@ class Bridge:
         await self._send("disable")
         await self._send("enable", state="powered-on", leSupported=True)
         await self.hear()
+
+    async def quiet(self) -> None:
+        """Wait until nothing is under way: an operation that meets a disconnect may hang Chromium's emulation."""
+        still = 0
+        while still < _QUIET_TURNS:
+            await asyncio.sleep(0.02)
+            busy = self._operations or self._pushed or not self._notifications.empty()
+            still = 0 if busy else still + 1
 
     # Choosing
 

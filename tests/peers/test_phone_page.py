@@ -225,6 +225,7 @@ async def test_a_user_may_think_and_a_connection_that_is_lost_meanwhile_comes_ba
     writes = here.bridge.writes
     await here.page.clock.fast_forward(10_000)
     await until(lambda: here.bridge.writes > writes, "a sign of life within 10 s")
+    await here.bridge.quiet()
     here.world.air_ble.break_links()
     banner = here.page.locator("#banner")
     await expect(banner).to_have_text("Connected again.", timeout=WAIT_MS)

@@ -16,7 +16,7 @@ _USED_AT_START, _USED_CONNECTED = 42_000, 62_000  # of MicroPython's heap, by th
 _FIRMWARE = 4_600  # by what this firmware has begun before the radio is on, from the watchdog to NVS
 _WIFI = 41_000  # the driver with its buffers, and lwIP
 _RECORD = 17_408  # mbedTLS's buffer for what it receives, in one piece
-_HANDSHAKE, _APPLICATION_DATA = 0x16, 0x17  # first byte of a TLS record
+_ALERT, _HANDSHAKE, _APPLICATION_DATA = 0x15, 0x16, 0x17  # first byte of a TLS record
 
 # Faces of want of memory: see Memory.starve.
 NO_WIFI, SILENCE = "no Wi-Fi", "silence"
@@ -245,8 +245,8 @@ class Tls:
         self._begun = False
 
     def sent(self, data: bytes) -> None:
-        """A piece of what the chip sends; nothing is the end."""
-        if not data:
+        """A piece of what the chip sends; nothing is the end, and an alert is, though the socket stays."""
+        if not data or data[0] == _ALERT:
             self.close()
         elif data[0] == _HANDSHAKE and not self._begun:
             self._begun = True

@@ -168,7 +168,7 @@ async def test_mutual_tls_with_der_from_bytes(serve, run) -> None:
         + """
     context.load_cert_chain(read("certificate.der"), read("key.der"))
     run(size=3)
-    run(size=30000)
+    run(size=12000)
     run(host="127.0.0.1")
     """
     )

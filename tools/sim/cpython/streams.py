@@ -61,8 +61,8 @@ async def _ready(stream, writing):
         await asyncio.sleep(0)
         return
     fd = stream.fileno()
-    if fd < 0:
-        return  # closed: the next read or write says so
+    if fd < 0 or getattr(stream, "error", 0):
+        return  # closed, or failed before: the next read or write says so
     for_write = getattr(stream, "wants_write", bool)(writing)
     waiters = _waiting.setdefault((fd, for_write), {})
     if writing in waiters:

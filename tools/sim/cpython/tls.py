@@ -2,16 +2,16 @@
 
 import contextlib
 import datetime
-import re
+import errno
 import select
 import ssl as _ssl
 import sys
 import tempfile
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from tools.sim.cpython import certificates
+from tools.sim.cpython.verify import MbedTlsError, Refused, parse, verify
 
 __all__ = [
     "CERT_NONE",
@@ -25,99 +25,128 @@ __all__ = [
 CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED = 0, 1, 2
 PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER = 0, 1
 
-_NO_CHECK_TIME, _PARTIAL_CHAIN = 0x200000, 0x80000  # X509_V_FLAG_…
 _UNIX_2000_S = 946_684_800
-_HOSTNAME_MISMATCH, _IP_MISMATCH = 62, 64  # X509_V_ERR_…
-# With newlines around each, as MicroPython has mbedTLS say it.
-_FUTURE = "\nThe certificate validity starts in the future\n"
-_EXPIRED = "\nThe certificate validity has expired\n"
-_WRONG_NAME = "\nThe certificate Common Name (CN) does not match with the expected CN\n"
-_NOT_TRUSTED = "\nThe certificate is not correctly signed by the trusted CA\n"
-_ALERT_EXPIRED, _ALERT_UNKNOWN = 45, 46  # RFC 5246 section 7.2
 _HANDSHAKE, _CERTIFICATE = b"\x16", b"\x0b"  # of a record, and of a message in it
+_ALERT = (21, 3, 3, 0, 2, 2)  # a fatal one in TLS 1.2; what it says comes behind it
 _SIGNING_S = 0.02  # a chip takes ten times as long, and nothing else runs meanwhile, as here
 _RECORD_BYTES = 4096  # MBEDTLS_SSL_OUT_CONTENT_LEN of the ESP32
 _ENCODING_DER = 2
-_FATAL_ALERT = -0x7780  # MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE
-_CONN_EOF = -0x7280  # MBEDTLS_ERR_SSL_CONN_EOF
-_HEADER_END = re.compile(rb" ?\r?\n")
-_IN_LINE = re.compile(rb"[ \t]+[^ \n]")  # blanks may end a line, and nothing else
-_PEM_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+# As MicroPython's ESP32 has them; a short key is for `verify` to refuse.
+_CIPHERS = "ECDHE+AESGCM:ECDHE+AESCCM:ECDHE+AES:kRSA+AES:@SECLEVEL=0"
+_CONN_EOF = -0x7280, "MBEDTLS_ERR_SSL_CONN_EOF"
+_BAD_INPUT = -0x7100, "MBEDTLS_ERR_SSL_BAD_INPUT_DATA"
+_FATAL_ALERT = -0x7780, "MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE"
+_HANDSHAKE_FAILURE = -0x6E00, "MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE"
+_BY_REASON = {  # of OpenSSL
+    "WRONG_VERSION_NUMBER": (-0x7200, "MBEDTLS_ERR_SSL_INVALID_RECORD"),
+    "DECRYPTION_FAILED_OR_BAD_RECORD_MAC": (-0x7180, "MBEDTLS_ERR_SSL_INVALID_MAC"),
+    "ENCRYPTED_LENGTH_TOO_LONG": _BAD_INPUT,
+    "PACKET_LENGTH_TOO_LONG": _BAD_INPUT,
+    "UNSUPPORTED_PROTOCOL": (-0x6E80, "MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION"),
+}
 
 
 class SSLContext:
     """A TLS 1.2 configuration. A client verifies its server."""
 
     def __init__(self, protocol):
-        server = protocol == PROTOCOL_TLS_SERVER
-        self._context = _ssl.SSLContext(_ssl.PROTOCOL_TLS_SERVER if server else _ssl.PROTOCOL_TLS_CLIENT)
+        self._is_server = protocol == PROTOCOL_TLS_SERVER
+        self._context = _ssl.SSLContext(
+            _ssl.PROTOCOL_TLS_SERVER if self._is_server else _ssl.PROTOCOL_TLS_CLIENT
+        )
         self._context.maximum_version = self._context.minimum_version = _ssl.TLSVersion.TLSv1_2
-        self._context.verify_flags |= _NO_CHECK_TIME | _PARTIAL_CHAIN
-        self.verify_mode = CERT_NONE if server else CERT_REQUIRED
+        self._context.set_ciphers(_CIPHERS)
+        self._context.check_hostname = False
+        self._context.verify_mode = _ssl.CERT_NONE
+        self._trusted = []
+        self._verify_mode = CERT_NONE
+        self.verify_mode = CERT_NONE if self._is_server else CERT_REQUIRED
 
     @property
     def verify_mode(self):
         """CERT_NONE, CERT_OPTIONAL or CERT_REQUIRED."""
-        return int(self._context.verify_mode)
+        return self._verify_mode
 
     @verify_mode.setter
     def verify_mode(self, mode):
-        self._context.check_hostname = False
-        self._context.verify_mode = _ssl.VerifyMode(mode)
+        self._verify_mode = int(mode)
+        if self._is_server:  # a client has its server verified by `verify`, not by OpenSSL
+            self._context.verify_mode = _ssl.VerifyMode(mode)
 
     def load_cert_chain(self, certificate, key, /):
-        """Use a certificate and its key, PEM or DER; ValueError if bad."""
+        """Use a certificate and a key, PEM or DER, be it of another certificate; ValueError if bad."""
         _want_of_memory("key")
-        try:
-            pem_key = _key_as_pem(bytes(key))
-        except (ValueError, TypeError, UnsupportedAlgorithm):
-            raise ValueError("invalid key") from None
-        pem_chain = b"\n".join(_certificate_as_pem(one) for one in _certificates(certificate))
+        pem = certificates.pair(certificate, key)
         with tempfile.NamedTemporaryFile() as file:  # OpenSSL takes no bytes; only the owner can read it
-            file.write(pem_chain + b"\n" + pem_key)
+            file.write(pem)
             file.flush()
-            try:
-                self._context.load_cert_chain(file.name)
-            except _ssl.SSLError:
-                raise ValueError("invalid key") from None
+            self._context.load_cert_chain(file.name)
 
     def load_verify_locations(self, data, /):
         """Trust the certificates of `data`, PEM or DER; one that cannot be parsed spoils them all."""
-        for certificate in _certificates(data):
+        for certificate in certificates.parse(data):
+            self._trusted.append(certificate)
             self._context.load_verify_locations(cadata=certificate.public_bytes(serialization.Encoding.DER))
 
     def wrap_socket(self, sock, *, server_side=False, do_handshake_on_connect=True, server_hostname=None):
         """TLS on a connected (or connecting) socket."""
-        if self.verify_mode == CERT_REQUIRED and not server_side:
-            if not server_hostname:
-                raise ValueError("CERT_REQUIRED requires server_hostname")
-            self._context.check_hostname = True
+        if self.verify_mode == CERT_REQUIRED and not server_side and server_hostname is None:
+            raise ValueError("CERT_REQUIRED requires server_hostname")
         _want_of_memory("connect")
-        return SSLSocket(self._context, sock, server_side, server_hostname, do_handshake_on_connect)
+        tls = SSLSocket(sock, self, server_side, server_hostname)
+        if do_handshake_on_connect:
+            tls._shake()
+        return tls
+
+    def _wrap(self, *arguments):
+        return self._context.wrap_bio(*arguments)
+
+    def _check(self, raw_chain, host):
+        """Raise Refused where the server's certificates are not to be had."""
+        chain = parse(raw_chain)
+        try:
+            _want_of_memory("handshake")
+        except OSError as error:
+            raise Refused(-abs(error.errno), None, error) from None
+        if self._verify_mode == CERT_NONE:
+            return
+        now = datetime.datetime.fromtimestamp(sys.modules["time"].time() + _UNIX_2000_S, datetime.UTC)
+        try:
+            verify(chain, self._trusted, host, now)
+        except Refused:
+            if self._verify_mode == CERT_REQUIRED:
+                raise
 
 
 class SSLSocket:
-    """A TLS stream; the handshake runs in whatever is called first. None from a call means: not ready yet."""
+    """A TLS stream; the handshake runs in whatever is called first. None from a call means: not ready yet.
 
-    def __init__(self, context, sock, server_side, server_hostname, handshake):
+    Its first error is also its last: all that is called after it says the same, but without words.
+    """
+
+    def __init__(self, sock, context, server_side, server_hostname):
         self.sock = sock
         self._in, self._out = _ssl.MemoryBIO(), _ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._in, self._out, server_side, server_hostname)
-        self._verify = context.verify_mode != _ssl.CERT_NONE and not server_side
+        self._tls = context._wrap(self._in, self._out, server_side, server_hostname or None)
+        self._check = context._check
+        self._host = server_hostname
         self._unsent = b""
         self._accepted = 0  # bytes of a write that is encrypted, but not sent yet
+        self._is_checked = server_side
         self._shaken = False
-        if handshake:
-            self._run(lambda: None)
+        self.error = 0  # mbedTLS's number, or minus the socket's
 
     def fileno(self):
-        return self.sock.fileno()
+        return self.sock.fileno() if self.sock else -1
 
     def setblocking(self, flag):
         self.sock.setblocking(flag)
 
     def close(self):
-        self.sock.close()  # without a goodbye, as MicroPython
+        """Close the socket, without a goodbye; not one whose handshake failed: mbedTLS let go of that."""
+        if self.sock:
+            self.sock.close()
+            self.sock = None
 
     def pending(self):
         """Bytes that can be read without the socket."""
@@ -157,7 +186,7 @@ class SSLSocket:
     def write(self, data):
         """Send some of `data`. After None, the same data have to be given again."""
         if self._accepted:
-            self._flush()
+            self._run(lambda: 0)
         elif len(data):
             self._accepted = self._run(lambda: self._tls.write(data[:_RECORD_BYTES])) or 0
             if not self._accepted:
@@ -171,47 +200,70 @@ class SSLSocket:
         """The peer's certificate as DER bytes."""
         return self._tls.getpeercert(binary_form)
 
+    def _shake(self):
+        """Do the whole handshake; the socket blocks."""
+        try:
+            self._run(lambda: None)
+        except OSError as error:
+            if error.args == _CONN_EOF[:1]:
+                raise MbedTlsError(*_CONN_EOF) from None
+            raise
+
     def _run(self, action):
+        """Do what may go on now; raise what is wrong, as the stream it happens in does."""
+        if self.error:
+            raise MbedTlsError(self.error)
+        if not self.sock:
+            self.error = _BAD_INPUT[0]
+            raise MbedTlsError(*_BAD_INPUT)
+        try:
+            return self._go_on(action)
+        except Refused as refused:
+            self._out.read()  # the answer to the server: it gets none, or an alert
+            if refused.alert is not None:
+                self._unsent += bytes((*_ALERT, refused.alert))
+            self._flush_if_possible()
+            self.error, self.sock = refused.number, None
+            raise refused.told from None
+        except _ssl.SSLError as error:
+            self._flush_if_possible()  # the alert
+            raise self._failed(*_meaning(error)) from None
+        except OSError as error:
+            raise self._failed(-error.errno) from None
+
+    def _failed(self, number, *name):
+        """The error to raise: in the handshake with its name, or as the socket's; later as a number alone."""
+        self.error = number
+        if self._shaken or number == _CONN_EOF[0]:
+            return MbedTlsError(number)
+        self.sock = None
+        return MbedTlsError(number, *name) if name else OSError(-number, errno.errorcode[-number])
+
+    def _go_on(self, action):
         while True:
             try:
                 if not self._shaken:
                     self._tls.do_handshake()
-                    self._check_dates()
+                    self._check_server()
                     self._shaken = True
                 result = action()
             except _ssl.SSLWantReadError:
-                self._check_dates()
+                self._check_server()
                 self._flush()
-                if not self._fill():
+                try:
+                    data = self.sock.recv(16384)
+                except BlockingIOError:
                     return None
-                continue
+                if data:
+                    self._in.write(data)
+                    continue
+                if not self._shaken:
+                    raise _ssl.SSLEOFError from None
+                return b""
             except _ssl.SSLZeroReturnError:
                 return b""
-            except _ssl.SSLCertVerificationError as error:
-                self._flush()  # the alert
-                raise ValueError(_verification_text(error)) from None
-            except _ssl.SSLEOFError:
-                if self._shaken:
-                    return b""
-                raise OSError(_CONN_EOF, "MBEDTLS_ERR_SSL_CONN_EOF") from None
-            except _ssl.SSLError as error:
-                with contextlib.suppress(OSError):
-                    self._flush()
-                raise OSError(_FATAL_ALERT, f"MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE: {error.reason}") from None
             self._flush()
             return result
-
-    def _fill(self):
-        """Take what the socket has; False if that is nothing yet."""
-        try:
-            data = self.sock.recv(16384)
-        except BlockingIOError:
-            return False
-        if data:
-            self._in.write(data)
-        else:
-            self._in.write_eof()
-        return True
 
     def _flush(self):
         self._unsent += self._out.read()
@@ -233,26 +285,18 @@ class SSLSocket:
                 return
             select.select((), (), (), _SIGNING_S)
 
-    def _check_dates(self):
-        """Check the dates of the server's chain before anything of ours that follows it leaves."""
-        if not self._verify or self._shaken:
+    def _check_server(self):
+        """Check the server's certificates before anything of ours that follows them leaves."""
+        if self._is_checked:
             return
         chain = self._tls._sslobj.get_unverified_chain()
         if chain:
-            _want_of_memory("handshake")
-        now = datetime.datetime.fromtimestamp(sys.modules["time"].time() + _UNIX_2000_S, datetime.UTC)
-        for raw in chain or ():
-            certificate = x509.load_der_x509_certificate(raw.public_bytes(_ENCODING_DER))
-            if now < certificate.not_valid_before_utc:
-                self._refuse(_ALERT_UNKNOWN, _FUTURE)
-            if now > certificate.not_valid_after_utc:
-                self._refuse(_ALERT_EXPIRED, _EXPIRED)
+            self._is_checked = True
+            self._check([raw.public_bytes(_ENCODING_DER) for raw in chain], self._host)
 
-    def _refuse(self, alert, text):
-        self._out.read()
-        self._unsent += bytes((21, 3, 3, 0, 2, 2, alert))
-        self._flush()
-        raise ValueError(text)
+    def _flush_if_possible(self):
+        with contextlib.suppress(OSError):
+            self._flush()
 
 
 def _want_of_memory(stage):
@@ -262,59 +306,9 @@ def _want_of_memory(stage):
     _memory.tls(stage)
 
 
-def _verification_text(error):
-    if error.verify_code in (_HOSTNAME_MISMATCH, _IP_MISMATCH):
-        return _WRONG_NAME
-    return _NOT_TRUSTED
-
-
-def _certificates(data):
-    """Every certificate of PEM or DER data; ValueError if there is none or one that mbedTLS cannot load."""
-    data = data.encode() if isinstance(data, str) else bytes(data)
-    try:
-        if b"-----BEGIN " not in data:
-            found = [x509.load_der_x509_certificate(data)]
-        else:
-            found = [x509.load_pem_x509_certificate(block) for block in _PEM_CERTIFICATE.findall(data)]
-            if len(found) != data.count(b"-----BEGIN CERTIFICATE-----") or not _in_lines(data):
-                raise ValueError
-        loads = all(_loads(one.public_key()) and _hashes(one) for one in found)
-    except (ValueError, UnsupportedAlgorithm):
-        loads = found = False
-    if not found or not loads:
-        raise ValueError("invalid cert") from None
-    return found
-
-
-def _in_lines(data):
-    """Whether each PEM block has its lines: without them mbedTLS finds no block, or bad base64."""
-    bodies = [block.partition(b"-----")[2].partition(b"-----")[0] for block in data.split(b"-----BEGIN ")[1:]]
-    return all(_HEADER_END.match(body) and not _IN_LINE.search(body.replace(b"\r", b"")) for body in bodies)
-
-
-def _loads(public_key):
-    """Whether mbedTLS as MicroPython's ESP32 port has it knows a key's kind."""
-    if isinstance(public_key, ec.EllipticCurvePublicKey):
-        return isinstance(public_key.curve, ec.SECP256R1 | ec.SECP384R1 | ec.SECP521R1)
-    return isinstance(public_key, rsa.RSAPublicKey)
-
-
-def _hashes(certificate):
-    """Whether it knows the signature's: not RSA-PSS, nor those without a hash, such as Ed25519's."""
-    is_pss = certificate.signature_algorithm_oid == x509.SignatureAlgorithmOID.RSASSA_PSS
-    return certificate.signature_hash_algorithm is not None and not is_pss
-
-
-def _certificate_as_pem(certificate):
-    return certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def _key_as_pem(data):
-    is_pem = b"-----BEGIN " in data
-    load = serialization.load_pem_private_key if is_pem else serialization.load_der_private_key
-    key = load(data, None)
-    if (is_pem and not _in_lines(data)) or not _loads(key.public_key()):
-        raise ValueError
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+def _meaning(error):
+    """mbedTLS's number and name for an error of OpenSSL's."""
+    if isinstance(error, _ssl.SSLEOFError):
+        return _CONN_EOF
+    reason = error.reason or ""
+    return _FATAL_ALERT if "ALERT" in reason else _BY_REASON.get(reason, _HANDSHAKE_FAILURE)

@@ -7,6 +7,7 @@ import binascii
 import time
 
 import _memory
+import utime
 from tls import CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 from tls import SSLContext as _SSLContext
 
@@ -68,14 +69,20 @@ def _ders(data):
 def _check(certificate, depth):
     """mbedTLS calls this for each certificate of a chain; what it raises ends the handshake."""
     _memory.tls("handshake")
-    year, month, day, hour, minute, second = time.gmtime()[:6]
-    now = f"{year:04d}{month:02d}{day:02d}{hour:02d}{minute:02d}{second:02d}"
     begin, end = _validity(bytes(certificate))
-    if now < begin:
-        raise ValueError("\nThe certificate validity starts in the future\n")
-    if now > end:
-        raise ValueError("\nThe certificate validity has expired\n")
+    fault = _fault(begin, end, time.gmtime())
+    # What this computer's clock says too, mbedTLS tells together with what else is wrong.
+    if fault and fault != _fault(begin, end, utime.gmtime()):
+        raise ValueError(fault)
     return 0
+
+
+def _fault(begin, end, now):
+    year, month, day, hour, minute, second = now[:6]
+    now = f"{year:04d}{month:02d}{day:02d}{hour:02d}{minute:02d}{second:02d}"
+    if now < begin:
+        return "\nThe certificate validity starts in the future\n"
+    return "\nThe certificate validity has expired\n" if now > end else None
 
 
 def _validity(der):

@@ -58,7 +58,7 @@ def issue(
     kind: str = "secp256r1",
     years: tuple[int, int] = (2020, 2049),
     send: Iterable[Signed] = (),
-    hashed: hashes.HashAlgorithm | None = None,
+    hashed: hashes.SHA224 | hashes.SHA512 | None = None,
 ) -> Signed:
     """A certificate; by: who signs it, None: itself. An extension with True beside it is critical."""
     key = key_of_kind(kind) if kind.isdigit() else ec.generate_private_key(key_of_kind(kind).curve)

@@ -1,16 +1,213 @@
-"""MicroPython's `json` on CPython: it writes UTF-8 where CPython's writes escapes, and has fewer options."""
+"""MicroPython's `json` as v1.25 has it: it takes for JSON, and writes, much that is none.
 
-import json
-from json import load, loads
+Commas and colons are blanks to its reader, brackets need not match, and the outermost one need not be closed.
+"""
+
+import io
+import re
 
 __all__ = ["dump", "dumps", "load", "loads"]
 
+_BLANKS = b" \t\n\r,:"
+_BLANKS_BEHIND = b" \t\n\r\v\f"
+_CLOSING = b"]}"
+_NUMBER, _FLOAT = b"0123456789-+.eE", b".eE"
+_FLOAT_FORM = re.compile(r"(-?)(\d*\.?\d*(?:[eE][+-]?\d+)?)")  # no digit before the exponent is a zero
+_NUMBER_BEGINS = b"0123456789-"
+_WORDS = {ord("n"): (b"ull", None), ord("t"): (b"rue", True), ord("f"): (b"alse", False)}
+_ESCAPED = dict(zip(b"bfnrt", b"\b\f\n\r\t", strict=True))
+_WRITTEN = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_NOTHING = object()
+
+
+def loads(source):
+    """What a str or bytes says; ValueError where it says nothing, UnicodeError for no UTF-8."""
+    if isinstance(source, str):
+        source = source.encode("utf-8", "surrogatepass")
+    elif not isinstance(source, bytes | bytearray | memoryview):
+        raise TypeError("object with buffer protocol required")
+    return load(io.BytesIO(source))
+
+
+def load(stream):
+    """What the rest of a stream says."""
+    reader, document = _Reader(stream), _Document()
+    while reader.byte and not document.is_closed:
+        if reader.byte in _BLANKS:
+            reader.advance()
+        elif reader.byte in _CLOSING:
+            reader.advance()
+            document.close()
+        else:
+            document.add(reader.value())
+    while reader.byte and reader.byte in _BLANKS_BEHIND:
+        reader.advance()
+    if reader.byte or not document.may_end:
+        raise _error()
+    return document.outermost
+
+
+class _Document:
+    """Values put into each other."""
+
+    def __init__(self):
+        self.outermost = _NOTHING
+        self.is_closed = False
+        self._open = []  # lists and dicts
+        self._key = _NOTHING  # which outlives its dict
+
+    @property
+    def may_end(self):
+        return self.outermost is not _NOTHING and len(self._open) <= 1
+
+    def close(self):
+        if not self._open:
+            raise _error()
+        self._open.pop()
+        self.is_closed = not self._open
+
+    def add(self, value):
+        is_container = isinstance(value, list | dict)
+        if self.outermost is _NOTHING:
+            self.outermost = value
+            self.is_closed = not is_container
+        elif isinstance(self._open[-1], list):
+            self._open[-1].append(value)
+        elif self._key is not _NOTHING:
+            self._open[-1][self._key], self._key = value, _NOTHING
+        elif is_container:
+            raise _error()
+        else:
+            self._key = value
+        if is_container:
+            self._open.append(value)
+
+
+class _Reader:
+    """Reads a stream byte by byte; a zero is as good as its end."""
+
+    def __init__(self, stream):
+        self._stream = stream
+        self.byte = 0
+        self.advance()
+
+    def advance(self):
+        data = self._stream.read(1)
+        data = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+        self.byte = data[0] if data else 0
+        return self.byte
+
+    def value(self):
+        """A number, a text, a word, or a list or dict that has just been opened."""
+        if self.byte in _NUMBER_BEGINS:
+            return self._number()
+        first = self.byte
+        self.advance()
+        if first == ord("["):
+            return []
+        if first == ord("{"):
+            return {}
+        if first == ord('"'):
+            return self._text()
+        letters, word = _WORDS.get(first, (b"", None))
+        for letter in letters:
+            if self.byte != letter:
+                raise _error()
+            self.advance()
+        if not letters:
+            raise _error()
+        return word
+
+    def _number(self):
+        digits = bytearray()
+        while self.byte and self.byte in _NUMBER:
+            digits.append(self.byte)
+            self.advance()
+        text = digits.decode()
+        if any(byte in _FLOAT for byte in digits):
+            if not (match := _FLOAT_FORM.fullmatch(text)):
+                raise ValueError("invalid syntax for number")
+            return float(match[1] + "0" + match[2])
+        try:
+            return int(text)
+        except ValueError:
+            text = text.removeprefix("-")
+            raise ValueError(f"invalid syntax for integer with base 10: '{text}'") from None
+
+    def _text(self):
+        data = bytearray()
+        while self.byte and self.byte != ord('"'):
+            if self.byte != ord("\\"):
+                data.append(self.byte)
+            elif self.advance() == ord("u"):
+                data += chr(self._code()).encode("utf-8", "surrogatepass")
+            else:
+                data.append(_ESCAPED.get(self.byte, self.byte))
+            self.advance()
+        if not self.byte:
+            raise _error()
+        self.advance()
+        try:
+            return data.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:
+            raise UnicodeError from None
+
+    def _code(self):
+        """Of four digits; what is no hexadecimal digit counts as something."""
+        code = 0
+        for _ in range(4):
+            digit = ((self.advance() | 0x20) - ord("0")) & 0xFF
+            code = code << 4 | (digit if digit <= 9 else (digit - 39) & 0xFF)
+        return code
+
 
 def dumps(value, *, separators=None):
-    """The JSON of a value, with its characters as they are."""
-    return json.dumps(value, ensure_ascii=False, separators=separators)
+    """The JSON of a value, with its characters as they are; of what JSON has not, something else."""
+    between, behind_key = separators or (", ", ": ")
+    try:
+        return _written(value, between, behind_key)
+    except RecursionError:
+        raise RuntimeError("maximum recursion depth exceeded") from None
 
 
 def dump(value, stream, *, separators=None):
-    """Write the JSON of a value to a stream."""
-    stream.write(dumps(value, separators=separators))
+    """Write the JSON of a value to a stream, of text or of bytes."""
+    text = dumps(value, separators=separators)
+    stream.write(text if isinstance(stream, io.TextIOBase) else text.encode("utf-8", "surrogatepass"))
+
+
+def _written(value, between, behind_key):
+    if isinstance(value, list | tuple):
+        return "[" + between.join([_written(item, between, behind_key) for item in value]) + "]"
+    if not isinstance(value, dict):
+        return _simple(value)
+    items = [
+        _key(_written(key, between, behind_key)) + behind_key + _written(item, between, behind_key)
+        for key, item in value.items()
+    ]
+    return "{" + between.join(items) + "}"
+
+
+def _simple(value):
+    if type(value) is bytes:
+        value = value.decode("utf-8", "surrogateescape")
+    if isinstance(value, str):
+        return '"' + "".join([_character(one) for one in value]) + '"'
+    if isinstance(value, float):
+        text = format(value, ".16g")
+        return text if any(one in text for one in ".en") else text + ".0"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return repr(value)
+
+
+def _character(one):
+    return _WRITTEN.get(one) or (one if one >= " " else f"\\u{ord(one):04x}")
+
+
+def _key(written):
+    return written if written[0] == '"' else f'"{written}"'
+
+
+def _error():
+    return ValueError("syntax error in JSON")

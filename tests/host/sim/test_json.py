@@ -1,0 +1,153 @@
+"""`json` of the simulated chip on CPython against that of the oldest MicroPython, text by text."""
+
+import contextlib
+import io
+import os
+import random
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.host.sim import json_cases
+from tests.vm.test_vm import VERSIONS, VM, vm_command
+from tools.sim.cpython import ujson
+
+TEXTS = (
+    '{"a" 1}',
+    '{"a": 1',
+    '{"a": [1',
+    '{"a"',
+    '{"a":',
+    "[1 2]",
+    "[1,,2]",
+    "[1,]",
+    ",1",
+    "1,",
+    "{} {}",
+    "{}x",
+    "[}",
+    '{"a":[1}]',
+    "NaN",
+    "-Infinity",
+    "-",
+    "--1",
+    "1-2",
+    "01",
+    "1.",
+    ".5",
+    "1e",
+    "1e400",
+    "1.5.5",
+    "1E+2",
+    "-.5",
+    "12345678901234567890123",
+    "tru",
+    "truex",
+    "null",
+    "",
+    " ",
+    '"a',
+    '"\\x"',
+    '"\\u00g9"',
+    '"\\u12"',
+    '"\\u12',
+    '"\\ud83d\\ude00"',
+    '"\\ud83d"',
+    '"a\nb"',
+    '"\0"',
+    "{}\0",
+    '{"a":1,"a":2}',
+    "{1:2}",
+    "{null:1}",
+    "{[]:1}",
+    '{"x":{"a"},"b":1}',
+    "[1]]",
+    "\ufeff1",
+    "[1]\v",
+    "\v[1]",
+    "[1] ,",
+    "0x10",
+    "1_0",
+    "'a'",
+    "[1;2]",
+    "-0.0",
+    '"é"',
+)
+PIECES = (
+    *'{}[],:"a1-.e\\ \n',
+    "null",
+    "true",
+    "fals",
+    '"b"',
+    '"c":',
+    "1.5",
+    "\\u00e9",
+    "\\ud83d",
+    "\\n",
+    "é",
+    "😀",
+    "x",
+)
+RANDOM_TEXTS = 1000
+NO_UTF_8 = (b'"\xff"', b"\xff", b'"\xed\xa0\xbd"', b'{"\xc3": 1}')
+
+
+@pytest.fixture(params=["webassembly", pytest.param("unix", marks=pytest.mark.micropython)])
+def micropython_says(request: pytest.FixtureRequest, tmp_path: Path):
+    """Have the real one say what it makes of the texts."""
+
+    def say(texts: list[str]) -> list[str]:
+        (tmp_path / "texts").write_text("\n".join(texts))
+        if request.param == "unix":
+            program = (
+                f"import asyncio, json_cases; asyncio.run(json_cases.main([{str(tmp_path / 'texts')!r}]))"
+            )
+            command: tuple[str, ...] = (os.environ["MICROPYTHON"], "-X", "heapsize=4m", "-c", program)
+        else:
+            node, run, *_ = vm_command("", {}, VERSIONS[0])
+            folders = f"--vm={VERSIONS[0]}", f"{tmp_path}=/texts"
+            command = (node, run, json_cases.__file__, *folders, "--", "/texts/texts")
+        path = {"MICROPYPATH": f".frozen:{Path(__file__).parent}"}
+        done = subprocess.run(
+            command,
+            env={**os.environ, **path},
+            cwd=VM,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        return done.stdout.splitlines()
+
+    return say
+
+
+def test_every_text_means_the_same(micropython_says, monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = random.Random(12)  # the same each time
+    texts = [text.encode() for text in TEXTS] + list(NO_UTF_8)
+    texts += ["".join(chance.choices(PIECES, k=chance.randint(1, 12))).encode() for _ in range(RANDOM_TEXTS)]
+    written = [text.hex() for text in texts if text]
+    monkeypatch.setattr(json_cases, "json", ujson)
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        json_cases.run(written)
+    assert said.getvalue().splitlines() == micropython_says(written)
+
+
+def test_what_is_nested_without_end_is_told() -> None:
+    value: list = []
+    value.append(value)
+    with pytest.raises(RuntimeError, match=r"^maximum recursion depth exceeded$"):
+        ujson.dumps(value)
+
+
+def test_streams_are_read_to_where_the_text_ends_and_take_text_or_bytes() -> None:
+    assert ujson.load(io.BytesIO(b'{"a": [1]} \n')) == ujson.load(io.StringIO('{"a": [1]}')) == {"a": [1]}
+    stream = io.StringIO("[1] [2]")
+    with pytest.raises(ValueError, match=r"^syntax error in JSON$"):
+        ujson.load(stream)
+    assert stream.read() == "2]"
+    for made, written in ((io.BytesIO(), '{"é": 1}'.encode()), (io.StringIO(), '{"é": 1}')):
+        ujson.dump({"é": 1}, made)
+        assert made.getvalue() == written

@@ -19,6 +19,7 @@ _AT_ONCE = (  # shown while attempts go on
 )
 _WPA2_KEY_LEAST = 8  # characters: with such a key ESP-IDF takes nothing below WPA2 (wifi_scan_threshold_t)
 _BELOW_WPA2 = (AUTH_OPEN, AUTH_WEP, AUTH_WPA_PSK)
+_NAME_BYTES, _KEY_BYTES = 32, 64  # of wifi_sta_config_t: MicroPython cuts what is longer, without a word
 SUBNET, GATEWAY = ipaddress.ip_network("192.168.4.0/24"), "192.168.4.1"
 
 
@@ -44,10 +45,11 @@ class Air:
     """What all stations share: the access points and how well they are heard.
 
     access_points: name to password ("" is an open network), all of the strength rssi_dbm. others: those of
-    which there is more to say; there a name may come twice. no_address: names of networks whose DHCP never
-    answers. address_ms: how long that takes elsewhere. All networks are 192.168.4.0/24. join_ms, scan_ms and
-    beacon_timeout_ms are how long an attempt and a scan take, and how long a lost access point goes unnoticed
-    (about 1 s, 2 s and 6 s on a chip; short here so that tests are).
+    which there is more to say; there a name may come twice, and on one channel the first is heard first.
+    no_address: names of networks whose DHCP never answers. address_ms: how long that takes elsewhere. All
+    networks are 192.168.4.0/24. join_ms, scan_ms and beacon_timeout_ms are how long an attempt and a scan
+    take, and how long a lost access point goes unnoticed (about 1 s, 2 s and 6 s on a chip; short here so
+    that tests are).
     """
 
     access_points: dict[str, str]
@@ -62,13 +64,17 @@ class Air:
 
     def heard(self) -> list[AccessPoint]:
         """All access points, the strongest first."""
+        return sorted(self.in_turn(), key=lambda point: -point.rssi_dbm)
+
+    def in_turn(self) -> list[AccessPoint]:
+        """All access points in the order in which a scan meets them: from channel to channel."""
         if self.lost:
             return []
         simple = [
             AccessPoint(ssid, key, self.rssi_dbm, auth=AUTH_WPA2_PSK if key else AUTH_OPEN)
             for ssid, key in self.access_points.items()
         ]
-        return sorted([*simple, *self.others], key=lambda point: -point.rssi_dbm)
+        return sorted([*simple, *self.others], key=lambda point: point.channel)
 
 
 class Station:
@@ -105,7 +111,8 @@ class Station:
         if self._task:
             raise RadioError("Wifi Internal Error")
         if ssid is not None:
-            self._ssid, self._password, self._bssid = ssid, password or "", bssid
+            self._ssid, self._password = _cut(ssid, _NAME_BYTES), _cut(password or "", _KEY_BYTES)
+            self._bssid = bssid
         self._abort_scan()
         self._failures = 0
         self.requested = True
@@ -227,10 +234,10 @@ class Station:
     def _attempt(self) -> int:
         """Join, or give the reason why that fails. A wrong password rarely says so.
 
-        Of several access points of the name it is the one on the first channel, however weak: the driver's
-        scan goes from channel to channel and ends there (WIFI_FAST_SCAN).
+        Of several access points of the name it is the first that is heard, however weak: the driver's scan
+        goes from channel to channel and ends there (WIFI_FAST_SCAN).
         """
-        points = [point for point in self.air.heard() if point.ssid == self._ssid]
+        points = [point for point in self.air.in_turn() if point.ssid == self._ssid]
         points = [point for point in points if self._bssid in (None, point.bssid)]
         if not points:
             return NO_AP_FOUND
@@ -238,7 +245,7 @@ class Station:
             points = [point for point in points if point.auth not in _BELOW_WPA2]
             if not points:
                 return NO_AP_FOUND_IN_AUTHMODE_THRESHOLD
-        point = min(points, key=lambda point: point.channel)
+        point = points[0]
         if point.auth == AUTH_WPA2_ENTERPRISE or (point.auth != AUTH_OPEN and not self._password):
             return NO_AP_FOUND_W_COMPATIBLE_SECURITY
         if self._password != point.password:
@@ -256,3 +263,7 @@ class Station:
                     self._changed.clear()
                     continue
                 return
+
+
+def _cut(text: str, size: int) -> str:
+    return text.encode()[:size].decode(errors="replace")

@@ -230,3 +230,22 @@ async def test_json_is_written_in_utf_8(run) -> None:
             assert json.loads(json.dumps(text)) == text
         """
     )
+
+
+async def test_gc_is_the_chips(run) -> None:
+    await run(
+        """
+        import gc
+        assert gc.collect() is None
+        assert gc.threshold() == -1
+        assert gc.threshold(4096) is None and gc.threshold() == 4096
+        gc.threshold(4100)
+        assert gc.threshold() == 4096  # whole blocks
+        gc.threshold(-5)
+        assert gc.threshold() == -1
+        gc.disable()
+        assert not gc.isenabled()
+        gc.enable()
+        assert gc.isenabled() and gc.mem_alloc() > 0
+        """
+    )

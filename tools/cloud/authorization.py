@@ -4,7 +4,7 @@ import datetime as dt
 import time
 from collections.abc import Callable
 
-from .conditions import TIMES, Variables
+from .context import TIMES, Variables
 from .identity import thing_variables
 from .policy import Policy, is_allowed
 from .registry import Registry

@@ -71,7 +71,7 @@ class Authority:
             else:
                 made = certificates.root(_P256_ROOT, made_key, 0)
             write_atomic(certificate, _pem(made))
-        self._certificate = x509.load_pem_x509_certificate(certificate.read_bytes())
+        self._certificate = _load_certificate(certificate)
         self._key = _load_key(key, self._certificate)
         there = "rsa" if isinstance(self._key, rsa.RSAPrivateKey) else "p256"
         if there != server_chain:
@@ -83,7 +83,7 @@ class Authority:
         self._server_ca, self._server_ca_key, self._chain = self._certificate, self._key, b""
         if server_chain == "rsa":
             self._chain = (folder / "chain.pem").read_bytes()
-            self._server_ca = x509.load_pem_x509_certificate(self._chain)
+            self._server_ca = _load_certificate(folder / "chain.pem")
             self._server_ca_key = _load_key(folder / "server_ca.key", self._server_ca)
 
     def _make_chain(self, root_key: Key) -> None:
@@ -141,9 +141,15 @@ class Authority:
         return context
 
     def _serves(self, path: Path, hosts: tuple[str, ...]) -> bool:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        return names == alternative_names(hosts) and certificate.issuer == self._server_ca.subject
+        try:
+            certificate = x509.load_pem_x509_certificate(path.read_bytes())
+            certificate.verify_directly_issued_by(self._server_ca)
+            names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        except OSError:
+            raise
+        except Exception:  # damaged, or of another CA: it is made anew
+            return False
+        return names == alternative_names(hosts)
 
 
 def load_request(pem: str) -> PublicKey:
@@ -195,9 +201,24 @@ def _key_pem(key: Key) -> bytes:
     )
 
 
+def _load_certificate(path: Path) -> x509.Certificate:
+    """A file's first certificate; OSError, ValueError."""
+    data = path.read_bytes()
+    try:
+        certificate = x509.load_pem_x509_certificate(data)
+        certificate.public_key()  # which is read as late as this
+    except Exception as error:  # a damaged file: whatever the parser makes of it
+        raise ValueError(f"{path}: not a certificate: {error}") from None
+    return certificate
+
+
 def _load_key(path: Path, certificate: x509.Certificate) -> Key:
-    """The key that belongs to a certificate; ValueError if it is another's."""
-    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    """The key that belongs to a certificate; OSError, ValueError, also if it is another's."""
+    data = path.read_bytes()
+    try:
+        key = serialization.load_pem_private_key(data, None)
+    except Exception as error:  # as above
+        raise ValueError(f"{path}: not a private key: {error}") from None
     if not isinstance(key, Key):
         raise ValueError(f"{path}: neither an elliptic curve key nor RSA")
     if key.public_key() != certificate.public_key():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from .conditions import Variables
+from .context import Variables
 
 if TYPE_CHECKING:
     from .registry import Registry

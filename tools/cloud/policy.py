@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import documents, pattern
-from .conditions import Condition, Variables, conditions, is_known, text_value
+from .conditions import Condition, conditions
+from .context import Variables, is_known, text_value
 from .errors import MalformedPolicyException
 
 _VERSION = "2012-10-17"

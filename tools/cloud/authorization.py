@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from .context import TIMES, Variables
+from .errors import MalformedPolicyException
 from .identity import thing_variables
 from .policy import Policy, is_allowed
 from .registry import Registry
@@ -70,7 +71,11 @@ class Authorization:
         names = [
             policy["policyName"] for policy in registry.list_attached_policies(target=target)["policies"]
         ]
-        self._policies = [Policy(registry.get_policy(policyName=name)["policyDocument"]) for name in names]
+        documents = [registry.get_policy(policyName=name)["policyDocument"] for name in names]
+        try:
+            self._policies = [Policy(document) for document in documents]
+        except MalformedPolicyException:  # from a time when it was not refused: it may deny what others allow
+            self._policies = []
         self._timed = any(policy.depends_on(TIMES) for policy in self._policies)
         self._variables = {
             **thing_variables(registry, self._certificate_id, self._client_id),

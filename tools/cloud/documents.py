@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+_MAX_DEPTH = 100  # whoever walks through a document may do so by recursion
+
 
 def load(text: str) -> dict[str, Any]:
     """The object that a document is.
@@ -13,6 +15,7 @@ def load(text: str) -> dict[str, Any]:
     """
     try:
         value = json.loads(text, object_pairs_hook=_without_twins, parse_constant=_no_constant)
+        _check_depth(value, _MAX_DEPTH)
         json.dumps(value, ensure_ascii=False).encode()  # refuses surrogates, which no database takes
     except RecursionError:
         raise ValueError("is nested too deeply") from None
@@ -23,6 +26,14 @@ def load(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("is not a JSON object")
     return value
+
+
+def _check_depth(value: Any, left: int) -> None:
+    if isinstance(value, dict | list):
+        if not left:
+            raise ValueError("is nested too deeply")
+        for inner in value.values() if isinstance(value, dict) else value:
+            _check_depth(inner, left - 1)
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tools.cloud import Cloud, StateError
-from tools.cloud.ca import CHAINS, Authority, ServerChain, load_request
+from tools.cloud.ca import CHAINS, ServerChain, load_request
 from tools.cloud.errors import CertificateValidationException
 
 Damage = Callable[[bytes], bytes]
@@ -42,19 +42,20 @@ damages = st.one_of(
     st.builds(overwrite, places, st.binary(min_size=1, max_size=40)),
     st.builds(cut, places, st.integers(1, 5000)),
 )
-KEYS = {
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+KEYS: dict[str, Key] = {
     "P-256": ec.generate_private_key(ec.SECP256R1()),
     "P-521": ec.generate_private_key(ec.SECP521R1()),
     "RSA": rsa.generate_private_key(65537, 2048),
 }
-WEAK = {
+WEAK: dict[str, Key] = {
     "curve is secp256k1": ec.generate_private_key(ec.SECP256K1()),
     "has 1024 bits": rsa.generate_private_key(65537, 1024),
     "neither an elliptic curve one nor RSA": ed25519.Ed25519PrivateKey.generate(),
 }
 
 
-def request(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> bytes:
+def request(key: Key) -> bytes:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "esp32")])
     builder = x509.CertificateSigningRequestBuilder().subject_name(name)
     builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("esp32")]), critical=False)
@@ -80,7 +81,7 @@ def test_every_flipped_bit_of_a_signing_request_is_refused() -> None:
                 taken.append((at, load_request(pem(flip(at, bit)(der)))))
             except CertificateValidationException as error:
                 assert "request" in str(error)
-    # DER says how many bits of the signature's last byte do not count, and that changes nothing if they are 0.
+    # DER says how many bits of the last byte do not count, and that changes nothing where they are 0.
     assert len({at for at, _ in taken}) <= 1
     assert all(key == KEYS["P-256"].public_key() for _, key in taken)
 

@@ -310,7 +310,7 @@ async def test_a_thing_that_exists_with_other_attributes(
     peer = await claim(cloud)
     request = {"certificateOwnershipToken": await token(peer), "parameters": {"SerialNumber": "1"}}
     if attributes is None:
-        assert (await rejected(peer, PROVISION, request))["errorCode"] == "ResourceAlreadyExists"
+        assert (await rejected(peer, PROVISION, request))["errorCode"] == "ResourceConflicts"
         assert not registry.list_thing_principals(thingName="1")["principals"], "a rejection changes nothing"
     else:
         await accepted(peer, PROVISION, request)

@@ -75,6 +75,9 @@ def test_policy_errors(registry: Registry) -> None:
 def test_thing_life(registry: Registry) -> None:
     arn = registry.create_keys_and_certificate()["certificateArn"]
     attributes = {"attributes": {"place": "hall", "size": "7"}}
+    with pytest.raises(errors.ResourceNotFoundException, match="thing type Lamp does not exist"):
+        registry.create_thing(thingName="lamp", thingTypeName="Lamp")
+    registry.groups.create_thing_type(thingTypeName="Lamp")
     for _ in range(2):
         registry.create_thing(thingName="lamp", thingTypeName="Lamp", attributePayload=attributes)
     with pytest.raises(errors.ResourceAlreadyExistsException):
@@ -115,6 +118,7 @@ def test_thing_variables_need_the_thing_attached_and_its_name_as_client_id(regis
     registry.attach_policy(policyName=registry.ensure_policy(json.dumps(document)), target=arn)
     connection = Authorization(registry, identifier, "lamp")
     assert not connection.allows("iot:Connect", "client/lamp")
+    registry.groups.create_thing_type(thingTypeName="Lamp")
     registry.create_thing(
         thingName="lamp", thingTypeName="Lamp", attributePayload={"attributes": {"place": "hall"}}
     )

@@ -49,9 +49,9 @@ def test_resolve():
     assert wanted.thing_name == "lamp-7-shelf"
     assert wanted.thing_type == "Lamp"
     assert wanted.attributes == {"serial": "7", "version": "v1"}
-    assert wanted.attributes_override == "REPLACE"
+    assert wanted.overrides == {"AttributePayload": "REPLACE"}
     assert wanted.certificate_status == "ACTIVE"
-    assert wanted.policy_names == ("Lamps",)
+    assert wanted.policy_names == ["Lamps"]
     assert wanted.device_configuration == {"url": "https://shelf"}
 
 
@@ -93,10 +93,6 @@ def test_parameters_refused(parameters, reason):
         ({"Resources": None}, "Resources: must be an object"),
         ({"Resources__thing__Type": "AWS::IoT::Lamp"}, "Resources.thing.Type"),
         ({"Resources__thing__Properties": {}}, "ThingName is missing"),
-        (
-            {"Resources__thing__Properties": {"ThingName": "x", "ThingGroups": []}},
-            "ThingGroups is not supported",
-        ),
         ({"Resources__thing__OverrideSettings": {"AttributePayload": "ADD"}}, "OverrideSettings"),
         ({"Resources__certificate__Properties": {"CertificateId": "c1"}}, "CertificateId"),
         ({"Resources__policy__Properties": {}}, "PolicyName or PolicyDocument"),

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tools.cloud.conditions import conditions
@@ -129,6 +129,7 @@ def test_null() -> None:
     assert not holds("Null", ID, "false")
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from("abc"), max_size=3), st.lists(st.sampled_from("abc"), max_size=3))
 def test_sets(wanted: list[str], values: list[str]) -> None:
     """Each set operator as a sentence about two sets."""
@@ -194,6 +195,7 @@ def test_what_cannot_be_evaluated_is_refused_when_it_is_made(source: Any, reason
 texts = st.text(max_size=20)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(
         ["StringLike", "ForAllValues:ArnLike", "NumericLessThan", "DateEquals", "IpAddress", "Bool", "Null"]

@@ -265,8 +265,11 @@ class Registry:
         provisioningRoleArn: str,
         description: str = "",
         enabled: bool = False,
+        type: str = "FLEET_PROVISIONING",
     ) -> dict[str, Any]:
         """As on AWS, a template is disabled until `enabled` is set."""
+        if type != "FLEET_PROVISIONING":
+            raise InvalidRequestException(f"type: {type!r} is not supported here, only FLEET_PROVISIONING")
         if not _TEMPLATE_NAME.fullmatch(templateName):
             raise InvalidRequestException(
                 f"templateName: {templateName!r}, must be 1 to 36 of 0-9 A-Z a-z _ -"

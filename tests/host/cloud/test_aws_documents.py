@@ -1,12 +1,15 @@
 """AWS's own documents: each is taken and does what its text promises, or is refused for a reason."""
 
+import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.host.cloud import aws_policies, aws_templates
+from tests.host.cloud import aws_policies, aws_templates, support
 from tests.host.cloud.aws_policies import ARN, EXAMPLES
+from tests.host.cloud.test_provisioning import CREATE, accepted
 from tools.cloud.errors import InvalidRequestException, MalformedPolicyException
 from tools.cloud.intrinsics import ParameterError
 from tools.cloud.policy import Policy, is_allowed
@@ -82,3 +85,39 @@ def test_a_template_that_is_refused(name: str) -> None:
     source, reason = aws_templates.REFUSED[name]
     with pytest.raises(InvalidRequestException, match=reason):
         Template(json.dumps(source))
+
+
+async def test_the_example_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/policies.md as it stands makes a cloud in which a lamp is provisioned and may do what it says."""
+    text = (Path(__file__).parents[3] / "docs/policies.md").read_text()
+    code = text.partition("```python\n")[2].partition("```")[0].replace("port=8883", "port=0")
+    module: dict[str, Any] = {"__name__": "example"}
+    exec(code, module)
+    printed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    module["print"] = printed.set_result
+    monkeypatch.chdir(tmp_path)
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        main = tasks.create_task(module["main"]())
+        aws = json.loads(await printed)["aws"]
+        context = support.client_context(
+            aws["root_ca"], (aws["claim_certificate"], aws["claim_key"]), tmp_path
+        )
+        peer = support.Peer(*await asyncio.open_connection("localhost", aws["port"], ssl=context))
+        await peer.connect("claim-lamp")
+        provision = "$aws/provisioning-templates/Lamps/provision/json"
+        for topic in (CREATE, provision):
+            await peer.subscribe(f"{topic}/accepted")
+        keys = await accepted(peer, CREATE, {})
+        request = {
+            "certificateOwnershipToken": keys["certificateOwnershipToken"],
+            "parameters": {"SerialNumber": "lamp", "Place": "OR"},
+        }
+        answer = await accepted(peer, provision, request)
+        assert answer == {"deviceConfiguration": {"server": "or.example.com"}, "thingName": "lamp"}
+        own = support.client_context(aws["root_ca"], (keys["certificatePem"], keys["privateKey"]), tmp_path)
+        lamp = support.Peer(*await asyncio.open_connection("localhost", aws["port"], ssl=own))
+        await lamp.connect("lamp", clean=False)
+        await lamp.publish("telemetry/lamp", b"1")
+        for one in (peer, lamp):
+            one.writer.transport.abort()
+        main.cancel()

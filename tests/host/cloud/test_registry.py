@@ -106,6 +106,10 @@ def test_template_name(registry: Registry) -> None:
         )
     with pytest.raises(errors.InvalidRequestException, match="Resources"):
         registry.create_provisioning_template(templateName="x", templateBody="{}", provisioningRoleArn=role)
+    with pytest.raises(errors.InvalidRequestException, match="type: 'JITP' is not supported here"):
+        registry.create_provisioning_template(
+            templateName="x", templateBody="{}", provisioningRoleArn=role, type="JITP"
+        )
     with pytest.raises(errors.ResourceNotFoundException):
         registry.describe_provisioning_template(templateName="x")
 

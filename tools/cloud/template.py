@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import documents, intrinsics, names
-from .errors import AwsError, InvalidRequestException, MalformedPolicyException
+from .errors import AwsError, InvalidRequestException
 from .intrinsics import ParameterError, Scope, Text, Texts, Values, an_object
 from .policy import Policy
 
@@ -96,7 +96,7 @@ class Template:
 
     def _add_resource(self, resource: dict[str, Any], where: str) -> None:
         kind = resource.get("Type")
-        if kind not in _PROPERTIES:
+        if not isinstance(kind, str) or kind not in _PROPERTIES:
             raise InvalidRequestException(f"{where}.Type: {kind!r}, must be one of {', '.join(_PROPERTIES)}")
         _only({"Type", "Properties", "OverrideSettings"}, resource, where)
         properties = an_object(resource.get("Properties"), f"{where}.Properties")
@@ -183,7 +183,7 @@ class Template:
             check(values)
         except ParameterError:
             pass
-        except (AwsError, MalformedPolicyException) as error:
+        except AwsError as error:
             if _STAND_IN not in str(error):
                 raise InvalidRequestException(f"{where}: {error}") from None
 
@@ -222,6 +222,8 @@ class Template:
                 raise ParameterError(f"parameter {name} is not declared in the template")
             if not isinstance(value, str):
                 raise ParameterError(f"parameter {name} must be a string")
+            if any("\ud800" <= character <= "\udfff" for character in value):
+                raise ParameterError(f"parameter {name} has half of a surrogate pair")
             if len(value) > _MAX_PARAMETER:
                 raise ParameterError(f"parameter {name} has more than {_MAX_PARAMETER} characters")
         values = {}

@@ -2,10 +2,14 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.host.cloud import aws_policies, aws_templates, support
 from tests.host.cloud.aws_policies import ARN, EXAMPLES
@@ -85,6 +89,59 @@ def test_a_template_that_is_refused(name: str) -> None:
     source, reason = aws_templates.REFUSED[name]
     with pytest.raises(InvalidRequestException, match=reason):
         Template(json.dumps(source))
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path to each value inside a document."""
+    if isinstance(value, dict | list):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield (*path, key)
+            yield from places(value[key], (*path, key))
+
+
+def damaged(document: dict[str, Any], path: tuple[Any, ...], by: Any) -> dict[str, Any]:
+    copy = json.loads(json.dumps(document))
+    inside = copy
+    for key in path[:-1]:
+        inside = inside[key]
+    inside[path[-1]] = by
+    return copy
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.data(), st.sampled_from(list(EXAMPLES)), anything)
+def test_a_damaged_policy_is_refused_in_words_or_judges(data: st.DataObject, name: str, by: Any) -> None:
+    """Whatever stands in the place of one of its values."""
+    example = EXAMPLES[name]
+    path = data.draw(st.sampled_from(list(places(example.document))))
+    try:
+        document = Policy(json.dumps(damaged(example.document, path, by)))
+    except MalformedPolicyException as error:
+        assert str(error)
+    else:
+        for action, resource, variables, _ in example.decisions:
+            assert is_allowed([document], action, ARN + resource, variables) in (True, False)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.data(), anything)
+def test_a_damaged_template_is_refused_in_words_or_resolved(data: st.DataObject, by: Any) -> None:
+    """A device is refused for its parameters alone."""
+    path = data.draw(st.sampled_from(list(places(aws_templates.FLEET))))
+    try:
+        template = Template(json.dumps(damaged(aws_templates.FLEET, path, by)))
+    except InvalidRequestException as error:
+        assert str(error)
+    else:
+        with suppress(ParameterError):
+            assert template.resolve("c1", {"SerialNumber": "7", "DeviceLocation": "Seattle"}).thing_name
 
 
 async def test_the_example_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

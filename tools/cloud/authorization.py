@@ -1,6 +1,12 @@
 """What a connection is allowed: the policies of its certificate with this connection's variables in place."""
 
-from . import ca
+import datetime as dt
+import time
+from collections.abc import Callable
+
+from .context import TIMES, Variables
+from .errors import MalformedPolicyException
+from .identity import thing_variables
 from .policy import Policy, is_allowed
 from .registry import Registry
 
@@ -13,13 +19,27 @@ class Authorization:
     Args:
         registry: holds the policies and the things.
         certificate_id: the connection's identity.
-        client_id: as in CONNECT; AWS binds a thing's variables to the client whose id is the thing's name.
+        client_id: as in CONNECT.
+        connection: its own variables, such as `aws:SourceIp`; see connection_variables().
+        connect: what holds for `iot:Connect` alone, such as `iot:LastWillTopic`.
+        clock: seconds since 1970.
     """
 
-    def __init__(self, registry: Registry, certificate_id: str, client_id: str) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        certificate_id: str,
+        client_id: str,
+        connection: Variables | None = None,
+        connect: Variables | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._registry = registry
         self._certificate_id = certificate_id
         self._client_id = client_id
+        self._connection = connection or {}
+        self._connect = connect or {}
+        self._clock = clock
         self._revision = -1
         self._decisions: dict[tuple[str, str], bool] = {}
 
@@ -28,10 +48,20 @@ class Authorization:
         if self._revision != self._registry.revision or len(self._decisions) >= _CACHED_DECISIONS:
             self._load()
         key = (action, resource)
-        if key not in self._decisions:
+        if self._timed or key not in self._decisions:
             arn = self._registry.arn(resource)
-            self._decisions[key] = is_allowed(self._policies, action, arn, self._variables)
+            self._decisions[key] = is_allowed(self._policies, action, arn, self._values(action))
         return self._decisions[key]
+
+    def _values(self, action: str) -> Variables:
+        values = dict(self._variables)
+        if action == "iot:Connect":
+            values.update(self._connect)
+        if self._timed:
+            now = self._clock()
+            values["aws:EpochTime"] = str(int(now))
+            values["aws:CurrentTime"] = dt.datetime.fromtimestamp(now, dt.UTC).isoformat()
+        return values
 
     def _load(self) -> None:
         registry = self._registry
@@ -41,25 +71,31 @@ class Authorization:
         names = [
             policy["policyName"] for policy in registry.list_attached_policies(target=target)["policies"]
         ]
-        self._policies = [Policy(registry.get_policy(policyName=name)["policyDocument"]) for name in names]
-        self._variables = variables(registry, self._certificate_id, self._client_id)
+        documents = [registry.get_policy(policyName=name)["policyDocument"] for name in names]
+        try:
+            self._policies = [Policy(document) for document in documents]
+        except MalformedPolicyException:  # from a time when it was not refused: it may deny what others allow
+            self._policies = []
+        self._timed = any(policy.depends_on(TIMES) for policy in self._policies)
+        self._variables = {
+            **thing_variables(registry, self._certificate_id, self._client_id),
+            **self._connection,
+        }
 
 
-def variables(registry: Registry, certificate_id: str, client_id: str) -> dict[str, str]:
-    """The policy variables of a connection; those of a thing exist only where one is attached."""
-    certificate = registry.describe_certificate(certificateId=certificate_id)["certificateDescription"]
-    things = registry.list_principal_things(principal=certificate["certificateArn"])["things"]
-    attached = client_id in things
-    values = ca.subject_variables(certificate["certificatePem"]) | {
-        "iot:ClientId": client_id,
-        "iot:CertificateId": certificate_id,
-        "iot:Connection.Thing.IsAttached": str(attached).lower(),
-    }
-    if attached:
-        thing = registry.describe_thing(thingName=client_id)
-        values["iot:Connection.Thing.ThingName"] = client_id
-        if "thingTypeName" in thing:
-            values["iot:Connection.Thing.ThingTypeName"] = thing["thingTypeName"]
-        for name, value in thing["attributes"].items():
-            values[f"iot:Connection.Thing.Attributes[{name}]"] = value
-    return values
+def connection_variables(address: str, server_name: str) -> Variables:
+    """The variables of a connection itself.
+
+    Args:
+        address: "host:port" of the client; an IPv6 host may stand in brackets.
+        server_name: the name it asked for (SNI), "" for none.
+    """
+    values = {"aws:SourceIp": address.rpartition(":")[0].strip("[]"), "aws:SecureTransport": "true"}
+    return values | ({"iot:DomainName": server_name} if server_name else {})
+
+
+def connect_variables(persistent: bool, will_topic_arn: str | None) -> Variables:
+    """The variables of a CONNECT: whether it asks for a persistent session, and where its will goes."""
+    attributes = [*(["PersistentConnect"] if persistent else []), *(["LastWill"] if will_topic_arn else [])]
+    values: Variables = {"iot:ConnectAttributes": tuple(attributes)}
+    return {**values, "iot:LastWillTopic": will_topic_arn} if will_topic_arn else values

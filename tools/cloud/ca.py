@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
 
 from . import alerts, certificates
 from .certificates import Key, PublicKey, alternative_names
@@ -20,6 +18,11 @@ from .errors import CertificateValidationException
 # servers three of RSA-2048, which ask more of a small client.
 ServerChain = Literal["p256", "rsa"]
 CHAINS: tuple[ServerChain, ...] = ("p256", "rsa")
+
+# What AWS takes ("Create client certificates": CSRs), and its API's limit on their length.
+_CURVES = ("secp256r1", "secp384r1", "secp521r1")
+_RSA_MIN_BITS = 2048
+_MAX_REQUEST_CHARACTERS = 4096
 
 _P256_ROOT = certificates.name("Local AWS IoT Core CA")
 # About as long as Amazon's, since a client keeps the whole chain.
@@ -68,7 +71,7 @@ class Authority:
             else:
                 made = certificates.root(_P256_ROOT, made_key, 0)
             write_atomic(certificate, _pem(made))
-        self._certificate = x509.load_pem_x509_certificate(certificate.read_bytes())
+        self._certificate = _load_certificate(certificate)
         self._key = _load_key(key, self._certificate)
         there = "rsa" if isinstance(self._key, rsa.RSAPrivateKey) else "p256"
         if there != server_chain:
@@ -80,7 +83,7 @@ class Authority:
         self._server_ca, self._server_ca_key, self._chain = self._certificate, self._key, b""
         if server_chain == "rsa":
             self._chain = (folder / "chain.pem").read_bytes()
-            self._server_ca = x509.load_pem_x509_certificate(self._chain)
+            self._server_ca = _load_certificate(folder / "chain.pem")
             self._server_ca_key = _load_key(folder / "server_ca.key", self._server_ca)
 
     def _make_chain(self, root_key: Key) -> None:
@@ -138,22 +141,39 @@ class Authority:
         return context
 
     def _serves(self, path: Path, hosts: tuple[str, ...]) -> bool:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        return names == alternative_names(hosts) and certificate.issuer == self._server_ca.subject
+        try:
+            certificate = x509.load_pem_x509_certificate(path.read_bytes())
+            certificate.verify_directly_issued_by(self._server_ca)
+            names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        except OSError:
+            raise
+        except Exception:  # damaged, or of another CA: it is made anew
+            return False
+        return names == alternative_names(hosts)
 
 
 def load_request(pem: str) -> PublicKey:
     """The public key of a signing request whose owner has the private one; CertificateValidationException."""
+    if len(pem) > _MAX_REQUEST_CHARACTERS:
+        text = f"not a certificate signing request: more than {_MAX_REQUEST_CHARACTERS} characters"
+        raise CertificateValidationException(text)
     try:
         request = x509.load_pem_x509_csr(pem.encode())
         valid, key = request.is_signature_valid, request.public_key()
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except Exception as error:  # a stranger's bytes: whatever the parser makes of them is a refusal
         raise CertificateValidationException(f"not a certificate signing request: {error}") from None
     if not valid:
         raise CertificateValidationException("the signing request's signature is wrong")
-    if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        if key.curve.name not in _CURVES:
+            raise CertificateValidationException(
+                f"the key's curve is {key.curve.name}, not P-256, P-384 or P-521"
+            )
+        return key
+    if not isinstance(key, rsa.RSAPublicKey):
         raise CertificateValidationException("the key is neither an elliptic curve one nor RSA")
+    if key.key_size < _RSA_MIN_BITS:
+        raise CertificateValidationException(f"the key has {key.key_size} bits, RSA needs {_RSA_MIN_BITS}")
     return key
 
 
@@ -171,27 +191,6 @@ def public_key_pem(certificate_pem: str) -> str:
     return public_key.public_bytes(serialization.Encoding.PEM, form).decode()
 
 
-def subject_variables(certificate_pem: str) -> dict[str, str]:
-    """The policy variables `iot:Certificate.Subject.…`, `.Issuer.…` and `.SerialNumber` of a certificate."""
-    certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
-    variables = {"iot:Certificate.SerialNumber": str(certificate.serial_number)}
-    for side, name in (("Subject", certificate.subject), ("Issuer", certificate.issuer)):
-        for oid, attribute in _NAME_VARIABLES.items():
-            if values := name.get_attributes_for_oid(oid):
-                variables[f"iot:Certificate.{side}.{attribute}"] = str(values[0].value)
-    return variables
-
-
-_NAME_VARIABLES = {
-    NameOID.COUNTRY_NAME: "Country",
-    NameOID.ORGANIZATION_NAME: "Organization",
-    NameOID.ORGANIZATIONAL_UNIT_NAME: "OrganizationalUnit",
-    NameOID.STATE_OR_PROVINCE_NAME: "State",
-    NameOID.COMMON_NAME: "CommonName",
-    NameOID.SERIAL_NUMBER: "SerialNumber",
-}
-
-
 def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
@@ -202,9 +201,24 @@ def _key_pem(key: Key) -> bytes:
     )
 
 
+def _load_certificate(path: Path) -> x509.Certificate:
+    """A file's first certificate; OSError, ValueError."""
+    data = path.read_bytes()
+    try:
+        certificate = x509.load_pem_x509_certificate(data)
+        certificate.public_key()  # which is read as late as this
+    except Exception as error:  # a damaged file: whatever the parser makes of it
+        raise ValueError(f"{path}: not a certificate: {error}") from None
+    return certificate
+
+
 def _load_key(path: Path, certificate: x509.Certificate) -> Key:
-    """The key that belongs to a certificate; ValueError if it is another's."""
-    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    """The key that belongs to a certificate; OSError, ValueError, also if it is another's."""
+    data = path.read_bytes()
+    try:
+        key = serialization.load_pem_private_key(data, None)
+    except Exception as error:  # as above
+        raise ValueError(f"{path}: not a private key: {error}") from None
     if not isinstance(key, Key):
         raise ValueError(f"{path}: neither an elliptic curve key nor RSA")
     if key.public_key() != certificate.public_key():

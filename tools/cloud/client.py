@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from . import connection as wire
 from . import packet as mqtt
 from . import topics
-from .authorization import Authorization
+from .authorization import Authorization, connect_variables, connection_variables
 from .ca import certificate_id
 from .errors import ResourceNotFoundException
 from .events import Event
@@ -148,7 +148,7 @@ class Client:
         self.client_id = packet.client_id
         if not self._has_active_certificate():  # it was when the handshake was done
             return
-        self._authorization = Authorization(self._broker.registry, self.certificate_id, self.client_id)
+        self._authorization = self._authorize(packet)
         if not self._authorization.allows("iot:Connect", f"client/{packet.client_id}"):
             self._close(wire.FORBIDDEN_ACCESS, f"iot:Connect on client/{packet.client_id} is not allowed")
             return
@@ -165,6 +165,17 @@ class Client:
         self._tell("connected", "session kept" if present else "new session", asked)
         self._broker.joined(self)
         session.attach(self)
+
+    def _authorize(self, packet: mqtt.Connect) -> Authorization:
+        registry = self._broker.registry
+        will_topic = registry.arn(f"topic/{packet.will.topic}") if packet.will else None
+        return Authorization(
+            registry,
+            self.certificate_id,
+            self.client_id,
+            connection_variables(self.address, self._connection.server_name()),
+            connect_variables(not packet.clean_session, will_topic),
+        )
 
     def _will_error(self, will: mqtt.Will) -> str | None:
         if topics.is_reserved(will.topic):

@@ -37,6 +37,17 @@ CREATE INDEX queued_by_client ON queued (client_id);
 CREATE TABLE presence (client_id TEXT PRIMARY KEY, version INTEGER NOT NULL);
 """
 
+# Tables that came after version 1: a state from before gets them when it is opened.
+_LATER = """
+CREATE TABLE IF NOT EXISTS thing_types (name TEXT PRIMARY KEY, created_s REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS thing_groups (name TEXT PRIMARY KEY, created_s REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS thing_group_members (
+  name TEXT NOT NULL, thing TEXT NOT NULL, PRIMARY KEY (thing, name)
+);
+CREATE TABLE IF NOT EXISTS billing_groups (name TEXT PRIMARY KEY, created_s REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS billing_group_members (name TEXT NOT NULL, thing TEXT PRIMARY KEY);
+"""
+
 
 class StateError(Exception):
     """The state directory cannot be used; its text says why and what to do."""
@@ -82,6 +93,7 @@ class Database:
             self._connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={_VERSION};COMMIT;")
         elif version != _VERSION:
             raise StateError(f"the state is of version {version}, not {_VERSION}; use another directory")
+        self._connection.executescript(f"BEGIN;{_LATER}COMMIT;")
 
     def close(self) -> None:
         self._connection.close()

@@ -39,3 +39,15 @@ class DeleteConflictException(AwsError):
     """What the call would delete is still attached to something."""
 
     status = 409
+
+
+class ResourceConflictsException(AwsError):
+    """A resource exists with another content, and a template's OverrideSettings let that fail."""
+
+    status = 409
+
+
+class LimitExceededException(AwsError):
+    """One of AWS's limits on resources."""
+
+    status = 410

@@ -1,21 +1,17 @@
 """AWS IoT policies: an explicit Deny wins, and what is not allowed is denied."""
 
-import json
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
+from . import documents, pattern
+from .conditions import Condition, conditions
+from .context import Variables, is_known, text_value
 from .errors import MalformedPolicyException
 
 _VERSION = "2012-10-17"
-_VARIABLE = re.compile(r"\$\{([^}]*)\}")
-_LITERALS = {"*": "*", "?": "?", "$": "$"}  # ${*} stands for the character itself
-_MAX_BYTES = 2048  # AWS's limit, white space not counted
-
-Variables = Mapping[str, str]
-"""The values of policy variables such as `iot:ClientId`; a variable without a value is absent."""
+_MAX_CHARACTERS = 2048  # AWS's limit, white space not counted
+_ELEMENTS = {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"}
 
 
 class Policy:
@@ -25,20 +21,20 @@ class Policy:
         document: the policy's JSON text.
 
     Raises:
-        MalformedPolicyException: not JSON, a part missing, or a condition that this broker cannot evaluate.
+        MalformedPolicyException: names the place and the reason, also for what could not be evaluated.
     """
 
     def __init__(self, document: str) -> None:
         try:
-            parsed = json.loads(document)
+            parsed = documents.load(document)
         except ValueError as error:
-            raise MalformedPolicyException(f"policy is not JSON: {error}") from None
-        if not isinstance(parsed, dict):
-            raise MalformedPolicyException("policy is not a JSON object")
+            raise MalformedPolicyException(f"policy {error}") from None
+        if unknown := set(parsed) - {"Version", "Id", "Statement"}:
+            raise MalformedPolicyException(f"policy: unknown element {sorted(unknown)[0]}")
         if parsed.get("Version", _VERSION) != _VERSION:
-            raise MalformedPolicyException(f"Version: must be {_VERSION}")
-        if len("".join(document.split())) > _MAX_BYTES:
-            raise MalformedPolicyException(f"policy has more than {_MAX_BYTES} characters")
+            raise MalformedPolicyException(f"Version: {parsed['Version']!r}, must be {_VERSION}")
+        if len("".join(document.split())) > _MAX_CHARACTERS:
+            raise MalformedPolicyException(f"policy has more than {_MAX_CHARACTERS} characters")
         statements = parsed.get("Statement")
         if isinstance(statements, dict):
             statements = [statements]
@@ -52,6 +48,11 @@ class Policy:
             if statement.applies(action, resource, variables):
                 yield statement.allow
 
+    def depends_on(self, keys: Iterable[str]) -> bool:
+        """Whether a condition or a resource asks for one of these variables."""
+        wanted = set(keys)
+        return any(not wanted.isdisjoint(statement.keys) for statement in self._statements)
+
 
 def is_allowed(policies: Iterable[Policy], action: str, resource: str, variables: Variables) -> bool:
     """Whether the policies together allow `action` (such as `iot:Publish`) on `resource` (an ARN)."""
@@ -62,97 +63,83 @@ def is_allowed(policies: Iterable[Policy], action: str, resource: str, variables
 @dataclass(frozen=True)
 class _Statement:
     allow: bool
-    actions: list[str]
-    resources: list[str]
-    conditions: list[tuple[Callable[[str, str], bool], str, list[str]]]
+    actions: list[pattern.Pattern]
+    but_actions: bool  # NotAction: all but those
+    resources: list[pattern.Pattern]
+    but_resources: bool
+    conditions: list[Condition]
+    keys: frozenset[str]
 
     def applies(self, action: str, resource: str, variables: Variables) -> bool:
         return (
-            any(_matches(pattern, action, {}, self.allow) for pattern in self.actions)
-            and any(_matches(pattern, resource, variables, self.allow) for pattern in self.resources)
-            and all(
-                key in variables and any(test(_plain(value, variables), variables[key]) for value in values)
-                for test, key, values in self.conditions
-            )
+            any(_matches_action(parts, action) for parts in self.actions) is not self.but_actions
+            and self._applies_to(resource, variables)
+            and all(condition.holds(variables) for condition in self.conditions)
         )
+
+    def _applies_to(self, resource: str, variables: Variables) -> bool:
+        """A variable without a value matches nothing; where a NotResource has one, an Allow allows nothing.
+
+        Neither has a value with `+` or `#` in an Allow: a client called `+` must not widen
+        `topicfilter/${iot:ClientId}/in` to everybody's.
+        """
+        value = text_value(variables)
+
+        def usable(name: str) -> str | None:
+            found = value(name)
+            return None if found and self.allow and ("+" in found or "#" in found) else found
+
+        filled = [pattern.fill(parts, usable) for parts in self.resources]
+        if self.but_resources and self.allow and None in filled:
+            return False
+        found = any(parts is not None and pattern.matches(parts, resource) for parts in filled)
+        return found is not self.but_resources
+
+
+def _matches_action(parts: pattern.Pattern, action: str) -> bool:
+    filled = pattern.fill(parts, lambda name: None)
+    return filled is not None and pattern.matches(filled, action)
 
 
 def _statement(source: Any, where: str) -> _Statement:
     if not isinstance(source, dict):
         raise MalformedPolicyException(f"{where}: must be an object")
-    unknown = set(source) - {"Sid", "Effect", "Action", "Resource", "Condition"}
-    if unknown:
+    if unknown := set(source) - _ELEMENTS:
         raise MalformedPolicyException(f"{where}: unknown element {sorted(unknown)[0]}")
     if source.get("Effect") not in ("Allow", "Deny"):
-        raise MalformedPolicyException(f"{where}.Effect: must be Allow or Deny")
+        raise MalformedPolicyException(f"{where}.Effect: {source.get('Effect')!r}, must be Allow or Deny")
+    actions, but_actions = _patterns(source, "Action", where, variables=False)
+    resources, but_resources = _patterns(source, "Resource", where, variables=True)
+    try:
+        made = conditions(source.get("Condition", {}))
+    except ValueError as error:
+        raise MalformedPolicyException(f"{where}.Condition{error}") from None
+    keys = {condition.key for condition in made}.union(*map(pattern.names, resources))
     return _Statement(
-        source["Effect"] == "Allow",
-        _strings(source.get("Action"), f"{where}.Action"),
-        _strings(source.get("Resource"), f"{where}.Resource"),
-        _conditions(source.get("Condition", {}), f"{where}.Condition"),
+        source["Effect"] == "Allow", actions, but_actions, resources, but_resources, made, frozenset(keys)
     )
 
 
-def _strings(value: Any, where: str) -> list[str]:
-    values = [value] if isinstance(value, str) else value
-    if not isinstance(values, list) or not values or not all(isinstance(v, str) for v in values):
+def _patterns(
+    source: dict[str, Any], name: str, where: str, variables: bool
+) -> tuple[list[pattern.Pattern], bool]:
+    """The patterns of an element or of its negation, NotAction or NotResource, and whether it is that."""
+    present = [element for element in (name, f"Not{name}") if element in source]
+    if len(present) != 1:
+        raise MalformedPolicyException(f"{where}: needs {name} or Not{name}, and not both")
+    where = f"{where}.{present[0]}"
+    value = source[present[0]]
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
         raise MalformedPolicyException(f"{where}: must be a string or a list of strings")
-    return values
-
-
-def _conditions(source: Any, where: str) -> list[tuple[Callable[[str, str], bool], str, list[str]]]:
-    if not isinstance(source, dict):
-        raise MalformedPolicyException(f"{where}: must be an object")
-    conditions = []
-    for operator, keys in source.items():
-        if operator not in _OPERATORS:
-            raise MalformedPolicyException(f"{where}: {operator} is not supported here")
-        if not isinstance(keys, dict):
-            raise MalformedPolicyException(f"{where}.{operator}: must be an object")
-        for key, value in keys.items():
-            wanted = str(value).lower() if isinstance(value, bool) else value
-            conditions.append((_OPERATORS[operator], key, _strings(wanted, f"{where}.{operator}.{key}")))
-    return conditions
-
-
-_OPERATORS: dict[str, Callable[[str, str], bool]] = {
-    "Bool": lambda wanted, value: wanted.lower() == value.lower(),
-    "StringEquals": lambda wanted, value: wanted == value,
-    "StringLike": lambda wanted, value: _matches(wanted, value, {}, True),
-}
-
-
-def _plain(text: str, variables: Variables) -> str:
-    return _VARIABLE.sub(lambda m: _LITERALS.get(m[1], variables.get(m[1], m[0])), text)
-
-
-def _matches(pattern: str, text: str, variables: Variables, allow: bool) -> bool:
-    """`*` is any number of characters and `?` is one; a variable's value stands for itself.
-
-    A variable without a value matches nothing. Neither does, in an Allow, a value with `+` or `#`: a client
-    called `+` must not widen `topicfilter/${iot:ClientId}/in` to everybody's.
-    """
-    values = []
-    for name in _names(pattern):
-        value = variables.get(name)
-        if value is None or (allow and ("+" in value or "#" in value)):
-            return False
-        values.append(value)
-    return _compiled(pattern, tuple(values)).fullmatch(text) is not None
-
-
-@lru_cache(maxsize=1024)
-def _names(pattern: str) -> tuple[str, ...]:
-    return tuple(name for name in _VARIABLE.findall(pattern) if name not in _LITERALS)
-
-
-@lru_cache(maxsize=4096)
-def _compiled(pattern: str, values: tuple[str, ...]) -> re.Pattern[str]:
-    rest = iter(values)
-    expression = ""
-    for index, part in enumerate(_VARIABLE.split(pattern)):
-        if index % 2:
-            expression += re.escape(_LITERALS[part] if part in _LITERALS else next(rest))
-        else:
-            expression += re.escape(part).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.compile(expression, re.DOTALL)
+    try:
+        parsed = [pattern.parse(text) for text in texts]
+    except ValueError as error:
+        raise MalformedPolicyException(f"{where}: {error}") from None
+    for used in (name for parts in parsed for name in pattern.names(parts)):
+        if not variables:
+            raise MalformedPolicyException(f"{where}: ${{{used}}}, but variables have no place in an action")
+        if not is_known(used):
+            text = f"{where}: {used!r} is not a variable that a device's connection has"
+            raise MalformedPolicyException(text)
+    return parsed, present[0] != name

@@ -7,11 +7,13 @@ from typing import Any
 
 from .client import Client
 from .database import Database
-from .errors import AwsError, ResourceAlreadyExistsException, ResourceNotFoundException
+from .errors import AwsError, ResourceNotFoundException
 from .events import Event
 from .hook import Hook, HookError, ask
+from .intrinsics import ParameterError
+from .registration import register
 from .registry import Registry
-from .template import ParameterError, Registration, Template
+from .template import Template
 from .tokens import OwnershipTokens
 
 _CREATE = "$aws/certificates/create/json"
@@ -154,7 +156,7 @@ class Provisioning:
             raise _unknown_token()
         try:
             registration = template.resolve(certificate_id, parameters)
-            self._register(registration, certificate_id)
+            register(self._registry, registration, certificate_id)
         except ParameterError as error:
             raise _Rejected(400, "InvalidParameters", str(error)) from None
         except AwsError as error:
@@ -170,34 +172,10 @@ class Provisioning:
             raise _Rejected(404, "ResourceNotFound", str(error)) from None
         if not template["enabled"]:
             raise _Rejected(400, "InvalidTemplate", f"template {name} is not enabled")
-        return Template(template["templateBody"])
-
-    def _register(self, wanted: Registration, certificate_id: str) -> None:
-        registry = self._registry
-        certificate = registry.arn(f"cert/{certificate_id}")
-        for name in wanted.policy_names:
-            registry.attach_policy(policyName=name, target=certificate)
-        for document in wanted.policy_documents:
-            registry.attach_policy(policyName=registry.ensure_policy(document), target=certificate)
-        if wanted.thing_name is not None:
-            self._thing(wanted, wanted.thing_name)
-            registry.attach_thing_principal(thingName=wanted.thing_name, principal=certificate)
-        registry.update_certificate(certificateId=certificate_id, newStatus=wanted.certificate_status)
-
-    def _thing(self, wanted: Registration, name: str) -> None:
-        attributes: dict[str, Any] = {"attributes": wanted.attributes}
         try:
-            self._registry.create_thing(
-                thingName=name, thingTypeName=wanted.thing_type, attributePayload=attributes
-            )
-        except ResourceAlreadyExistsException:  # it registers again, as after a factory reset
-            if wanted.attributes_override == "FAIL":
-                raise
-            if wanted.attributes_override != "DO_NOTHING":
-                attributes = {"attributes": wanted.attributes, "merge": wanted.attributes_override == "MERGE"}
-                self._registry.update_thing(
-                    thingName=name, thingTypeName=wanted.thing_type, attributePayload=attributes
-                )
+            return Template(template["templateBody"])
+        except AwsError as error:  # from a time when it was not refused
+            raise _Rejected(400, "InvalidTemplate", f"template {name}: {error}") from None
 
 
 def _template_name(topic: str) -> str | None:

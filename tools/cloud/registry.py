@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import ca
+from . import ca, names
 from .database import Database
 from .errors import (
     DeleteConflictException,
@@ -15,11 +15,10 @@ from .errors import (
     ResourceAlreadyExistsException,
     ResourceNotFoundException,
 )
+from .groups import Groups
 from .policy import Policy
 from .template import Template
 
-_POLICY_NAME = re.compile(r"[\w+=,.@-]{1,128}")
-_THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
 _TEMPLATE_NAME = re.compile(r"[0-9A-Za-z_-]{1,36}")
 _STATUSES = ("ACTIVE", "INACTIVE", "REVOKED")
 
@@ -46,6 +45,7 @@ class Registry:
         self._authority = authority
         self._clock = clock
         self._arn_prefix = f"arn:aws:iot:{region}:{account_id}:"
+        self.groups = Groups(database, self.arn, clock)
         self.revision = 0  # grows with each change that an authorisation can depend on
         self.on_certificate_status: Callable[[str, str], None] | None = None
 
@@ -117,10 +117,7 @@ class Registry:
     # Policies
 
     def create_policy(self, *, policyName: str, policyDocument: str) -> dict[str, Any]:
-        if not _POLICY_NAME.fullmatch(policyName):
-            raise InvalidRequestException(
-                f"policyName: {policyName!r}, must be 1 to 128 of A-Z a-z 0-9 _+=,.@-"
-            )
+        names.check("policyName", policyName, names.POLICY_NAME)
         Policy(policyDocument)
         if self._db.one("SELECT 1 FROM policies WHERE name = ?", policyName):
             raise ResourceAlreadyExistsException(f"policy {policyName} exists")
@@ -139,8 +136,8 @@ class Registry:
         }
 
     def list_policies(self) -> dict[str, Any]:
-        names = [name for (name,) in self._db.all("SELECT name FROM policies ORDER BY name")]
-        return {"policies": [{"policyName": n, "policyArn": self.arn(f"policy/{n}")} for n in names]}
+        found = [name for (name,) in self._db.all("SELECT name FROM policies ORDER BY name")]
+        return {"policies": [{"policyName": n, "policyArn": self.arn(f"policy/{n}")} for n in found]}
 
     def delete_policy(self, *, policyName: str) -> None:
         self.get_policy(policyName=policyName)
@@ -181,9 +178,11 @@ class Registry:
         attributePayload: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """As on AWS, the same thing once more is no error, another content under its name is."""
-        if not _THING_NAME.fullmatch(thingName):
-            raise InvalidRequestException(f"thingName: {thingName!r}, must be 1 to 128 of a-z A-Z 0-9 : _ -")
+        names.check("thingName", thingName, names.THING_NAME)
+        if thingTypeName is not None:
+            self.groups.check_thing_type(thingTypeName)
         wanted = (thingTypeName, (attributePayload or {}).get("attributes", {}))
+        names.check_attributes(wanted[1], thingTypeName is not None)
         row = self._db.one("SELECT thing_type, attributes FROM things WHERE name = ?", thingName)
         if row is None:
             self._db.run(
@@ -204,6 +203,8 @@ class Registry:
             "attributes": json.loads(row[1]),
             "version": row[2],
         }
+        billing_group = self.groups.billing_group_of(thingName)
+        thing |= {"billingGroupName": billing_group} if billing_group else {}
         return thing | ({"thingTypeName": row[0]} if row[0] else {})
 
     def update_thing(
@@ -215,19 +216,23 @@ class Registry:
     ) -> None:
         """Attributes replace the ones there, or with `merge` join them (an empty value removes one)."""
         thing = self.describe_thing(thingName=thingName)
+        if thingTypeName is not None:
+            self.groups.check_thing_type(thingTypeName)
+        thing_type = thingTypeName or thing.get("thingTypeName")
         attributes = thing["attributes"]
         if attributePayload is not None:
             base = attributes if attributePayload.get("merge") else {}
             attributes = {k: v for k, v in (base | attributePayload.get("attributes", {})).items() if v != ""}
+        names.check_attributes(attributes, thing_type is not None)
         self._db.run(
             "UPDATE things SET thing_type = ?, attributes = ?, version = version + 1 WHERE name = ?",
-            thingTypeName or thing.get("thingTypeName"), json.dumps(attributes), thingName,
+            thing_type, json.dumps(attributes), thingName,
         )  # fmt: skip
         self._changed()
 
     def list_things(self) -> dict[str, Any]:
-        names = [name for (name,) in self._db.all("SELECT name FROM things ORDER BY name")]
-        return {"things": [self.describe_thing(thingName=name) for name in names]}
+        found = [name for (name,) in self._db.all("SELECT name FROM things ORDER BY name")]
+        return {"things": [self.describe_thing(thingName=name) for name in found]}
 
     def attach_thing_principal(self, *, thingName: str, principal: str) -> None:
         self.describe_thing(thingName=thingName)
@@ -260,8 +265,11 @@ class Registry:
         provisioningRoleArn: str,
         description: str = "",
         enabled: bool = False,
+        type: str = "FLEET_PROVISIONING",
     ) -> dict[str, Any]:
         """As on AWS, a template is disabled until `enabled` is set."""
+        if type != "FLEET_PROVISIONING":
+            raise InvalidRequestException(f"type: {type!r} is not supported here, only FLEET_PROVISIONING")
         if not _TEMPLATE_NAME.fullmatch(templateName):
             raise InvalidRequestException(
                 f"templateName: {templateName!r}, must be 1 to 36 of 0-9 A-Z a-z _ -"

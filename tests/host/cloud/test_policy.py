@@ -110,8 +110,8 @@ def test_conditions():
         ('{"Statement":{"Effect":"Allow","Action":"*","Resource":[1]}}', "Resource"),
         ('{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Extra":1}}', "unknown element Extra"),
         (
-            '{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"IpAddress":{}}}}',
-            "IpAddress",
+            '{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"IpAdress":{}}}}',
+            "IpAdress",
         ),
         (json.dumps(policy(("Allow", "*", "x" * 2048))), "2048"),
     ],

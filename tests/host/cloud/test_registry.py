@@ -8,8 +8,9 @@ import pytest
 
 from tests.host.cloud.support import ANYTHING, policy
 from tools.cloud import ca, errors
-from tools.cloud.authorization import Authorization, variables
+from tools.cloud.authorization import Authorization
 from tools.cloud.database import Database
+from tools.cloud.identity import thing_variables
 from tools.cloud.registry import Registry
 
 DOCUMENT = json.dumps(ANYTHING)
@@ -74,6 +75,9 @@ def test_policy_errors(registry: Registry) -> None:
 def test_thing_life(registry: Registry) -> None:
     arn = registry.create_keys_and_certificate()["certificateArn"]
     attributes = {"attributes": {"place": "hall", "size": "7"}}
+    with pytest.raises(errors.ResourceNotFoundException, match="thing type Lamp does not exist"):
+        registry.create_thing(thingName="lamp", thingTypeName="Lamp")
+    registry.groups.create_thing_type(thingTypeName="Lamp")
     for _ in range(2):
         registry.create_thing(thingName="lamp", thingTypeName="Lamp", attributePayload=attributes)
     with pytest.raises(errors.ResourceAlreadyExistsException):
@@ -102,6 +106,10 @@ def test_template_name(registry: Registry) -> None:
         )
     with pytest.raises(errors.InvalidRequestException, match="Resources"):
         registry.create_provisioning_template(templateName="x", templateBody="{}", provisioningRoleArn=role)
+    with pytest.raises(errors.InvalidRequestException, match="type: 'JITP' is not supported here"):
+        registry.create_provisioning_template(
+            templateName="x", templateBody="{}", provisioningRoleArn=role, type="JITP"
+        )
     with pytest.raises(errors.ResourceNotFoundException):
         registry.describe_provisioning_template(templateName="x")
 
@@ -114,15 +122,16 @@ def test_thing_variables_need_the_thing_attached_and_its_name_as_client_id(regis
     registry.attach_policy(policyName=registry.ensure_policy(json.dumps(document)), target=arn)
     connection = Authorization(registry, identifier, "lamp")
     assert not connection.allows("iot:Connect", "client/lamp")
+    registry.groups.create_thing_type(thingTypeName="Lamp")
     registry.create_thing(
         thingName="lamp", thingTypeName="Lamp", attributePayload={"attributes": {"place": "hall"}}
     )
     registry.attach_thing_principal(thingName="lamp", principal=arn)
     assert connection.allows("iot:Connect", "client/lamp"), "the same connection sees the change"
     assert not Authorization(registry, identifier, "door").allows("iot:Connect", "client/door")
-    values = variables(registry, identifier, "lamp")
+    values = thing_variables(registry, identifier, "lamp")
     assert values["iot:Connection.Thing.Attributes[place]"] == "hall"
     assert values["iot:Connection.Thing.ThingTypeName"] == "Lamp"
     assert values["iot:Certificate.Subject.CommonName"] == "AWS IoT Certificate"
     assert values["iot:Certificate.Issuer.CommonName"] == "Local AWS IoT Core CA"
-    assert variables(registry, identifier, "door")["iot:Connection.Thing.IsAttached"] == "false"
+    assert thing_variables(registry, identifier, "door")["iot:Connection.Thing.IsAttached"] == "false"

@@ -1,0 +1,49 @@
+"""Documents that others write, as JSON text: read strictly, so that nothing in them is passed over."""
+
+import json
+from typing import Any
+
+_MAX_DEPTH = 100  # whoever walks through a document may do so by recursion
+
+
+def load(text: str) -> dict[str, Any]:
+    """The object that a document is.
+
+    Raises:
+        ValueError: not JSON, not an object, nested too deeply, a name twice in one object (of which JSON's
+            parsers take the last without a word), a number or a character that nothing else can carry.
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_without_twins, parse_constant=_no_constant)
+        _check_depth(value, _MAX_DEPTH)
+        json.dumps(value, ensure_ascii=False).encode()  # refuses surrogates, which no database takes
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+    except UnicodeEncodeError:
+        raise ValueError("has half of a surrogate pair") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError("is not a JSON object")
+    return value
+
+
+def _check_depth(value: Any, left: int) -> None:
+    if isinstance(value, dict | list):
+        if not left:
+            raise ValueError("is nested too deeply")
+        for inner in value.values() if isinstance(value, dict) else value:
+            _check_depth(inner, left - 1)
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            raise ValueError(f"has {name!r} twice in one object")
+        members[name] = value
+    return members
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"is not JSON: {name} is no number of its")

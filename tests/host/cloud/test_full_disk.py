@@ -1,4 +1,4 @@
-"""A full disk: whoever asked is told, nothing is half done, the cloud lives and goes on where there is room."""
+"""A full disk: whoever asked is told, nothing is half done, the cloud lives and goes on with room again."""
 
 import asyncio
 import json

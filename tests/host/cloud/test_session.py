@@ -173,13 +173,16 @@ def test_router_takes_up_stored_sessions(store: Store) -> None:
     assert not present
     router.subscribe(first, [("a/+", 1), ("b", 1)])
     router.unsubscribe(first, ["b"])
+    router.subscribe(first, [("$share/group/c", 1)])
     router.publish("a/b", b"1", 1)
     router.publish("b", b"2", 1)
-    again, present = Router(store, LIMITS).open_session("c", clean=False)
+    later = Router(store, LIMITS)
+    again, present = later.open_session("c", clean=False)
     assert present
     receiver = Receiver()
     again.attach(receiver)
-    assert [(p.topic, p.payload) for p in receiver.packets] == [("a/b", b"1")]
+    later.publish("c", b"3", 1)
+    assert [(p.topic, p.payload) for p in receiver.packets] == [("a/b", b"1"), ("c", b"3")]
 
 
 def test_a_failed_write_leaves_nothing_behind(store: Store, database: Database) -> None:

@@ -5,6 +5,7 @@ import asyncio
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from tools.board import document
@@ -14,6 +15,7 @@ from .ca import CHAINS
 from .certificates import alternative_names
 from .cloud import Cloud
 from .database import StateError
+from .errors import InternalFailureException
 from .events import Event
 from .hook import Hook, program
 from .limits import Limits
@@ -145,13 +147,16 @@ async def _run(args: argparse.Namespace) -> int:
             )
             print(f"next: python -m tools configure PORT {args.write_config}", flush=True)
         await stop.wait()
+    except InternalFailureException as error:
+        return _fail(str(error))
     finally:
         await cloud.stop()
     return 0
 
 
 def _show(event: Event) -> None:
-    print(time.strftime("%H:%M:%S"), event, flush=True)
+    with suppress(OSError):  # the log is on a full disk, or its reader is gone: no client's fault
+        print(time.strftime("%H:%M:%S"), event, flush=True)
 
 
 def _fail(text: str) -> int:

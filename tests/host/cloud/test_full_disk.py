@@ -4,6 +4,7 @@ import asyncio
 import json
 import resource
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from tests.host.cloud import support as raw
 from tests.host.cloud.support import ANYTHING, Bench, bench
-from tests.host.cloud.test_restart import Process
+from tools.bench import broker
 from tools.cloud import Cloud, StateError
 from tools.cloud.ca import certificate_id
 from tools.cloud.errors import InternalFailureException
@@ -160,37 +161,56 @@ async def test_a_cloud_without_room_says_so_and_does_not_start(tmp_path: Path) -
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs prlimit()")
 async def test_the_process_lives_through_a_disk_that_takes_no_byte(tmp_path: Path) -> None:
-    """No file of it may grow: each commit fails at the system's write()."""
-    process = Process(tmp_path)
-    mine, other = process.identities
-    async with process.running() as running:
-        stays, _ = await process.client("stays", mine, clean=False)
+    """No file of it may grow, its log neither: each commit fails at the system's write()."""
+    async with broker.start_cloud(tmp_path) as endpoint:
+        stays, publisher = await connected(endpoint, "stays", clean=False), await connected(endpoint, "p")
         await stays.subscribe("a")
-        publisher, _ = await process.client("publisher", other)
-        _, hard = resource.prlimit(running.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (0, hard))
+        _, hard = resource.prlimit(endpoint.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(endpoint.pid, resource.RLIMIT_FSIZE, (0, hard))
         stays.send(raw.subscribe_packet(9, ("b", 1), ("c", 0)))
         assert await stays.expect(0x90) == b"\0\x09\x80\x80"
-        new = await opened(process, other)
+        new = await opened(endpoint)
         new.send(raw.connect_packet("new"))
         assert await new.closed() == b"\x20\2\0\3"
         publisher.send(raw.publish_packet("a", b"lost", 1, 5))
         assert await publisher.closed() == b""
         stays.send(raw.unsubscribe_packet(10, "a"))
         assert await stays.closed() == b""
-        assert running.returncode is None
-        resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (hard, hard))
-        publisher, _ = await process.client("publisher", other)
+        resource.prlimit(endpoint.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        publisher = await connected(endpoint, "p")
         await publisher.publish("a", b"kept")
         await publisher.publish("b", b"no subscription")
-    assert "Traceback" not in process.output
-    async with process.running():
-        stays, present = await process.client("stays", mine, clean=False)
-        assert present
+        assert "Traceback" not in (tmp_path / "cloud.log").read_text()
+    async with broker.start_cloud(tmp_path) as endpoint:
+        stays = await opened(endpoint)
+        assert await stays.connect("stays", clean=False)
         assert (await stays.message()).payload == b"kept"
         await stays.nothing_more()
 
 
-async def opened(process: Process, identity: raw.Identity) -> raw.Peer:
-    context = raw.client_context(process._root_ca, identity, process._folder)
-    return raw.Peer(*await asyncio.open_connection("localhost", process._port, ssl=context))
+async def opened(endpoint: broker.Endpoint) -> raw.Peer:
+    return raw.Peer(*await asyncio.open_connection("localhost", endpoint.port, ssl=endpoint.context))
+
+
+async def connected(endpoint: broker.Endpoint, client_id: str, **options: Any) -> raw.Peer:
+    peer = await opened(endpoint)
+    await peer.connect(client_id, **options)
+    return peer
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a disk is full otherwise elsewhere")
+@pytest.mark.parametrize("options", [(), ("--write-config", "board.json", "--wifi", "Home:")])
+def test_the_verb_says_so(tmp_path: Path, options: tuple[str, ...]) -> None:
+    Cloud(tmp_path / "state")._database.close()
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    done = subprocess.run(
+        [sys.executable, "-m", "tools", "cloud", "--port", "0", "--state", str(tmp_path / "state"), *options],
+        cwd=Path(__file__).parents[3],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("cloud: ") and done.stderr.count("\n") == 1

@@ -59,7 +59,7 @@ class Process:
             yield process
         finally:
             process.send_signal(end)
-            self.output = (await process.communicate())[0].decode()
+            await process.communicate()
 
     async def client(self, client_id: str, identity: Identity, clean: bool = True) -> tuple[Peer, bool]:
         context = client_context(self._root_ca, identity, self._folder)

@@ -14,7 +14,7 @@ from tools.bench.streams import client_context
 from tools.cloud import Cloud
 
 _ROOT = Path(__file__).resolve().parents[2]
-_START_S = 20
+_START_S = 60
 _POLICY = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}],

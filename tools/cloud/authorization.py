@@ -35,14 +35,14 @@ class Authorization:
 
     def _load(self) -> None:
         registry = self._registry
-        self._revision = registry.revision
-        self._decisions = {}
         target = registry.arn(f"cert/{self._certificate_id}")
         names = [
             policy["policyName"] for policy in registry.list_attached_policies(target=target)["policies"]
         ]
         self._policies = [Policy(registry.get_policy(policyName=name)["policyDocument"]) for name in names]
         self._variables = variables(registry, self._certificate_id, self._client_id)
+        self._decisions = {}
+        self._revision = registry.revision  # last: what could not be read is read again next time
 
 
 def variables(registry: Registry, certificate_id: str, client_id: str) -> dict[str, str]:

@@ -131,7 +131,10 @@ def table_of_brokers(figures: dict[str, Any]) -> Table:
         ("qos_0_us", "processor time, a message of QoS 0 to one subscriber", "µs"),
         ("qos_1_us", "the same of QoS 1", "µs"),
     ):
-        beside = (f"{other[kind]:.0f} {unit}", f"{cloud[kind] / other[kind]:.1f}") if other else ()
+        beside: tuple[str, ...] = ()
+        if other:  # with few messages it may take less time than the system counts
+            ratio = f"{cloud[kind] / other[kind]:.1f}" if other[kind] else "-"
+            beside = (f"{other[kind]:.0f} {unit}", ratio)
         shown.add_row(text, f"{cloud[kind]:.0f} {unit}", *beside)
     return shown
 

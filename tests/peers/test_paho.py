@@ -173,6 +173,32 @@ def test_takeover_and_denial_end_the_connection(cloud: CloudThread) -> None:
     new.paho.loop_stop()
 
 
+def test_a_client_of_mqtt_5_is_told_so_by_mqtt_5(cloud: CloudThread) -> None:
+    codes: list[ReasonCode] = []
+    client = paho.Client(CallbackAPIVersion.VERSION2, "five", protocol=paho.MQTTv5)
+    client.tls_set(str(cloud.root_ca), *cloud.identity("any"))
+    client.on_connect = lambda client, data, flags, code, more: codes.append(code)
+    client.reconnect_delay_set(60, 60)
+    client.connect("localhost", cloud.port)
+    client.loop_start()
+    until(lambda: codes, "CONNACK")
+    assert (codes[0].value, str(codes[0])) == (0x84, "Unsupported protocol version")
+    client.loop_stop()
+
+
+def test_shared_subscription(cloud: CloudThread) -> None:
+    identity = cloud.identity("any")
+    members = [Client(cloud, name, identity).connect() for name in ("one", "two")]
+    for member in members:
+        member.subscribe("$share/group/a/#", 1)
+    publisher = Client(cloud, "publisher", identity).connect()
+    for i in range(10):
+        publisher.publish("a/b", str(i).encode(), 1)
+    until(lambda: all(len(member.messages) == 5 for member in members), "half of the messages at each")
+    for client in (*members, publisher):
+        client.disconnect()
+
+
 @pytest.mark.parametrize("qos", [0, 1])
 def test_throughput(cloud: CloudThread, qos: int) -> None:
     """Not a benchmark, but what is far slower than this stalls a fleet: 1000 messages within the deadline."""

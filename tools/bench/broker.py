@@ -1,18 +1,20 @@
-"""The broker to measure against: mosquitto where it is installed, else the local cloud in a thread."""
+"""The brokers to measure, each a process of its own: mosquitto where it is installed, and the local cloud."""
 
 import asyncio
+import re
 import ssl
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tools.bench import mosquitto
 from tools.bench.streams import client_context
-from tools.cloud import Cloud, Limits
+from tools.cloud import Cloud
 
+_ROOT = Path(__file__).resolve().parents[2]
+_START_S = 60
 _POLICY = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}],
@@ -21,54 +23,54 @@ _POLICY = {
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a broker listens on the loopback interface, and the TLS to reach it with."""
+    """Where a broker listens on the loopback interface, its process, and the TLS to reach it with."""
 
     name: str
     port: int
+    pid: int
     root_pem: str
     pair: tuple[str, str]  # a client's certificate and key, PEM
     context: ssl.SSLContext
 
 
-def _endpoint(name: str, port: int, root_pem: str, pair: tuple[str, str], folder: Path) -> Endpoint:
-    return Endpoint(name, port, root_pem, pair, client_context(root_pem, pair, folder))
-
-
 @asynccontextmanager
 async def start(folder: Path) -> AsyncIterator[Endpoint]:
-    """Run a broker that keeps its files in `folder`."""
-    if mosquitto.find():
-        async with mosquitto.Mosquitto(folder) as broker:
-            authority = broker.authority
-            yield _endpoint("mosquitto", broker.port, authority.root_pem, authority.issue(), folder)
-    else:
-        async with _cloud(folder) as endpoint:
-            yield endpoint
+    """Run mosquitto, or the local cloud where there is none, with its files in `folder`."""
+    async with start_mosquitto(folder) if mosquitto.find() else start_cloud(folder) as endpoint:
+        yield endpoint
 
 
 @asynccontextmanager
-async def _cloud(folder: Path) -> AsyncIterator[Endpoint]:
-    loop = asyncio.get_running_loop()
-    started: asyncio.Future[tuple[Endpoint, Any]] = loop.create_future()
+async def start_mosquitto(folder: Path) -> AsyncIterator[Endpoint]:
+    async with mosquitto.Mosquitto(folder) as broker:
+        pair = broker.authority.issue()
+        context = client_context(broker.authority.root_pem, pair, folder)
+        yield Endpoint("mosquitto", broker.port, broker.pid, broker.authority.root_pem, pair, context)
 
-    async def serve() -> None:
-        async with Cloud(folder, limits=Limits.unthrottled()) as cloud:
-            identity = cloud.create_identity(_POLICY)
-            endpoint = _endpoint("the local cloud", cloud.port, cloud.root_ca, identity, folder)
-            done = asyncio.Event()
-            inside = asyncio.get_running_loop()
-            stop = partial(inside.call_soon_threadsafe, done.set)
-            loop.call_soon_threadsafe(started.set_result, (endpoint, stop))
-            await done.wait()
 
-    thread = asyncio.create_task(asyncio.to_thread(asyncio.run, serve()))
-    both: set[asyncio.Future[Any]] = {thread, started}
-    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-    if thread.done():
-        await thread  # raises what kept it from starting
-    endpoint, stop = started.result()
+@asynccontextmanager
+async def start_cloud(folder: Path) -> AsyncIterator[Endpoint]:
+    cloud = Cloud(folder / "state")  # makes the folder
+    pair, root_pem = cloud.create_identity(_POLICY), cloud.root_ca
+    await cloud.stop()
+    log = folder / "cloud.log"
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tools", "cloud", "--port", "0", "--unthrottled"),
+            *("--state", folder / "state"),
+            cwd=_ROOT,
+            stdout=output,
+            stderr=output,
+        )
     try:
-        yield endpoint
+        async with asyncio.timeout(_START_S):
+            while not (found := re.search(r"listens on .* port (\d+)", log.read_text())):
+                if process.returncode is not None:
+                    raise RuntimeError(f"the local cloud ended at once: {log.read_text()}")
+                await asyncio.sleep(0.02)
+        context = client_context(root_pem, pair, folder)
+        yield Endpoint("the local cloud", int(found[1]), process.pid, root_pem, pair, context)
     finally:
-        stop()
-        await thread
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()

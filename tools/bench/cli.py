@@ -1,4 +1,4 @@
-"""`make bench`: the MQTT client beside umqtt.simple, setting up over Bluetooth LE, and P-256 counted."""
+"""`make bench`: the MQTT client beside umqtt.simple, the brokers, setting up over Bluetooth LE, and P-256."""
 
 import argparse
 import asyncio
@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
 
 from iot.mqtt.packet import MQTTError  # noqa: E402
 
-from tools.bench import ble, broker, measures, p256, umqtt  # noqa: E402 (they import device code)
+from tools.bench import ble, broker, load, measures, p256, umqtt  # noqa: E402 (they import device code)
 
 EXAMPLES = """examples:
   python -m tools bench
@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--acknowledged", type=int, default=300, metavar="N", help="messages of QoS 1 (300)")
     parser.add_argument("--delay", type=float, default=25, metavar="MS", help="of the link, each way (25 ms)")
+    parser.add_argument("--connections", type=int, default=300, metavar="N", help="idle ones (300)")
     parser.add_argument("--messages", type=int, default=5000, metavar="N", help="messages of QoS 0 (5000)")
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="the median of so many counts (5)")
     parser.add_argument(
@@ -65,6 +66,9 @@ async def measure(args: argparse.Namespace, tell: Console) -> dict[str, Any]:
                     (args.acknowledged, args.messages),
                     args.delay / 1000,
                 )
+    tell.print("What connections and messages cost a broker ...")
+    with tempfile.TemporaryDirectory() as folder:
+        brokers = await load.measure(Path(folder), args.connections, args.messages, args.runs)
     tell.print("A phone sets a device up ...")
     phone = await ble.measure(args.runs, args.micropython)
     tell.print("P-256 ...")
@@ -80,6 +84,7 @@ async def measure(args: argparse.Namespace, tell: Console) -> dict[str, Any]:
             phase: statistics.median(1000 * run[phase] for run in held) for phase in held[0]
         },
         "micropython": micropython,
+        "brokers": brokers,
         "ble": phone,
         "p256": curve,
     }  # fmt: skip
@@ -113,6 +118,24 @@ def table(figures: dict[str, Any]) -> Table:
         )  # fmt: skip
         # modselect.c; the ESP32's build polls without that wait.
         shown.caption = "MicroPython's unix port waits 1 ms at each task switch while a TLS stream is open."
+    return shown
+
+
+def table_of_brokers(figures: dict[str, Any]) -> Table:
+    shown = Table(title="What clients cost a broker's process, mutual TLS", title_justify="left")
+    cloud, other = figures["brokers"]["cloud"], figures["brokers"].get("mosquitto")
+    for name in ("", "the local cloud", *(("mosquitto", "ratio") if other else ())):
+        shown.add_column(name, justify="right" if name else "left")
+    for kind, text, unit in (
+        ("connection_kib", "memory, an idle connection", "KiB"),
+        ("qos_0_us", "processor time, a message of QoS 0 to one subscriber", "µs"),
+        ("qos_1_us", "the same of QoS 1", "µs"),
+    ):
+        beside: tuple[str, ...] = ()
+        if other:  # with few messages it may take less time than the system counts
+            ratio = f"{cloud[kind] / other[kind]:.1f}" if other[kind] else "-"
+            beside = (f"{other[kind]:.0f} {unit}", ratio)
+        shown.add_row(text, f"{cloud[kind]:.0f} {unit}", *beside)
     return shown
 
 
@@ -152,12 +175,14 @@ def main(args: argparse.Namespace) -> int:
     tell = Console(stderr=True, quiet=args.json)
     try:
         figures = asyncio.run(measure(args, tell))
-    except (umqtt.FetchError, measures.BenchError, MQTTError, OSError) as error:
+    except (umqtt.FetchError, measures.BenchError, MQTTError, RuntimeError, OSError) as error:
         tell.quiet = False
         tell.print(f"bench: {error}", style="bold red", markup=False, highlight=False)
         return 1
     if args.json:
         print(json.dumps(figures, indent=2))
     else:
-        Console().print(table(figures), table_of_ble(figures), table_of_p256(figures))
+        Console().print(
+            table(figures), table_of_brokers(figures), table_of_ble(figures), table_of_p256(figures)
+        )
     return 0

@@ -61,6 +61,12 @@ class Mosquitto:
                     raise RuntimeError(f"mosquitto ended at once: {self._log.read_text()}")
                 await asyncio.sleep(0.02)
 
+    @property
+    def pid(self) -> int:
+        """Of its process, once it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     async def _listens(self) -> bool:
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", self.port)

@@ -65,8 +65,6 @@ class Authorization:
 
     def _load(self) -> None:
         registry = self._registry
-        self._revision = registry.revision
-        self._decisions = {}
         target = registry.arn(f"cert/{self._certificate_id}")
         names = [
             policy["policyName"] for policy in registry.list_attached_policies(target=target)["policies"]
@@ -81,6 +79,8 @@ class Authorization:
             **thing_variables(registry, self._certificate_id, self._client_id),
             **self._connection,
         }
+        self._decisions = {}
+        self._revision = registry.revision  # last: what could not be read is read again next time
 
 
 def connection_variables(address: str, server_name: str) -> Variables:

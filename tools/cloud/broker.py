@@ -4,16 +4,16 @@ import asyncio
 import json
 import secrets
 import socket
-import sqlite3
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
-from . import alerts, topics
 from . import connection as wire
+from . import tls, topics
 from .client import Client
-from .errors import ResourceNotFoundException
+from .errors import InternalFailureException, ResourceNotFoundException
 from .events import Event
 from .limits import Limits
 from .packet import Will
@@ -121,15 +121,8 @@ class Broker:
         """One connection, from the handshake to its end."""
         connection = wire.Connection(Client(self, address), self.limits)
         self._handshakes += 1
-        alerts.peer.set(peer)
         try:
-            await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: connection,
-                peer,
-                ssl=self._context,
-                ssl_handshake_timeout=self.limits.handshake_s,
-                ssl_shutdown_timeout=_SHUTDOWN_S,
-            )
+            await tls.accept(peer, self._context, connection, self.limits.handshake_s, _SHUTDOWN_S)
         except OSError as error:  # ssl.SSLError is one
             self.tell(Event("refused", address, reason="TLS", detail=_tls_error(error)))
             return
@@ -151,13 +144,18 @@ class Broker:
 
     async def _sweep(self) -> None:
         while True:
-            try:
-                self.router.expire_sessions()
-                for service in self._services:
-                    service.sweep()
-            except sqlite3.Error as error:
-                self.tell(Event("server", detail=f"cannot drop what has expired: {error}"))
+            for sweep in (self.router.expire_sessions, *(service.sweep for service in self._services)):
+                with self._telling("what has expired is kept"):
+                    sweep()
             await asyncio.sleep(_SWEEP_S)
+
+    @contextmanager
+    def _telling(self, consequence: str) -> Iterator[None]:
+        """Around what nobody asked for and nobody else can be told of where it fails."""
+        try:
+            yield
+        except InternalFailureException as error:
+            self.tell(Event("server", detail=f"{consequence}: {error}"))
 
     # For the cloud
 
@@ -174,26 +172,32 @@ class Broker:
         return next((service for service in self._services if service.claims(topic)), None)
 
     def joining(self, client: Client, clean: bool) -> tuple[Session, bool]:
-        """A CONNECT is accepted: whoever has its client id is out (3.1.4-2). Returns as open_session."""
+        """A CONNECT is accepted: whoever has its client id is out (3.1.4-2). Returns as open_session.
+
+        Raises InternalFailureException.
+        """
         if old := self._clients.get(client.client_id):
             old.end(wire.DUPLICATE_CLIENTID, f"{client.address} connected with the same client id")
-        return self.router.open_session(client.client_id, clean)
+        version = self._store.next_presence_version(client.client_id)
+        opened = self.router.open_session(client.client_id, clean)
+        self._presences[client.client_id] = (secrets.token_hex(16), version)
+        return opened
 
     def joined(self, client: Client) -> None:
         self._clients[client.client_id] = client
-        version = self._store.next_presence_version(client.client_id)
-        self._presences[client.client_id] = (secrets.token_hex(16), version)
         self._presence(client, "connected", {"ipAddress": client.address.rpartition(":")[0]})
 
     def left(self, client: Client, session: Session, reason: str, detail: str, will: Will | None) -> None:
         """A connected client's connection ended."""
         self._clients.pop(client.client_id, None)
-        self.router.close_session(session)
+        with self._telling(f"the session of {client.client_id} does not expire yet"):
+            self.router.close_session(session)
         self.tell(
             Event("disconnected", client.address, client.client_id, client.certificate_id, reason, detail)
         )
         if will is not None:
-            self._publish_will(client, will)
+            with self._telling(f"the will of {client.client_id} was not sent"):
+                self._publish_will(client, will)
         initiated = reason == wire.CLIENT_INITIATED_DISCONNECT
         self._presence(
             client, "disconnected", {"clientInitiatedDisconnect": initiated, "disconnectReason": reason}
@@ -222,7 +226,8 @@ class Broker:
             "versionNumber": version,
         }
         topic = f"$aws/events/presence/{event}/{client.client_id}"
-        self.router.publish(topic, json.dumps(payload | more).encode(), 1)
+        with self._telling(f"{topic} was not sent"):
+            self.router.publish(topic, json.dumps(payload | more).encode(), 1)
 
     def _certificate_changed(self, certificate_id: str, status: str) -> None:
         if status == "ACTIVE":
@@ -241,8 +246,8 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
             raise result
 
 
-def _note_server_name(tls: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
-    setattr(tls, "server_name", name or "")  # noqa: B010  the only way to hand it over
+def _note_server_name(connection: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
+    setattr(connection, "server_name", name or "")  # noqa: B010  the only way to hand it over
 
 
 def _tls_error(error: OSError) -> str:

@@ -5,6 +5,7 @@ import asyncio
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from tools.board import document
@@ -14,9 +15,11 @@ from .ca import CHAINS
 from .certificates import alternative_names
 from .cloud import Cloud
 from .database import StateError
+from .errors import InternalFailureException
 from .events import Event
 from .hook import Hook, program
 from .limits import Limits
+from .rules import Rules
 
 DESCRIPTION = "Runs a local AWS IoT Core: MQTT over mutual TLS, policies, fleet provisioning."
 EXAMPLES = """\
@@ -81,6 +84,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "form of a Lambda's handler, or a command that reads JSON and answers by JSON",
     )
     parser.add_argument(
+        "--rule",
+        metavar="NAME=TOPIC",
+        action="append",
+        type=_rule,
+        default=[],
+        help="a rule for Basic Ingest: what is published to $aws/rules/NAME/REST goes out on TOPIC, in which "
+        "${topic()} stands for REST and ${topic(N)} for its level N; may be repeated",
+    )
+    parser.add_argument(
         "--unthrottled",
         action="store_true",
         help="let a client publish as fast as it can; AWS discards what is over 100 publishes a second",
@@ -115,11 +127,11 @@ async def _run(args: argparse.Namespace) -> int:
             limits=limits,
             on_event=_show,
             hook=args.hook,
+            rules=dict(args.rule),
         )
+        await cloud.start()
     except StateError as error:
         return _fail(str(error))
-    try:
-        await cloud.start()
     except OSError as error:
         remedy = "stop what uses it, or give another --port or --listen"
         return _fail(f"cannot listen on {args.listen} port {args.port}: {error.strerror or error}; {remedy}")
@@ -135,13 +147,16 @@ async def _run(args: argparse.Namespace) -> int:
             )
             print(f"next: python -m tools configure PORT {args.write_config}", flush=True)
         await stop.wait()
+    except InternalFailureException as error:
+        return _fail(str(error))
     finally:
         await cloud.stop()
     return 0
 
 
 def _show(event: Event) -> None:
-    print(time.strftime("%H:%M:%S"), event, flush=True)
+    with suppress(OSError):  # the log is on a full disk, or its reader is gone: no client's fault
+        print(time.strftime("%H:%M:%S"), event, flush=True)
 
 
 def _fail(text: str) -> int:
@@ -162,6 +177,15 @@ def _hook(text: str) -> Hook:
         return program(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _rule(text: str) -> tuple[str, str]:
+    name, _, topic = text.partition("=")
+    try:
+        Rules({name: topic}, Limits(), lambda event: None)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return name, topic
 
 
 def _network(text: str) -> dict[str, str]:

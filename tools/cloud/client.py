@@ -8,7 +8,7 @@ from . import packet as mqtt
 from . import topics
 from .authorization import Authorization, connect_variables, connection_variables
 from .ca import certificate_id
-from .errors import ResourceNotFoundException
+from .errors import InternalFailureException, ResourceNotFoundException
 from .events import Event
 from .limits import TokenBucket
 from .session import Session
@@ -43,9 +43,19 @@ class Client:
         self._connection = connection
         self._publishes = TokenBucket(self._limits.publishes_per_s, self._broker.monotonic())
         self.certificate_id = certificate_id(connection.peer_certificate())
-        self._has_active_certificate()
+        try:
+            self._has_active_certificate()
+        except InternalFailureException as error:
+            self.fail(error)
 
     def received(self, packet: mqtt.Packet) -> None:
+        try:
+            self._received(packet)
+        except InternalFailureException as error:  # no answer of MQTT's but to CONNECT: it must ask again
+            new = isinstance(packet, mqtt.Connect) and self._session is None
+            self._close(wire.SERVER_ERROR, str(error), mqtt.connack(mqtt.SERVER_UNAVAILABLE) if new else b"")
+
+    def _received(self, packet: mqtt.Packet) -> None:
         if isinstance(packet, mqtt.Connect):
             self._connect(packet)
         elif self._session is None:
@@ -81,6 +91,9 @@ class Client:
     def deliver(self, packet: mqtt.Publish) -> None:
         self._connection.send(mqtt.publish(packet))
 
+    def fail(self, error: InternalFailureException) -> None:
+        self._close(wire.SERVER_ERROR, str(error))
+
     # For the broker and its services
 
     def may_publish(self, topic: str, retain: bool) -> bool:
@@ -99,6 +112,10 @@ class Client:
             self._tell(
                 "rejected", "not subscribed", f"an answer on {topic} was lost: subscribe before asking"
             )
+
+    def republish(self, topic: str, payload: bytes) -> None:
+        """Publish for a rule, which is bound by no device's policies."""
+        self._broker.router.publish(topic, payload, 0)
 
     async def direct(self, message: Message, timeout_s: float) -> bool:
         """Send a message to this connection, subscribed or not; returns whether it got it in time."""
@@ -194,8 +211,7 @@ class Client:
             case mqtt.Subscribe():
                 self._subscribe(session, packet)
             case mqtt.Unsubscribe():
-                for topic_filter in packet.filters:
-                    self._broker.router.unsubscribe(session, topic_filter)
+                self._broker.router.unsubscribe(session, packet.filters)
                 self._connection.send(mqtt.unsuback(packet.packet_id))
             case mqtt.Pingreq():
                 self._connection.send(mqtt.pingresp())
@@ -251,8 +267,12 @@ class Client:
             if not self._authorization.allows("iot:Subscribe", f"topicfilter/{topic_filter}"):
                 self._close(wire.AUTH_ERROR, f"iot:Subscribe on topicfilter/{topic_filter} is not allowed")
                 return
-        for topic_filter, qos in packet.filters:
-            self._broker.router.subscribe(session, topic_filter, qos)
+        try:
+            self._broker.router.subscribe(session, packet.filters)
+        except InternalFailureException as error:
+            self._tell("rejected", wire.SERVER_ERROR, f"SUBSCRIBE: {error}")
+            self._connection.send(mqtt.suback(packet.packet_id, [mqtt.FAILURE] * len(packet.filters)))
+            return
         self._connection.send(mqtt.suback(packet.packet_id, [qos for _, qos in packet.filters]))
         for topic_filter, qos in packet.filters:
             self._broker.router.send_retained(session, topic_filter, qos)

@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ from .broker import Broker
 from .ca import CHAINS, Authority, ServerChain
 from .certificates import alternative_names
 from .database import Database, StateError
-from .errors import ResourceNotFoundException
+from .errors import InternalFailureException, ResourceNotFoundException
 from .events import Event
 from .hook import Hook
 from .limits import Limits
 from .provisioning import Provisioning
 from .registry import Registry
+from .rules import Rules
 from .store import Message, Store
 from .tokens import OwnershipTokens
 
@@ -39,10 +40,12 @@ class Cloud:
         on_event: called with each Event (connected, disconnected, refused, …); may be set later too.
         clock: seconds since 1970, for expiry and timestamps.
         hook: decides which devices may be provisioned; see tools.cloud.hook.
+        rules: by name the topic on which a rule of Basic Ingest publishes again; see tools.cloud.rules.
 
     Raises:
         StateError: the state directory cannot be used, or is for the other chain.
-        ValueError: one of `hosts` is neither a name nor an address, or there is no such chain.
+        ValueError: one of `hosts` is neither a name nor an address, there is no such chain, or a rule
+            cannot be.
     """
 
     def __init__(
@@ -57,8 +60,10 @@ class Cloud:
         on_event: Callable[[Event], None] | None = None,
         clock: Callable[[], float] = time.time,
         hook: Hook | None = None,
+        rules: Mapping[str, str] | None = None,
     ) -> None:
         self.limits = limits or Limits()
+        self._rules = Rules(rules or {}, self.limits, self._tell)
         self.on_event = on_event
         self.port = port
         self._listen = listen
@@ -91,21 +96,28 @@ class Cloud:
         return self._authority.root_pem
 
     async def start(self) -> None:
-        """Listen. Raises OSError if the address or the port cannot be had; the state is closed then."""
+        """Listen.
+
+        Raises OSError if the address or the port cannot be had, StateError if the state cannot be written, as
+        on a full disk; the state is closed then.
+        """
         store = Store(self._database, self.limits.session_expiry_s, self._clock)
         tokens = OwnershipTokens(self._database, self.limits.token_expiry_s, self._clock)
         provisioning = Provisioning(self.registry, tokens, self._database, self._tell, self._hook)
-        broker = Broker(
-            self._context,
-            self.registry,
-            store,
-            [provisioning],
-            self.limits,
-            tell=self._tell,
-            clock=self._clock,
-        )
         try:
+            broker = Broker(
+                self._context,
+                self.registry,
+                store,
+                [provisioning, self._rules],
+                self.limits,
+                tell=self._tell,
+                clock=self._clock,
+            )
             self.port = await broker.start(self._listen, self.port)
+        except InternalFailureException as error:
+            self._database.close()
+            raise StateError(f"{error}; make room for it") from error
         except OSError:
             self._database.close()
             raise
@@ -127,9 +139,10 @@ class Cloud:
 
     def create_identity(self, policy_document: dict[str, Any]) -> tuple[str, str]:
         """(certificate, key), PEM, with a policy of its own: for a client that is no provisioned thing."""
-        made = self.registry.create_keys_and_certificate(setAsActive=True)
-        policy = self.registry.ensure_policy(json.dumps(policy_document))
-        self.registry.attach_policy(policyName=policy, target=made["certificateArn"])
+        with self._database.transaction():
+            made = self.registry.create_keys_and_certificate(setAsActive=True)
+            policy = self.registry.ensure_policy(json.dumps(policy_document))
+            self.registry.attach_policy(policyName=policy, target=made["certificateArn"])
         return made["certificatePem"], made["keyPair"]["PrivateKey"]
 
     async def send_direct_message(
@@ -172,8 +185,9 @@ class Cloud:
             raise ValueError(
                 f"endpoint {endpoint!r} is not in the server's certificate: {', '.join(self._hosts)}"
             )
-        self._ensure_template(template)
-        certificate, key = self.create_identity(fleet.claim_policy(self.registry.arn, template))
+        with self._database.transaction():
+            self._ensure_template(template)
+            certificate, key = self.create_identity(fleet.claim_policy(self.registry.arn, template))
         return {
             "wifi": wifi,
             "aws": {

@@ -14,6 +14,7 @@ CONNECTION_LOST = "CONNECTION_LOST"
 DUPLICATE_CLIENTID = "DUPLICATE_CLIENTID"
 FORBIDDEN_ACCESS = "FORBIDDEN_ACCESS"
 MQTT_KEEP_ALIVE_TIMEOUT = "MQTT_KEEP_ALIVE_TIMEOUT"
+SERVER_ERROR = "SERVER_ERROR"
 SERVER_INITIATED_DISCONNECT = "SERVER_INITIATED_DISCONNECT"
 THROTTLED = "THROTTLED"
 
@@ -88,7 +89,7 @@ class Connection(asyncio.Protocol):
                     return
             self._resume_reading("decode")
         except mqtt.UnacceptableProtocol as error:
-            self.close(CLIENT_ERROR, str(error), mqtt.connack(mqtt.UNACCEPTABLE_PROTOCOL))
+            self.close(CLIENT_ERROR, str(error), error.answer)
         except mqtt.ProtocolError as error:
             self.close(CLIENT_ERROR, str(error))
 

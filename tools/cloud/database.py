@@ -3,10 +3,12 @@
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from .errors import InternalFailureException
 
 _VERSION = 1
 _SCHEMA = """
@@ -56,6 +58,10 @@ class StateError(Exception):
 class Database:
     """The database of a state directory, for one process and one thread.
 
+    What SQLite cannot do, on a full disk above all, is an InternalFailureException of the method called.
+    Whoever keeps in memory what is also here changes it here first, or with `after_commit`: then the two
+    agree.
+
     Args:
         folder: the state directory, which exists.
 
@@ -64,6 +70,7 @@ class Database:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._after: list[Callable[[], None]] = []
         self._lock = open(folder / "lock", "ab")  # noqa: SIM115  held until close()
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -76,7 +83,7 @@ class Database:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._connection = sqlite3.connect(path, isolation_level=None)
             self._open()
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.Error, InternalFailureException) as error:
             self._lock.close()
             raise StateError(f"{path}: {error}; restore it or delete {folder}") from error
         except StateError:
@@ -100,14 +107,20 @@ class Database:
         self._lock.close()
 
     def run(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
-        return self._connection.execute(sql, arguments)
+        try:
+            return self._connection.execute(sql, arguments)
+        except sqlite3.Error as error:
+            raise _failure(error) from error
 
     def one(self, sql: str, *arguments: Any) -> tuple[Any, ...] | None:
         rows = self.all(sql, *arguments)  # all: a statement that is not run to its end is not committed
         return rows[0] if rows else None
 
     def all(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
-        return self._connection.execute(sql, arguments).fetchall()
+        try:
+            return self._connection.execute(sql, arguments).fetchall()
+        except sqlite3.Error as error:
+            raise _failure(error) from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -118,7 +131,26 @@ class Database:
         self.run("BEGIN IMMEDIATE")
         try:
             yield
+            self.run("COMMIT")
         except BaseException:
-            self.run("ROLLBACK")
+            self._after.clear()
+            with suppress(sqlite3.Error):  # a full disk has it undone already
+                self._connection.execute("ROLLBACK")
             raise
-        self.run("COMMIT")
+        after, self._after = self._after, []
+        for call in after:
+            call()
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Call it once what was written is certain: at the transaction's end, or now where there is none.
+
+        It must not raise; where the transaction is undone it is not called.
+        """
+        if self._connection.in_transaction:
+            self._after.append(call)
+        else:
+            call()
+
+
+def _failure(error: sqlite3.Error) -> InternalFailureException:
+    return InternalFailureException(f"the state cannot be read or written: {error}")

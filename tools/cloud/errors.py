@@ -23,6 +23,12 @@ class CertificateValidationException(AwsError):
     """A certificate or a signing request that cannot be parsed or verified."""
 
 
+class InternalFailureException(AwsError):
+    """The cloud's state could not be read or written, as on a full disk; nothing has changed."""
+
+    status = 500
+
+
 class ResourceNotFoundException(AwsError):
     """What the call names does not exist."""
 

@@ -8,7 +8,8 @@ CONNECT, CONNACK, PUBLISH, PUBACK = 1, 2, 3, 4
 SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK = 8, 9, 10, 11
 PINGREQ, PINGRESP, DISCONNECT = 12, 13, 14
 
-ACCEPTED, UNACCEPTABLE_PROTOCOL, IDENTIFIER_REJECTED = 0, 1, 2
+ACCEPTED, UNACCEPTABLE_PROTOCOL, IDENTIFIER_REJECTED, SERVER_UNAVAILABLE = 0, 1, 2, 3
+FAILURE = 0x80  # a return code of SUBACK
 
 _NAMES = {
     CONNECT: "CONNECT",
@@ -27,6 +28,7 @@ _NAMES = {
     DISCONNECT: "DISCONNECT",
 }
 _FLAGS = {SUBSCRIBE: 0b0010, UNSUBSCRIBE: 0b0010}  # the others have none, PUBLISH has its own (2.2.2)
+_CONNACK_5 = bytes((CONNACK << 4, 3, 0, 0x84, 0))  # Unsupported Protocol Version, no properties (5.0: 3.2.2)
 _MAX_HEADER = 5
 _QOS_2 = 2
 
@@ -36,7 +38,11 @@ class ProtocolError(Exception):
 
 
 class UnacceptableProtocol(ProtocolError):
-    """A CONNECT of another MQTT version, to be answered with return code 1 (3.1.2.2)."""
+    """A CONNECT of another MQTT version. `answer` is the CONNACK for it, in that version's own form."""
+
+    def __init__(self, protocol: str, level: int) -> None:
+        super().__init__(f"protocol {protocol} level {level}, only MQTT 3.1.1 (level 4) is spoken")
+        self.answer = _CONNACK_5 if level >= 5 else connack(UNACCEPTABLE_PROTOCOL)  # 3.1.1: 3.1.2.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +226,7 @@ def _connect(fields: _Fields, _flags: int) -> Connect:
     protocol, level = fields.text(), fields.u8()
     if (protocol, level) != ("MQTT", 4):
         if protocol in ("MQTT", "MQIsdp"):
-            raise UnacceptableProtocol(
-                f"protocol {protocol} level {level}, only MQTT 3.1.1 (level 4) is spoken"
-            )
+            raise UnacceptableProtocol(protocol, level)
         raise fields.error("is not of MQTT")
     flags = fields.u8()
     has_will, qos, retain = bool(flags & 0x04), flags >> 3 & 0b11, bool(flags & 0x20)

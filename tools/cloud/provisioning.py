@@ -7,7 +7,11 @@ from typing import Any
 
 from .client import Client
 from .database import Database
-from .errors import AwsError, ResourceNotFoundException
+from .errors import (
+    AwsError,
+    InternalFailureException,
+    ResourceNotFoundException,
+)
 from .events import Event
 from .hook import Hook, HookError, ask
 from .intrinsics import ParameterError
@@ -79,8 +83,8 @@ class Provisioning:
             request = _json_object(payload)
             event = self._hook_event(client, topic, request)
             request["parameters"] = await ask(hook, event)
-        except _Rejected as rejected:
-            self._reject(client, topic, rejected)
+        except (_Rejected, InternalFailureException) as error:
+            self._reject(client, topic, _rejected(error))
         except HookError as error:
             self._reject(
                 client, topic, _Rejected(403, "AccessDenied", "Access denied."), f"the hook: {error}"
@@ -110,8 +114,8 @@ class Provisioning:
         try:
             with self._db.transaction():
                 result = answer()
-        except _Rejected as rejected:
-            self._reject(client, topic, rejected)
+        except (_Rejected, InternalFailureException) as error:
+            self._reject(client, topic, _rejected(error))
         else:
             client.answer(f"{topic}/accepted", json.dumps(result).encode())
 
@@ -132,6 +136,8 @@ class Provisioning:
                 return self._pending(
                     self._registry.create_certificate_from_csr(certificateSigningRequest=csr)
                 )
+            except InternalFailureException:
+                raise
             except AwsError as error:
                 raise _Rejected(400, "InvalidCertificateSigningRequest", str(error)) from None
         return self._register_thing(client, _template_name(topic) or "", request)
@@ -160,9 +166,10 @@ class Provisioning:
         except ParameterError as error:
             raise _Rejected(400, "InvalidParameters", str(error)) from None
         except AwsError as error:
-            raise _Rejected(error.status, error.code.removesuffix("Exception"), str(error)) from None
+            raise _rejected(error) from None
         name = registration.thing_name or ""
-        self._tell(_event(client, "provisioned", name, f"template {template_name}"))
+        done = _event(client, "provisioned", name, f"template {template_name}")
+        self._db.after_commit(lambda: self._tell(done))
         return {"deviceConfiguration": registration.device_configuration, "thingName": name}
 
     def _template(self, name: str) -> Template:
@@ -182,6 +189,12 @@ def _template_name(topic: str) -> str | None:
     if topic.startswith(_TEMPLATES) and topic.endswith(_PROVISION):
         return topic[len(_TEMPLATES) : -len(_PROVISION)]
     return None
+
+
+def _rejected(error: _Rejected | AwsError) -> _Rejected:
+    if isinstance(error, _Rejected):
+        return error
+    return _Rejected(error.status, error.code.removesuffix("Exception"), str(error))
 
 
 def _token(request: dict[str, Any]) -> str:

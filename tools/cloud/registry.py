@@ -111,6 +111,9 @@ class Registry:
         """As update_certificate, with the statuses that only the service sets (PENDING_ACTIVATION)."""
         self._db.run("UPDATE certificates SET status = ? WHERE certificate_id = ?", status, certificate_id)
         self._changed()
+        self._db.after_commit(lambda: self._tell_status(certificate_id, status))
+
+    def _tell_status(self, certificate_id: str, status: str) -> None:
         if self.on_certificate_status is not None:
             self.on_certificate_status(certificate_id, status)
 
@@ -312,4 +315,7 @@ class Registry:
         return identifier
 
     def _changed(self) -> None:
+        self._db.after_commit(self._next_revision)
+
+    def _next_revision(self) -> None:
         self.revision += 1

@@ -3,6 +3,7 @@
 from collections import deque
 from typing import Protocol
 
+from .errors import InternalFailureException
 from .limits import Limits
 from .packet import Publish
 from .store import Message, Store
@@ -23,9 +24,12 @@ class Receiver(Protocol):
     def deliver(self, packet: Publish) -> None:
         """Send a message."""
 
+    def fail(self, error: InternalFailureException) -> None:
+        """End the connection: the session's state cannot be written."""
+
 
 class Session:
-    """Queue and in-flight window of one client.
+    """Queue and in-flight window of one client; what the store refuses has not changed here either.
 
     Args:
         client_id: whose session it is.
@@ -45,6 +49,10 @@ class Session:
         self._bytes = 0
         self._last_id = 0
         self._receiver: Receiver | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self._receiver is not None
 
     @property
     def persistent(self) -> bool:
@@ -79,26 +87,40 @@ class Session:
             else:
                 self._queue.append(message)
 
-    def offer(self, message: Message) -> bool:
-        """Keep a QoS 1 message until it is acknowledged; False if the queue is full. `pump` sends it."""
+    def keep(self, message: Message) -> bool:
+        """Store a QoS 1 message; False if the queue is full. `enqueue` follows once that is certain."""
         full = len(self._queue) + len(self._inflight) >= self._limits.queued_messages
         if full or self._bytes + len(message.payload) > self._limits.queued_bytes:
             self.dropped += 1
             return False
         if self._store is not None and not message.private:
             self._store.add_message(self.client_id, message)
+        return True
+
+    def enqueue(self, message: Message) -> None:
+        """Hold a kept message until it is acknowledged; `pump` sends it."""
         self._bytes += len(message.payload)
         self._queue.append(message)
-        return True
+
+    def offer(self, message: Message) -> bool:
+        """Both: where no transaction is under way."""
+        kept = self.keep(message)
+        if kept:
+            self.enqueue(message)
+        return kept
 
     def pump(self) -> None:
         """Send what waits, as far as the window and the connection allow."""
-        while self._receiver is not None and self._receiver.writable:
-            if self._again:
-                self._send_again(self._receiver, self._again.popleft())
-            elif self._queue and len(self._inflight) < self._limits.unacknowledged:
-                self._send_next(self._receiver, self._queue.popleft())
-            else:
+        while (receiver := self._receiver) is not None and receiver.writable:
+            try:
+                if self._again:
+                    self._send_again(receiver, self._again.popleft())
+                elif self._queue and len(self._inflight) < self._limits.unacknowledged:
+                    self._send_next(receiver, self._queue[0])
+                else:
+                    return
+            except InternalFailureException as error:  # not the error of whoever published
+                receiver.fail(error)
                 return
 
     def _send_again(self, receiver: Receiver, packet_id: int) -> None:
@@ -113,11 +135,12 @@ class Session:
     def _send_next(self, receiver: Receiver, message: Message) -> None:
         if not receiver.may_receive(message.topic):
             self._forget(message)
+            self._queue.popleft()
             return
         packet_id = self._next_id()
-        self._inflight[packet_id] = message
         if self._store is not None and message.row is not None:
             self._store.set_packet_id(message.row, packet_id)
+        self._inflight[packet_id] = self._queue.popleft()
         receiver.deliver(Publish(message.topic, message.payload, 1, message.retain, False, packet_id))
 
     def send_qos_0(self, message: Message) -> None:
@@ -136,14 +159,15 @@ class Session:
 
     def acknowledge(self, packet_id: int) -> None:
         """PUBACK came; one for an unknown packet id is of an earlier time and ignored."""
-        message = self._inflight.pop(packet_id, None)
+        message = self._inflight.get(packet_id)
         if message is not None:
             self._forget(message)
+            del self._inflight[packet_id]
 
     def _forget(self, message: Message) -> None:
-        self._bytes -= len(message.payload)
         if self._store is not None and message.row is not None:
             self._store.remove_message(message.row)
+        self._bytes -= len(message.payload)
 
     def _next_id(self) -> int:
         while True:

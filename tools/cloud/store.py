@@ -31,7 +31,7 @@ class StoredSession:
 
 
 class Store:
-    """Sessions and retained messages of a database.
+    """Sessions and retained messages of a database; each method raises InternalFailureException.
 
     Args:
         database: shared with the registry.

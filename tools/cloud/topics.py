@@ -7,6 +7,8 @@ from .limits import Limits
 
 Key = TypeVar("Key", bound=Hashable)
 
+BASIC_INGEST = "$aws/rules/"
+
 
 def is_reserved(topic: str) -> bool:
     """Topics and filters that begin with `$` belong to the service."""
@@ -15,6 +17,15 @@ def is_reserved(topic: str) -> bool:
 
 def has_wildcard(topic_filter: str) -> bool:
     return "+" in topic_filter or "#" in topic_filter
+
+
+def parse_shared(topic_filter: str) -> tuple[str, str] | None:
+    """(name, filter) of a shared subscription, None for any other."""
+    share, _, rest = topic_filter.partition("/")
+    if share != "$share":
+        return None
+    name, _, inner = rest.partition("/")
+    return name, inner
 
 
 def topic_error(topic: str, limits: Limits) -> str | None:
@@ -26,19 +37,24 @@ def topic_error(topic: str, limits: Limits) -> str | None:
 
 def filter_error(topic_filter: str, limits: Limits) -> str | None:
     """What is wrong with a topic filter, None if nothing."""
+    if shared := parse_shared(topic_filter):
+        name, topic_filter = shared
+        if not name or has_wildcard(name) or not topic_filter or parse_shared(topic_filter):
+            return "shared subscription that is not $share/NAME/FILTER"
     levels = topic_filter.split("/")
     if any("#" in level for level in levels[:-1]) or ("#" in levels[-1] and levels[-1] != "#"):
         return "filter with '#' that is not its last level"
     if any("+" in level and level != "+" for level in levels):
         return "filter with '+' that is not a whole level"
-    if topic_filter.startswith("$share/"):
-        return "shared subscriptions are not supported here"
     return _size_error(topic_filter, limits)
 
 
 def _size_error(topic: str, limits: Limits) -> str | None:
     if not topic:
         return "empty topic"
+    topic = (
+        topic.split("/", 3)[-1] if topic.startswith(BASIC_INGEST) else topic
+    )  # the rule's name does not count
     reserved = is_reserved(topic)  # exempt from AWS's limits
     longest = limits.reserved_topic_bytes if reserved else limits.topic_bytes
     if len(topic.encode()) > longest:

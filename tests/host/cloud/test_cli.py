@@ -69,6 +69,9 @@ def test_wrong_arguments() -> None:
     assert done.returncode == 2
     assert "'no host' is neither a host name nor an IP address" in done.stderr
     assert run("--server-chain", "dsa").returncode == 2
+    done = run("--rule", "a-rule=topic")
+    assert done.returncode == 2
+    assert "rule 'a-rule': the name must be 1 to 128 of A-Z a-z 0-9 _" in done.stderr
 
 
 @asynccontextmanager
@@ -115,6 +118,29 @@ async def test_a_line_for_each_who_comes_goes_and_is_refused(
             writer.write(b"hello\r\n")
             assert "refused (TLS: " in (await output.readline()).decode()
             writer.close()
+
+
+async def test_rules(tmp_path: Path) -> None:
+    cloud = Cloud(tmp_path / "state")
+    identity, root_ca = cloud.create_identity(raw.ANYTHING), cloud.root_ca
+    cloud._database.close()
+    options = ("--rule", "ingest=in/${topic()}", "--rule", "other=out", "--state", str(tmp_path / "state"))
+    async with running(*options) as output:
+        port = int((await output.readline()).decode().split(" port ")[1].split(",")[0])
+        context = raw.client_context(root_ca, identity, tmp_path)
+        peer = raw.Peer(*await asyncio.open_connection("localhost", port, ssl=context))
+        await peer.connect("lamp")
+        await peer.subscribe("#", 0)
+        for name in ("ingest", "other", "missing"):
+            peer.send(raw.publish_packet(f"$aws/rules/{name}/a/b", b"", 0))
+        assert [(await peer.message()).topic for _ in range(2)] == ["in/a/b", "out"]
+        async with asyncio.timeout(raw.DEADLINE_S):
+            while b"RuleNotFound" not in (line := await output.readline()):
+                assert line, "the cloud ended"
+        assert (
+            "lamp rejected (RuleNotFound: $aws/rules/missing/a/b: there is no rule 'missing')"
+            in line.decode()
+        )
 
 
 @pytest.mark.parametrize(

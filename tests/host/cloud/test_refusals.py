@@ -120,7 +120,9 @@ async def test_largest_payload_passes(cloud: Bench) -> None:
     [
         (raw.connect_packet(""), b"\x20\2\0\2", "client id of 0 bytes"),
         (raw.connect_packet("x" * 129), b"\x20\2\0\2", "client id of 129 bytes"),
-        (raw.packet(0x10, raw.text("MQTT") + b"\5\2\0\0\0" + raw.text("c")), b"\x20\2\0\1", "level 5"),
+        (raw.packet(0x10, raw.text("MQTT") + b"\5\2\0\0\0" + raw.text("c")), b"\x20\3\0\x84\0", "level 5"),
+        (raw.packet(0x10, raw.text("MQTT") + b"\6\2\0\0\0" + raw.text("c")), b"\x20\3\0\x84\0", "level 6"),
+        (raw.packet(0x10, raw.text("MQIsdp") + b"\3\2\0\0" + raw.text("c")), b"\x20\2\0\1", "level 3"),
         (raw.connect_packet("c", will=("$aws/x", b"", 0, False)), b"", "will: on a reserved topic"),
         (raw.connect_packet("c", will=("a/#", b"", 0, False)), b"", "will: topic with a wildcard"),
         (raw.PINGREQ, b"", "PINGREQ before CONNECT"),

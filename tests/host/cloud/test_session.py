@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tools.cloud.database import Database
+from tools.cloud.errors import InternalFailureException
 from tools.cloud.limits import Limits
 from tools.cloud.packet import Publish
 from tools.cloud.router import Router
@@ -34,6 +35,9 @@ class Receiver:
     def deliver(self, packet: Publish) -> None:
         self.room -= 1
         self.packets.append(packet)
+
+    def fail(self, error: InternalFailureException) -> None:
+        raise error
 
     @property
     def ids(self) -> list[int | None]:
@@ -167,23 +171,25 @@ def test_router_takes_up_stored_sessions(store: Store) -> None:
     router = Router(store, LIMITS)
     first, present = router.open_session("c", clean=False)
     assert not present
-    router.subscribe(first, "a/+", 1)
-    router.subscribe(first, "b", 1)
-    router.unsubscribe(first, "b")
+    router.subscribe(first, [("a/+", 1), ("b", 1)])
+    router.unsubscribe(first, ["b"])
+    router.subscribe(first, [("$share/group/c", 1)])
     router.publish("a/b", b"1", 1)
     router.publish("b", b"2", 1)
-    again, present = Router(store, LIMITS).open_session("c", clean=False)
+    later = Router(store, LIMITS)
+    again, present = later.open_session("c", clean=False)
     assert present
     receiver = Receiver()
     again.attach(receiver)
-    assert [(p.topic, p.payload) for p in receiver.packets] == [("a/b", b"1")]
+    later.publish("c", b"3", 1)
+    assert [(p.topic, p.payload) for p in receiver.packets] == [("a/b", b"1"), ("c", b"3")]
 
 
 def test_a_failed_write_leaves_nothing_behind(store: Store, database: Database) -> None:
     """A publish is stored for all of its subscribers or for none."""
     router = Router(store, LIMITS)
     for name in ("c", "d"):
-        router.subscribe(router.open_session(name, clean=False)[0], "a", 1)
+        router.subscribe(router.open_session(name, clean=False)[0], [("a", 1)])
     with pytest.raises(RuntimeError), database.transaction():
         router.publish("a", b"", 1)
         raise RuntimeError

@@ -1,8 +1,10 @@
-"""What runs on a computer: `python -m tools VERB`."""
+"""What runs on a computer: `python3 -m tools VERB`."""
 
 import argparse
 import importlib
 import sys
+
+from tools.environment import enter, explain_missing
 
 VERBS = {
     "run": ("tools.run", "a simulated ESP32 against a local AWS IoT Core, from nothing to telemetry"),
@@ -23,17 +25,24 @@ VERBS = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tools",
+        prog="python3 -m tools",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="examples:\n  python -m tools run --once\n  python -m tools deploy --help",
+        epilog="examples:\n  python3 -m tools run --once\n  python3 -m tools deploy --help",
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     chosen = sys.argv[1] if len(sys.argv) > 1 else ""
     for name, (module, text) in VERBS.items():
         verb = verbs.add_parser(name, help=text, description=text, formatter_class=parser.formatter_class)
         if name == chosen:  # only its own module is imported: help stays quick
-            implementation = importlib.import_module(module)
+            try:
+                implementation = importlib.import_module(module)
+            except ModuleNotFoundError as error:
+                reason = explain_missing(name, error.name or "")
+                if not reason:
+                    raise
+                print(reason, file=sys.stderr)
+                return 1
             verb.epilog = implementation.EXAMPLES
             implementation.add_arguments(verb)
     args = parser.parse_args()
@@ -44,4 +53,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    enter()
     sys.exit(main())

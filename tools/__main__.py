@@ -2,7 +2,9 @@
 
 import argparse
 import importlib
+import json
 import sys
+from typing import NoReturn
 
 from tools.environment import enter, explain_missing
 
@@ -23,8 +25,18 @@ VERBS = {
 }
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that tells a program, too, which arguments are wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        if "--json" in sys.argv:
+            remedy = f"{self.prog} --help tells the arguments."
+            print(json.dumps({"ok": False, "text": message, "remedy": remedy}), flush=True)
+        super().error(message)
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python3 -m tools",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -10,6 +10,7 @@ from pathlib import Path
 from tools.board import document
 from tools.board.errors import run_verb
 
+from .actions import STATE, add_actions, run_action
 from .ca import CHAINS
 from .certificates import alternative_names
 from .cloud import Cloud
@@ -18,7 +19,8 @@ from .events import Event
 from .hook import Hook, program
 from .limits import Limits
 
-DESCRIPTION = "Runs a local AWS IoT Core: MQTT over mutual TLS, policies, fleet provisioning."
+DESCRIPTION = """Runs a local AWS IoT Core: MQTT over mutual TLS, policies, fleet provisioning. With client,
+watch or send it does something with the one that runs: cloud watch --help"""
 EXAMPLES = """\
 examples:
   python3 -m tools cloud
@@ -29,6 +31,14 @@ examples:
       the same; a board joins it with: python3 -m tools configure PORT board.json
   python3 -m tools cloud --server-chain rsa --state state/cloud-rsa
       asks as much memory and time of a device as AWS
+  python3 -m tools cloud --messages
+      its log has each message that a client publishes
+  python3 -m tools cloud client laptop
+      a certificate for any MQTT program, and the mosquitto_sub line that uses it
+  python3 -m tools cloud watch 'telemetry/#'
+      the messages of the cloud that runs
+  python3 -m tools cloud send cmd/esp32-240ac4000001 '{"led": true}'
+      a message to one device
 
 The state directory keeps certificates, things, sessions and retained messages; delete it to start anew.
 exit status: 0 after Ctrl-C or SIGTERM, 1 if it cannot start, 2 for wrong arguments
@@ -81,17 +91,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "form of a Lambda's handler, or a command that reads JSON and answers by JSON",
     )
     parser.add_argument(
+        "--messages", action="store_true", help="log each message that a client publishes, too"
+    )
+    parser.add_argument(
         "--unthrottled",
         action="store_true",
         help="let a client publish as fast as it can; AWS discards what is over 100 publishes a second",
     )
-    parser.add_argument(
-        "--state", metavar="DIR", type=Path, default=Path("state/cloud"), help="default: %(default)s"
-    )
+    parser.add_argument("--state", metavar="DIR", type=Path, default=STATE, help="default: %(default)s")
+    add_actions(parser)
 
 
 def main(args: argparse.Namespace) -> int:
     """Run until SIGINT or SIGTERM; returns the exit status."""
+    if args.action:
+        return run_verb(f"cloud {args.action}", lambda: run_action(args), args.json)
     if (args.write_config is None) != (args.wifi is None):
         print("cloud: --write-config and --wifi go together", file=sys.stderr)
         return 2
@@ -115,11 +129,14 @@ async def _run(args: argparse.Namespace) -> int:
             limits=limits,
             on_event=_show,
             hook=args.hook,
+            messages=args.messages,
         )
     except StateError as error:
         return _fail(str(error))
     try:
         await cloud.start()
+    except StateError as error:
+        return _fail(str(error))
     except OSError as error:
         remedy = "stop what uses it, or give another --port or --listen"
         return _fail(f"cannot listen on {args.listen} port {args.port}: {error.strerror or error}; {remedy}")

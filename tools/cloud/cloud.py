@@ -12,6 +12,7 @@ from .broker import Broker
 from .ca import CHAINS, Authority, ServerChain
 from .certificates import alternative_names
 from .database import Database, StateError
+from .endpoint import Endpoint
 from .errors import ResourceNotFoundException
 from .events import Event
 from .hook import Hook
@@ -39,6 +40,7 @@ class Cloud:
         on_event: called with each Event (connected, disconnected, refused, …); may be set later too.
         clock: seconds since 1970, for expiry and timestamps.
         hook: decides which devices may be provisioned; see tools.cloud.hook.
+        messages: tell an Event for each message that a client publishes, too.
 
     Raises:
         StateError: the state directory cannot be used, or is for the other chain.
@@ -57,10 +59,13 @@ class Cloud:
         on_event: Callable[[Event], None] | None = None,
         clock: Callable[[], float] = time.time,
         hook: Hook | None = None,
+        messages: bool = False,
     ) -> None:
         self.limits = limits or Limits()
         self.on_event = on_event
         self.port = port
+        self.messages = messages
+        self._state = state
         self._listen = listen
         self._hosts = tuple(hosts)
         self._clock = clock
@@ -91,7 +96,11 @@ class Cloud:
         return self._authority.root_pem
 
     async def start(self) -> None:
-        """Listen. Raises OSError if the address or the port cannot be had; the state is closed then."""
+        """Listen.
+
+        Raises OSError if the address or the port cannot be had, StateError if the state cannot be written;
+        the state is closed then.
+        """
         store = Store(self._database, self.limits.session_expiry_s, self._clock)
         tokens = OwnershipTokens(self._database, self.limits.token_expiry_s, self._clock)
         provisioning = Provisioning(self.registry, tokens, self._database, self._tell, self._hook)
@@ -104,12 +113,18 @@ class Cloud:
             tell=self._tell,
             clock=self._clock,
         )
+        broker.tell_messages = self.messages
         try:
             self.port = await broker.start(self._listen, self.port)
         except OSError:
             self._database.close()
             raise
         self._broker, self._provisioning = broker, provisioning
+        try:
+            Endpoint.of(self._listen, self.port, self._hosts).save(self._state)
+        except OSError as error:
+            await self.stop()
+            raise StateError(f"{self._state}: {error.strerror}; make room for it") from error
 
     async def stop(self) -> None:
         """Disconnect everyone, stop listening, close the state."""

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
 from iot.mqtt.packet import MQTTError  # noqa: E402
 
 from tools.bench import ble, broker, measures, p256, umqtt  # noqa: E402 (they import device code)
+from tools.board.errors import tell_failure  # noqa: E402
 
 EXAMPLES = """examples:
   python3 -m tools bench
@@ -153,8 +154,7 @@ def main(args: argparse.Namespace) -> int:
     try:
         figures = asyncio.run(measure(args, tell))
     except (umqtt.FetchError, measures.BenchError, MQTTError, OSError) as error:
-        tell.quiet = False
-        tell.print(f"bench: {error}", style="bold red", markup=False, highlight=False)
+        tell_failure(f"bench: {error}", args.json, text=str(error), remedy="Mend it, and run this again.")
         return 1
     if args.json:
         print(json.dumps(figures, indent=2))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.board.document import load, warnings
-from tools.board.errors import BoardError
+from tools.board.errors import BoardError, tell_failure, wrong_arguments
 from tools.board.link import Answer
 from tools.board.progress import Progress, bar
 from tools.board.view import JsonView, TextView
@@ -87,13 +87,11 @@ def main(args: argparse.Namespace) -> int:
             args.code = args.code or _asked_code()  # outside the loop, which would keep Ctrl-C from it
         asyncio.run(_ACTIONS[args.action](args, view))
     except _UsageError as error:
-        print(f"ble {args.action}: {error}", file=sys.stderr)
-        return 2
+        return wrong_arguments(f"ble {args.action}", str(error), args.json)
     except BoardError as error:
-        print(f"ble {args.action}: {error.text}\n{error.remedy}", file=sys.stderr)
-        if args.json:
-            name = error.name if isinstance(error, BleError) else "INVALID_VALUE"
-            print(json.dumps({"ok": False, "name": name, "text": error.text, "remedy": error.remedy}))
+        said = {"text": error.text, "remedy": error.remedy}
+        name = error.name if isinstance(error, BleError) else "INVALID_VALUE"
+        tell_failure(f"ble {args.action}: {error.text}\n{error.remedy}", args.json, name=name, **said)
         return 1
     return 0
 

@@ -21,11 +21,13 @@ from . import files, packages, settings
 from .changes import compare, steps
 from .errors import BoardError, run_verb
 from .found import FLASH_S, Found
+from .ports import PORT_HELP, chosen_port
 from .progress import Progress, bar
 from .repl import Facts, Repl
 from .staging import stage
 
 EXAMPLES = """examples:
+  python3 -m tools deploy                    the only board that is plugged in
   python3 -m tools deploy /dev/ttyUSB0
   python3 -m tools deploy COM3 --packages ../micropython-lib
   python3 -m tools deploy socket://192.168.1.30:4000 --no-packages --json"""
@@ -191,9 +193,7 @@ def summary(done: Deployment) -> str:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "port", metavar="PORT", help="/dev/tty…, COM3, socket://HOST:PORT or rfc2217://HOST:PORT"
-    )
+    parser.add_argument("port", metavar="PORT", nargs="?", help=PORT_HELP)
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
         "--packages",
@@ -208,9 +208,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     def run() -> int:
+        port = chosen_port(args.port)
         with bar() as progress:
-            done = deploy(args.port, args.packages, progress, not args.no_packages, args.index)
+            done = deploy(port, args.packages, progress, not args.no_packages, args.index)
         print(json.dumps(dataclasses.asdict(done), indent=2) if args.json else summary(done))
         return 0
 
-    return run_verb("deploy", run)
+    return run_verb("deploy", run, args.json)

@@ -28,6 +28,12 @@ def run_verb(verb: str, function: Callable[[], int], as_json: bool = False) -> i
         return 1
 
 
+def wrong_arguments(verb: str, text: str, as_json: bool = False) -> int:
+    """Tell what argparse cannot know of; the exit status, 2."""
+    tell_failure(f"{verb}: {text}", as_json, text=text, remedy=f"python3 -m tools {verb} --help tells them.")
+    return 2
+
+
 def tell_failure(message: str, as_json: bool, **members: str) -> None:
     """A failure for people on stderr, and `as_json` for programs on stdout: {"ok": false, …}."""
     print(message, file=sys.stderr, flush=True)

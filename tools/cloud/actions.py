@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tools.board.errors import BoardError
+from tools.waiting import Waiting
 
 from . import topics
 from .clients import make_client
@@ -129,6 +130,7 @@ def _watch(args: argparse.Namespace) -> int:
 
     def show(message: mqtt.MQTTMessage) -> None:
         nonlocal seen
+        waiting.now("no message")
         if args.count and seen >= args.count:
             return
         seen += 1
@@ -142,6 +144,8 @@ def _watch(args: argparse.Namespace) -> int:
     def over() -> bool:
         return bool(args.count and seen >= args.count) or (end_s is not None and time.monotonic() >= end_s)
 
+    waiting = Waiting("no message")
+
     def say(text: str) -> None:
         print(f"cloud watch: {text}", file=sys.stderr, flush=True)
 
@@ -151,7 +155,8 @@ def _watch(args: argparse.Namespace) -> int:
         if not args.json:
             say(f"{args.filter} of {visitor.where}; Ctrl-C ends")
         try:
-            visitor.follow(args.filter, over, say)
+            with waiting:
+                visitor.follow(args.filter, over, say)
         except KeyboardInterrupt:
             return 0
     if args.count and seen < args.count:

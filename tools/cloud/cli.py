@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tools.board import document
 from tools.board.errors import run_verb
+from tools.waiting import Waiting
 
 from .actions import STATE, add_actions, run_action
 from .ca import CHAINS
@@ -151,7 +152,15 @@ async def _run(args: argparse.Namespace) -> int:
                 args.write_config, cloud.device_configuration(args.wifi, [*args.host, "localhost"][0])
             )
             print(f"next: python3 -m tools configure PORT {args.write_config}", flush=True)
-        await stop.wait()
+        where = f"{', '.join(args.host) or 'localhost'}, TCP port {cloud.port}"
+        with Waiting(f"nobody has come yet: this is {where}, which a firewall must let in") as waiting:
+
+            def show(event: Event) -> None:
+                waiting.now("")
+                _show(event)
+
+            cloud.on_event = show
+            await stop.wait()
     finally:
         await cloud.stop()
     return 0

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import signal
 import ssl
 import stat
 from collections.abc import AsyncIterator
@@ -170,7 +169,7 @@ async def test_what_is_sent_is_seen_by_who_watches(cloud: Cloud, state: Path) ->
         assert (await verb(state, "send", "cmd/lamp", "-", stdin="second\n")).status == 0
         await terminal.shows(r"\d\d:\d\d:\d\d  cmd/lamp  on \\x1b\[31m")
         await terminal.shows(r"cmd/lamp  second\\n")
-        terminal.process.send_signal(signal.SIGINT)
+        terminal.type("\x03")
         assert await terminal.ended() == 0
 
 

@@ -23,7 +23,9 @@ VM = ROOT / "tests/vm"
 BUDGET_BYTES = 96 * 1024  # of a slot, as docs and DESIGN have it
 EXAMPLES = """examples:
   python3 -m tools size
-  python3 -m tools size --json"""
+  python3 -m tools size --json
+
+exit status: 0, 1 over budget or where something does not compile, 2 for wrong arguments"""
 SCRIPTS = ("boot", "main")  # they run when imported, so their heap is not measured
 
 

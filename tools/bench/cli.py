@@ -25,7 +25,9 @@ from tools.board.errors import tell_failure  # noqa: E402
 
 EXAMPLES = """examples:
   python3 -m tools bench
-  python3 -m tools bench --json --runs 9"""
+  python3 -m tools bench --json --runs 9
+
+exit status: 0, 1 if something could not be measured, 2 for wrong arguments"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

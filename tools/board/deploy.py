@@ -30,7 +30,9 @@ EXAMPLES = """examples:
   python3 -m tools deploy                    the only board that is plugged in
   python3 -m tools deploy /dev/ttyUSB0
   python3 -m tools deploy COM3 --packages ../micropython-lib
-  python3 -m tools deploy socket://192.168.1.30:4000 --no-packages --json"""
+  python3 -m tools deploy socket://192.168.1.30:4000 --no-packages --json
+
+exit status: 0 when the board runs what is here, 1 if not, 2 for wrong arguments"""
 BUILT = "built.txt"  # the time of the deployment, UTC: no clock of the device is before
 _ON_BOARD = Path(__file__).with_name("on_board.py")
 _START_S = 600.0  # a chip takes a few seconds, a busy emulator minutes

@@ -94,7 +94,6 @@ async def test_json() -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ([], "give CODE or --port PORT"),
         (["ABCD-EFGH-JKMN", "--port", "x"], "give CODE or --port PORT"),
         (["ABCD"], "not a device's code"),
         (["ABCD-EFGH-JKMN", "--png", "a", "--svg", "b"], "not allowed with"),

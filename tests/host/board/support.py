@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import re
+import signal
 import socket
 import sys
 import termios
@@ -275,6 +276,11 @@ class Terminal:
         self._news.set()
 
 
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell has what it starts in the background ignore it
+
+
 @contextlib.asynccontextmanager
 async def on_terminal(
     *arguments: str, program: tuple[str, ...] = (sys.executable, "-m", "tools")
@@ -291,7 +297,7 @@ async def on_terminal(
         stderr=other_end,
         env={**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"},
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=_take_terminal,
     )
     os.close(other_end)
     terminal = Terminal(process, end)

@@ -50,24 +50,24 @@ run: .venv/ready  ## bring a simulated ESP32 to life against a local AWS IoT Cor
 	@$(BIN)/python -m tools run $(if $(filter-out 0,$(ONCE)),--once) $(if $(DEVICES),--devices $(DEVICES)) \
 	  $(if $(CHAIN),--server-chain $(CHAIN))
 
-# A real board, or whatever speaks like one on a serial port. Values with blanks or $ belong in single quotes.
+# A real board, or whatever speaks like one on a serial port; PORT may be left out where one is plugged in.
+# Values with blanks or $ belong in single quotes.
+port = $(if $(PORT),'$(PORT)')
 needs = $(if $(2),,$(error $(1) is needed: make $@ $(3)))
 
-flash: .venv/ready  ## write a MicroPython image to a board (PORT=/dev/ttyUSB0 IMAGE=file.bin)
-	@:$(call needs,PORT,$(PORT),PORT=… IMAGE=…)$(call needs,IMAGE,$(IMAGE),PORT=… IMAGE=…)
-	@$(BIN)/python -m tools flash '$(PORT)' '$(IMAGE)'
+flash: .venv/ready  ## write a MicroPython image to a board (IMAGE=file.bin, PORT=/dev/ttyUSB0 where several are plugged in)
+	@:$(call needs,IMAGE,$(IMAGE),IMAGE=…)
+	@$(BIN)/python -m tools flash $(port) '$(IMAGE)'
 
 deploy: .venv/ready  ## put the firmware on a board that runs MicroPython (PORT=… PACKAGES=dir)
-	@:$(call needs,PORT,$(PORT),PORT=…)
-	@$(BIN)/python -m tools deploy '$(PORT)' $(if $(PACKAGES),--packages '$(PACKAGES)')
+	@$(BIN)/python -m tools deploy $(port) $(if $(PACKAGES),--packages '$(PACKAGES)')
 
 configure: .venv/ready  ## give a board its configuration (PORT=… FILE=board.json)
-	@:$(call needs,PORT,$(PORT),PORT=… FILE=…)$(call needs,FILE,$(FILE),PORT=… FILE=…)
-	@$(BIN)/python -m tools configure '$(PORT)' '$(FILE)'
+	@:$(call needs,FILE,$(FILE),FILE=…)
+	@$(BIN)/python -m tools configure $(port) '$(FILE)'
 
 console: .venv/ready  ## a board's log and its line commands, Ctrl-] leaves (PORT=…)
-	@:$(call needs,PORT,$(PORT),PORT=…)
-	@$(BIN)/python -m tools console '$(PORT)'
+	@$(BIN)/python -m tools console $(port)
 
 phone: .venv/ready  ## serve the page that sets a device up over Bluetooth LE (PRODUCT=file.json)
 	@$(BIN)/python -m tools phone $(if $(PRODUCT),--product '$(PRODUCT)')
@@ -79,9 +79,8 @@ test-unit: .venv/ready  ## run the device modules' unit tests on CPython alone
 	@$(BIN)/python -m pytest tests/unit
 
 test-board: .venv/ready  ## test a board, and report (PORT=… WIFI=ssid:password HOST=address LISTEN=… NTP=… PACKAGES=… ONLY=soak|memory|config)
-	@:$(call needs,PORT,$(PORT),PORT=… WIFI=ssid:password HOST=address)
-	@:$(call needs,WIFI,$(WIFI),PORT=… WIFI=ssid:password HOST=address)
-	@:$(call needs,HOST,$(HOST),PORT=… WIFI=ssid:password HOST=address)
+	@:$(call needs,WIFI,$(WIFI),WIFI=ssid:password HOST=address)
+	@:$(call needs,HOST,$(HOST),WIFI=ssid:password HOST=address)
 	@$(BIN)/python -m pytest tests/board --port '$(PORT)' --wifi '$(WIFI)' --host '$(HOST)' \
 	  $(if $(LISTEN),--listen '$(LISTEN)') $(if $(NTP),--ntp '$(NTP)') $(if $(PACKAGES),--packages '$(PACKAGES)') $(if $(ONLY),-m '$(ONLY)')
 

@@ -1,8 +1,12 @@
-"""What runs on a computer: `python -m tools VERB`."""
+"""What runs on a computer: `python3 -m tools VERB`."""
 
 import argparse
 import importlib
+import json
 import sys
+from typing import NoReturn
+
+from tools.environment import enter, explain_missing
 
 VERBS = {
     "run": ("tools.run", "a simulated ESP32 against a local AWS IoT Core, from nothing to telemetry"),
@@ -21,19 +25,36 @@ VERBS = {
 }
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that tells a program, too, which arguments are wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        if "--json" in sys.argv:
+            remedy = f"{self.prog} --help tells the arguments."
+            print(json.dumps({"ok": False, "text": message, "remedy": remedy}), flush=True)
+        super().error(message)
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m tools",
+    parser = Parser(
+        prog="python3 -m tools",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="examples:\n  python -m tools run --once\n  python -m tools deploy --help",
+        epilog="examples:\n  python3 -m tools run --once\n  python3 -m tools deploy --help",
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     chosen = sys.argv[1] if len(sys.argv) > 1 else ""
     for name, (module, text) in VERBS.items():
         verb = verbs.add_parser(name, help=text, description=text, formatter_class=parser.formatter_class)
         if name == chosen:  # only its own module is imported: help stays quick
-            implementation = importlib.import_module(module)
+            try:
+                implementation = importlib.import_module(module)
+            except ModuleNotFoundError as error:
+                reason = explain_missing(name, error.name or "")
+                if not reason:
+                    raise
+                print(reason, file=sys.stderr)
+                return 1
             verb.epilog = implementation.EXAMPLES
             implementation.add_arguments(verb)
     args = parser.parse_args()
@@ -44,4 +65,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    enter()
     sys.exit(main())

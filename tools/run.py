@@ -3,8 +3,10 @@
 import argparse
 import asyncio
 import contextlib
+import itertools
 import os
 import re
+import shlex
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -16,21 +18,29 @@ from rich.console import Console
 from tools.ble.errors import BleError
 from tools.cloud import Cloud, StateError
 from tools.cloud.ca import CHAINS
+from tools.cloud.events import printable
 from tools.configure import ConfigureError, configure
+from tools.keyboard import Keyboard
 from tools.phone.serve import PORT, Page, PageError
 from tools.sim import Device, World
 from tools.subscriber import Subscriber
 from tools.timeline import Timeline
 
 EXAMPLES = """examples:
-  python -m tools run                   watch one device, until Ctrl-C
-  python -m tools run --once            end after five acknowledged messages: 0, or 1 and the reason
-  python -m tools run --mtu 23          the phone and the device speak in frames of 20 bytes
-  python -m tools run --usb             configure over the console instead of Bluetooth LE
-  python -m tools run --server-chain rsa
-                                        certificates and keys are of RSA, as AWS has them
-  python -m tools run --devices 20      twenty devices, each with its own name, certificate and policy
-  python -m tools run --state DIR       keep cloud and flash in DIR, and go on with them the next time"""
+  python3 -m tools run                   watch one device, until Ctrl-C
+  python3 -m tools run --once            end after five acknowledged messages: 0, or 1 and the reason
+  python3 -m tools run --mtu 23          the phone and the device speak in frames of 20 bytes
+  python3 -m tools run --usb             configure over the console instead of Bluetooth LE
+  python3 -m tools run --server-chain rsa
+                                         certificates and keys are of RSA, as AWS has them
+  python3 -m tools run --devices 20      twenty devices, each with its own name, certificate and policy
+  python3 -m tools run --state DIR       keep cloud and flash in DIR, and go on with them the next time
+
+A line that is typed goes to the device's console (help, status, …); with several devices it begins with a
+number, as in: 2 status. `send TOPIC PAYLOAD` sends a message through the cloud. Ctrl-C ends.
+
+exit status: 0, also after Ctrl-C; 1 if it cannot start, or --once gets no messages; 2 for wrong arguments;
+130 if Ctrl-C ends --once"""
 
 MESSAGES = 5
 _WIFI = {"ssid": "Home", "password": "correct horse"}
@@ -95,6 +105,9 @@ def main(args: argparse.Namespace) -> int:
         return 2
     try:
         asyncio.run(run(args, Timeline(console)))
+    except KeyboardInterrupt:
+        if args.once:
+            raise
     except (RunError, StateError, BleError, ConfigureError, OSError) as error:
         console.print(f"run: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
         return 1
@@ -108,17 +121,22 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
         cloud = await stack.enter_async_context(Cloud(folder / "cloud", server_chain=args.server_chain))
         chain = "; it shows a chain of RSA" if args.server_chain == "rsa" else ""
         timeline.say("cloud", "", f"AWS IoT Core on this machine, at localhost:{cloud.port}{chain}")
+        state = shlex.quote(str(folder / "cloud"))
+        timeline.say("cloud", "", f"for others: python3 -m tools cloud client NAME --state {state}")
         page = await serve_page(stack, cloud)
         timeline.say("page", "", f"sets a device up from a browser with Web Bluetooth: {page.url}")
         world = await stack.enter_async_context(World({_WIFI["ssid"]: _WIFI["password"]}))
         units = [
             make_unit(folder, world, number, args.micropython, timeline) for number in range(args.devices)
         ]
-        await watch_cloud(stack, cloud, folder, units, timeline)
+        subscriber = await watch_cloud(stack, cloud, folder, units, timeline)
         for unit in units:
             stack.push_async_callback(unit.device.power_off)
+        await stack.enter_async_context(timeline.telling_silence(lambda: last_lines(units)))
         await asyncio.gather(*(start(unit, cloud, world, args, timeline) for unit in units))
         if not args.once:
+            devices = {unit.name: unit.device for unit in units}
+            await Keyboard(devices, subscriber.publish, timeline).follow()
             await asyncio.Event().wait()
         await until_enough(units, args.timeout)
         cloud.on_event = None  # what follows is only the end
@@ -154,12 +172,13 @@ async def serve_page(stack: contextlib.AsyncExitStack, cloud: Cloud) -> Page:
 
 async def watch_cloud(
     stack: contextlib.AsyncExitStack, cloud: Cloud, folder: Path, units: list[Unit], timeline: Timeline
-) -> None:
-    """Have the cloud tell who comes and goes, and an independent subscriber what arrives."""
+) -> Subscriber:
+    """Have the cloud tell who comes and goes, and the independent subscriber it returns what arrives."""
     by_topic = {f"telemetry/{unit.name}": unit for unit in units}
 
     def on_message(topic: str, payload: bytes) -> None:
-        timeline.say("subscriber", "", f"{topic} {payload.decode(errors='replace')}", "green")
+        text = printable(payload.decode(errors="backslashreplace"))
+        timeline.say("subscriber", "", f"{printable(topic)} {text}", "green")
         if topic in by_topic:
             by_topic[topic].count(received=1)
 
@@ -169,9 +188,10 @@ async def watch_cloud(
     }
     certificate, key = cloud.create_identity(policy)
     identity = (cloud.root_ca, certificate, key)
-    subscriber = Subscriber(folder, "localhost", cloud.port, *identity, "telemetry/#", on_message)
+    subscriber = Subscriber(folder, "localhost", cloud.port, *identity, "#", on_message)
     await stack.enter_async_context(subscriber)
     cloud.on_event = lambda event: timeline.say("cloud", "", str(event), "dim")
+    return subscriber
 
 
 async def start(unit: Unit, cloud: Cloud, world: World, args: argparse.Namespace, timeline: Timeline) -> None:
@@ -215,6 +235,15 @@ async def configure_by_phone(
     report = await set_up(world, unit.name, code, document, args.mtu, progress)
     frames = f"{report.sent} frames sent, {report.received} received"
     timeline.say(unit.name, "phone", f"done in {report.seconds:.1f} s: {frames}, MTU {args.mtu}")
+
+
+def last_lines(units: list[Unit]) -> str:
+    """What the first devices said last: for want of anything newer."""
+    said = (
+        f"{unit.name} said last: {unit.device.lines[-1] if unit.device.lines else 'nothing'}"
+        for unit in units
+    )
+    return "; ".join(itertools.islice(said, 3))
 
 
 async def until_enough(units: list[Unit], timeout_s: float) -> None:

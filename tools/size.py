@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tools import start_size
-from tools.board.errors import BoardError
+from tools.board.errors import BoardError, tell_failure
 from tools.board.files import CompileError, check_list, compile_for_chip, device_files
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,8 +22,10 @@ BUILD = ROOT / "build/mpy"
 VM = ROOT / "tests/vm"
 BUDGET_BYTES = 96 * 1024  # of a slot, as docs and DESIGN have it
 EXAMPLES = """examples:
-  python -m tools size
-  python -m tools size --json"""
+  python3 -m tools size
+  python3 -m tools size --json
+
+exit status: 0, 1 over budget or where something does not compile, 2 for wrong arguments"""
 SCRIPTS = ("boot", "main")  # they run when imported, so their heap is not measured
 
 
@@ -130,13 +132,13 @@ def main(args: argparse.Namespace) -> int:
     try:
         measured = measure()
     except (CompileError, BoardError) as error:
-        print(error, file=sys.stderr)
+        tell_failure(str(error), args.json, text=str(error), remedy="Mend it, and run this again.")
         return 1
     total = library(measured.sizes)
-    show_json(measured) if args.json else show(measured)
     failures = [f"{start.interpreter}: {start.failure}" for start in measured.starts if start.failure]
     if total > BUDGET_BYTES:
         failures.append(f"Over budget by {total - BUDGET_BYTES} bytes")
+    show_json(measured, failures) if args.json else show(measured)
     for failure in failures:
         print(failure, file=sys.stderr)
     return int(bool(failures))
@@ -153,7 +155,7 @@ def show(measured: Measured) -> None:
         console.print(start_size.table(start))
 
 
-def show_json(measured: Measured) -> None:
+def show_json(measured: Measured, failures: list[str]) -> None:
     """The same for a program."""
     numbers = {
         "library": library(measured.sizes),
@@ -161,6 +163,7 @@ def show_json(measured: Measured) -> None:
         "mpy": measured.sizes,
         "heap": measured.heap,
         "forgotten": sorted(forgotten()),
+        "failures": failures,
         "boot": start_size.as_json(measured.starts),
     }
     print(json.dumps(numbers, indent=2))

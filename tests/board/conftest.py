@@ -12,6 +12,8 @@ from rich.console import Console
 from tests.board.report import Report
 from tests.board.rig import Options, Rig
 from tests.extras import LEFT_OUT
+from tools.board.errors import BoardError
+from tools.board.ports import chosen_port
 
 HERE = Path(__file__).parent
 BUILD = HERE.parents[1] / "build"
@@ -23,7 +25,7 @@ TIMEOUT_S = 2400  # of one test, in an emulator; what they wait for has deadline
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("board", "a board on a serial port (tests/board)")
-    group.addoption("--port", help="its port: /dev/ttyUSB0, COM3, socket://…, rfc2217://…")
+    group.addoption("--port", help="its port, or '' for that of the only board plugged in")
     group.addoption("--wifi", metavar="SSID:PASSWORD", help="its network; an empty password: an open one")
     group.addoption("--host", help="name or address under which the board reaches this machine")
     group.addoption("--listen", default="", help="where the local cloud listens (default: all interfaces)")
@@ -35,6 +37,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("port", None) == "":  # as make test-board says it
+        try:
+            config.option.port = chosen_port(None)
+        except BoardError as error:
+            raise pytest.UsageError(f"--port: {error}") from None
     if config.getoption("port", None):
         for name in ("wifi", "host"):
             if not config.getoption(name):

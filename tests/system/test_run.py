@@ -1,13 +1,17 @@
-"""`python -m tools run`, as `make run` calls it."""
+"""`python3 -m tools run`, as `make run` calls it."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.host.board.support import on_terminal
 from tools.cloud import Cloud
+
+START_S = 200  # on a machine that does much else
 
 
 def run(*arguments: str, timeout_s: float = 100) -> subprocess.CompletedProcess[str]:
@@ -32,6 +36,7 @@ def test_once_shows_the_timeline_and_ends_with_0(arguments: tuple[str, ...], way
     assert result.returncode == 0, result.stdout + result.stderr
     story = (
         r"AWS IoT Core on this machine",
+        r"for others: python3 -m tools cloud client NAME --state ",
         r"page +sets a device up from a browser with Web Bluetooth: http://localhost:\d+/",
         r"system +mode CONFIG",
         *way,
@@ -94,3 +99,39 @@ def test_help_has_examples() -> None:
     result = run("--help")
     assert result.returncode == 0
     assert "examples:" in result.stdout and "--devices" in result.stdout
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+async def test_a_typed_line_goes_to_the_device_and_ctrl_c_is_no_error(tmp_path: Path) -> None:
+    """As a person runs it; the environment is taken as it is."""
+    program = ("make", "--assume-old=.venv/ready", "MICROPYTHON=")
+    async with on_terminal("run", program=program) as terminal:
+        hint, telemetry = "keyboard +a line goes to the device", "telemetry 1 acknowledged"
+        await terminal.shows(f"(?s){hint}.*{telemetry}|{telemetry}.*{hint}", START_S)
+        terminal.type("mode\n")
+        await terminal.shows("esp32-240ac4000001 console +> mode")
+        await terminal.shows("esp32-240ac4000001 console += ok NORMAL")
+        terminal.type("send cmd/+ on\n")
+        await terminal.shows(r"keyboard +send cmd/\+: topic with a wildcard")
+        terminal.type("send cmd/lamp it is on\n")
+        await terminal.shows("subscriber +cmd/lamp it is on")
+        terminal.type("\x03")
+        await terminal.ended()
+        rest = await terminal.rest()
+    assert "rror" not in rest and "Traceback" not in rest and "***" not in rest
+
+
+@pytest.mark.timeout(300)
+async def test_with_several_devices_a_line_begins_with_the_device(tmp_path: Path) -> None:
+    async with on_terminal("run", "--devices", "2", "--usb") as terminal:
+        one, two = (f"esp32-240ac400000{number} app +telemetry" for number in (1, 2))
+        await terminal.shows(f"(?s){one}.*{two}|{two}.*{one}", START_S)  # it restarts no more
+        terminal.type("mode\n")
+        await terminal.shows(r"keyboard +to which of 2\? Begin with its number or name: 1 status \(esp32-")
+        terminal.type("2 mode\n")
+        await terminal.shows("esp32-240ac4000002 console += ok [A-Z]+")
+        terminal.type("esp32-240ac4000001 mode\n")
+        await terminal.shows("esp32-240ac4000001 console += ok [A-Z]+")
+        terminal.type("\x03")
+        assert await terminal.ended() == 0

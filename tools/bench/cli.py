@@ -21,10 +21,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
 from iot.mqtt.packet import MQTTError  # noqa: E402
 
 from tools.bench import ble, broker, load, measures, p256, umqtt  # noqa: E402 (they import device code)
+from tools.board.errors import tell_failure  # noqa: E402
 
 EXAMPLES = """examples:
-  python -m tools bench
-  python -m tools bench --json --runs 9"""
+  python3 -m tools bench
+  python3 -m tools bench --json --runs 9
+
+exit status: 0, 1 if something could not be measured, 2 for wrong arguments"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -176,8 +179,7 @@ def main(args: argparse.Namespace) -> int:
     try:
         figures = asyncio.run(measure(args, tell))
     except (umqtt.FetchError, measures.BenchError, MQTTError, RuntimeError, OSError) as error:
-        tell.quiet = False
-        tell.print(f"bench: {error}", style="bold red", markup=False, highlight=False)
+        tell_failure(f"bench: {error}", args.json, text=str(error), remedy="Mend it, and run this again.")
         return 1
     if args.json:
         print(json.dumps(figures, indent=2))

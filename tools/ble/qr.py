@@ -1,10 +1,9 @@
-"""`python -m tools qr`: the QR code for a device's label, which opens the page with the device's code."""
+"""`python3 -m tools qr`: the QR code for a device's label, which opens the page with the device's code."""
 
 import argparse
 import asyncio
 import io
 import json
-import sys
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -12,18 +11,20 @@ import segno
 from rich.console import Console
 from rich.text import Text
 
-from tools.board.errors import BoardError, run_verb
+from tools.board.errors import BoardError, run_verb, wrong_arguments
 from tools.board.link import Link
+from tools.board.ports import chosen_port
+from tools.board.progress import status
 
 from . import arguments
 from .protocol import on_air
 from .session import normalise_code, spell_code
 
 EXAMPLES = """examples:
-  python -m tools qr --port /dev/ttyUSB0                      ask a board for its code, draw it here
-  python -m tools qr ABCD-EFGH-JKMN --name esp32-240ac4000001 --png label.png
-  python -m tools qr --port COM3 --page https://example.com/setup/ --svg label.svg
-  python -m tools qr ABCD-EFGH-JKMN --json                    {"link", "code", "name"}
+  python3 -m tools qr --port /dev/ttyUSB0                      ask a board for its code, draw it here
+  python3 -m tools qr ABCD-EFGH-JKMN --name esp32-240ac4000001 --png label.png
+  python3 -m tools qr --port COM3 --page https://example.com/setup/ --svg label.svg
+  python3 -m tools qr ABCD-EFGH-JKMN --json                    {"link", "code", "name"}
 
 The link has the code in its fragment, which a browser sends to nobody. Who has the code can configure the
 device while it is in mode CONFIG: the label belongs on it, not into a picture of it.
@@ -38,10 +39,14 @@ _PLAIN_BORDER = 2  # modules, for a terminal; pictures have the four of ISO/IEC 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.usage = (
-        "%(prog)s [-h] [--name NAME] [--page URL] [--png FILE | --svg FILE] [--json] CODE | --port PORT"
+        "%(prog)s [-h] [--name NAME] [--page URL] [--png FILE | --svg FILE] [--json] [CODE | --port PORT]"
     )
     parser.add_argument("code", metavar="CODE", nargs="?", type=arguments.code, help="the device's code")
-    parser.add_argument("--port", metavar="PORT", help="ask the board there for code and name")
+    parser.add_argument(
+        "--port",
+        metavar="PORT",
+        help="ask the board there for code and name; without CODE and PORT: the only board plugged in",
+    )
     parser.add_argument("--name", metavar="NAME", help="the device's: the page then shows no other")
     parser.add_argument("--page", metavar="URL", type=_page, default=PAGE, help="default: %(default)s")
     files = parser.add_mutually_exclusive_group()
@@ -52,10 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run it; the exit status."""
-    if (args.code is None) == (args.port is None):
-        print("qr: give CODE or --port PORT", file=sys.stderr)
-        return 2
-    return run_verb("qr", lambda: _run(args))
+    if args.code and args.port:
+        return wrong_arguments("qr", "give CODE or --port PORT", args.json)
+    return run_verb("qr", lambda: _run(args), args.json)
 
 
 def make_link(page: str, code: str, name: str | None = None) -> str:
@@ -67,23 +71,24 @@ def make_link(page: str, code: str, name: str | None = None) -> str:
 async def ask_board(port: str) -> tuple[str, str]:
     """A board's code and name, from its console; BoardError where it does not tell."""
     async with Link(port) as link:
-        answer = await link.ask("code")
+        with status("waiting for the board's answer"):
+            answer = await link.ask("code")
     code, _, name = answer.text.partition(" ")
     if not answer.ok and "no such command" in answer.text:
         raise BoardError(
             f"{port}: the board knows of no code",
-            f"Its firmware is another one. Put this one on it: python -m tools deploy {port}",
+            f"Its firmware is another one. Put this one on it: python3 -m tools deploy {port}",
         )
     if not answer.ok:
         raise BoardError(
             f"{port}: the board does not tell its code: {answer.text}",
-            f"Its log may tell more: python -m tools console {port}",
+            f"Its log may tell more: python3 -m tools console {port}",
         )
     return code, name
 
 
 def _run(args: argparse.Namespace) -> int:
-    code, name = asyncio.run(ask_board(args.port)) if args.port else (args.code, None)
+    code, name = (args.code, None) if args.code else asyncio.run(ask_board(chosen_port(args.port)))
     name = args.name or name
     link = make_link(args.page, code, name)
     file = args.png or args.svg

@@ -1,28 +1,30 @@
-"""`python -m tools configure`: gives a board its configuration."""
+"""`python3 -m tools configure`: gives a board its configuration."""
 
 import argparse
 import asyncio
 import contextlib
-import sys
+import json
 import time
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from tools.configure import ConfigureError, configure
 
 from .document import load, warnings
-from .errors import BoardError, run_verb
+from .errors import BoardError, run_verb, wrong_arguments
 from .link import ANSWER_S, Link
+from .ports import PORT_HELP, chosen_port
+from .progress import bar, status
 
 EXAMPLES = """examples:
-  python -m tools configure /dev/ttyUSB0 board.json
-  python -m tools configure --check board.json      only say whether it is valid
+  python3 -m tools configure /dev/ttyUSB0 board.json
+  python3 -m tools configure board.json              the only board that is plugged in
+  python3 -m tools configure --check board.json      only say whether it is valid
 
 FILE is the JSON that docs/configuration.md describes. Where a certificate or a key belongs it may name a PEM
-file, relative to its own folder: "root_ca": "AmazonRootCA1.pem". `python -m tools cloud --write-config FILE`
+file, relative to its own folder: "root_ca": "AmazonRootCA1.pem". `python3 -m tools cloud --write-config FILE`
 writes one. Passwords and keys go to the board; nothing shows or reads them back.
 
 exit status: 0 when the board has reached its cloud with it, 1 if not, 2 for wrong arguments"""
@@ -36,10 +38,11 @@ _REACH_S = 120.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.usage = "%(prog)s [-h] [--timeout S] [--reach S] PORT FILE | --check FILE"
-    parser.add_argument("port", metavar="PORT", nargs="?", help="/dev/tty…, COM3, socket://…, rfc2217://…")
+    parser.usage = "%(prog)s [-h] [--timeout S] [--reach S] [--json] [PORT] FILE | --check FILE"
+    parser.add_argument("port", metavar="PORT", nargs="?", help=PORT_HELP)
     parser.add_argument("file", metavar="FILE", type=Path, help="the configuration")
     parser.add_argument("--check", action="store_true", help="validate FILE, and send nothing")
+    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
     parser.add_argument(
         "--timeout",
         type=float,
@@ -58,21 +61,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run it; the exit status."""
-    if (args.port is None) != args.check:
-        print("configure: give PORT and FILE, or --check and FILE", file=sys.stderr)
-        return 2
-    return run_verb("configure", lambda: _run(args))
+    if args.check and args.port:
+        return wrong_arguments("configure", "--check looks at FILE alone, without a PORT", args.json)
+    return run_verb("configure", lambda: _run(args), args.json)
 
 
 def _run(args: argparse.Namespace) -> int:
     document = load(args.file)
-    console = Console(highlight=False, soft_wrap=True)
-    for warning in warnings(document):
+    console = Console(highlight=False, soft_wrap=True, stderr=args.json)
+    found = warnings(document)
+    for warning in found:
         console.print(f"{args.file}: warning: {warning}", markup=False)
     if args.check:
         console.print(f"{args.file}: valid", markup=False)
     else:
-        asyncio.run(configure_board(args.port, document, args.timeout, console, args.reach))
+        port = chosen_port(args.port)
+        asyncio.run(configure_board(port, document, args.timeout, console, args.reach))
+    if args.json:
+        print(json.dumps({"ok": True, "value": {"stored": not args.check, "warnings": found}}))
     return 0
 
 
@@ -86,31 +92,31 @@ async def configure_board(
             reach its cloud within `reach_s`, for the reason that is told.
     """
     async with Link(port) as link:
-        await _send(link, document, timeout_s, console)
+        await _send(link, document, timeout_s)
         start = len(link.lines)
-        with console.status("The board has stored it and restarts"):
+        with status("The board has stored it and restarts", console):
             try:
                 mode = (await link.expect(_MODE, timeout_s))[1]
             except TimeoutError:
                 mode = ""
         said = "\n".join(f"  {line}" for line in link.lines[start:][-20:]) or "  nothing"
         if mode == _WORKING and reach_s:
-            with console.status("The board connects to its cloud"):
+            with status("The board connects to its cloud", console):
                 await _reached(link, reach_s, console)
             console.print("Stored. The board has reached its cloud.", markup=False)
             return
     if not mode:
         raise BoardError(
             f"{port}: stored, but the board did not come up within {timeout_s:g} s; it said:\n{said}",
-            f"Look what it does, and restart it with its reset button: python -m tools console {port}",
+            f"Look what it does, and restart it with its reset button: python3 -m tools console {port}",
         )
     if mode != _WORKING:
         raise BoardError(
             f"{port}: stored, but the board came up in mode {mode}, not {_WORKING}; it said:\n{said}",
-            f"Erase what it stored, and configure it again: python -m tools console {port} factory-reset",
+            f"Erase what it stored, and configure it again: python3 -m tools console {port} factory-reset",
         )
     console.print(
-        f"Stored. The board came up in mode {mode}. Watch it: python -m tools console {port}", markup=False
+        f"Stored. The board came up in mode {mode}. Watch it: python3 -m tools console {port}", markup=False
     )
 
 
@@ -136,20 +142,18 @@ async def _reached(link: Link, reach_s: float, console: Console) -> None:
     raise BoardError(
         f"{link.port}: stored, but the board has not reached its cloud: {reason or 'no answer'}",
         "Correct that, and configure it again. The board goes on trying; after CLOUD_REACH_MS "
-        f"(firmware/settings.py) it waits in mode CONFIG. Watch it: python -m tools console {link.port}",
+        f"(firmware/settings.py) it waits in mode CONFIG. Watch it: python3 -m tools console {link.port}",
     )
 
 
-async def _send(link: Link, document: dict[str, Any], timeout_s: float, console: Console) -> None:
-    columns = (TextColumn("Sending"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("")
+async def _send(link: Link, document: dict[str, Any], timeout_s: float) -> None:
+    with bar() as show:
 
         async def ask(line: str) -> str:
             return str(await link.ask(line, timeout_s if line.startswith("configure commit") else ANSWER_S))
 
         def progress(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
+            show("sending", done, total)
 
         try:
             await configure(ask, document, progress, time.time())
@@ -159,7 +163,7 @@ async def _send(link: Link, document: dict[str, Any], timeout_s: float, console:
 
 def _refused(port: str, reason: str) -> BoardError:
     if "no such command" in reason:
-        remedy = f"Its firmware is another one. Put this one on it: python -m tools deploy {port}"
+        remedy = f"Its firmware is another one. Put this one on it: python3 -m tools deploy {port}"
     else:
-        remedy = f"Nothing was changed. Its log may tell more: python -m tools console {port}"
+        remedy = f"Nothing was changed. Its log may tell more: python3 -m tools console {port}"
     return BoardError(f"{port}: the board refuses it: {reason}", remedy)

@@ -1,13 +1,10 @@
-"""`python -m tools console`: a board's log, and its line commands."""
+"""`python3 -m tools console`: a board's log, and its line commands."""
 
 import argparse
 import asyncio
 import contextlib
-import os
 import sys
-import threading
-from collections.abc import AsyncIterator, Coroutine
-from concurrent.futures import CancelledError
+from collections.abc import Coroutine
 from typing import Any
 
 from prompt_toolkit import PromptSession
@@ -15,16 +12,22 @@ from prompt_toolkit.history import DummyHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.patch_stdout import patch_stdout
 
+from tools.stdin import lines
+from tools.waiting import Waiting
+
 from .errors import BoardError, run_verb
 from .link import Link
+from .ports import PORT_HELP, chosen_port, is_port
+from .progress import status
 from .view import JsonView, TextView, mask
 
 EXAMPLES = """examples:
-  python -m tools console /dev/ttyUSB0            follow the log and type commands; Ctrl-] leaves
-  python -m tools console /dev/ttyUSB0 status     ask once
-  python -m tools console --json COM3 status      the same for a script: {"ok": true, "value": {...}}
-  echo help | python -m tools console /dev/ttyUSB0
-  python -m tools console --json socket://192.168.1.7:4000 | jq .
+  python3 -m tools console /dev/ttyUSB0            follow the log and type commands; Ctrl-] leaves
+  python3 -m tools console /dev/ttyUSB0 status     ask once
+  python3 -m tools console status                  the same of the only board that is plugged in
+  python3 -m tools console --json COM3 status      the same for a script: {"ok": true, "value": {...}}
+  echo help | python3 -m tools console /dev/ttyUSB0
+  python3 -m tools console --json socket://192.168.1.7:4000 | jq .
 
 PORT is a serial port, socket://HOST:PORT or rfc2217://HOST:PORT. The board's `help` lists its commands.
 Leaving does not disturb it. With --json each line is an object: of the log {"uptime_s", "level", "area",
@@ -32,6 +35,7 @@ Leaving does not disturb it. With --json each line is an object: of the log {"up
 
 exit status: 0, 1 if the board is not there or refused a command, 2 for wrong arguments"""
 
+_SILENT = "the board says nothing: it may have nothing to log; status asks it"
 _RETRY_S = 0.5
 _QUEUE = 100
 _CONFIRM = {"factory-reset": "This erases the board's configuration and its certificate. Type yes to go on: "}
@@ -40,13 +44,19 @@ _CONFIRMED = " --yes"  # else the board itself asks for it twice
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("port", metavar="PORT")
+    parser.add_argument("port", metavar="PORT", nargs="?", help=PORT_HELP)
     parser.add_argument("command", metavar="COMMAND", nargs="*", default=[], help="ask this, and end")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
 def main(args: argparse.Namespace) -> int:
     """Run it; the exit status."""
+    if args.port and not is_port(args.port):  # no port: the command's first word
+        args.command, args.port = [args.port, *args.command], None
+    return run_verb("console", lambda: _run(args, chosen_port(args.port)), args.json)
+
+
+def _run(args: argparse.Namespace, port: str) -> int:
     view = JsonView() if args.json else TextView()
     line = " ".join(args.command)
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
@@ -55,11 +65,11 @@ def main(args: argparse.Namespace) -> int:
             return 1
         line += _CONFIRMED
     if line:
-        return run_verb("console", lambda: asyncio.run(ask_once(args.port, line, view)))
+        return asyncio.run(ask_once(port, line, view))
     if terminal and isinstance(view, TextView):
-        return run_verb("console", lambda: asyncio.run(Talk(args.port, view).run()))
+        return asyncio.run(Talk(port, view).run())
     follow = args.json or sys.stdin.isatty()
-    return run_verb("console", lambda: asyncio.run(ask_all(args.port, view, follow)))
+    return asyncio.run(ask_all(port, view, follow))
 
 
 def _confirmed(question: str) -> bool:
@@ -72,7 +82,7 @@ def _confirmed(question: str) -> bool:
 async def ask_once(port: str, line: str, view: JsonView | TextView) -> int:
     """Ask one command; 1 where it is refused."""
     async with Link(port) as link:
-        with view.waiting():
+        with status("waiting for the board's answer"):
             answer = await link.ask(line)
     view.answer(answer)
     return 0 if answer.ok else 1
@@ -84,14 +94,22 @@ async def ask_all(port: str, view: JsonView | TextView, follow: bool) -> int:
 
     async def ask() -> None:
         nonlocal refused
-        async for line in _stdin_lines():
+        async for line in lines():
+            waiting.now("waiting for the board's answer")
             answer = await link.ask(line)
+            waiting.now("")
             refused += not answer.ok
             if not follow:
                 view.answer(answer)
 
-    async with Link(port, view.line if follow else None) as link:
-        await _until_first(ask(), link.gone())
+    def show(line: str) -> None:
+        waiting.now("")
+        if follow:
+            view.line(line)
+
+    with Waiting(_SILENT) as waiting:
+        async with Link(port, show) as link:
+            await _until_first(ask(), link.gone())
     return 1 if refused else 0
 
 
@@ -110,15 +128,19 @@ class Talk:
 
     async def run(self) -> int:
         """Talk until the person leaves; BoardError where there is no port to begin with."""
-        with patch_stdout(raw=True):
+        with patch_stdout(raw=True), Waiting(_SILENT, self._view.say) as self._waiting:
             await _until_first(self._follow(), self._type(), self._ask())
         return 0
+
+    def _line(self, line: str) -> None:
+        self._waiting.now("")
+        self._view.line(line)
 
     async def _follow(self) -> None:
         was_open = False
         while True:
             try:
-                async with Link(self._port, self._view.line) as self._link:
+                async with Link(self._port, self._line) as self._link:
                     self._view.say(
                         "connected again" if was_open else f"{self._port}: Ctrl-] leaves, help helps"
                     )
@@ -182,30 +204,6 @@ def _session(history: History) -> PromptSession[str]:
     return PromptSession(
         history=history, key_bindings=keys, erase_when_done=True, interrupt_exception=EOFError
     )
-
-
-async def _stdin_lines() -> AsyncIterator[str]:
-    """The lines of standard input that are not empty, whatever it is: a pipe, a file, a terminal."""
-    loop = asyncio.get_running_loop()
-    pieces: asyncio.Queue[bytes] = asyncio.Queue(1)
-
-    def read() -> None:
-        data = b"\n"
-        with contextlib.suppress(RuntimeError, CancelledError):  # the loop has ended, nobody wants more
-            while data:
-                data = os.read(stdin, 4096)
-                asyncio.run_coroutine_threadsafe(pieces.put(data), loop).result()
-
-    stdin = sys.stdin.fileno()  # sys.stdin itself would keep a lock while it waits
-    threading.Thread(target=read, daemon=True).start()  # a read cannot be cancelled
-    rest = b""
-    while data := await pieces.get():
-        *lines, rest = (rest + data).split(b"\n")
-        for line in lines:
-            if text := line.decode(errors="replace").strip():
-                yield text
-    if text := rest.decode(errors="replace").strip():
-        yield text
 
 
 async def _until_first(*coroutines: Coroutine[Any, Any, None]) -> None:

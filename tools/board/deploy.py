@@ -1,4 +1,4 @@
-"""`python -m tools deploy PORT`: what has changed of the device's files goes to a board, all or nothing.
+"""`python3 -m tools deploy PORT`: what has changed of the device's files goes to a board, all or nothing.
 
 All modules are one file there, the pack. What is new is staged below /deploy, out of pieces of the old pack
 where those stay the same, read back and hashed. Then a list of steps gets its name, in one step of the file
@@ -21,14 +21,18 @@ from . import files, packages, settings
 from .changes import compare, steps
 from .errors import BoardError, run_verb
 from .found import FLASH_S, Found
+from .ports import PORT_HELP, chosen_port
 from .progress import Progress, bar
 from .repl import Facts, Repl
 from .staging import stage
 
 EXAMPLES = """examples:
-  python -m tools deploy /dev/ttyUSB0
-  python -m tools deploy COM3 --packages ../micropython-lib
-  python -m tools deploy socket://192.168.1.30:4000 --no-packages --json"""
+  python3 -m tools deploy                    the only board that is plugged in
+  python3 -m tools deploy /dev/ttyUSB0
+  python3 -m tools deploy COM3 --packages ../micropython-lib
+  python3 -m tools deploy socket://192.168.1.30:4000 --no-packages --json
+
+exit status: 0 when the board runs what is here, 1 if not, 2 for wrong arguments"""
 BUILT = "built.txt"  # the time of the deployment, UTC: no clock of the device is before
 _ON_BOARD = Path(__file__).with_name("on_board.py")
 _START_S = 600.0  # a chip takes a few seconds, a busy emulator minutes
@@ -114,7 +118,7 @@ def _compiled(facts: Facts) -> tuple[dict[str, bytes], dict[str, bytes]]:
         raise BoardError(
             f"{facts.image} takes .mpy files of version {facts.mpy_version}, "
             f"mpy-cross makes version {files.mpy_version()}",
-            "Write an image of a MicroPython that fits: python -m tools flash PORT IMAGE",
+            "Write an image of a MicroPython that fits: python3 -m tools flash PORT IMAGE",
         )
     scripts, modules = {}, {}
     for file in files.device_files():
@@ -191,9 +195,7 @@ def summary(done: Deployment) -> str:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "port", metavar="PORT", help="/dev/tty…, COM3, socket://HOST:PORT or rfc2217://HOST:PORT"
-    )
+    parser.add_argument("port", metavar="PORT", nargs="?", help=PORT_HELP)
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
         "--packages",
@@ -208,9 +210,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     def run() -> int:
+        port = chosen_port(args.port)
         with bar() as progress:
-            done = deploy(args.port, args.packages, progress, not args.no_packages, args.index)
+            done = deploy(port, args.packages, progress, not args.no_packages, args.index)
         print(json.dumps(dataclasses.asdict(done), indent=2) if args.json else summary(done))
         return 0
 
-    return run_verb("deploy", run)
+    return run_verb("deploy", run, args.json)

@@ -1,5 +1,6 @@
 """What can go wrong with a board, said together with what to do about it."""
 
+import json
 import sys
 from collections.abc import Callable
 
@@ -18,10 +19,23 @@ class BoardError(Exception):
         self.remedy = remedy
 
 
-def run_verb(verb: str, function: Callable[[], int]) -> int:
-    """What `function` returns; where it raises BoardError, that is printed to stderr and 1 returned."""
+def run_verb(verb: str, function: Callable[[], int], as_json: bool = False) -> int:
+    """What `function` returns; where it raises BoardError, that is told and 1 returned."""
     try:
         return function()
     except BoardError as error:
-        print(f"{verb}: {error.text}\n{error.remedy}", file=sys.stderr)
+        tell_failure(f"{verb}: {error.text}\n{error.remedy}", as_json, text=error.text, remedy=error.remedy)
         return 1
+
+
+def wrong_arguments(verb: str, text: str, as_json: bool = False) -> int:
+    """Tell what argparse cannot know of; the exit status, 2."""
+    tell_failure(f"{verb}: {text}", as_json, text=text, remedy=f"python3 -m tools {verb} --help tells them.")
+    return 2
+
+
+def tell_failure(message: str, as_json: bool, **members: str) -> None:
+    """A failure for people on stderr, and `as_json` for programs on stdout: {"ok": false, …}."""
+    print(message, file=sys.stderr, flush=True)
+    if as_json:
+        print(json.dumps({"ok": False, **members}), flush=True)

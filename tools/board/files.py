@@ -1,6 +1,6 @@
 """What goes on a device. The library's part is listed in package.json, which also serves `mip install`.
 
-`python -m tools.board.files` writes that list anew from lib/iot/.
+`.venv/bin/python -m tools.board.files` writes that list anew from lib/iot/.
 """
 
 import json
@@ -54,7 +54,8 @@ def check_list() -> None:
     if listed != there:
         names = ", ".join(sorted(map(str, listed ^ there)))
         raise BoardError(
-            f"package.json and lib/iot/ differ in {names}", "Write it anew: python -m tools.board.files"
+            f"package.json and lib/iot/ differ in {names}",
+            "Write it anew: .venv/bin/python -m tools.board.files",
         )
 
 

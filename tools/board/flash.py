@@ -1,12 +1,13 @@
-"""`python -m tools flash`: writes a MicroPython image to a board, and reads it back."""
+"""`python3 -m tools flash`: writes a MicroPython image to a board, and reads it back."""
 
 import argparse
 import contextlib
+import json
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from esp_pylib.logger import EspLog, EspLogBase
 from esptool.cmds import attach_flash, detect_chip, detect_flash_size, reset_chip, run_stub, write_flash
@@ -16,15 +17,16 @@ from esptool.util import FatalError, flash_size_bytes
 
 from . import images
 from .errors import BoardError, run_verb
-from .ports import close_port, open_port
+from .ports import PORT_HELP, chosen_port, close_port, open_port
 from .progress import Progress, bar
 
 EXAMPLES = """examples:
-  python -m tools flash /dev/ttyUSB0 ESP32_GENERIC-OTA-20250415-v1.25.0.bin
-  python -m tools flash COM3 ESP32_GENERIC-20250415-v1.25.0.bin --yes
+  python3 -m tools flash /dev/ttyUSB0 ESP32_GENERIC-OTA-20250415-v1.25.0.bin
+  python3 -m tools flash ESP32_GENERIC-OTA-20250415-v1.25.0.bin      the only board that is plugged in
+  python3 -m tools flash COM3 ESP32_GENERIC-20250415-v1.25.0.bin --yes
 
 The image comes from the page of your board on micropython.org. Flashing erases the whole board, with its
-configuration and its certificate. The next step is: python -m tools deploy PORT
+configuration and its certificate. The next step is: python3 -m tools deploy PORT
 
 exit status: 0 when the image is on the board, 1 if not, 2 for wrong arguments"""
 BAUDRATE = 460_800  # what USB chips of every make manage, and MicroPython's own pages tell
@@ -40,22 +42,25 @@ AGAIN = "The board holds no whole image now: try again, with a shorter cable or 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument(
-        "port", metavar="PORT", help="/dev/tty…, COM3, socket://HOST:PORT, rfc2217://HOST:PORT"
-    )
+    parser.add_argument("port", metavar="PORT", nargs="?", help=PORT_HELP)
     parser.add_argument(
         "image", metavar="IMAGE", type=Path, help="the .bin file of MicroPython for the board"
     )
     parser.add_argument("--yes", action="store_true", help="erase without asking")
+    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
     parser.add_argument("--baudrate", type=int, default=BAUDRATE, help="while writing; default: %(default)s")
 
 
 def main(args: argparse.Namespace) -> int:
     """Flash; returns the exit status."""
-    return run_verb("flash", lambda: flash(args.port, args.image, args.yes, args.baudrate))
+    return run_verb(
+        "flash",
+        lambda: flash(chosen_port(args.port), args.image, args.yes, args.baudrate, args.json),
+        args.json,
+    )
 
 
-def flash(port: str, path: Path, yes: bool, baudrate: int = BAUDRATE) -> int:
+def flash(port: str, path: Path, yes: bool, baudrate: int = BAUDRATE, as_json: bool = False) -> int:
     """Erase the board, write the image, and compare it with what is in the flash then.
 
     Args:
@@ -63,6 +68,7 @@ def flash(port: str, path: Path, yes: bool, baudrate: int = BAUDRATE) -> int:
         path: the image.
         yes: erase without asking.
         baudrate: bits per second while writing; the chip's own loader always starts with 115200.
+        as_json: what was done is an object on stdout; the words go to stderr.
 
     Returns:
         0, or 1 if the user does not want to.
@@ -70,35 +76,49 @@ def flash(port: str, path: Path, yes: bool, baudrate: int = BAUDRATE) -> int:
     Raises:
         BoardError: the image does not fit the board, or the board does not answer, or not as it should.
     """
+    out = sys.stderr if as_json else sys.stdout
     image = images.read(path)
     board = f", {image.board}" if image.board else ""
-    print(f"image  MicroPython {image.version}{board}, for {images.megabytes(image.flash_bytes)} of flash")
-    print(f"       {SLOTS.get(image.slots, TWO_SLOTS)}")
+    print(
+        f"image  MicroPython {image.version}{board}, for {images.megabytes(image.flash_bytes)} of flash",
+        file=out,
+    )
+    print(f"       {SLOTS.get(image.slots, TWO_SLOTS)}", file=out)
     if not (yes or sys.stdin.isatty()):
         raise BoardError("it erases the whole board, and nobody is here to be asked", "Say --yes.")
     with _Log() as esptool, _connected(port, baudrate, image) as chip:
         board, revision, flash_bytes = _look_at(chip)
-        print(f"board  {board}, {images.megabytes(flash_bytes)} of flash")
+        print(f"board  {board}, {images.megabytes(flash_bytes)} of flash", file=out)
         image.check_board(revision, flash_bytes)
-        if not (yes or _agreed()):
-            print("nothing was changed")
-            return 1
+        if not (yes or _agreed(out)):
+            raise BoardError("nothing was changed", "It needs a y, or --yes.")
         started = time.monotonic()
         with bar() as esptool.show, _explained("the image was not written", AGAIN):
             esptool.show("erasing", 0, 0)
             write_flash(chip, [(image.offset, image.data)], erase_all=True)
     seconds = time.monotonic() - started
-    print(f"done   {len(image.data):,} bytes at {image.offset:#x}, written and verified in {seconds:.0f} s")
+    size = len(image.data)
+    print(f"done   {size:,} bytes at {image.offset:#x}, written and verified in {seconds:.0f} s", file=out)
     if port.startswith("socket:"):
-        print("start  press EN (or RST) on the board: there is no line for a reset in a socket")
-    print(f"next   python -m tools deploy {port}")
+        print("start  press EN (or RST) on the board: there is no line for a reset in a socket", file=out)
+    print(f"next   python3 -m tools deploy {port}", file=out)
+    if as_json:
+        value = {
+            "port": port,
+            "board": board,
+            "version": str(image.version),
+            "bytes": size,
+            "seconds": round(seconds, 1),
+        }
+        print(json.dumps({"ok": True, "value": value}))
     return 0
 
 
-def _agreed() -> bool:
+def _agreed(out: TextIO) -> bool:
     question = "Everything on the board will be erased, configuration and certificate included. Go on? [y/N] "
+    print(question, end="", file=out, flush=True)
     try:
-        return input(question).strip().lower() in ("y", "yes")
+        return input().strip().lower() in ("y", "yes")
     except EOFError:
         return False
 

@@ -3,15 +3,23 @@
 import contextlib
 import errno
 import os
+import re
 import stat
+import sys
 import urllib.parse
 
 import serial
 from serial.tools import list_ports
+from serial.tools.list_ports_common import ListPortInfo
 
 from .errors import BoardError
 
+PORT_HELP = (
+    "/dev/tty…, COM3, socket://HOST:PORT, rfc2217://HOST:PORT; default: that of the only board plugged in"
+)
 BAUDRATE = 115200  # MicroPython's on the ESP32
+# Who makes the USB side of boards: Espressif (S3, C3 …), Silicon Labs (CP210x), WCH (CH34x), FTDI, Prolific.
+_BOARDS = (0x303A, 0x10C4, 0x1A86, 0x0403, 0x067B)
 _READ_S = 0.1
 _WRITE_S = 5.0
 _REMOTE = ("socket", "rfc2217")
@@ -129,16 +137,45 @@ def _number(cause: BaseException) -> int | None:
     )  # termios.error is no OSError
 
 
+def chosen_port(port: str | None) -> str:
+    """The port itself; where none is given, that of the only board which is plugged in.
+
+    Raises:
+        BoardError: there is none, or more than one.
+    """
+    if port:
+        return port
+    boards = [found for found in _found() if found.vid in _BOARDS]
+    if not boards:
+        raise BoardError("no board is plugged in", f"{ports_there_are()} Name another one: PORT.")
+    if len(boards) > 1:
+        raise BoardError(f"{len(boards)} boards are plugged in", f"Say which: {_named(boards)}.")
+    print(f"port {_named(boards)}, the only board's", file=sys.stderr, flush=True)
+    return str(boards[0].device)
+
+
+def is_port(text: str) -> bool:
+    """Whether it can be the name of a port: no command of a board's console is."""
+    return "/" in text or ":" in text or re.fullmatch(r"(?i)com\d+", text) is not None
+
+
 def ports_there_are() -> str:
     """A remedy: which ports this machine has."""
-    found = [port for port in list_ports.comports() if port.hwid != "n/a"]
+    found = _found()
     if not found:
         return (
             "This machine has no serial port: plug the board in, with a cable that carries data, "
             "and install the driver of its USB chip where the system lacks it."
         )
-    names = ", ".join(f"{port.device} ({port.description})" for port in sorted(found))
-    return f"This machine has {names}."
+    return f"This machine has {_named(found)}."
+
+
+def _found() -> list[ListPortInfo]:
+    return sorted(port for port in list_ports.comports() if port.hwid != "n/a")
+
+
+def _named(found: list[ListPortInfo]) -> str:
+    return ", ".join(f"{port.device} ({port.description})" for port in found)
 
 
 def _permission(port: str) -> str:

@@ -1,7 +1,6 @@
 """What a board says, shown to a person or to a program."""
 
 import json
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from rich.console import Console
@@ -50,10 +49,6 @@ class JsonView:
         key = "text" if answer.value is None else "value"
         self._print({"ok": answer.ok, key: answer.text if answer.value is None else answer.value})
 
-    def waiting(self) -> AbstractContextManager[object]:
-        """While an answer is waited for."""
-        return nullcontext()
-
     def _print(self, value: dict[str, Any]) -> None:
         self._out.out(json.dumps(value))
 
@@ -86,10 +81,6 @@ class TextView:
             self._out.print(table(answer.value))
         else:
             self._out.print(Text(answer.text, style="green"))
-
-    def waiting(self) -> AbstractContextManager[object]:
-        """While an answer is waited for; seen on a terminal alone."""
-        return self._error.status("waiting for the board's answer")
 
     def say(self, text: str, style: str = "dim") -> None:
         """A word of our own."""

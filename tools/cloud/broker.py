@@ -67,6 +67,7 @@ class Broker:
         self.router = Router(store, limits)
         self.limits = limits
         self.tell = tell
+        self.tell_messages = False
         self.monotonic = time.monotonic
         self._context = context
         self._store = store

@@ -101,6 +101,13 @@ class Authority:
             return rsa.generate_private_key(65537, 2048)
         return ec.generate_private_key(ec.SECP256R1())
 
+    @staticmethod
+    def chain_in(folder: Path) -> ServerChain | None:
+        """The chain that the folder was made with, None where no cloud was."""
+        if not (folder / "ca.pem").exists():
+            return None
+        return "rsa" if (folder / "chain.pem").exists() else "p256"
+
     @property
     def root_pem(self) -> str:
         return _pem(self._certificate).decode()

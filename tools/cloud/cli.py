@@ -1,4 +1,4 @@
-"""`python -m tools cloud`: runs the local AWS IoT Core until Ctrl-C."""
+"""`python3 -m tools cloud`: runs the local AWS IoT Core until Ctrl-C."""
 
 import argparse
 import asyncio
@@ -10,7 +10,9 @@ from pathlib import Path
 
 from tools.board import document
 from tools.board.errors import run_verb
+from tools.waiting import Waiting
 
+from .actions import STATE, add_actions, run_action
 from .ca import CHAINS
 from .certificates import alternative_names
 from .cloud import Cloud
@@ -21,17 +23,26 @@ from .hook import Hook, program
 from .limits import Limits
 from .rules import Rules
 
-DESCRIPTION = "Runs a local AWS IoT Core: MQTT over mutual TLS, policies, fleet provisioning."
+DESCRIPTION = """Runs a local AWS IoT Core: MQTT over mutual TLS, policies, fleet provisioning. With client,
+watch or send it does something with the one that runs: cloud watch --help"""
 EXAMPLES = """\
 examples:
-  python -m tools cloud
+  python3 -m tools cloud
       for simulated devices on this machine
-  python -m tools cloud --host 192.168.1.20 --host mypc.local
+  python3 -m tools cloud --host 192.168.1.20 --host mypc.local
       also for boards on the same network, which reach it by that address or that name
-  python -m tools cloud --host 192.168.1.20 --wifi "Home:correct horse" --write-config board.json
-      the same; a board joins it with: python -m tools configure PORT board.json
-  python -m tools cloud --server-chain rsa --state state/cloud-rsa
+  python3 -m tools cloud --host 192.168.1.20 --wifi "Home:correct horse" --write-config board.json
+      the same; a board joins it with: python3 -m tools configure PORT board.json
+  python3 -m tools cloud --server-chain rsa --state state/cloud-rsa
       asks as much memory and time of a device as AWS
+  python3 -m tools cloud --messages
+      its log has each message that a client publishes
+  python3 -m tools cloud client laptop
+      a certificate for any MQTT program, and the mosquitto_sub line that uses it
+  python3 -m tools cloud watch 'telemetry/#'
+      the messages of the cloud that runs
+  python3 -m tools cloud send cmd/esp32-240ac4000001 '{"led": true}'
+      a message to one device
 
 The state directory keeps certificates, things, sessions and retained messages; delete it to start anew.
 exit status: 0 after Ctrl-C or SIGTERM, 1 if it cannot start, 2 for wrong arguments
@@ -93,17 +104,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "${topic()} stands for REST and ${topic(N)} for its level N; may be repeated",
     )
     parser.add_argument(
+        "--messages", action="store_true", help="log each message that a client publishes, too"
+    )
+    parser.add_argument(
         "--unthrottled",
         action="store_true",
         help="let a client publish as fast as it can; AWS discards what is over 100 publishes a second",
     )
-    parser.add_argument(
-        "--state", metavar="DIR", type=Path, default=Path("state/cloud"), help="default: %(default)s"
-    )
+    parser.add_argument("--state", metavar="DIR", type=Path, default=STATE, help="default: %(default)s")
+    add_actions(parser)
 
 
 def main(args: argparse.Namespace) -> int:
     """Run until SIGINT or SIGTERM; returns the exit status."""
+    if args.action:
+        return run_verb(f"cloud {args.action}", lambda: run_action(args), args.json)
     if (args.write_config is None) != (args.wifi is None):
         print("cloud: --write-config and --wifi go together", file=sys.stderr)
         return 2
@@ -128,6 +143,7 @@ async def _run(args: argparse.Namespace) -> int:
             on_event=_show,
             hook=args.hook,
             rules=dict(args.rule),
+            messages=args.messages,
         )
         await cloud.start()
     except StateError as error:
@@ -145,8 +161,16 @@ async def _run(args: argparse.Namespace) -> int:
             document.save(
                 args.write_config, cloud.device_configuration(args.wifi, [*args.host, "localhost"][0])
             )
-            print(f"next: python -m tools configure PORT {args.write_config}", flush=True)
-        await stop.wait()
+            print(f"next: python3 -m tools configure PORT {args.write_config}", flush=True)
+        where = f"{', '.join(args.host) or 'localhost'}, TCP port {cloud.port}"
+        with Waiting(f"nobody has come yet: this is {where}, which a firewall must let in") as waiting:
+
+            def show(event: Event) -> None:
+                waiting.now("")
+                _show(event)
+
+            cloud.on_event = show
+            await stop.wait()
     except InternalFailureException as error:
         return _fail(str(error))
     finally:

@@ -9,7 +9,7 @@ from . import topics
 from .authorization import Authorization, connect_variables, connection_variables
 from .ca import certificate_id
 from .errors import InternalFailureException, ResourceNotFoundException
-from .events import Event
+from .events import Event, shown
 from .limits import TokenBucket
 from .session import Session
 from .store import Message
@@ -233,6 +233,8 @@ class Client:
             )
             self._close(wire.AUTH_ERROR, f"{action} on topic/{topic} is not allowed")
             return
+        if self._broker.tell_messages:
+            self._tell("published", topic, shown(topic, packet.payload))
         if service is None:
             self._broker.router.publish(topic, packet.payload, packet.qos, packet.retain)
         if packet.packet_id is not None:

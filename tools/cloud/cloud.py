@@ -12,6 +12,7 @@ from .broker import Broker
 from .ca import CHAINS, Authority, ServerChain
 from .certificates import alternative_names
 from .database import Database, StateError
+from .endpoint import Endpoint
 from .errors import InternalFailureException, ResourceNotFoundException
 from .events import Event
 from .hook import Hook
@@ -41,6 +42,7 @@ class Cloud:
         clock: seconds since 1970, for expiry and timestamps.
         hook: decides which devices may be provisioned; see tools.cloud.hook.
         rules: by name the topic on which a rule of Basic Ingest publishes again; see tools.cloud.rules.
+        messages: tell an Event for each message that a client publishes, too.
 
     Raises:
         StateError: the state directory cannot be used, or is for the other chain.
@@ -61,11 +63,14 @@ class Cloud:
         clock: Callable[[], float] = time.time,
         hook: Hook | None = None,
         rules: Mapping[str, str] | None = None,
+        messages: bool = False,
     ) -> None:
         self.limits = limits or Limits()
         self._rules = Rules(rules or {}, self.limits, self._tell)
         self.on_event = on_event
         self.port = port
+        self.messages = messages
+        self._state = state
         self._listen = listen
         self._hosts = tuple(hosts)
         self._clock = clock
@@ -114,6 +119,7 @@ class Cloud:
                 tell=self._tell,
                 clock=self._clock,
             )
+            broker.tell_messages = self.messages
             self.port = await broker.start(self._listen, self.port)
         except InternalFailureException as error:
             self._database.close()
@@ -122,6 +128,11 @@ class Cloud:
             self._database.close()
             raise
         self._broker, self._provisioning = broker, provisioning
+        try:
+            Endpoint.of(self._listen, self.port, self._hosts).save(self._state)
+        except OSError as error:
+            await self.stop()
+            raise StateError(f"{self._state}: {error.strerror}; make room for it") from error
 
     async def stop(self) -> None:
         """Disconnect everyone, stop listening, close the state."""

@@ -64,16 +64,19 @@ class Database:
 
     Args:
         folder: the state directory, which exists.
+        guest: for a few statements beside the cloud that may run with it: what that has in memory, too
+            (sessions, retained messages), is not for them.
 
     Raises:
         StateError: in use by another cloud, of another version, or damaged.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, guest: bool = False) -> None:
         self._after: list[Callable[[], None]] = []
         self._lock = open(folder / "lock", "ab")  # noqa: SIM115  held until close()
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not guest:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._lock.close()
             text = f"{folder} is in use by another cloud; stop that one or use another directory"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 _LONGEST = 400
+_SECRET = ("$aws/certificates/", "$aws/provisioning-templates/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +12,8 @@ class Event:
 
     Args:
         kind: "connected", "disconnected", "refused" (never got to be connected), "provisioned", "rejected"
-            (a request to a service), "throttled" (publishes discarded) or "server" (about the cloud itself).
+            (a request to a service), "throttled" (publishes discarded), "published" (a message, of which
+            `reason` is the topic) or "server" (about the cloud itself).
         address: the peer's "address:port".
         client_id: "" until CONNECT.
         certificate_id: "" until the handshake is done.
@@ -31,5 +33,17 @@ class Event:
         where = f" from {self.address}" if self.client_id and self.kind == "connected" else ""
         why = ": ".join(part for part in (self.reason, self.detail) if part)
         text = f"{who} {self.kind}{where}" + (f" ({why})" if why else "")
-        # Part of it was written by the peer: no control characters for the terminal, no endless lines
-        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:_LONGEST])
+        return printable(text[:_LONGEST])  # part of it was written by the peer: no endless lines
+
+
+def printable(text: str) -> str:
+    """A peer's text without control characters for the terminal."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def shown(topic: str, payload: bytes) -> str:
+    """A payload for a log; of what may be keys and tokens its size alone."""
+    if topic.startswith(_SECRET):
+        return f"{len(payload)} bytes"
+    text = payload[:_LONGEST].decode(errors="backslashreplace")
+    return text if len(payload) <= _LONGEST else f"{text}… ({len(payload)} bytes)"

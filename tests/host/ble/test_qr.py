@@ -1,4 +1,4 @@
-"""`python -m tools qr`: the label of a device."""
+"""`python3 -m tools qr`: the label of a device."""
 
 import json
 import struct
@@ -94,7 +94,6 @@ async def test_json() -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ([], "give CODE or --port PORT"),
         (["ABCD-EFGH-JKMN", "--port", "x"], "give CODE or --port PORT"),
         (["ABCD"], "not a device's code"),
         (["ABCD-EFGH-JKMN", "--png", "a", "--svg", "b"], "not allowed with"),
@@ -109,7 +108,7 @@ async def test_wrong_arguments(arguments: list[str], complaint: str) -> None:
 
 async def test_help_has_examples() -> None:
     done = await run_verb("qr", "--help")
-    assert done.status == 0 and "python -m tools qr --port" in done.out
+    assert done.status == 0 and "python3 -m tools qr --port" in done.out
 
 
 async def test_a_board_is_asked(board: Board) -> None:  # noqa: F811

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import re
+import signal
 import socket
 import sys
 import termios
@@ -200,7 +202,7 @@ class Done:
 
 
 async def run_verb(*arguments: str, stdin: str | None = None, **environment: str) -> Done:
-    """Run `python -m tools …` to its end; its standard streams are no terminal."""
+    """Run `python3 -m tools …` to its end; its standard streams are no terminal."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -231,15 +233,16 @@ class Terminal:
         self.screen = ""
         self._end = wire_end
         self._news = asyncio.Event()
+        self._over = asyncio.Event()
         asyncio.get_running_loop().add_reader(wire_end, self._readable)
 
     def type(self, keys: str) -> None:
         os.write(self._end, keys.encode())
 
-    async def shows(self, pattern: str) -> re.Match[str]:
+    async def shows(self, pattern: str, timeout_s: float = DEADLINE_S / 2) -> re.Match[str]:
         """Wait until it has shown this, behind what was waited for last; colours do not count."""
         try:
-            async with asyncio.timeout(DEADLINE_S / 2):
+            async with asyncio.timeout(timeout_s):
                 while not (match := re.search(pattern, self.screen)):
                     self._news.clear()
                     await self._news.wait()
@@ -252,6 +255,12 @@ class Terminal:
         async with asyncio.timeout(DEADLINE_S):
             return await self.process.wait()
 
+    async def rest(self) -> str:
+        """What it has shown behind what was waited for last, once all of it has come: it has ended."""
+        async with asyncio.timeout(DEADLINE_S):
+            await self._over.wait()
+        return self.screen
+
     def close(self) -> None:
         asyncio.get_running_loop().remove_reader(self._end)
         os.close(self._end)
@@ -261,20 +270,26 @@ class Terminal:
             data = os.read(self._end, 4096).decode(errors="replace")
         except OSError:  # the program has ended
             asyncio.get_running_loop().remove_reader(self._end)
+            self._over.set()
             data = ""
         self.screen += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", data)
         self._news.set()
 
 
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell has what it starts in the background ignore it
+
+
 @contextlib.asynccontextmanager
-async def on_terminal(*arguments: str) -> AsyncIterator[Terminal]:
-    """Run `python -m tools …` on a terminal."""
+async def on_terminal(
+    *arguments: str, program: tuple[str, ...] = (sys.executable, "-m", "tools")
+) -> AsyncIterator[Terminal]:
+    """Run `python3 -m tools …`, or another program, on a terminal that is its own: Ctrl-C is typed."""
     end, other_end = os.openpty()
     termios.tcsetwinsize(end, (40, 100))
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tools",
+        *program,
         *arguments,
         cwd=ROOT,
         stdin=other_end,
@@ -282,6 +297,7 @@ async def on_terminal(*arguments: str) -> AsyncIterator[Terminal]:
         stderr=other_end,
         env={**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"},
         start_new_session=True,
+        preexec_fn=_take_terminal,
     )
     os.close(other_end)
     terminal = Terminal(process, end)

@@ -12,7 +12,8 @@ from tools.board.errors import BoardError
 
 
 def test_package_json_is_up_to_date() -> None:
-    assert json.loads(files.PACKAGE.read_text()) == files.package(), "python -m tools.board.files mends it"
+    mended = json.loads(files.PACKAGE.read_text()) == files.package()
+    assert mended, ".venv/bin/python -m tools.board.files mends it"
     files.check_list()
 
 

@@ -1,0 +1,105 @@
+"""What holds for every verb of `python3 -m tools`: help with examples and statuses, and failures as JSON."""
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools.__main__ import VERBS, main
+
+
+def parsers() -> Iterator[tuple[tuple[str, ...], argparse.ArgumentParser]]:
+    """Each verb and each of its actions, with its parser."""
+    for verb, (module, _) in VERBS.items():
+        parser = argparse.ArgumentParser()
+        implementation = importlib.import_module(module)
+        parser.epilog = implementation.EXAMPLES
+        implementation.add_arguments(parser)
+        yield (verb,), parser
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for name, sub in action.choices.items():
+                    yield (verb, name), sub
+
+
+ALL = dict(parsers())
+WITH_JSON = [words for words, parser in ALL.items() if "--json" in parser.format_help()]
+
+
+def test_the_verbs_that_scripts_use_have_json() -> None:
+    wanted: set[tuple[str, ...]] = {
+        ("flash",),
+        ("deploy",),
+        ("configure",),
+        ("console",),
+        ("qr",),
+        ("size",),
+        ("bench",),
+    }
+    wanted |= {("ble", name) for name in ("scan", "configure", "status", "send")}
+    wanted |= {("cloud", name) for name in ("client", "watch", "send")}
+    assert wanted <= set(WITH_JSON)
+
+
+@pytest.mark.parametrize("words", ALL, ids=" ".join)
+def test_help_has_examples_that_begin_as_they_are_typed(words: tuple[str, ...]) -> None:
+    epilog = ALL[words].epilog or ""
+    assert epilog.startswith("examples:\n") and "exit status" in epilog
+    assert f"python3 -m tools {' '.join(words)}" in epilog
+
+
+@pytest.mark.parametrize("words", WITH_JSON, ids=" ".join)
+def test_wrong_arguments_as_json(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(monkeypatch, *words, "--json", "--no-such-option")
+    out, err = capsys.readouterr()
+    failure = json.loads(out)
+    assert ended.value.code == 2 and failure["ok"] is False
+    assert failure["text"] in err and "--help" in failure["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (("flash", "/no/such/port", "no.bin"), 1),
+        (("deploy", "/no/such/port", "--no-packages"), 1),
+        (("configure", "/no/such/port", "no.json"), 1),
+        (("configure", "--check", "no.json"), 1),
+        (("configure", "--check", "/no/such/port", "no.json"), 2),
+        (("console", "/no/such/port", "status"), 1),
+        (("console", "/no/such/port"), 1),
+        (("qr", "--port", "/no/such/port"), 1),
+        (("qr", "ABCD-EFGH-JKMN", "--port", "/no/such/port"), 2),
+        (("ble", "configure", "no.json", "--code", "ABCD-EFGH-JKMN"), 1),
+        (("ble", "status"), 2),
+        (("cloud", "client", "laptop", "--state", "no"), 1),
+        (("cloud", "watch", "--state", "no"), 1),
+        (("cloud", "send", "a", "b", "--state", "no"), 1),
+    ],
+)
+def test_a_failure_as_json(
+    arguments: tuple[str, ...],
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SETUP_CODE", raising=False)
+    assert run(monkeypatch, *arguments, "--json") == status
+    out, err = capsys.readouterr()
+    failure: dict[str, Any] = json.loads(out)
+    assert failure["ok"] is False and failure["text"] in err and failure["remedy"]
+    assert not list(tmp_path.iterdir()), "a failure leaves something behind"
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["tools", *arguments])
+    return main()

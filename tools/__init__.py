@@ -1,0 +1,1 @@
+"""What runs on a computer: `python3 -m tools VERB`."""

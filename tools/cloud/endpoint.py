@@ -1,0 +1,44 @@
+"""Where a cloud listens: kept in its state directory for whoever looks for it there."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .ca import write_atomic
+
+_FILE = "endpoint.json"
+_PORT = 8883
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """How a program on this machine reaches the cloud.
+
+    Args:
+        host: for the connection, and in the server's certificate.
+        port: TCP's.
+        hosts: all that the server's certificate is for.
+    """
+
+    host: str = "localhost"
+    port: int = _PORT
+    hosts: tuple[str, ...] = ("localhost", "127.0.0.1")
+
+    @classmethod
+    def of(cls, listen: str, port: int, hosts: tuple[str, ...]) -> "Endpoint":
+        """The endpoint of a cloud that listens on this address."""
+        everywhere = listen in ("0.0.0.0", "::", "127.0.0.1", "::1", "")  # noqa: S104
+        return cls(hosts[0] if everywhere or listen not in hosts else listen, port, hosts)
+
+    @classmethod
+    def load(cls, state: Path) -> "Endpoint":
+        """That of the cloud which was started last with this directory; the usual one where none was."""
+        try:
+            kept = json.loads((state / _FILE).read_text("utf-8"))
+            return cls(str(kept["host"]), int(kept["port"]), tuple(map(str, kept["hosts"])))
+        except (OSError, ValueError, KeyError, TypeError):
+            return cls()
+
+    def save(self, state: Path) -> None:
+        """Keep it; OSError."""
+        write_atomic(state / _FILE, json.dumps(asdict(self)).encode())

@@ -27,6 +27,8 @@ examples:
       also for boards on the same network, which reach it by that address or that name
   python -m tools cloud --host 192.168.1.20 --wifi "Home:correct horse" --write-config board.json
       the same; a board joins it with: python -m tools configure PORT board.json
+  python3 -m tools cloud --host 192.168.1.20 --write-product product.json
+      boards that a phone sets up join it: python3 -m tools phone --product product.json
   python -m tools cloud --server-chain rsa --state state/cloud-rsa
       asks as much memory and time of a device as AWS
 
@@ -67,10 +69,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write a configuration for boards, its certificates beside it; they use the first --host",
     )
     parser.add_argument(
+        "--write-product",
+        metavar="FILE",
+        type=Path,
+        help="write a product file: the same without networks, in one file for the phone's page",
+    )
+    parser.add_argument(
         "--wifi",
         metavar="SSID:PASSWORD",
         action="append",
-        type=_network,
+        type=document.network,
         help="a network for FILE; without a password behind the colon an open one; may be repeated",
     )
     parser.add_argument(
@@ -129,15 +137,26 @@ async def _run(args: argparse.Namespace) -> int:
             f"AWS IoT Core (local) listens on {args.listen} port {cloud.port}, as {', '.join(hosts)}{chain}"
         )
         print(f"state and root certificate: {args.state}, {args.state / 'ca.pem'}", flush=True)
-        if args.write_config:
-            document.save(
-                args.write_config, cloud.device_configuration(args.wifi, [*args.host, "localhost"][0])
-            )
-            print(f"next: python -m tools configure PORT {args.write_config}", flush=True)
+        _write_files(args, cloud)
         await stop.wait()
     finally:
         await cloud.stop()
     return 0
+
+
+def _write_files(args: argparse.Namespace, cloud: Cloud) -> None:
+    """The configuration and the product file that were asked for, with one claim certificate for both."""
+    if not (args.write_config or args.write_product):
+        return
+    made = cloud.device_configuration(args.wifi or [], [*args.host, "localhost"][0])
+    if args.write_config:
+        document.save(args.write_config, made)
+        print(f"next: python -m tools configure PORT {args.write_config}", flush=True)
+    if args.write_product:
+        document.save_product(args.write_product, {"aws": made["aws"]})
+        print(f"next: python3 -m tools phone --product {args.write_product}", flush=True)
+    if not args.host:
+        print("warning: boards cannot reach localhost; name this computer by --host", file=sys.stderr)
 
 
 def _show(event: Event) -> None:
@@ -162,13 +181,6 @@ def _hook(text: str) -> Hook:
         return program(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _network(text: str) -> dict[str, str]:
-    ssid, colon, password = text.partition(":")
-    if not colon:
-        raise argparse.ArgumentTypeError("must be SSID:PASSWORD, or SSID: for an open network")
-    return {"ssid": ssid, "password": password}
 
 
 def _port(text: str) -> int:

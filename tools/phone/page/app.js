@@ -14,7 +14,8 @@ import * as words from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 
-const link = label.read();
+const reason = words.unsupported();
+const link = reason ? {} : label.read(); // another browser will need the address as it is, with the label's code
 let known = link; // the code that is known, and whose it is
 let device = null;
 let connection = null;
@@ -158,6 +159,15 @@ async function pickProduct() {
   }
 }
 
+async function pickKey(event) {
+  try {
+    await product.takeKey(event.target);
+    $("cloud-problem").textContent = "";
+  } catch (error) {
+    $("cloud-problem").textContent = error.message;
+  }
+}
+
 async function submitCheck(event) {
   event.preventDefault();
   const lacking = product.missing();
@@ -222,6 +232,7 @@ function wire() {
   $("password-form").addEventListener("submit", submitPassword);
   $("password-show").addEventListener("click", secret.toggle);
   $("cloud-file").addEventListener("change", pickProduct);
+  for (const id of ["cloud-claim_key", "cloud-key"]) $(id).addEventListener("change", pickKey);
   $("cloud").addEventListener("input", showEndpoint);
   $("cloud-kind").addEventListener("change", product.showKind);
   $("check-form").addEventListener("submit", submitCheck);
@@ -230,15 +241,29 @@ function wire() {
   addEventListener("pagehide", () => connection?.close());
 }
 
+/** This browser cannot: says why, and gives the address for one that can. */
+function elsewhere() {
+  $("unsupported-text").textContent = reason.text;
+  $("unsupported-todo").textContent = reason.todo;
+  $("unsupported-address").value = isSecureContext ? location.href : location.href.replace(/^http:/, "https:");
+  $("unsupported-copy").addEventListener("click", async () => {
+    $("unsupported-address").select();
+    try {
+      await navigator.clipboard.writeText($("unsupported-address").value);
+      $("unsupported-copied").textContent = "Copied.";
+    } catch {
+      $("unsupported-copied").textContent = "It is marked now: copy it.";
+    }
+  });
+  steps.show("unsupported");
+}
+
 async function begin() {
   wire();
   steps.begin(goBack);
   if ("serviceWorker" in navigator) navigator.serviceWorker.register("sw.js").catch(() => {}); // it works without
-  const reason = words.unsupported();
   if (reason) {
-    $("unsupported-text").textContent = reason.text;
-    $("unsupported-todo").textContent = reason.todo;
-    steps.show("unsupported");
+    elsewhere();
     return;
   }
   if (link.name) {

@@ -140,7 +140,7 @@ def idf_heap_info(capabilities):
 
 
 def raw_temperature():
-    """The chip's temperature in Fahrenheit, as the first ESP32 has it; the later ones have mcu_temperature."""
+    """The chip's temperature in Fahrenheit: the first ESP32's, later ones have mcu_temperature."""
     return 128
 
 

@@ -51,9 +51,21 @@ async def test_a_browser_without_bluetooth_is_told_what_to_do(
     async with chromium.running() as browser:
         visit = await Visit.start(browser, user_agent=agent)
         await visit.page.add_init_script(NO_BLUETOOTH)
-        await visit.page.goto(site.url)
+        label = f"{site.url}#code=7K3M9PQRW2XY&name=esp32-240ac4000001"
+        await visit.page.goto(label)
         await expect(visit.page.locator("#unsupported-title")).to_be_focused()
         await expect(visit.page.locator("#unsupported-todo")).to_contain_text(todo)
+        address = visit.page.get_by_label("Address", exact=True)
+        await expect(address).to_have_value(label)
+        assert visit.page.url == label, "what the browser's own sharing takes"
+        said = visit.page.locator("#unsupported-copied")
+        await visit.context.grant_permissions([])
+        await visit.page.get_by_role("button", name="Copy address").click()
+        await expect(said).not_to_be_empty()
+        await visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await visit.page.get_by_role("button", name="Copy address").click()
+        await expect(said).to_have_text("Copied.")
+        assert await visit.page.evaluate("navigator.clipboard.readText()") == label
         await inspect(visit.page, f"0-unsupported-{'iphone' if agent == IPHONE else 'firefox'}")
         assert visit.complaints == []
 
@@ -61,8 +73,17 @@ async def test_a_browser_without_bluetooth_is_told_what_to_do(
 @needs_chromium
 async def test_a_page_that_is_not_secure_says_so(site: phone.Page, visit: Visit) -> None:
     await visit.page.add_init_script('Object.defineProperty(window, "isSecureContext", {value: false});')
-    await visit.page.goto(site.url)
+    await visit.page.add_init_script(
+        'Object.defineProperty(Navigator.prototype, "clipboard", {value: undefined});'  # as on such pages
+    )
+    await visit.page.goto(f"{site.url}#code=7K3M9PQRW2XY")
     await expect(visit.page.locator("#unsupported-todo")).to_contain_text("https://")
+    address = visit.page.get_by_label("Address", exact=True)
+    await expect(address).to_have_value(site.url.replace("http", "https") + "#code=7K3M9PQRW2XY")
+    await visit.page.get_by_role("button", name="Copy address").click()
+    await expect(visit.page.locator("#unsupported-copied")).to_contain_text("marked")
+    marked = "[document.activeElement.selectionStart, document.activeElement.selectionEnd]"
+    assert await visit.page.evaluate(marked) == [0, len(site.url) + 1 + len("#code=7K3M9PQRW2XY")]
 
 
 @needs_chromium

@@ -14,10 +14,17 @@ class Pins:
     Pin = None
 
 
-sys.modules.setdefault("machine", Pins)
-sys.modules.setdefault("esp32", Chip("raw_temperature", 0))
+_BORROWED = {"machine": Pins, "esp32": Chip("raw_temperature", 0)}  # the chip's, for the import alone
+_before = {name: sys.modules.get(name) for name in _BORROWED}
+sys.modules.update(_BORROWED)
 
 from firmware import app  # noqa: E402
+
+for _name, _module in _before.items():
+    if _module is None:
+        del sys.modules[_name]
+    else:
+        sys.modules[_name] = _module
 
 
 def measured(chip):

@@ -2,6 +2,7 @@
 
 import { Connection } from "./connection.js";
 import { Device } from "./device.js";
+import * as elsewhere from "./elsewhere.js";
 import * as label from "./label.js";
 import { nameProblem, render } from "./networks.js";
 import * as secret from "./password.js";
@@ -241,29 +242,13 @@ function wire() {
   addEventListener("pagehide", () => connection?.close());
 }
 
-/** This browser cannot: says why, and gives the address for one that can. */
-function elsewhere() {
-  $("unsupported-text").textContent = reason.text;
-  $("unsupported-todo").textContent = reason.todo;
-  $("unsupported-address").value = isSecureContext ? location.href : location.href.replace(/^http:/, "https:");
-  $("unsupported-copy").addEventListener("click", async () => {
-    $("unsupported-address").select();
-    try {
-      await navigator.clipboard.writeText($("unsupported-address").value);
-      $("unsupported-copied").textContent = "Copied.";
-    } catch {
-      $("unsupported-copied").textContent = "It is marked now: copy it.";
-    }
-  });
-  steps.show("unsupported");
-}
-
 async function begin() {
   wire();
   steps.begin(goBack);
   if ("serviceWorker" in navigator) navigator.serviceWorker.register("sw.js").catch(() => {}); // it works without
   if (reason) {
-    elsewhere();
+    elsewhere.tell(reason);
+    steps.show("unsupported");
     return;
   }
   if (link.name) {

@@ -284,15 +284,29 @@ async def test_a_session_refuses_what_is_not_the_devices(site: phone.Page, visit
     ]
 
 
+# Parses what is on its standard input, {name: text}, as modules; an error is thrown.
+_PARSE = """
+import fs from "node:fs";
+import vm from "node:vm";
+for (const [identifier, text] of Object.entries(JSON.parse(fs.readFileSync(0, "utf-8")))) {
+  new vm.SourceTextModule(text, { identifier });
+}
+"""
+
+
 def test_modules_parse() -> None:
     node = shutil.which("node")
     if not node:
         pytest.skip("needs node (apt install nodejs)")
-    for path in sorted(PAGE.glob("*.js")):
-        # A name with .js is taken for CommonJS, which would let await and import pass wrongly or not at all.
-        command = [node, "--input-type=module", "--check"]
-        done = subprocess.run(command, input=path.read_text(), capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{path.name}: {done.stderr}"
+    modules = {path.name: path.read_text() for path in sorted(PAGE.glob("*.js"))}
+    assert len(modules) > 10
+    command = [node, "--experimental-vm-modules", "--no-warnings", "--input-type=module", "-e", _PARSE]
+    for wrong in ({}, {"wrong.js": "import 7;"}):
+        given = json.dumps(modules | wrong)
+        done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+        assert (done.returncode != 0) == bool(wrong) and ("wrong.js" in done.stderr) == bool(wrong), (
+            done.stderr
+        )
 
 
 def test_the_service_worker_keeps_all_files_and_tells_this_version() -> None:

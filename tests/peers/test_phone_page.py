@@ -35,7 +35,7 @@ async () => {
 _SHOWN = """
 () => {
   const fields = [...document.querySelectorAll("input, textarea")].map((field) => field.value);
-  return [document.documentElement.outerHTML, ...fields].join("\n");
+  return [document.documentElement.outerHTML, ...fields].join("\\n");
 }
 """
 # Every text that the line under the progress bar and the one above the step have had.

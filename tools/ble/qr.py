@@ -1,4 +1,4 @@
-"""`python -m tools qr`: the QR code for a device's label, which opens the page with the device's code."""
+"""`python3 -m tools qr`: the QR code for a device's label, which opens the page with the device's code."""
 
 import argparse
 import asyncio
@@ -87,12 +87,12 @@ async def ask_board(port: str) -> tuple[str, str]:
     if not answer.ok and "no such command" in answer.text:
         raise BoardError(
             f"{port}: the board knows of no code",
-            f"Its firmware is another one. Put this one on it: python -m tools deploy {port}",
+            f"Its firmware is another one. Put this one on it: python3 -m tools deploy {port}",
         )
     if not answer.ok:
         raise BoardError(
             f"{port}: the board does not tell its code: {answer.text}",
-            f"Its log may tell more: python -m tools console {port}",
+            f"Its log may tell more: python3 -m tools console {port}",
         )
     return code, name
 

@@ -1,4 +1,4 @@
-"""`python -m tools cloud`: runs the local AWS IoT Core until Ctrl-C."""
+"""`python3 -m tools cloud`: runs the local AWS IoT Core until Ctrl-C."""
 
 import argparse
 import asyncio
@@ -21,15 +21,15 @@ from .limits import Limits
 DESCRIPTION = "Runs a local AWS IoT Core: MQTT over mutual TLS, policies, fleet provisioning."
 EXAMPLES = """\
 examples:
-  python -m tools cloud
+  python3 -m tools cloud
       for simulated devices on this machine
-  python -m tools cloud --host 192.168.1.20 --host mypc.local
+  python3 -m tools cloud --host 192.168.1.20 --host mypc.local
       also for boards on the same network, which reach it by that address or that name
-  python -m tools cloud --host 192.168.1.20 --wifi "Home:correct horse" --write-config board.json
-      the same; a board joins it with: python -m tools configure PORT board.json
+  python3 -m tools cloud --host 192.168.1.20 --wifi "Home:correct horse" --write-config board.json
+      the same; a board joins it with: python3 -m tools configure PORT board.json
   python3 -m tools cloud --host 192.168.1.20 --write-product product.json
       boards that a phone sets up join it: python3 -m tools phone --product product.json
-  python -m tools cloud --server-chain rsa --state state/cloud-rsa
+  python3 -m tools cloud --server-chain rsa --state state/cloud-rsa
       asks as much memory and time of a device as AWS
 
 The state directory keeps certificates, things, sessions and retained messages; delete it to start anew.
@@ -151,7 +151,7 @@ def _write_files(args: argparse.Namespace, cloud: Cloud) -> None:
     made = cloud.device_configuration(args.wifi or [], [*args.host, "localhost"][0])
     if args.write_config:
         document.save(args.write_config, made)
-        print(f"next: python -m tools configure PORT {args.write_config}", flush=True)
+        print(f"next: python3 -m tools configure PORT {args.write_config}", flush=True)
     if args.write_product:
         document.save_product(args.write_product, {"aws": made["aws"]})
         print(f"next: python3 -m tools phone --product {args.write_product}", flush=True)

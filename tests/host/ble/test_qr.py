@@ -1,4 +1,4 @@
-"""`python -m tools qr`: the label of a device."""
+"""`python3 -m tools qr`: the label of a device."""
 
 import json
 import struct

@@ -1,8 +1,9 @@
-"""The example application: blinks, counts its starts and sends telemetry. Replace it by yours."""
+"""The example application: measures, sends telemetry, and does and answers commands. Replace it by yours."""
 
 import asyncio
 import json
 
+import esp32
 from machine import Pin
 
 from firmware import settings
@@ -17,13 +18,21 @@ def count_starts(flash):
     return starts
 
 
+def temperature():
+    """The chip's own in degrees Celsius, from the sensor that each ESP32 has; put yours here."""
+    celsius = getattr(esp32, "mcu_temperature", None)
+    return celsius() if celsius else (esp32.raw_temperature() - 32) * 5 // 9  # the first ESP32: in Fahrenheit
+
+
 async def follow_commands(thing, led):
-    """Switches the LED by `{"led": true}` on cmd/<thing name>."""
+    """Switches the LED by `{"led": true}` on cmd/<thing name>; answers on telemetry/<thing name>/answer."""
     async for _, payload in thing.subscribe("cmd/" + thing.name):
         try:
             led.value(1 if json.loads(payload)["led"] else 0)
+            answer = {"led": led.value()}
         except (ValueError, KeyError, TypeError):
-            thing.log.warning("app", 'a command looks like {"led": true}')
+            answer = {"error": 'not {"led": true}'}
+        thing.publish("telemetry/" + thing.name + "/answer", answer, qos=1)
 
 
 async def send_telemetry(thing, starts):
@@ -31,7 +40,13 @@ async def send_telemetry(thing, starts):
     count = 0
     while True:
         count += 1
-        reading = {"count": count, "starts": starts, "heap": thing.heap_free(), "rssi": thing.rssi()}
+        reading = {
+            "count": count,
+            "starts": starts,
+            "temperature": temperature(),
+            "heap": thing.heap_free(),
+            "rssi": thing.rssi(),
+        }
         receipt = thing.publish("telemetry/" + thing.name, reading, qos=1)
         if await receipt.wait(_INTERVAL_MS):
             thing.log.info("app", "telemetry {} acknowledged", count)

@@ -15,6 +15,7 @@ VERBS = {
     "deploy": ("tools.board.deploy", "put the firmware's files on a board that runs MicroPython"),
     "configure": ("tools.board.configure", "give a board its configuration"),
     "console": ("tools.board.console", "a board's log and its line commands"),
+    "product": ("tools.board.product", "write a product file: a configuration without Wi-Fi, in one file"),
     "phone": ("tools.phone.serve", "the web page that sets a device up from a phone"),
     "ble": ("tools.ble.cli", "set a device up over Bluetooth LE, as a phone does"),
     "qr": ("tools.ble.qr", "the QR code for a device's label"),

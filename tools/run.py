@@ -21,7 +21,6 @@ from tools.cloud.ca import CHAINS
 from tools.cloud.events import printable
 from tools.configure import ConfigureError, configure
 from tools.keyboard import Keyboard
-from tools.phone.serve import PORT, Page, PageError
 from tools.sim import Device, World
 from tools.subscriber import Subscriber
 from tools.timeline import Timeline
@@ -123,8 +122,6 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
         timeline.say("cloud", "", f"AWS IoT Core on this machine, at localhost:{cloud.port}{chain}")
         state = shlex.quote(str(folder / "cloud"))
         timeline.say("cloud", "", f"for others: python3 -m tools cloud client NAME --state {state}")
-        page = await serve_page(stack, cloud)
-        timeline.say("page", "", f"sets a device up from a browser with Web Bluetooth: {page.url}")
         world = await stack.enter_async_context(World({_WIFI["ssid"]: _WIFI["password"]}))
         units = [
             make_unit(folder, world, number, args.micropython, timeline) for number in range(args.devices)
@@ -158,16 +155,6 @@ def make_unit(folder: Path, world: World, number: int, micropython: str | None, 
     device.install()
     unit = Unit(device, name)
     return unit
-
-
-async def serve_page(stack: contextlib.AsyncExitStack, cloud: Cloud) -> Page:
-    """The phone's page with this cloud's endpoint and a claim certificate, at its usual port or any other."""
-    product = cloud.device_configuration([])
-    del product["wifi"]
-    try:
-        return await stack.enter_async_context(Page(PORT, product))
-    except PageError:  # taken, by another make run, say
-        return await stack.enter_async_context(Page(0, product))
 
 
 async def watch_cloud(

@@ -51,9 +51,21 @@ async def test_a_browser_without_bluetooth_is_told_what_to_do(
     async with chromium.running() as browser:
         visit = await Visit.start(browser, user_agent=agent)
         await visit.page.add_init_script(NO_BLUETOOTH)
-        await visit.page.goto(site.url)
+        label = f"{site.url}#code=7K3M9PQRW2XY&name=esp32-240ac4000001"
+        await visit.page.goto(label)
         await expect(visit.page.locator("#unsupported-title")).to_be_focused()
         await expect(visit.page.locator("#unsupported-todo")).to_contain_text(todo)
+        address = visit.page.get_by_label("Address", exact=True)
+        await expect(address).to_have_value(label)
+        assert visit.page.url == label, "what the browser's own sharing takes"
+        said = visit.page.locator("#unsupported-copied")
+        await visit.context.grant_permissions([])
+        await visit.page.get_by_role("button", name="Copy address").click()
+        await expect(said).not_to_be_empty()
+        await visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await visit.page.get_by_role("button", name="Copy address").click()
+        await expect(said).to_have_text("Copied.")
+        assert await visit.page.evaluate("navigator.clipboard.readText()") == label
         await inspect(visit.page, f"0-unsupported-{'iphone' if agent == IPHONE else 'firefox'}")
         assert visit.complaints == []
 
@@ -61,8 +73,17 @@ async def test_a_browser_without_bluetooth_is_told_what_to_do(
 @needs_chromium
 async def test_a_page_that_is_not_secure_says_so(site: phone.Page, visit: Visit) -> None:
     await visit.page.add_init_script('Object.defineProperty(window, "isSecureContext", {value: false});')
-    await visit.page.goto(site.url)
+    await visit.page.add_init_script(
+        'Object.defineProperty(Navigator.prototype, "clipboard", {value: undefined});'  # as on such pages
+    )
+    await visit.page.goto(f"{site.url}#code=7K3M9PQRW2XY")
     await expect(visit.page.locator("#unsupported-todo")).to_contain_text("https://")
+    address = visit.page.get_by_label("Address", exact=True)
+    await expect(address).to_have_value(site.url.replace("http", "https") + "#code=7K3M9PQRW2XY")
+    await visit.page.get_by_role("button", name="Copy address").click()
+    await expect(visit.page.locator("#unsupported-copied")).to_contain_text("marked")
+    marked = "[document.activeElement.selectionStart, document.activeElement.selectionEnd]"
+    assert await visit.page.evaluate(marked) == [0, len(site.url) + 1 + len("#code=7K3M9PQRW2XY")]
 
 
 @needs_chromium
@@ -263,15 +284,29 @@ async def test_a_session_refuses_what_is_not_the_devices(site: phone.Page, visit
     ]
 
 
+# Parses what is on its standard input, {name: text}, as modules; an error is thrown.
+_PARSE = """
+import fs from "node:fs";
+import vm from "node:vm";
+for (const [identifier, text] of Object.entries(JSON.parse(fs.readFileSync(0, "utf-8")))) {
+  new vm.SourceTextModule(text, { identifier });
+}
+"""
+
+
 def test_modules_parse() -> None:
     node = shutil.which("node")
     if not node:
         pytest.skip("needs node (apt install nodejs)")
-    for path in sorted(PAGE.glob("*.js")):
-        # A name with .js is taken for CommonJS, which would let await and import pass wrongly or not at all.
-        command = [node, "--input-type=module", "--check"]
-        done = subprocess.run(command, input=path.read_text(), capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{path.name}: {done.stderr}"
+    modules = {path.name: path.read_text() for path in sorted(PAGE.glob("*.js"))}
+    assert len(modules) > 10
+    command = [node, "--experimental-vm-modules", "--no-warnings", "--input-type=module", "-e", _PARSE]
+    for wrong in ({}, {"wrong.js": "import 7;"}):
+        given = json.dumps(modules | wrong)
+        done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+        assert (done.returncode != 0) == bool(wrong) and ("wrong.js" in done.stderr) == bool(wrong), (
+            done.stderr
+        )
 
 
 def test_the_service_worker_keeps_all_files_and_tells_this_version() -> None:

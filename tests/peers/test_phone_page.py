@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from documents import OWN_KEY
-from playwright.async_api import expect
+from playwright.async_api import FilePayload, expect
 
 from tests.peers.chromium import needs_chromium
 from tests.peers.inspection import inspect
@@ -31,6 +31,13 @@ async () => {
   ].join("\\n");
 }
 """
+# All that stands on the page, or would after a click.
+_SHOWN = """
+() => {
+  const fields = [...document.querySelectorAll("input, textarea")].map((field) => field.value);
+  return [document.documentElement.outerHTML, ...fields].join("\\n");
+}
+"""
 # Every text that the line under the progress bar and the one above the step have had.
 _WATCH = """
 () => {
@@ -44,6 +51,11 @@ _WATCH = """
   window.banners = watch("banner", []);
 }
 """
+
+
+def pem_file(name: str, text: str) -> FilePayload:
+    """A file that the user picks."""
+    return {"name": name, "mimeType": "application/x-pem-file", "buffer": text.encode()}
 
 
 @pytest.fixture
@@ -139,25 +151,52 @@ async def test_certificates_are_looked_at_before_they_are_sent(here: Scene) -> N
     await here.to_networks()
     await here.to_check()
     await page.locator("#cloud summary").click()
-    key, root = page.locator("#cloud-claim_key"), page.locator("#cloud-root_ca")
-    right = {field: await field.input_value() for field in (key, root)}
-    for field, wrong, told in (
-        (
-            key,
-            OWN_KEY,
-            "Claim key: it is not the key of the certificate; take the one that was made with it.",
-        ),
-        (root, OWN_KEY, "Root certificate: no certificate, but a private key."),
-    ):
-        await field.fill(wrong)
-        await here.button("Set up device").click()
-        await expect(page.locator("#cloud-problem")).to_have_text(told)
-        await expect(field).to_be_focused()
-        await inspect(page, "5-check-wrong")
-        await field.fill("# with a comment\n" + right[field].replace("\n", " "))
+    key, root = page.get_by_label("Claim key"), page.get_by_label("Root certificate")
+    right = await root.input_value()
+    problem = page.locator("#cloud-problem")
+    assert here.site.product
+
+    await key.set_input_files(pem_file("own.key", OWN_KEY))
+    await expect(page.locator("#cloud-claim_key-from")).to_have_text("From own.key.")
+    await here.button("Set up device").click()
+    told = "Claim key: it is not the key of the certificate; take the one that was made with it."
+    await expect(problem).to_have_text(told)
+    await expect(key).to_be_focused()
+    await inspect(page, "5-check-wrong-key")
+    await key.set_input_files(pem_file("claim.key", "x" * 65537))
+    await expect(problem).to_have_text("Claim key: this file is too large to be a key.")
+    await key.set_input_files(pem_file("claim.key", "# a comment\n" + here.site.product["aws"]["claim_key"]))
+    await expect(problem).to_be_empty()
+
+    await root.fill(OWN_KEY)
+    await here.button("Set up device").click()
+    await expect(problem).to_have_text("Root certificate: no certificate, but a private key.")
+    await expect(root).to_be_focused()
+    await inspect(page, "5-check-wrong")
+    await root.fill("# with a comment\n" + right.replace("\n", " "))
     await here.button("Set up device").click()
     await here.reach("done")
     await here.device.expect("system: mode NORMAL")
+
+
+async def test_who_sets_up_sees_no_key(here: Scene) -> None:
+    assert here.site.product
+    secret = here.site.product["aws"]["claim_key"].splitlines()[1]
+    await here.to_networks()
+    await here.to_check()
+    await here.page.get_by_text("Cloud details").click()
+    await expect(here.page.locator("#cloud-claim_key-from")).to_have_text("From the product file.")
+    await expect(here.page.get_by_label("Provisioning template")).to_have_value("LocalTemplate")
+    await inspect(here.page, "5-check-details")
+    for kind in ("It is here", "The device gets its own"):  # nor behind what is hidden
+        await here.page.get_by_text(kind).click()
+        assert secret not in await here.page.evaluate(_SHOWN)
+    tree = await here.page.locator("body").aria_snapshot()
+    assert "Claim key" in tree and secret not in tree
+    await here.button("Set up device").click()
+    await here.reach("done")
+    assert secret not in await here.page.evaluate(_SHOWN)
+    assert secret not in "".join(here.visit.console)
 
 
 async def test_a_device_that_comes_back_tells_why(here: Scene) -> None:
@@ -293,7 +332,9 @@ async def test_a_hidden_network_and_cloud_details_by_hand(here: Scene) -> None:
     await expect(page.locator("#cloud-problem")).to_have_text("Endpoint is missing.")
     await expect(page.get_by_label("Endpoint")).to_be_focused()
     for member, value in product["aws"].items():
-        if await page.locator(f"#cloud-{member}").count():
+        if member == "claim_key":
+            await page.get_by_label("Claim key").set_input_files(pem_file("claim.pem.key", value))
+        elif await page.locator(f"#cloud-{member}").count():
             await page.locator(f"#cloud-{member}").fill(value)
     await inspect(page, "5-check-by-hand")
     await here.button("Set up device").click()

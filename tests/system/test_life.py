@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from functools import partial
 
 import pytest
 
@@ -95,12 +94,32 @@ async def test_each_device_has_name_certificate_and_policy_of_its_own(house: Hou
 async def test_a_command_reaches_the_application(house: House) -> None:
     device = house.device()
     await house.telemetry(device)
-    async with house.subscriber(lambda *_: None) as subscriber:
+    answers: list[object] = []
+    topic = f"telemetry/{device_name(1)}/answer"
+
+    async def answer(command: bytes) -> object:
+        answers.clear()
+        subscriber.publish(f"cmd/{device_name(1)}", command)
+        await until(lambda: answers, f"an answer to {command!r}")
+        return answers[0]
+
+    async with house.subscriber(lambda _, payload: answers.append(json.loads(payload)), topic) as subscriber:
         for value in (0, 1):
-            subscriber.publish(f"cmd/{device_name(1)}", json.dumps({"led": bool(value)}).encode())
-            await until(partial(pin_is, device, value), f"the LED at {value}")
-        subscriber.publish(f"cmd/{device_name(1)}", b"nonsense")
-        await device.expect(r"W app: a command looks like")
+            assert await answer(json.dumps({"led": bool(value)}).encode()) == {"led": value}
+            assert pin_is(device, value)
+        for nonsense in (b"nonsense", b"{}", b"[]", b"7", b"", b"\xff", b'"led"', b"null", b"[" * 99):
+            assert await answer(nonsense) == {"error": 'not {"led": true}'}, nonsense
+        assert await answer(b'{"led": false}') == {"led": 0}  # it goes on
+
+
+async def test_telemetry_has_a_sensors_value(house: House) -> None:
+    device = house.device()
+    received: list[bytes] = []
+    async with house.subscriber(lambda _, payload: received.append(payload), "telemetry/+"):
+        await house.telemetry(device)
+        await until(lambda: received, "telemetry")
+    temperature = json.loads(received[0])["temperature"]  # of the simulated chip
+    assert isinstance(temperature, int) and -40 <= temperature <= 125
 
 
 async def test_the_256_bytes_outlive_resets_and_power_cuts(house: House) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from tools.board.document import load, warnings
+from tools.board.document import load, network, warnings
 from tools.board.errors import BoardError, tell_failure, wrong_arguments
 from tools.board.link import Answer
 from tools.board.progress import Progress, bar
@@ -67,6 +67,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verb = action("configure", "give a device its configuration")
     verb.add_argument("name", metavar="NAME", nargs="?", help="esp32-240ac4000001")
     verb.add_argument("file", metavar="FILE", type=Path, help="as for python3 -m tools configure")
+    verb.add_argument(
+        "--wifi",
+        metavar="SSID:PASSWORD",
+        action="append",
+        type=network,
+        help="a network in place of those of FILE; SSID: is an open one; may be repeated",
+    )
     verb = action("status", "ask a device how it is")
     verb.add_argument("name", metavar="NAME", nargs="?", help="esp32-240ac4000001")
     verb.add_argument("--scan", action="store_true", help="have it look for Wi-Fi networks first")
@@ -106,7 +113,7 @@ async def _scan(args: argparse.Namespace, view: JsonView | TextView) -> None:
 
 
 async def _configure(args: argparse.Namespace, view: JsonView | TextView) -> None:
-    document = load(args.file)
+    document = load(args.file, args.wifi)
     for warning in warnings(document):
         print(f"{args.file}: warning: {warning}", file=sys.stderr)
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from tools.configure import ConfigureError, configure
 
-from .document import load, warnings
+from .document import load, network, warnings
 from .errors import BoardError, run_verb, wrong_arguments
 from .link import ANSWER_S, Link
 from .ports import PORT_HELP, chosen_port
@@ -21,11 +21,13 @@ from .progress import bar, status
 EXAMPLES = """examples:
   python3 -m tools configure /dev/ttyUSB0 board.json
   python3 -m tools configure board.json              the only board that is plugged in
+  python3 -m tools configure /dev/ttyUSB0 product.json --wifi "Home:correct horse"
   python3 -m tools configure --check board.json      only say whether it is valid
 
 FILE is the JSON that docs/configuration.md describes. Where a certificate or a key belongs it may name a PEM
 file, relative to its own folder: "root_ca": "AmazonRootCA1.pem". `python3 -m tools cloud --write-config FILE`
-writes one. Passwords and keys go to the board; nothing shows or reads them back.
+writes one. A product file (`python3 -m tools product`) has no network: --wifi names it. Passwords and keys go
+to the board; nothing shows or reads them back.
 
 exit status: 0 when the board has reached its cloud with it, 1 if not, 2 for wrong arguments"""
 
@@ -38,9 +40,18 @@ _REACH_S = 120.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.usage = "%(prog)s [-h] [--timeout S] [--reach S] [--json] [PORT] FILE | --check FILE"
+    parser.usage = (
+        "%(prog)s [-h] [--wifi SSID:PASSWORD] [--timeout S] [--reach S] [--json] [PORT] FILE | --check FILE"
+    )
     parser.add_argument("port", metavar="PORT", nargs="?", help=PORT_HELP)
     parser.add_argument("file", metavar="FILE", type=Path, help="the configuration")
+    parser.add_argument(
+        "--wifi",
+        metavar="SSID:PASSWORD",
+        action="append",
+        type=network,
+        help="a network in place of those of FILE; SSID: is an open one; may be repeated",
+    )
     parser.add_argument("--check", action="store_true", help="validate FILE, and send nothing")
     parser.add_argument("--json", action="store_true", help="print what was done as JSON")
     parser.add_argument(
@@ -67,7 +78,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    document = load(args.file)
+    document = load(args.file, args.wifi)
     console = Console(highlight=False, soft_wrap=True, stderr=args.json)
     found = warnings(document)
     for warning in found:

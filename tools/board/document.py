@@ -1,5 +1,6 @@
 """Configuration files: a board's JSON, whose certificates and keys may be files beside it."""
 
+import argparse
 import base64
 import json
 import os
@@ -21,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
 from iot import pem  # noqa: E402
 from iot.config import PEM_MEMBERS, ConfigError, validate  # noqa: E402
 
+_ANY_WIFI = [{"ssid": "any"}]  # stands for the network that whoever sets a device up will choose
 _FILE_MAX = 65_536  # bytes; a certificate has 2,000
 _CORRECT = "Correct it: docs/configuration.md tells what each member may be."
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # the byte order marks of what Windows writes
@@ -28,18 +30,26 @@ _KEY_LABELS = ("EC PRIVATE KEY", "RSA PRIVATE KEY", "PRIVATE KEY")
 _PEM = "The member holds PEM text, or the name of a PEM file relative to the JSON's folder."
 
 
-def load(path: Path) -> dict[str, Any]:
+def load(path: Path, wifi: list[dict[str, str]] | None = None) -> dict[str, Any]:
     """Read and validate a configuration file; its certificates and keys come back as plain PEM.
 
     A member of `aws` that is for a certificate or a key holds its PEM text, or the name of a PEM file,
     relative to the folder of `path`. A name has a dot in it: base64 has none, so that a key that lost its
     first line is not taken for a name and shown.
 
+    Args:
+        path: the file.
+        wifi: the networks, in place of those of the file; a product file has none.
+
     Raises:
         BoardError: it cannot be read, is not valid, or cannot lead to a connection (tools.board.trust); names
             the place, never quotes a secret.
     """
     document = _load(path)
+    if wifi and isinstance(document, dict):
+        document["wifi"] = wifi
+    elif isinstance(document, dict) and "aws" in document and "wifi" not in document:
+        raise BoardError(f"{path}: wifi: missing", "Name the network there, or by --wifi SSID:PASSWORD.")
     _validate(path, document)
     return document
 
@@ -50,32 +60,43 @@ def warnings(document: dict[str, Any]) -> list[str]:
 
 
 def load_product(path: Path) -> dict[str, Any]:
-    """Read and validate a product's part of a configuration: the same file, but without `wifi`.
+    """Read and validate a product file, or what a configuration file has beside its `wifi`, which is dropped.
 
     Raises:
-        BoardError: as for `load`, or there is a `wifi` in it.
+        BoardError: as for `load`.
     """
     document = _load(path)
     if isinstance(document, dict):
-        if "wifi" in document:
-            raise BoardError(
-                f"{path}: wifi: not a product's", "Leave it out: whoever sets a device up chooses it."
-            )
-        _validate(path, {**document, "wifi": [{"ssid": "any"}]})
+        wifi = document.pop("wifi", _ANY_WIFI)
+        _validate(path, {**document, "wifi": wifi})
     else:
         _validate(path, document)
     return document
 
 
+def product_warnings(product: dict[str, Any]) -> list[str]:
+    """`warnings` of what `load_product` gave."""
+    return warnings({**product, "wifi": _ANY_WIFI})
+
+
 def _load(path: Path) -> Any:
     """The document with PEM texts in place of files' names, not validated yet."""
     try:
-        document = json.loads(_read(path, f"{path}", "Name the JSON file that has the configuration."))
+        document = json.loads(read(path, f"{path}", "Name the JSON file that has the configuration."))
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise BoardError(f"{path}: not JSON at {place}: {error.msg}", _CORRECT) from None
     except RecursionError:
         raise BoardError(f"{path}: nested too deep", _CORRECT) from None
+    return with_pem(path, document)
+
+
+def with_pem(path: Path, document: Any) -> Any:
+    """`document`, as it would stand in `path`, its certificates and keys being plain PEM and nothing else.
+
+    Raises:
+        BoardError: a file that it names cannot be read, or has none.
+    """
     aws = document.get("aws") if isinstance(document, dict) else None
     if not isinstance(aws, dict):
         aws = {}
@@ -83,7 +104,7 @@ def _load(path: Path) -> Any:
         value = aws.get(member)
         if isinstance(value, str) and "." in value and "-----BEGIN" not in value:
             file = path.parent / value
-            aws[member] = _read(file, f"{path}: aws.{member}: {file}", _PEM)
+            aws[member] = read(file, f"{path}: aws.{member}: {file}", _PEM)
         if isinstance(aws.get(member), str):
             try:
                 aws[member] = _clean(member, aws[member])
@@ -125,9 +146,32 @@ def save(path: Path, document: dict[str, Any]) -> None:
                 aws[member] = file.name
         _write(path, json.dumps({**document, "aws": aws}, indent=2) + "\n")
     except OSError as error:
-        raise BoardError(
-            f"{path}: cannot be written: {error.strerror}", "Use a place that can be written."
-        ) from None
+        raise _unwritten(path, error) from None
+
+
+def save_product(path: Path, product: dict[str, Any]) -> None:
+    """Write a product file, a single one with its certificates and keys inside, for the owner alone.
+
+    Raises:
+        BoardError: the product is not valid, or the file cannot be written.
+    """
+    _validate(path, {**product, "wifi": _ANY_WIFI})
+    try:
+        _write(path, json.dumps(product, indent=2) + "\n")
+    except OSError as error:
+        raise _unwritten(path, error) from None
+
+
+def network(text: str) -> dict[str, str]:
+    """The network that an argument `SSID:PASSWORD` names; argparse's error where it is none."""
+    ssid, colon, password = text.partition(":")
+    if not colon:
+        raise argparse.ArgumentTypeError("must be SSID:PASSWORD, or SSID: for an open network")
+    return {"ssid": ssid, "password": password}
+
+
+def _unwritten(path: Path, error: OSError) -> BoardError:
+    return BoardError(f"{path}: cannot be written: {error.strerror}", "Use a place that can be written.")
 
 
 def _validate(path: Path, document: object) -> None:
@@ -143,7 +187,8 @@ def _findings(document: object) -> list[Finding]:
     return findings(validate(document))
 
 
-def _read(path: Path, what: str, remedy: str) -> str:
+def read(path: Path, what: str, remedy: str) -> str:
+    """The text of a file; a BoardError of `what` and `remedy` where it cannot be had."""
     try:
         if not path.is_file():  # nor what would never end, such as a port
             reason = "no file" if path.exists() else "no such file"

@@ -31,6 +31,8 @@ _AWS = re.compile(r"(^|\.)iot(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$")
 _DATA = re.compile(r"^([a-z0-9]+(-ats|\.ats)\.iot|data\.iot-fips)\.", re.IGNORECASE)
 _ATS = "Take the one of: aws iot describe-endpoint --endpoint-type iot:Data-ATS"
 _ROOT = "Take AmazonRootCA1.pem, and AmazonRootCA3.pem, of https://www.amazontrust.com/repository/"
+_LOOPBACK = re.compile(r"(localhost|127\.[\d.]+|::1)$", re.IGNORECASE)
+_HOST = "Take the address by which devices reach the cloud: of a local one, what its --host says"
 _PAIRS = (("claim_certificate", "claim_key"), ("certificate", "key"))
 _KEY = "Take the key that was made together with the certificate, or a new pair of both."
 _AWS_PORT = 8883
@@ -62,6 +64,9 @@ def findings(document: dict[str, Any], now: datetime | None = None) -> list[Find
 
 def _endpoint(aws: dict[str, Any]) -> Iterator[Finding]:
     endpoint = aws["endpoint"]
+    if _LOOPBACK.match(endpoint):
+        text = f"{endpoint} is the device itself, unless it is a simulated one"
+        yield Finding("aws.endpoint", text, _HOST, False)
     if not _AWS.search(endpoint.lower()):
         return
     if not _DATA.match(endpoint):

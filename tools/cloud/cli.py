@@ -33,6 +33,8 @@ examples:
       also for boards on the same network, which reach it by that address or that name
   python3 -m tools cloud --host 192.168.1.20 --wifi "Home:correct horse" --write-config board.json
       the same; a board joins it with: python3 -m tools configure PORT board.json
+  python3 -m tools cloud --host 192.168.1.20 --write-product product.json
+      boards that a phone sets up join it: python3 -m tools phone --product product.json
   python3 -m tools cloud --server-chain rsa --state state/cloud-rsa
       asks as much memory and time of a device as AWS
   python3 -m tools cloud --messages
@@ -81,10 +83,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write a configuration for boards, its certificates beside it; they use the first --host",
     )
     parser.add_argument(
+        "--write-product",
+        metavar="FILE",
+        type=Path,
+        help="write a product file: the same without networks, in one file for the phone's page",
+    )
+    parser.add_argument(
         "--wifi",
         metavar="SSID:PASSWORD",
         action="append",
-        type=_network,
+        type=document.network,
         help="a network for FILE; without a password behind the colon an open one; may be repeated",
     )
     parser.add_argument(
@@ -157,11 +165,7 @@ async def _run(args: argparse.Namespace) -> int:
             f"AWS IoT Core (local) listens on {args.listen} port {cloud.port}, as {', '.join(hosts)}{chain}"
         )
         print(f"state and root certificate: {args.state}, {args.state / 'ca.pem'}", flush=True)
-        if args.write_config:
-            document.save(
-                args.write_config, cloud.device_configuration(args.wifi, [*args.host, "localhost"][0])
-            )
-            print(f"next: python3 -m tools configure PORT {args.write_config}", flush=True)
+        _write_files(args, cloud)
         where = f"{', '.join(args.host) or 'localhost'}, TCP port {cloud.port}"
         with Waiting(f"nobody has come yet: this is {where}, which a firewall must let in") as waiting:
 
@@ -176,6 +180,21 @@ async def _run(args: argparse.Namespace) -> int:
     finally:
         await cloud.stop()
     return 0
+
+
+def _write_files(args: argparse.Namespace, cloud: Cloud) -> None:
+    """The configuration and the product file that were asked for, with one claim certificate for both."""
+    if not (args.write_config or args.write_product):
+        return
+    made = cloud.device_configuration(args.wifi or [], [*args.host, "localhost"][0])
+    if args.write_config:
+        document.save(args.write_config, made)
+        print(f"next: python3 -m tools configure PORT {args.write_config}", flush=True)
+    if args.write_product:
+        document.save_product(args.write_product, {"aws": made["aws"]})
+        print(f"next: python3 -m tools phone --product {args.write_product}", flush=True)
+    if not args.host:
+        print("warning: boards cannot reach localhost; name this computer by --host", file=sys.stderr)
 
 
 def _show(event: Event) -> None:
@@ -210,13 +229,6 @@ def _rule(text: str) -> tuple[str, str]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return name, topic
-
-
-def _network(text: str) -> dict[str, str]:
-    ssid, colon, password = text.partition(":")
-    if not colon:
-        raise argparse.ArgumentTypeError("must be SSID:PASSWORD, or SSID: for an open network")
-    return {"ssid": ssid, "password": password}
 
 
 def _port(text: str) -> int:

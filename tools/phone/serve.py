@@ -3,10 +3,13 @@
 import argparse
 import asyncio
 import hashlib
+import ipaddress
 import signal
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -22,6 +25,8 @@ examples:
       then open http://localhost:8008 in Chrome on this computer
   python3 -m tools phone --product product.json
       the same; whoever sets a device up is not asked for endpoint and certificates
+  python3 -m tools phone --product board.json
+      with all that a configuration has but its networks
   adb reverse tcp:8008 tcp:8008
       and an Android phone on a USB cable opens http://localhost:8008, too
 
@@ -29,6 +34,8 @@ Browsers give Bluetooth to https:// and to localhost alone: for other phones put
 (and a product.json beside them) on any web server that has https.
 exit status: 0 after Ctrl-C or SIGTERM, 1 if it cannot start, 2 for wrong arguments
 """
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _TYPES = {
     ".css": "text/css",
@@ -72,7 +79,7 @@ class Page:
         self.port = port
         self.product = product
         self._host = host
-        application = web.Application()
+        application = web.Application(middlewares=[self._only_to_its_names])
         application.router.add_get("/product.json", self._product)
         application.router.add_get("/{name:[a-z0-9_.-]*}", self._file)
         application.on_response_prepare.append(_add_headers)
@@ -98,6 +105,15 @@ class Page:
     async def __aexit__(self, *_: object) -> None:
         await self._runner.cleanup()
 
+    @web.middleware
+    async def _only_to_its_names(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Against DNS rebinding: a page of another site whose name leads here could read the product file."""
+        name = _name(request.headers.get("Host", ""))
+        if name not in ("localhost", self._host.lower()) and not _is_address(name):
+            text = "Open this page as localhost, or by the address of its computer.\n"
+            raise web.HTTPMisdirectedRequest(text=text)
+        return await handler(request)
+
     async def _product(self, _request: web.Request) -> web.Response:
         return web.Response(status=204) if self.product is None else web.json_response(self.product)
 
@@ -106,6 +122,22 @@ class Page:
         if path.suffix not in _TYPES or not path.is_file():
             raise web.HTTPNotFound
         return web.FileResponse(path, headers={"Content-Type": f"{_TYPES[path.suffix]}; charset=utf-8"})
+
+
+def _name(host: str) -> str:
+    """The name in a Host header, or the address there, without its port."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def version(page: Path = PAGE) -> str:
@@ -125,8 +157,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--product",
         metavar="FILE",
         type=Path,
-        help="a configuration without wifi, whose certificates may be PEM files beside it; its claim key "
-        "goes to everyone who opens the page",
+        help="a product file (python3 -m tools product), or a configuration, whose wifi is left out; its "
+        "claim key goes to everyone who opens the page",
     )
 
 
@@ -140,10 +172,12 @@ async def _run(args: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     product = document.load_product(args.product) if args.product else None
-    for warning in document.warnings({**product, "wifi": [{"ssid": "any"}]}) if product else ():
+    for warning in document.product_warnings(product) if product else ():
         print(f"{args.product}: warning: {warning}", file=sys.stderr)
     async with Page(args.port, product, args.host) as page:
         print(f"Open {page.url} in Chrome or Edge; Ctrl-C ends", flush=True)
+        if product:
+            print(f"Devices that it sets up will call {product['aws']['endpoint']}", flush=True)
         await stop.wait()
     return 0
 

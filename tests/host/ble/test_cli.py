@@ -158,6 +158,24 @@ def test_configure(
     assert json.loads(capsys.readouterr().out)["value"] == {"id": NAME, "result": "CONFIG_DONE"}
 
 
+def test_configure_with_a_product_file(
+    run: Run, bluetooth: Bluetooth, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads(Path(configuration(tmp_path)).read_text())
+    del document["wifi"]
+    file = configuration(tmp_path, document)
+    assert run("configure", NAME, file, "--code", CODE) == 1
+    assert "or by --wifi SSID:PASSWORD" in capsys.readouterr().err
+    assert (
+        run("configure", NAME, file, "--code", CODE, "--wifi", "Home:correct:horse", "--wifi", "Open:") == 0
+    )
+    networks = bluetooth.boards[NAME].saved[-1]["wifi"]
+    assert [(network["ssid"], network["password"]) for network in networks] == [
+        ("Home", "correct:horse"),
+        ("Open", ""),
+    ]
+
+
 def test_configure_over_links_that_get_lost(
     run: Run, bluetooth: Bluetooth, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

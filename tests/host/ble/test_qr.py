@@ -14,6 +14,8 @@ from tools.ble.qr import PAGE, make_link
 
 NAME = "esp32-240ac4000001"
 LINK = f"{PAGE}#code=ABCDEFGHJKMN&name={NAME}"
+HOSTED = "https://example.com/setup/"
+LABEL = f"{HOSTED}#code=ABCDEFGHJKMN&name={NAME}"
 
 
 def modules(link: str, border: int) -> list[list[bool]]:
@@ -56,6 +58,7 @@ async def test_to_a_pipe_it_has_no_colours() -> None:
     done = await run_verb("qr", "ABCD-EFGH-JKMN", "--name", NAME, FORCE_COLOR="")
     *drawing, code, link = done.out.splitlines()
     assert done.status == 0 and "\x1b" not in done.out
+    assert "the page that this computer serves; for a label: --page URL" in done.err
     assert (code, link) == (f"ABCD-EFGH-JKMN {NAME}", LINK)
     light = {" ": (0, 0), "▀": (1, 0), "▄": (0, 1), "█": (1, 1)}
     halves = [[not light[character][half] for character in line] for line in drawing for half in (0, 1)]
@@ -71,15 +74,16 @@ async def test_on_a_terminal_it_is_white_on_black() -> None:
 
 async def test_a_picture(tmp_path: Path) -> None:
     file = tmp_path / "label.png"
-    done = await run_verb("qr", "ABCD-EFGH-JKMN", "--name", NAME, "--png", str(file))
-    assert done.status == 0 and done.out.splitlines() == [f"ABCD-EFGH-JKMN {NAME}", f"{file}: {LINK}"]
-    assert [row[::10] for row in pixels(file.read_bytes())[::10]] == modules(LINK, 4)
-    done = await run_verb("qr", "ABCD-EFGH-JKMN", "--svg", str(tmp_path / "label.svg"))
+    done = await run_verb("qr", "ABCD-EFGH-JKMN", "--name", NAME, "--page", HOSTED, "--png", str(file))
+    assert done.status == 0 and done.out.splitlines() == [f"ABCD-EFGH-JKMN {NAME}", f"{file}: {LABEL}"]
+    assert done.err == ""
+    assert [row[::10] for row in pixels(file.read_bytes())[::10]] == modules(LABEL, 4)
+    done = await run_verb("qr", "ABCD-EFGH-JKMN", "--page", PAGE, "--svg", str(tmp_path / "label.svg"))
     assert done.status == 0 and "<svg" in (tmp_path / "label.svg").read_text()
 
 
 async def test_a_picture_that_cannot_be_written(tmp_path: Path) -> None:
-    done = await run_verb("qr", "ABCD-EFGH-JKMN", "--png", str(tmp_path / "none/label.png"))
+    done = await run_verb("qr", "ABCD-EFGH-JKMN", "--page", HOSTED, "--png", str(tmp_path / "none/label.png"))
     assert done.status == 1 and "label.png: cannot be written" in done.err and "Use a place" in done.err
 
 
@@ -99,6 +103,9 @@ async def test_json() -> None:
         (["ABCD-EFGH-JKMN", "--png", "a", "--svg", "b"], "not allowed with"),
         (["ABCD-EFGH-JKMN", "--page", "example.com"], "address of a web page"),
         (["ABCD-EFGH-JKMN", "--page", "https://example.com/#x"], "without a fragment"),
+        (["ABCD-EFGH-JKMN", "--page", "http://192.168.1.20:8008/"], "must begin with https://"),
+        (["ABCD-EFGH-JKMN", "--png", "label.png"], "a label needs --page URL"),
+        (["--port", "x", "--svg", "label.svg"], "a label needs --page URL"),
     ],
 )
 async def test_wrong_arguments(arguments: list[str], complaint: str) -> None:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tests.host.cloud import support as raw
+from tools.board import document
 from tools.cloud import Cloud
 from tools.cloud.ca import CHAINS, ServerChain
 
@@ -60,6 +61,20 @@ def test_state_that_is_a_file(tmp_path: Path) -> None:
     done = run("--port", "0", "--state", str(tmp_path / "file"))
     assert done.returncode == 1
     assert "use a directory that can be written" in done.stderr
+
+
+async def test_a_product_file_and_a_configuration_share_a_claim(tmp_path: Path) -> None:
+    board, product = tmp_path / "board.json", tmp_path / "product.json"
+    files = ("--write-config", str(board), "--wifi", "Home:correct horse", "--write-product", str(product))
+    state = ("--state", str(tmp_path / "state"), "--listen", "127.0.0.1")
+    async with running("--host", "192.168.1.20", *files, *state) as output, asyncio.timeout(raw.DEADLINE_S):
+        said = [(await output.readline()).decode() for _ in range(4)]
+        assert [line.replace("python -m", "python3 -m") for line in said[2:]] == [
+            f"next: python3 -m tools configure PORT {board}\n",
+            f"next: python3 -m tools phone --product {product}\n",
+        ]
+        assert document.load_product(product) == document.load_product(board)
+        assert document.load_product(product)["aws"]["endpoint"] == "192.168.1.20"
 
 
 def test_wrong_arguments() -> None:

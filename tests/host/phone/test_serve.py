@@ -1,5 +1,6 @@
 """`python3 -m tools phone`, and the page's server."""
 
+import asyncio
 import json
 import socket
 import subprocess
@@ -54,6 +55,41 @@ async def test_the_product_is_served_where_there_is_one() -> None:
             assert answer.status == 204
 
 
+NAMES = ("localhost", "127.0.0.1", "[::1]", "192.168.1.20", "LocalHost", "setup.local")
+OTHERS = (
+    "evil.example",
+    "localhost.evil.example",
+    "127.0.0.1.evil.example",
+    "mypc",
+    "",
+    "[::1",
+    "a b",
+    "\xe9",
+)
+
+
+async def _status(port: int, path: str, host: str) -> int:
+    """The answer's status to a request that says it is for `host`."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode("latin-1"))
+    answer = await reader.read()
+    writer.close()
+    return int(answer.split()[1])
+
+
+@pytest.mark.parametrize("path", ["/", "/product.json", "/app.js", "/none.js"])
+async def test_a_name_that_somebody_led_here_gets_nothing(path: str) -> None:
+    async with Page(0, {"aws": {}}, "127.0.0.1") as page:
+        page._host = "Setup.Local"  # what --host says; this computer has no such name
+        for host in NAMES:
+            for port in ("", f":{page.port}", ":80"):  # another one where it is forwarded
+                assert await _status(page.port, path, host + port) == (404 if "none" in path else 200), host
+        for host in OTHERS:
+            assert await _status(page.port, path, host) in (400, 421), host
+        assert await _status(page.port, path, f"evil.example:{page.port}") == 421
+        assert await _status(page.port, path, "user@localhost@evil.example") in (400, 421)
+
+
 async def test_a_port_that_is_taken() -> None:
     async with Page(0) as page:
         with pytest.raises(PageError, match=f"cannot listen on localhost port {page.port}.*--port"):
@@ -76,7 +112,7 @@ def test_port_in_use() -> None:
 @pytest.mark.parametrize(
     ("product", "reason"),
     [
-        ({"wifi": [], "aws": {}}, "wifi: not a product's"),
+        ({"wifi": [], "aws": {"endpoint": "x"}}, "wifi: a list of 1 to 8"),
         ({"aws": {"endpoint": "x"}}, "aws.root_ca: missing"),
         ([], "not a JSON object"),
     ],

@@ -2,6 +2,7 @@
 
 import { Connection } from "./connection.js";
 import { Device } from "./device.js";
+import * as elsewhere from "./elsewhere.js";
 import * as label from "./label.js";
 import { nameProblem, render } from "./networks.js";
 import * as secret from "./password.js";
@@ -14,7 +15,8 @@ import * as words from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 
-const link = label.read();
+const reason = words.unsupported();
+const link = reason ? {} : label.read(); // another browser will need the address as it is, with the label's code
 let known = link; // the code that is known, and whose it is
 let device = null;
 let connection = null;
@@ -158,6 +160,15 @@ async function pickProduct() {
   }
 }
 
+async function pickKey(event) {
+  try {
+    await product.takeKey(event.target);
+    $("cloud-problem").textContent = "";
+  } catch (error) {
+    $("cloud-problem").textContent = error.message;
+  }
+}
+
 async function submitCheck(event) {
   event.preventDefault();
   const lacking = product.missing();
@@ -222,6 +233,7 @@ function wire() {
   $("password-form").addEventListener("submit", submitPassword);
   $("password-show").addEventListener("click", secret.toggle);
   $("cloud-file").addEventListener("change", pickProduct);
+  for (const id of ["cloud-claim_key", "cloud-key"]) $(id).addEventListener("change", pickKey);
   $("cloud").addEventListener("input", showEndpoint);
   $("cloud-kind").addEventListener("change", product.showKind);
   $("check-form").addEventListener("submit", submitCheck);
@@ -234,10 +246,8 @@ async function begin() {
   wire();
   steps.begin(goBack);
   if ("serviceWorker" in navigator) navigator.serviceWorker.register("sw.js").catch(() => {}); // it works without
-  const reason = words.unsupported();
   if (reason) {
-    $("unsupported-text").textContent = reason.text;
-    $("unsupported-todo").textContent = reason.todo;
+    elsewhere.tell(reason);
     steps.show("unsupported");
     return;
   }

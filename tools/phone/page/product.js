@@ -4,7 +4,10 @@ import { looked } from "./certificates.js";
 
 const COMMON = ["endpoint", "root_ca"];
 const KINDS = { claim: ["template", "claim_certificate", "claim_key"], own: ["thing_name", "certificate", "key"] };
+const KEYS = ["claim_key", "key"]; // never in a field: whoever sets a device up need not see them
 const FILE_MAX = 65536; // bytes
+
+const keys = {};
 
 const labelOf = (member) => document.querySelector(`label[for="cloud-${member}"]`)?.textContent ?? member;
 const field = (member) => document.getElementById(`cloud-${member}`);
@@ -19,11 +22,27 @@ export async function published() {
   }
 }
 
-/** A file that the user picked; Error says what is wrong with it. */
+/** A product file that the user picked; Error says what is wrong with it. */
 export async function picked(file) {
   if (file.size > FILE_MAX) throw new Error("This file is too large to be a product file.");
   return parse(await file.text());
 }
+
+/** Takes a key from the file that the user picked for it; Error says what is wrong. */
+export async function takeKey(picker) {
+  const member = KEYS.find((name) => field(name) === picker);
+  const [file] = picker.files;
+  if (!member || !file) return;
+  if (file.size > FILE_MAX) throw new Error(`${labelOf(member)}: this file is too large to be a key.`);
+  keep(member, await file.text(), `From ${file.name}.`);
+}
+
+function keep(member, key, from) {
+  keys[member] = key.trim();
+  document.getElementById(`cloud-${member}-from`).textContent = keys[member] ? from : "Choose its file.";
+}
+
+const valueOf = (member) => KEYS.includes(member) ? keys[member] ?? "" : field(member).value.trim();
 
 function parse(text) {
   let product;
@@ -43,7 +62,13 @@ function parse(text) {
 export function fill({ aws }) {
   const own = KINDS.own.every((member) => aws[member]) && !aws.claim_key;
   for (const radio of document.getElementsByName("kind")) radio.checked = radio.value === (own ? "own" : "claim");
-  for (const member of [...COMMON, ...KINDS.claim, ...KINDS.own]) field(member).value = aws[member] ?? "";
+  for (const member of [...COMMON, ...KINDS.claim, ...KINDS.own]) {
+    if (!KEYS.includes(member)) field(member).value = aws[member] ?? "";
+    else {
+      field(member).value = ""; // a file that was picked before
+      keep(member, aws[member] ?? "", "From the product file.");
+    }
+  }
   showKind();
 }
 
@@ -54,7 +79,7 @@ export function showKind() {
 
 /** The first member that is missing in the form, as {field, text}; null where it is complete. */
 export function missing() {
-  const member = [...COMMON, ...KINDS[chosenKind()]].find((name) => !field(name).value.trim());
+  const member = [...COMMON, ...KINDS[chosenKind()]].find((name) => !valueOf(name));
   if (!member) return null;
   return { field: field(member), text: `${labelOf(member)} is missing.` };
 }
@@ -63,7 +88,7 @@ export function missing() {
 export async function merged(product) {
   const aws = { ...product.aws };
   const kind = chosenKind();
-  for (const member of [...COMMON, ...KINDS[kind]]) aws[member] = field(member).value.trim();
+  for (const member of [...COMMON, ...KINDS[kind]]) aws[member] = valueOf(member);
   try {
     return { ...product, aws: await looked(aws) };
   } catch (error) {

@@ -1,10 +1,10 @@
 // Keeps the page on the phone: where a device is set up there may be no network yet.
 
-const VERSION = "00fc088b"; // of the files below, and a test's to check: a changed file needs another
+const VERSION = "e202902a"; // of the files below, and a test's to check: a changed file needs another
 const CACHE = `setup-${VERSION}`;
 const FILES = [
   "./", "style.css", "icon.svg", "manifest.webmanifest", "app.js", "certificates.js", "client.js", "connection.js", "device.js",
-  "frames.js", "label.js", "networks.js", "password.js", "product.js", "protocol.js", "sending.js", "session.js",
+  "elsewhere.js", "frames.js", "label.js", "networks.js", "password.js", "product.js", "protocol.js", "sending.js", "session.js",
   "steps.js", "words.js",
 ];
 const FRESH = "product.json"; // asked for anew each time; the last one serves without a network

@@ -49,22 +49,22 @@ export const GAVE_UP = "The device cannot be reached any more. Move nearer to it
 /** Why this browser cannot: {text, todo}, or null where it can. */
 export function unsupported(scope = globalThis) {
   if (!scope.isSecureContext) {
-    return { text: "Bluetooth works on secure pages alone.", todo: "Open this page with https:// in its address." };
+    return { text: "Bluetooth works on secure pages alone.", todo: "Open this page with https:// in its address, as it stands here:" };
   }
   if (scope.navigator.bluetooth && scope.crypto?.subtle) return null;
   const agent = scope.navigator.userAgent;
   if (/iPhone|iPad|iPod/.test(agent) || (/Macintosh/.test(agent) && scope.navigator.maxTouchPoints > 1)) {
     return {
       text: "Safari, and every other browser on iPhone and iPad, lacks Web Bluetooth.",
-      todo: "Get the app Bluefy from the App Store and open this page’s address in it, or use an Android phone or a computer with Chrome.",
+      todo: "Get the app Bluefy from the App Store and paste this address there; or open it in Chrome, on an Android phone or a computer.",
     };
   }
   if (/Firefox/.test(agent)) {
-    return { text: "Firefox lacks Web Bluetooth.", todo: "Open this page in Chrome or Edge." };
+    return { text: "Firefox lacks Web Bluetooth.", todo: "Open this address in Chrome or Edge." };
   }
   return {
     text: "This browser lacks Web Bluetooth.",
-    todo: "Open this page in Chrome or Edge, on Android or a computer. In Brave and on Linux it may have to be switched on first: see chrome://flags, Web Bluetooth.",
+    todo: "Open this address in Chrome or Edge, on Android or a computer. In Brave and on Linux it may have to be switched on first: see chrome://flags, Web Bluetooth.",
   };
 }
 

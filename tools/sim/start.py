@@ -43,6 +43,9 @@ def main(here, folder, host, port, mac, aioble=None):
     files, nvs = (_flash.Folder(VfsPosix(), folder + part) for part in ("/files", "/nvs"))
     flash = _flash.Flash(files, nvs, gate=lambda: call("write"), cut=lambda: call("power_cut"))
     _flash.current[0] = flash
+    if not kept["bluetooth"]:  # an ESP32-S2
+        shims["esp32"].mcu_temperature = shims["esp32"]._mcu_temperature
+        del shims["esp32"].raw_temperature
     late = ([aioble] if aioble else []) + [here + "/shims"]  # what is imported when it is first used
     if kept["bluetooth"]:
         late.append(here + "/shims/radio")

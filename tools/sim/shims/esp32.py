@@ -139,6 +139,15 @@ def idf_heap_info(capabilities):
     return [tuple(region) for region in _world.call("heap")]
 
 
+def raw_temperature():
+    """What the chip's own thermometer shows: about degrees Fahrenheit, off by what each chip is."""
+    return round(_world.call("part", "temperature") * 9 / 5 + 32)
+
+
+def _mcu_temperature():  # `mcu_temperature`, which all chips but the ESP32 have in place of the other
+    return int(_world.call("part", "temperature") + 0.5)
+
+
 def _entries(data):
     return _entries_of(len(data))
 

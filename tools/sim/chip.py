@@ -37,6 +37,8 @@ class Chip:
         )  # pins whose buttons somebody holds, over resets and losses of power too
         self._pulled_up: set[int] = set()
         self.peripherals = Peripherals(lambda: self.station.active, self.pins)
+        self.prompt: bool | None = None  # whether the raw REPL; None: the program ends with main.py
+        self.at_prompt = False  # it waits for what is typed
         self.boots = 0
         self.flash_writes = 0
         self.memory = Memory()
@@ -70,6 +72,9 @@ class Chip:
         self.boots += 1
         self.reset_cause = cause
         self.next_cause = None
+        self.at_prompt = False
+        if cause != SOFT_RESET and self.prompt:
+            self.prompt = False
         self.stopped.clear()
         self.peripherals.restart(cold=cause != SOFT_RESET)
         if cause != SOFT_RESET:
@@ -125,7 +130,11 @@ class Chip:
             "clock": self._clock_offset_s,
             "memory": self._rtc_memory,
             "bluetooth": self.has_bluetooth,
+            "prompt": self.prompt,
         }
+
+    def _on_prompt(self, waits: bool, raw: bool) -> None:
+        self.at_prompt, self.prompt = waits, raw
 
     def _on_clock(self, offset_s: float) -> None:
         self._clock_offset_s = offset_s

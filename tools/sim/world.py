@@ -108,7 +108,7 @@ class World:
             while line := await reader.readline():
                 operation, arguments = json.loads(line)
                 if operation == "set":  # another program's, which may speak to a chip without power as well
-                    writer.write(json.dumps(chip.set(*arguments)).encode() + b"\n")
+                    writer.write(json.dumps(chip.set(*arguments) if arguments else "").encode() + b"\n")
                     await writer.drain()
                     continue
                 if chip.boots != boot or chip.stopped.is_set():

@@ -1,0 +1,167 @@
+# The prompt that a chip shows when main.py has ended: the friendly one, a line at a time, and the raw REPL with
+# raw paste, which programs speak. The world is told when it waits, for then Ctrl-C is a character like others.
+
+import io
+import sys
+
+import _world
+
+_BANNER = (
+    'MicroPython v{} on 2025-04-15; Generic ESP32 module with ESP32\nType "help()" for more information.\n'
+)
+_RAW = "raw REPL; CTRL-B to exit\n>"
+_WINDOW_BYTES = 128
+_CTRL_A, _CTRL_B, _CTRL_C, _CTRL_D, _CTRL_E = b"\x01", b"\x02", b"\x03", b"\x04", b"\x05"
+
+
+class SoftReset(Exception):
+    """Ctrl-D at a prompt."""
+
+
+def run(namespace, raw):
+    """Serve until a soft reset, which ends the program; raw: go on in the raw REPL, as after one from there."""
+    _world.call("prompt", True, raw)
+    try:
+        if raw:
+            sys.stdout.write(_RAW)
+        else:
+            _greet()
+        while True:
+            raw = _raw(namespace) if raw else _friendly(namespace)
+            _world.call("prompt", True, raw)
+    except SoftReset:
+        pass
+
+
+def _greet():
+    version = ".".join([str(part) for part in sys.implementation.version[:3]])
+    sys.stdout.write(_BANNER.format(version) + ">>> ")
+
+
+def _friendly(namespace):
+    """Lines, until Ctrl-A asks for the raw REPL."""
+    line = b""
+    while True:
+        byte = _read()
+        if byte == _CTRL_A:
+            sys.stdout.write("\n" + _RAW)
+            return True
+        if byte == _CTRL_D and not line:
+            sys.stdout.write("\nMPY: soft reboot\n")
+            raise SoftReset
+        if byte in (_CTRL_B, _CTRL_C):
+            line = b""
+            if byte == _CTRL_B:
+                sys.stdout.write("\n")
+                _greet()
+            else:
+                sys.stdout.write("\n>>> ")
+        elif byte in b"\r\n":
+            sys.stdout.write("\n")
+            if line.strip():
+                sys.stdout.write(_execute(line, namespace, False))
+            line = b""
+            sys.stdout.write(">>> ")
+        elif byte in (b"\x08", b"\x7f"):
+            line = line[:-1]
+        else:
+            line += byte
+            _out(byte)
+
+
+def _raw(namespace):
+    """Programs, each up to its Ctrl-D, until Ctrl-B asks for the friendly prompt."""
+    code = b""
+    while True:
+        byte = _read()
+        if byte == _CTRL_B:
+            sys.stdout.write("\n")
+            _greet()
+            return False
+        if byte == _CTRL_A and code == _CTRL_E:
+            if _read() == b"\x01":
+                _raw_paste(namespace)
+            code = b""
+        elif byte == _CTRL_A:
+            sys.stdout.write(_RAW)
+            code = b""
+        elif byte == _CTRL_C:
+            code = b""
+        elif byte == _CTRL_D:
+            sys.stdout.write("OK")
+            if not code:
+                sys.stdout.write("\nMPY: soft reboot\n")
+                raise SoftReset
+            _reply(code, namespace)
+            code = b""
+        elif code == _CTRL_E and byte == b"A":
+            if _read() == b"\x01":
+                _raw_paste(namespace)
+            code = b""
+        else:
+            code += byte
+
+
+def _raw_paste(namespace):
+    """As raw, but a window of input is granted whenever one is used up."""
+    _out(b"R\x01" + bytes([_WINDOW_BYTES & 0xFF, _WINDOW_BYTES >> 8]) + b"\x01")
+    code = bytearray()
+    while True:
+        byte = _read()
+        if byte == _CTRL_D:
+            break
+        if byte == _CTRL_C:
+            sys.stdout.write("\x04\x04\x04>")
+            return
+        code += byte
+        if len(code) % _WINDOW_BYTES == 0:
+            _out(b"\x01")
+    sys.stdout.write("\x04")
+    _reply(bytes(code), namespace)
+
+
+def _reply(code, namespace):
+    error = _execute(code, namespace, True)
+    sys.stdout.write("\x04" + error + "\x04>")
+
+
+def _execute(code, namespace, raw):
+    """Run it; the traceback, if any. An expression of a line is shown."""
+    _world.call("prompt", False, raw)
+    try:
+        try:
+            text = code.decode()
+            if raw:
+                exec(compile(text, "<stdin>", "exec"), namespace)
+                return ""
+            try:
+                expression = compile(text, "<stdin>", "eval")
+            except SyntaxError:
+                exec(compile(text, "<stdin>", "exec"), namespace)
+                return ""
+            value = eval(expression, namespace)
+            if value is not None:
+                print(repr(value))
+            return ""
+        except SystemExit:
+            sys.stdout.write("\nMPY: soft reboot\n")
+            raise SoftReset
+        except (Exception, KeyboardInterrupt) as error:
+            trace = io.StringIO()
+            sys.print_exception(error, trace)
+            return trace.getvalue()
+    finally:
+        _world.call("prompt", True, raw)
+
+
+def _read():
+    byte = sys.stdin.buffer.read(1)
+    if not byte:
+        raise SoftReset
+    return byte
+
+
+def _out(data):
+    sys.stdout.buffer.write(data)
+    if hasattr(sys.stdout, "flush"):
+        sys.stdout.flush()

@@ -71,7 +71,9 @@ async def bring_up(
                 if until_enough:
                     await unit.enough.wait()
         except TimeoutError:
-            unit.failure = f"not {unit.wanted if until_enough else 1} messages within {timeout_s:g} s"
+            unit.failure = (
+                f"not {unit.wanted if until_enough else 1} messages within {timeout_s:g} s of its start"
+            )
             on_failure(unit)
         except failures as error:
             unit.failure = str(error)

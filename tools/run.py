@@ -19,6 +19,8 @@ from tools.configure import ConfigureError, configure
 from tools.fleet import Unit, allow_files, bring_up
 from tools.phone.serve import PORT, Page, PageError
 from tools.sim import Device, World
+from tools.sim.seldom import Seldom
+from tools.sim.wiring import WiringError, wire
 from tools.subscriber import Subscriber
 from tools.timeline import Timeline
 
@@ -66,6 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="for each device from its start: until its first message, with --once all of them (default 60)",
     )
     parser.add_argument(
+        "--sensors", type=Path, metavar="FILE", help="what is wired to each device's pins, as for `tools sim`"
+    )
+    parser.add_argument(
         "--micropython",
         default=os.environ.get("MICROPYTHON") or None,
         metavar="PATH",
@@ -83,7 +88,7 @@ def main(args: argparse.Namespace) -> int:
         return 2
     try:
         asyncio.run(run(args, Timeline(console)))
-    except (RunError, StateError, BleError, ConfigureError, OSError) as error:
+    except (RunError, StateError, BleError, ConfigureError, WiringError, OSError) as error:
         console.print(f"run: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
         return 1
     return 0
@@ -101,7 +106,8 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
         timeline.say("page", "", f"sets a device up from a browser with Web Bluetooth: {page.url}")
         world = await stack.enter_async_context(World({_WIFI["ssid"]: _WIFI["password"]}))
         units = [
-            make_unit(folder, world, number, args.micropython, timeline) for number in range(args.devices)
+            make_unit(folder, world, number, args.micropython, args.sensors, timeline)
+            for number in range(args.devices)
         ]
         await watch_cloud(stack, cloud, folder, units, timeline)
         for unit in units:
@@ -112,7 +118,7 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
             args.timeout,
             args.once,
             (BleError, ConfigureError, OSError),
-            lambda unit: timeline.say(unit.name, "run", f"given up: {unit.failure}", "bold red"),
+            lambda unit: timeline.say(unit.name, "run", f"given up: {unit.failure}; {unit}", "bold red"),
         )
         if not args.once:
             await asyncio.Event().wait()
@@ -124,8 +130,15 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
         timeline.say("", "", f"done: {total} messages acknowledged and received", "bold green")
 
 
-def make_unit(folder: Path, world: World, number: int, micropython: str | None, timeline: Timeline) -> Unit:
-    """A device with the unmodified device code in its flash."""
+def make_unit(
+    folder: Path,
+    world: World,
+    number: int,
+    micropython: str | None,
+    sensors: Path | None,
+    timeline: Timeline,
+) -> Unit:
+    """A device, with what that file says wired to its pins."""
     mac = "24:0a:c4:00:{:02x}:{:02x}".format(*divmod(number + 1, 256))
     name = "esp32-" + mac.replace(":", "")
 
@@ -134,7 +147,11 @@ def make_unit(folder: Path, world: World, number: int, micropython: str | None, 
             unit.count(acknowledged=1)
         timeline.device_line(name, line)
 
-    unit = Unit(Device(folder / name, world, mac, micropython, on_line=on_line), name, MESSAGES)
+    device = Device(folder / name, world, mac, micropython, on_line=on_line)
+    peripherals = device.chip.peripherals
+    wire(peripherals.wiring, sensors)
+    peripherals.on_io = Seldom(lambda what, text: timeline.say(name, "pins", f"{what} {text}", "dim"))
+    unit = Unit(device, name, MESSAGES)
     return unit
 
 

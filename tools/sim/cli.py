@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from tools.sim.device import Device
 from tools.sim.port import Port, PortError
 from tools.sim.running import NotRunning, Running
 from tools.sim.seldom import Seldom
-from tools.sim.wiring import Wiring, WiringError, check
+from tools.sim.wiring import WiringError, check, wire
 from tools.sim.world import World
 
 DESCRIPTION = "Runs a simulated ESP32. What is typed goes to its console; Ctrl-C takes its power away."
@@ -147,14 +146,6 @@ def _set(running: Running, args: argparse.Namespace) -> int:
             print(f"error: {complaint}", file=sys.stderr)
             return 1
     return 0
-
-
-def wire(wiring: Wiring, sensors: Path | None, settings: Iterable[tuple[str, Any]] = ()) -> None:
-    """Wire what a file says, then single values; WiringError, OSError."""
-    if sensors:
-        wiring.load(sensors)
-    for name, value in settings:
-        wiring.set(name, value)
 
 
 async def _run(args: argparse.Namespace) -> None:

@@ -26,8 +26,8 @@ class Device:
 
     mac: its address, which is its identity in the world, so one of a kind there. heap_bytes: its heap,
     where `micropython` is given. on_line: called with every line the console prints. aioble: the folder of a
-    real package `aioble`, by default $AIOBLE; "" for the simulator's own. prompt: there is MicroPython's prompt
-    when main.py has ended; without, its program ends too.
+    real package `aioble`, by default $AIOBLE; "" for the simulator's own. prompt: MicroPython's prompt is
+    there when main.py has ended; without, the program ends too.
     """
 
     def __init__(

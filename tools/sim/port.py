@@ -1,4 +1,4 @@
-"""A simulated board's console on a port, for the programs that expect a board there: a pseudo-terminal, or TCP."""
+"""A simulated board's console on a port, for programs that expect one there: a pseudo-terminal, or TCP."""
 
 import asyncio
 import contextlib
@@ -21,8 +21,8 @@ class PortError(ValueError):
 class Port:
     """What comes from the device goes to the port, and the other way, as long as its context lasts.
 
-    `name` is what programs call it: /dev/pts/7, or socket://127.0.0.1:4000. where: "pty", or "tcp:PORT", 0 for
-    any; one client at a time. Raises PortError for anything else, OSError where the system refuses.
+    `name` is what programs call it: /dev/pts/7, or socket://127.0.0.1:4000. where: "pty", or "tcp:PORT", 0
+    for any; one client at a time. Raises PortError for anything else, OSError where the system refuses.
     """
 
     def __init__(self, device: Device, where: str) -> None:

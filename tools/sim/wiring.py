@@ -17,7 +17,7 @@ again. None takes away what has that name, and all below it.
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +165,14 @@ class Wiring:
             self._values[name] = value
         self._turns.pop(name, None)
         self.on_change(name)
+
+
+def wire(wiring: Wiring, sensors: Path | None, settings: Iterable[tuple[str, Any]] = ()) -> None:
+    """Wire what a file says, then single values; WiringError, OSError."""
+    if sensors:
+        wiring.load(sensors)
+    for name, value in settings:
+        wiring.set(name, value)
 
 
 def check(name: str, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Controllers on the simulated air for other programs: HCI over TCP (H4), a new controller for each client."""
+"""Controllers on the simulated air for other programs: HCI over TCP (H4), a new one for each client."""
 
 import asyncio
 import contextlib
@@ -14,9 +14,9 @@ _WAITING_MAX = 1 << 20  # bytes that a client does not read: then it is gone
 
 
 class HciPort:
-    """Listens on 127.0.0.1 within its context; `port` is the one it has. What a client says is HCI, nothing else.
+    """Listens on 127.0.0.1 within its context; `port` is the one it has. What a client says is HCI.
 
-    bumble calls such a transport `tcp-client:127.0.0.1:PORT`. A client that leaves takes its controller along.
+    bumble calls such a transport `tcp-client:127.0.0.1:PORT`. A client that leaves takes its controller away.
     """
 
     def __init__(self, air: BleAir, port: int = 0) -> None:

@@ -1,12 +1,13 @@
-# The prompt that a chip shows when main.py has ended: the friendly one, a line at a time, and the raw REPL with
-# raw paste, which programs speak. The world is told when it waits, for then Ctrl-C is a character like others.
+# The prompt of a chip whose main.py has ended: the friendly one, a line at a time, and the raw REPL with
+# raw paste, which programs speak. The world is told when it waits: then Ctrl-C is a character like others.
 
 import io
 import sys
 
 import _world
 
-_BANNER = (
+_BANNER = "MicroPython v{} on 2025-04-15; Generic ESP32 module with ESP32\n"
+_HELP = 'Type "help()" for more information.\n>>> '
     'MicroPython v{} on 2025-04-15; Generic ESP32 module with ESP32\nType "help()" for more information.\n'
 )
 _RAW = "raw REPL; CTRL-B to exit\n>"
@@ -35,7 +36,7 @@ def run(namespace, raw):
 
 def _greet():
     version = ".".join([str(part) for part in sys.implementation.version[:3]])
-    sys.stdout.write(_BANNER.format(version) + ">>> ")
+    sys.stdout.write(_BANNER.format(version) + _HELP)
 
 
 def _friendly(namespace):

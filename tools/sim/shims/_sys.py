@@ -1,4 +1,4 @@
-"""`sys` of the simulated chip on MicroPython's unix port: the interpreter's own, which says that it is an ESP32."""
+"""`sys` of the simulated chip on MicroPython's unix port: its own, which says that it is an ESP32."""
 
 import sys
 from sys import (

@@ -39,6 +39,7 @@ class Chip:
         self.peripherals = Peripherals(lambda: self.station.active, self.pins)
         self.prompt: bool | None = None  # whether the raw REPL; None: the program ends with main.py
         self.at_prompt = False  # it waits for what is typed
+        self.prompts = 0  # how often it has begun to wait
         self.boots = 0
         self.flash_writes = 0
         self.memory = Memory()
@@ -135,6 +136,7 @@ class Chip:
 
     def _on_prompt(self, waits: bool, raw: bool) -> None:
         self.at_prompt, self.prompt = waits, raw
+        self.prompts += waits
 
     def _on_clock(self, offset_s: float) -> None:
         self._clock_offset_s = offset_s

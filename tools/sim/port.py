@@ -10,7 +10,7 @@ from tools.sim.device import Device
 
 _WAITING_MAX = 65_536  # bytes that nobody reads; what comes then is lost, as on a UART
 _CTRL_C = b"\x03"
-_INTERRUPT_S = 0.3  # within which a second Ctrl-C is the same: a program that ends must not be hit again
+_INTERRUPT_S = 0.3  # within which a second Ctrl-C is the same: a program that ends is not hit again
 _TCP = re.compile(r"tcp:(\d{1,5})")
 
 
@@ -35,6 +35,7 @@ class Port:
         self._way: _Pty | _Tcp | None = None
         self._typed: asyncio.Queue[bytes] = asyncio.Queue(256)
         self._interrupted_at = 0.0
+        self._prompts = -1  # how many there were then
         self._last = b""
 
     async def __aenter__(self) -> "Port":
@@ -74,9 +75,9 @@ class Port:
                         await self._device.type(piece)
 
     def _interrupt(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._interrupted_at > _INTERRUPT_S:
-            self._interrupted_at = now
+        now, prompts = asyncio.get_running_loop().time(), self._device.chip.prompts
+        if now - self._interrupted_at > _INTERRUPT_S or prompts != self._prompts:
+            self._interrupted_at, self._prompts = now, prompts
             self._device.interrupt()
 
 
@@ -120,6 +121,7 @@ class _Tcp:
         self._on_data = on_data
         self._port = port
         self._client: asyncio.StreamWriter | None = None
+        self._serving: asyncio.Task[None] | None = None
 
     async def open(self) -> str:
         self._server = await asyncio.start_server(self._called, "127.0.0.1", self._port)
@@ -131,19 +133,21 @@ class _Tcp:
 
     def close(self) -> None:
         self._server.close()
-        if self._client:
-            self._client.close()
+        if self._serving:
+            self._serving.cancel()
 
-    async def _called(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _called(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._client:
             writer.close()
             return
         self._client = writer
+        self._serving = asyncio.create_task(self._serve(reader, writer))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while data := await reader.read(4096):
-                self._on_data(data)
-        except ConnectionError:
-            pass
+            with contextlib.suppress(ConnectionError):
+                while data := await reader.read(4096):
+                    self._on_data(data)
         finally:
             self._client = None
             writer.close()

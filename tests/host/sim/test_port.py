@@ -1,4 +1,4 @@
-"""`python -m tools sim --port`, `--set` and `--mac`: a simulated board for programs that expect one on a port.
+"""`python -m tools sim --port`, `--set`, `--mac`: a simulated board for programs that expect one on a port.
 
 The commands are those of docs/board.md. What needs MicroPython itself (the pack that `deploy` makes) runs
 where there is a unix binary.
@@ -75,7 +75,7 @@ def write_configuration(cloud: Cloud, file: Path) -> None:
 
 @pytest.mark.parametrize("where", [("--port",), ("--port", "tcp:0")], ids=["pty", "tcp"])
 async def test_the_steps_by_cable(tmp_path: Path, where: tuple[str, ...], micropython: str | None) -> None:
-    """docs/board.md from 4 on: configure, console and the label's code, against a simulated board on a port."""
+    """docs/board.md from 4 on: configure, console and the label's code, with a simulated board on a port."""
     file = tmp_path / "board.json"
     mac = ("--mac", "24:0a:c4:00:00:7f")
     folder = ("--folder", str(tmp_path / "device"))
@@ -98,7 +98,7 @@ async def test_the_steps_by_cable(tmp_path: Path, where: tuple[str, ...], microp
 
 @pytest.mark.micropython
 async def test_a_deployment_on_an_empty_board(tmp_path: Path) -> None:
-    """docs/board.md from 2 on: a board that has MicroPython alone, then the pack, then a changed file only."""
+    """docs/board.md from 2 on: a board that has MicroPython alone, then all, then a changed file only."""
     folder = tmp_path / "device"
     arguments = ("--folder", str(folder), "--port", "--no-firmware")
     async with sim(*arguments, micropython=os.environ["MICROPYTHON"]) as device:
@@ -183,3 +183,43 @@ async def test_arguments_that_make_no_sense(
 ) -> None:
     done = await run_verb("sim", "--folder", str(tmp_path / "device"), *arguments)
     assert done.status in (1, 2) and complaint in done.err and "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    "interpreter", ["cpython", pytest.param("micropython", marks=pytest.mark.micropython)]
+)
+async def test_the_prompt_of_a_board(tmp_path: Path, interpreter: str) -> None:
+    """Ctrl-C stops what runs; lines, the raw REPL, raw paste, an error, a soft reset, as mpremote speaks."""
+    folder = tmp_path / "device"
+    (folder / "files").mkdir(parents=True)
+    (folder / "files" / "main.py").write_text(
+        "import time\nprint('main runs')\nwhile True:\n    time.sleep(1)\n"
+    )
+    where = ("--folder", str(folder), "--port", "tcp:0", "--no-firmware")
+    binary = os.environ["MICROPYTHON"] if interpreter == "micropython" else None
+    async with sim(*where, micropython=binary) as device, asyncio.timeout(WAIT_S):
+        place = (await device.expect(r"^port socket://(\S+)$"))[1]
+        reader, writer = await asyncio.open_connection(*place.split(":"))
+
+        async def ask(typed: bytes, until: bytes) -> bytes:
+            writer.write(typed)
+            return await reader.readuntil(until)
+
+        await device.expect("^main runs$")
+        assert b"KeyboardInterrupt" in await ask(b"\x03\x03", b">>> ")
+        assert (await ask(b"6*7\r", b"42\r\n>>> ")).endswith(b"42\r\n>>> ")
+        assert b"NameError" in await ask(b"missing\r", b"Error: ") + await reader.readuntil(b">>> ")
+        await ask(b"\x01", b"raw REPL; CTRL-B to exit\r\n>")
+        assert await ask(b"print('raw')\x04", b"\x04\x04>") == b"OKraw\r\n\x04\x04>"
+        assert b"ValueError: 5" in await ask(b"raise ValueError(5)\x04", b"\r\n\x04>")
+        assert await ask(b"\x05A\x01", b"\x01\x80\x00\x01") == b"R\x01\x80\x00\x01"
+        assert (await ask(b"#" * 128 + b"\nprint('paste')\x04", b"paste\r\n\x04\x04>")).startswith(
+            b"\x01\x04"
+        )
+        assert b"KeyboardInterrupt" in await ask(b"import time\ntime.sleep(100)\x04", b"OK") + await ask(
+            b"\x03", b"\x04>"
+        )
+        assert b"main runs" not in await ask(b"\x04", b"raw REPL; CTRL-B to exit\r\n>")
+        await ask(b"\x02", b">>> ")
+        await ask(b"\x04", b"main runs\r\n")
+        writer.close()

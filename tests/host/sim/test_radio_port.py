@@ -1,4 +1,4 @@
-"""The air of a simulated device for other programs: HCI over TCP, on which bumble's own stack is the phone."""
+"""The air of a simulated device for other programs: HCI over TCP, where bumble's own stack is the phone."""
 
 import asyncio
 from pathlib import Path
@@ -31,7 +31,7 @@ async def test_another_programs_stack_finds_and_configures_the_device(tmp_path: 
             async with client:
                 networks = await client.scan()
             assert [network["ssid"] for network in networks] == ["Home"]
-        await device.expect("ble: f0:f1:f2:f3:f4:f5 disconnected")
+        await device.expect("ble: f0:f1:f2:f3:f4:f5 gone: it disconnected")
 
 
 async def test_each_client_has_a_controller_and_takes_it_along() -> None:

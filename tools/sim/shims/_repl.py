@@ -8,8 +8,6 @@ import _world
 
 _BANNER = "MicroPython v{} on 2025-04-15; Generic ESP32 module with ESP32\n"
 _HELP = 'Type "help()" for more information.\n>>> '
-    'MicroPython v{} on 2025-04-15; Generic ESP32 module with ESP32\nType "help()" for more information.\n'
-)
 _RAW = "raw REPL; CTRL-B to exit\n>"
 _WINDOW_BYTES = 128
 _CTRL_A, _CTRL_B, _CTRL_C, _CTRL_D, _CTRL_E = b"\x01", b"\x02", b"\x03", b"\x04", b"\x05"
@@ -20,7 +18,7 @@ class SoftReset(Exception):
 
 
 def run(namespace, raw):
-    """Serve until a soft reset, which ends the program; raw: go on in the raw REPL, as after one from there."""
+    """Serve until a soft reset, which ends the program; raw: in the raw REPL, as after one from there."""
     _world.call("prompt", True, raw)
     try:
         if raw:
@@ -28,7 +26,10 @@ def run(namespace, raw):
         else:
             _greet()
         while True:
-            raw = _raw(namespace) if raw else _friendly(namespace)
+            try:
+                raw = _raw(namespace) if raw else _friendly(namespace)
+            except KeyboardInterrupt:  # came when the code had just ended
+                sys.stdout.write(_RAW if raw else "\n>>> ")
             _world.call("prompt", True, raw)
     except SoftReset:
         pass
@@ -89,6 +90,7 @@ def _raw(namespace):
         elif byte == _CTRL_C:
             code = b""
         elif byte == _CTRL_D:
+            _world.call("prompt", False, True)  # before the other side may send Ctrl-C
             sys.stdout.write("OK")
             if not code:
                 sys.stdout.write("\nMPY: soft reboot\n")
@@ -117,6 +119,7 @@ def _raw_paste(namespace):
         code += byte
         if len(code) % _WINDOW_BYTES == 0:
             _out(b"\x01")
+    _world.call("prompt", False, True)
     sys.stdout.write("\x04")
     _reply(bytes(code), namespace)
 

@@ -9,6 +9,9 @@ from tools.sim import Device
 
 _FILES_EACH = 24  # what a device takes of this process's file descriptors: pipes, lines, relays, connections
 _FILES_ELSE = 256
+_LOOK_S = 0.1
+_LATE_S = 0.2  # by which this process may be late before a start waits for it
+_CALM_S = 60.0  # at most
 
 
 @dataclass
@@ -65,6 +68,7 @@ async def bring_up(
         try:
             async with asyncio.timeout(None) as deadline:
                 async with slots:
+                    await _calm()
                     deadline.reschedule(loop.time() + timeout_s)
                     await start(unit)
                     await unit.works.wait()
@@ -82,6 +86,16 @@ async def bring_up(
     async with asyncio.TaskGroup() as group:
         for unit in units:
             group.create_task(one(unit))
+
+
+async def _calm() -> None:
+    """Wait while this process, which is the air and the cloud of all, is late for everything."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + _CALM_S
+    while (before := loop.time()) < end:
+        await asyncio.sleep(_LOOK_S)
+        if loop.time() - before < _LOOK_S + _LATE_S:
+            return
 
 
 def allow_files(devices: int) -> None:

@@ -36,6 +36,8 @@ EXAMPLES = """examples:
 
 MESSAGES = 5
 _WIFI = {"ssid": "Home", "password": "correct horse"}
+_TRIES = 3
+_TAKEN = re.compile(r"system: restarting: new configuration$")
 _MTU_LEAST, _MTU_MOST = 23, 517
 _ACKNOWLEDGED = re.compile(r" I app: telemetry \d+ acknowledged")
 
@@ -226,6 +228,16 @@ async def configure_by_phone(
             told.append(what)
             timeline.say(unit.name, "phone", what if not total else f"{what} {total} bytes")
 
-    report = await set_up(world, unit.name, code, document, args.mtu, progress)
+    for left in reversed(range(_TRIES)):
+        try:
+            report = await set_up(world, unit.name, code, document, args.mtu, progress)
+            break
+        except BleError as error:  # a busy machine is bad air: people try again, too
+            if any(_TAKEN.search(line) for line in unit.device.lines):
+                return
+            if not left or error.name != "TIMEOUT":
+                raise
+            timeline.say(unit.name, "phone", f"again: {error}", "yellow")
+            told.clear()
     frames = f"{report.sent} frames sent, {report.received} received"
     timeline.say(unit.name, "phone", f"done in {report.seconds:.1f} s: {frames}, MTU {args.mtu}")

@@ -90,12 +90,10 @@ def _raw(namespace):
         elif byte == _CTRL_C:
             code = b""
         elif byte == _CTRL_D:
-            _world.call("prompt", False, True)  # before the other side may send Ctrl-C
-            sys.stdout.write("OK")
             if not code:
-                sys.stdout.write("\nMPY: soft reboot\n")
+                sys.stdout.write("OK\nMPY: soft reboot\n")
                 raise SoftReset
-            _reply(code, namespace)
+            _reply("OK", code, namespace)
             code = b""
         elif code == _CTRL_E and byte == b"A":
             if _read() == b"\x01":
@@ -119,13 +117,19 @@ def _raw_paste(namespace):
         code += byte
         if len(code) % _WINDOW_BYTES == 0:
             _out(b"\x01")
-    _world.call("prompt", False, True)
-    sys.stdout.write("\x04")
-    _reply(bytes(code), namespace)
+    _reply("\x04", bytes(code), namespace)
 
 
-def _reply(code, namespace):
-    error = _execute(code, namespace, True)
+def _reply(ready, code, namespace):
+    """Say that it is `ready`, run the code, and reply; that a Ctrl-C comes at any moment changes nothing."""
+    error = "KeyboardInterrupt: \n"
+    try:
+        _world.call("prompt", False, True)  # before the other side may send Ctrl-C
+        sys.stdout.write(ready)
+        error = _execute(code, namespace, True)
+    except KeyboardInterrupt:
+        pass
+    _world.call("prompt", True, True)
     sys.stdout.write("\x04" + error + "\x04>")
 
 

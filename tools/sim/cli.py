@@ -155,8 +155,8 @@ async def _run(args: argparse.Namespace) -> None:
             args.folder, world, args.mac, args.micropython, on_line=print, prompt=args.port is not None
         )
         peripherals = device.chip.peripherals
-        wire(peripherals.wiring, args.sensors, args.set)
         peripherals.on_io = Seldom(lambda name, text: print(f"[{name} {text}]", flush=True))
+        wire(peripherals.wiring, args.sensors, args.set)
         if not args.no_firmware:
             device.install()
         if args.radio is not None:

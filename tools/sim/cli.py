@@ -1,4 +1,4 @@
-"""`python -m tools sim`: one simulated ESP32 with its console on this terminal or on a port, until Ctrl-C."""
+"""`python3 -m tools sim`: one simulated ESP32 with its console on this terminal or on a port, until Ctrl-C."""
 
 import argparse
 import asyncio
@@ -19,17 +19,17 @@ from tools.sim.world import World
 DESCRIPTION = "Runs a simulated ESP32. What is typed goes to its console; Ctrl-C takes its power away."
 EXAMPLES = """\
 examples:
-  python -m tools sim
+  python3 -m tools sim
       the device of state/device, on CPython, in reach of the access point "Home"
-  python -m tools sim --port
+  python3 -m tools sim --port
       its console on a pseudo-terminal, which it names: configure, console and qr take that for a board's port
-  python -m tools sim --sensors sensors.json --set adc.34=1.65
+  python3 -m tools sim --sensors sensors.json --set adc.34=1.65
       with sensors: {"dht": {"4": {"temperature": 21.5, "humidity": 40}}}; docs/simulator.md has all names
-  python -m tools sim --set dht.4.temperature=30 --set adc.34=none
+  python3 -m tools sim --set dht.4.temperature=30 --set adc.34=none
       while it runs, from another terminal: sets a value, takes a sensor away
-  python -m tools sim --radio tcp:9001
+  python3 -m tools sim --radio tcp:9001
       its Bluetooth LE for other programs too: bumble's transport tcp-client:127.0.0.1:9001
-  python -m tools sim --folder /tmp/other --mac 24:0a:c4:00:00:02 --micropython /usr/bin/micropython
+  python3 -m tools sim --folder /tmp/other --mac 24:0a:c4:00:00:02 --micropython /usr/bin/micropython
 
 exit status: 0 after Ctrl-C, 1 if it cannot start, 2 for wrong arguments
 """

@@ -1,4 +1,4 @@
-"""`python -m tools sim --port`, `--set`, `--mac`: a simulated board for programs that expect one on a port.
+"""`python3 -m tools sim --port`, `--set`, `--mac`: a simulated board for programs that expect one on a port.
 
 The commands are those of docs/board.md. What needs MicroPython itself (the pack that `deploy` makes) runs
 where there is a unix binary.

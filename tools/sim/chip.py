@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tools.sim.memory import Memory
+from tools.sim.peripherals import Peripherals
 from tools.sim.radio import Air, Station
+from tools.sim.wiring import WiringError
 
 if TYPE_CHECKING:
     from tools.sim.ble.air import BleAir
@@ -34,6 +36,10 @@ class Chip:
             set()
         )  # pins whose buttons somebody holds, over resets and losses of power too
         self._pulled_up: set[int] = set()
+        self.peripherals = Peripherals(lambda: self.station.active, self.pins)
+        self.prompt: bool | None = None  # whether the raw REPL; None: the program ends with main.py
+        self.at_prompt = False  # it waits for what is typed
+        self.prompts = 0  # how often it has begun to wait
         self.boots = 0
         self.flash_writes = 0
         self.memory = Memory()
@@ -59,6 +65,7 @@ class Chip:
         """The state of a chip that just got power: its clock starts in 2000, its RTC memory is empty."""
         self._rtc_memory = ""
         self._clock_offset_s = SECONDS_1970_TO_2000 - time.time()
+        self.peripherals.power_on()
         self.restart(PWRON_RESET)
 
     def restart(self, cause: int) -> None:
@@ -66,7 +73,11 @@ class Chip:
         self.boots += 1
         self.reset_cause = cause
         self.next_cause = None
+        self.at_prompt = False
+        if cause != SOFT_RESET and self.prompt:
+            self.prompt = False
         self.stopped.clear()
+        self.peripherals.restart(cold=cause != SOFT_RESET)
         if cause != SOFT_RESET:
             self.pins.clear()
             self._pulled_up.clear()
@@ -77,6 +88,7 @@ class Chip:
 
     def silence(self) -> None:
         """Stop everything that works on without a program."""
+        self.peripherals.stop()
         self.station.stop()
         self.station.reconnects = -1
         self.station.static = None
@@ -99,6 +111,14 @@ class Chip:
             self.stopped.set()
         self.kill()
 
+    def set(self, name: str, value: Any) -> str:
+        """Set what is wired to it, for another program; the answer is why not."""
+        try:
+            self.peripherals.wiring.set(name, value)
+        except WiringError as error:
+            return str(error)
+        return ""
+
     async def request(self, operation: str, arguments: list[Any]) -> Any:
         """Answer one question of the device's shims; None is an answer too."""
         answer = getattr(self, "_on_" + operation)(*arguments)
@@ -111,7 +131,12 @@ class Chip:
             "clock": self._clock_offset_s,
             "memory": self._rtc_memory,
             "bluetooth": self.has_bluetooth,
+            "prompt": self.prompt,
         }
+
+    def _on_prompt(self, waits: bool, raw: bool) -> None:
+        self.at_prompt, self.prompt = waits, raw
+        self.prompts += waits
 
     def _on_clock(self, offset_s: float) -> None:
         self._clock_offset_s = offset_s
@@ -120,7 +145,9 @@ class Chip:
         self._rtc_memory = memory
 
     def _on_pin(self, number: int, value: int) -> None:
+        before = self.pins.get(number)
         self.pins[number] = value
+        self.peripherals.edge(number, before, value)
 
     def _on_pull(self, number: int, direction: int | None) -> None:
         self._pulled_up.discard(number)
@@ -128,7 +155,10 @@ class Chip:
             self._pulled_up.add(number)
 
     def _on_read_pin(self, number: int) -> int:
-        return 0 if number in self.held_low else self.pins.get(number, int(number in self._pulled_up))
+        if number in self.held_low:
+            return 0
+        wired = self.peripherals.wiring.read(f"pin.{number}", int(number in self._pulled_up))
+        return self.pins.get(number, wired)
 
     def _on_heap(self) -> list[tuple[int, int, int, int]]:
         return self.memory.idf()
@@ -200,6 +230,9 @@ class Chip:
 
     async def _on_wifi_scan(self) -> list[tuple[str, str, int, int, int]]:
         return await self.station.scan()
+
+    async def _on_part(self, operation: str, *arguments: Any) -> Any:
+        return await self.peripherals.request(operation, *arguments)
 
     async def _on_ble(self, operation: str, *arguments: Any) -> Any:
         return await self.ble.request(operation, *arguments)

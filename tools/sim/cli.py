@@ -1,13 +1,19 @@
-"""`python3 -m tools sim`: one simulated ESP32 with its console on this terminal, until Ctrl-C."""
+"""`python3 -m tools sim`: one simulated ESP32, its console on this terminal or on a port, until Ctrl-C."""
 
 import argparse
 import asyncio
 import contextlib
 import os
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from tools.sim.device import Device
+from tools.sim.port import Port, PortError
+from tools.sim.running import NotRunning, Running
+from tools.sim.seldom import Seldom
+from tools.sim.wiring import WiringError, check, wire
 from tools.sim.world import World
 
 DESCRIPTION = "Runs a simulated ESP32. What is typed goes to its console; Ctrl-C takes its power away."
@@ -15,10 +21,20 @@ EXAMPLES = """\
 examples:
   python3 -m tools sim
       the device of state/device, on CPython, in reach of the access point "Home"
-  python3 -m tools sim --folder /tmp/other --micropython /usr/bin/micropython
+  python3 -m tools sim --port
+      its console on a pseudo-terminal, which it names: configure, console and qr take that for a board's port
+  python3 -m tools sim --sensors sensors.json --set adc.34=1.65
+      with sensors: {"dht": {"4": {"temperature": 21.5, "humidity": 40}}}; docs/simulator.md has all names
+  python3 -m tools sim --set dht.4.temperature=30 --set adc.34=none
+      while it runs, from another terminal: sets a value, takes a sensor away
+  python3 -m tools sim --radio tcp:9001
+      its Bluetooth LE for other programs too: bumble's transport tcp-client:127.0.0.1:9001
+  python3 -m tools sim --folder /tmp/other --mac 24:0a:c4:00:00:02 --micropython /usr/bin/micropython
 
 exit status: 0 after Ctrl-C, 1 if it cannot start, 2 for wrong arguments
 """
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_NONE = ("", "none", "null")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,8 +45,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--folder", type=Path, default=Path("state/device"), help="its flash; default: %(default)s"
     )
+    parser.add_argument(
+        "--mac",
+        type=_mac,
+        default="24:0a:c4:00:00:01",
+        help="its address, of which its name is made; default: %(default)s",
+    )
     parser.add_argument("--ssid", default="Home", help="the access point's name; default: %(default)s")
     parser.add_argument("--password", default="correct horse", help="its password; default: %(default)s")
+    parser.add_argument("--sensors", type=Path, metavar="FILE", help="what is wired to its pins, as JSON")
+    parser.add_argument(
+        "--set",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a sensor's value, of the device of --folder where it runs already, else of a new one; "
+        "VALUE none takes it away",
+    )
+    parser.add_argument(
+        "--port",
+        nargs="?",
+        const="pty",
+        metavar="tcp:PORT",
+        help="its console on a pseudo-terminal, or on this TCP port (0: any) of this computer",
+    )
+    parser.add_argument(
+        "--radio",
+        type=_tcp,
+        metavar="tcp:PORT",
+        help="HCI on this TCP port: a controller on its air for others",
+    )
+    parser.add_argument(
+        "--no-firmware",
+        action="store_true",
+        help="leave its flash as it is: empty at first, as after `flash`",
+    )
     parser.add_argument(
         "--micropython",
         type=Path,
@@ -40,11 +90,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _mac(text: str) -> str:
+    if not _MAC.fullmatch(text.lower()):
+        raise argparse.ArgumentTypeError("an address as 24:0a:c4:00:00:01")
+    return text.lower()
+
+
+def _tcp(text: str) -> int:
+    match = re.fullmatch(r"tcp:(\d{1,5})", text)
+    if not match or int(match[1]) > 65535:
+        raise argparse.ArgumentTypeError("tcp:PORT")
+    return int(match[1])
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    name = name.strip().lower()
+    if not equals:
+        raise argparse.ArgumentTypeError("NAME=VALUE, as adc.34=1.65")
+    if value.strip().lower() in _NONE:
+        return name, None
+    try:
+        check(name, value)
+    except WiringError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return name, value
+
+
 def main(args: argparse.Namespace) -> int:
-    """Run it; 0 after Ctrl-C, 1 where the folder cannot be written."""
+    """Run it, or set what is wired to the one that runs; 1 where the folder or a port cannot be had."""
+    try:
+        with Running(args.folder) as running:
+            return _set(running, args)
+    except NotRunning:
+        pass
     try:
         asyncio.run(_run(args))
-    except OSError as error:
+    except (OSError, WiringError, PortError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -52,13 +134,42 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
+def _set(running: Running, args: argparse.Namespace) -> int:
+    if not args.set:
+        print(
+            f"error: {args.folder}: its device runs already; --set changes what is wired to it",
+            file=sys.stderr,
+        )
+        return 1
+    for name, value in args.set:
+        if complaint := running.set(name, value):
+            print(f"error: {complaint}", file=sys.stderr)
+            return 1
+    return 0
+
+
 async def _run(args: argparse.Namespace) -> None:
-    async with World({args.ssid: args.password}) as world:
-        device = Device(args.folder, world, micropython=args.micropython, on_line=print)
-        device.install()
-        async with device:
-            await _type(device)
-            await asyncio.Event().wait()  # the terminal is gone, the device goes on
+    async with contextlib.AsyncExitStack() as stack:
+        world = await stack.enter_async_context(World({args.ssid: args.password}))
+        device = Device(
+            args.folder, world, args.mac, args.micropython, on_line=print, prompt=args.port is not None
+        )
+        peripherals = device.chip.peripherals
+        peripherals.on_io = Seldom(lambda name, text: print(f"[{name} {text}]", flush=True))
+        wire(peripherals.wiring, args.sensors, args.set)
+        if not args.no_firmware:
+            device.install()
+        if args.radio is not None:
+            from tools.sim.ble.hci_port import HciPort  # noqa: PLC0415 - bumble takes its time
+
+            radio = await stack.enter_async_context(HciPort(world.air_ble, args.radio))
+            print(f"radio tcp-client:127.0.0.1:{radio.port}", flush=True)
+        if args.port is not None:
+            port = await stack.enter_async_context(Port(device, args.port))
+            print(f"port {port.name}", flush=True)
+        await stack.enter_async_context(device)
+        await _type(device)
+        await asyncio.Event().wait()  # the terminal is gone, the device goes on
 
 
 async def _type(device: Device) -> None:

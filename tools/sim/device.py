@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from tools.sim import running
 from tools.sim.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +26,8 @@ class Device:
 
     mac: its address, which is its identity in the world, so one of a kind there. heap_bytes: its heap,
     where `micropython` is given. on_line: called with every line the console prints. aioble: the folder of a
-    real package `aioble`, by default $AIOBLE; "" for the simulator's own.
+    real package `aioble`, by default $AIOBLE; "" for the simulator's own. prompt: MicroPython's prompt is
+    there when main.py has ended; without, the program ends too.
     """
 
     def __init__(
@@ -37,11 +39,14 @@ class Device:
         heap_bytes: int = 256 * 1024,
         on_line: Callable[[str], None] | None = None,
         aioble: str | Path | None = None,
+        prompt: bool = False,
     ) -> None:
         self.folder = Path(folder).resolve()
         self.files = self.folder / "files"
         self.world = world
         self.chip = world.chip(mac)
+        self.chip.prompt = False if prompt else None
+        self.on_output: Callable[[bytes], None] | None = None  # called with whatever it prints, as it comes
         self.lines: list[str] = []
         self._micropython = _program(micropython) if micropython else None
         self._heap_bytes = heap_bytes
@@ -69,6 +74,11 @@ class Device:
         return self._process is not None
 
     @property
+    def at_prompt(self) -> bool:
+        """Whether MicroPython's prompt waits for what is typed."""
+        return self.running and self.chip.at_prompt
+
+    @property
     def powered(self) -> bool:
         """Whether the chip has power; a power cut at a write takes it away."""
         return self._life is not None and not self._life.done()
@@ -76,6 +86,7 @@ class Device:
     async def power_on(self) -> None:
         """Give it power, if it has none."""
         if not self.powered:
+            running.tell(self.folder, self.world.port, self.chip.mac)
             self.chip.power_on()
             self._life = asyncio.create_task(self._live())
 
@@ -86,6 +97,7 @@ class Device:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._life
             self._life = None
+            running.forget(self.folder)
 
     async def __aenter__(self) -> "Device":
         await self.power_on()
@@ -96,9 +108,13 @@ class Device:
 
     async def send(self, line: str) -> None:
         """Type a line on its console."""
+        await self.type(line.encode() + b"\n")
+
+    async def type(self, data: bytes) -> None:
+        """Type these bytes on its console."""
         if not self._process or not self._process.stdin:
             raise RuntimeError("no program runs that could read it")
-        self._process.stdin.write(line.encode() + b"\n")
+        self._process.stdin.write(data)
         await self._process.stdin.drain()
 
     def interrupt(self) -> None:
@@ -196,6 +212,8 @@ class Device:
         assert process.stdout
         rest = b""
         while data := await process.stdout.read(4096):
+            if self.on_output:
+                self.on_output(data)
             *lines, rest = (rest + data).split(b"\n")
             if len(rest) > _LINE_LIMIT:
                 lines, rest = [*lines, rest], b""

@@ -6,7 +6,7 @@ import sys
 
 _SHIMS = ("_world", "_flash", "_memory", "_threads", "time", "socket", "esp", "esp32", "network", "machine")
 # Modules that MicroPython has built in, where a file of that name would not be found.
-_IN_PLACE_OF = {"_tls": "tls", "_gc": "gc", "_micropython": "micropython"}
+_IN_PLACE_OF = {"_tls": "tls", "_gc": "gc", "_micropython": "micropython", "_sys": "sys"}
 _ON_CPYTHON = sys.implementation.name == "cpython"
 
 
@@ -43,6 +43,9 @@ def main(here, folder, host, port, mac, aioble=None):
     files, nvs = (_flash.Folder(VfsPosix(), folder + part) for part in ("/files", "/nvs"))
     flash = _flash.Flash(files, nvs, gate=lambda: call("write"), cut=lambda: call("power_cut"))
     _flash.current[0] = flash
+    if not kept["bluetooth"]:  # an ESP32-S2
+        shims["esp32"].mcu_temperature = shims["esp32"]._mcu_temperature
+        del shims["esp32"].raw_temperature
     late = ([aioble] if aioble else []) + [here + "/shims"]  # what is imported when it is first used
     if kept["bluetooth"]:
         late.append(here + "/shims/radio")
@@ -55,13 +58,16 @@ def main(here, folder, host, port, mac, aioble=None):
         sys.path[:] = ["", ".frozen", "/lib"]
         sys.path += [_flash.HIDDEN + str(number) for number in range(len(late))]
     mount(root, "/")
-    run(call, shims["machine"].SOFT_RESET)
+    run(call, shims["machine"].SOFT_RESET, kept["prompt"])
 
 
-def run(call, soft_reset):
-    """As the chip does: boot.py, then main.py in the same namespace; an error ends one, not the other."""
+def run(call, soft_reset, prompt):
+    """As the chip does: boot.py, then main.py in the same namespace; an error ends one, not the other.
+
+    prompt: what comes then: None for nothing, False for the prompt, True for the raw REPL, before main.py.
+    """
     namespace = {"__name__": "__main__"}
-    for name in ("boot.py", "main.py"):
+    for name in ("boot.py",) if prompt else ("boot.py", "main.py"):
         try:
             with open(name) as file:
                 source = file.read()
@@ -73,6 +79,9 @@ def run(call, soft_reset):
             call("reset", soft_reset)
         except BaseException as error:
             sys.print_exception(error)
+    if prompt is not None:
+        __import__("_repl").run(namespace, prompt)
+        call("reset", soft_reset)
 
 
 main(sys.argv[0][: -len("/start.py")], *sys.argv[1:])

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 from tools.sim.ble import BleError
+from tools.sim.buses import BusError
 from tools.sim.chip import Chip
 from tools.sim.ntp import NtpBehaviour, NtpServer
 from tools.sim.radio import Air, RadioError
@@ -106,10 +107,17 @@ class World:
             boot = chip.boots
             while line := await reader.readline():
                 operation, arguments = json.loads(line)
+                if operation == "set":  # another program's, which may speak to a chip without power as well
+                    writer.write(json.dumps(chip.set(*arguments) if arguments else "").encode() + b"\n")
+                    await writer.drain()
+                    continue
                 if chip.boots != boot or chip.stopped.is_set():
                     return  # a program that was reset has no more say, and waits in vain until it is killed
                 if operation == "ble_events":
                     await chip.ble.serve(reader, writer)
+                    return
+                if operation == "part_line":
+                    await chip.peripherals.serve(arguments[0], reader, writer)
                     return
                 reply = await self._reply(chip, operation, arguments)
                 if not chip.stopped.is_set():
@@ -127,7 +135,7 @@ class World:
             return {"value": await chip.request(operation, arguments)}
         except RadioError as error:
             return {"error": [str(error)]}
-        except BleError as error:
+        except (BleError, BusError) as error:
             return {"error": [error.number, str(error)]}  # CPython has no errno without a text
         except UnknownName:
             return {"error": [EAI_FAIL, "EAI_FAIL"]}

@@ -39,10 +39,10 @@ def ask(operation, *arguments):
         line.close()
 
 
-def listen(operation):
+def listen(operation, *arguments):
     """Open a second line, on which the world talks by itself from now on; a socket that does not block."""
     line = _open()
-    _send(line, [operation, ()])
+    _send(line, [operation, arguments])
     line.setblocking(False)
     return line
 

@@ -140,8 +140,12 @@ def idf_heap_info(capabilities):
 
 
 def raw_temperature():
-    """The chip's temperature in Fahrenheit: the first ESP32's, later ones have mcu_temperature."""
-    return 128
+    """What the chip's own thermometer shows: about degrees Fahrenheit, off by what each chip is."""
+    return round(_world.call("part", "temperature") * 9 / 5 + 32)
+
+
+def _mcu_temperature():  # `mcu_temperature`, which all chips but the ESP32 have in place of the other
+    return int(_world.call("part", "temperature") + 0.5)
 
 
 def _entries(data):

@@ -15,8 +15,27 @@ SOFT_RESET = 5
 _INPUT_ONLY = 34
 _NO_PINS = (24, 28, 29, 30, 31)
 _RTC_MEMORY_LIMIT = 2048
+_DHT_START_MS = 268
 _kept = {}  # what outlived the reset, by the world's names
 _freq = [160000000]
+_LATER = {  # what few programs use is loaded for those alone: a small heap has no room for all of it
+    "ADC": "_analog",
+    "ADCBlock": "_analog",
+    "I2C": "_buses",
+    "PWM": "_analog",
+    "SPI": "_buses",
+    "SoftI2C": "_buses",
+    "SoftSPI": "_buses",
+    "Timer": "_timer",
+    "TouchPad": "_analog",
+    "UART": "_uart",
+}
+
+
+def __getattr__(name):
+    if name not in _LATER:
+        raise AttributeError("'module' object has no attribute '" + name + "'")
+    return getattr(__import__(_LATER[name]), name)
 
 
 def unique_id():
@@ -55,22 +74,54 @@ def _flush():
         sys.stdout.flush()
 
 
+def dht_readinto(pin, buf):
+    """Ask a DHT11 or DHT22 for its 5 bytes; OSError ETIMEDOUT where none answers."""
+    number = _pin_id(pin)
+    if len(buf) < 5:
+        raise ValueError("buffer too small")
+    time.sleep_ms(_DHT_START_MS)  # the start signal, in which the chip does nothing else
+    memoryview(buf)[:5] = binascii.unhexlify(_world.call("part", "dht", number))
+
+
+def bitstream(pin, encoding, timing, data):
+    """Send bytes as pulses: the world sees the bytes."""
+    if encoding != 0:
+        raise ValueError("encoding")
+    if len(timing) != 4:
+        raise ValueError("requested length 4 but object has length " + str(len(timing)))
+    _world.call("part", "bitstream", _pin_id(pin), binascii.hexlify(bytes(data)).decode())
+
+
+def _pin_id(pin):
+    """The number of a pin, which may be given as a Pin."""
+    if isinstance(pin, Pin):
+        return pin._id
+    if not isinstance(pin, int) or not 0 <= pin <= 39 or pin in _NO_PINS:
+        raise ValueError("invalid pin")
+    return pin
+
+
 class Pin:
     """A GPIO; the world sees what is put out and sets what is read."""
 
     IN = 1
     OUT = 3
+    OPEN_DRAIN = 7
     PULL_DOWN = 1
     PULL_UP = 2
+    IRQ_RISING = 1
+    IRQ_FALLING = 2
+    DRIVE_0 = 0
+    DRIVE_1 = 1
+    DRIVE_2 = 2
+    DRIVE_3 = 3
 
-    def __init__(self, id, mode=-1, pull=-1, *, value=None):
-        if not 0 <= id <= 39 or id in _NO_PINS:
-            raise ValueError("invalid pin")
-        self._id = id
+    def __init__(self, id, mode=-1, pull=-1, *, value=None, drive=None):
+        self._id = _pin_id(id)
         self.init(mode, pull, value=value)
 
-    def init(self, mode=-1, pull=-1, *, value=None):
-        if mode == Pin.OUT and self._id >= _INPUT_ONLY:
+    def init(self, mode=-1, pull=-1, *, value=None, drive=None):
+        if mode in (Pin.OUT, Pin.OPEN_DRAIN) and self._id >= _INPUT_ONLY:
             raise ValueError("pin can only be input")
         if pull != -1:
             _world.call("pull", self._id, pull)
@@ -90,6 +141,16 @@ class Pin:
 
     def off(self):
         self.value(0)
+
+    def toggle(self):
+        self.value(not self.value())
+
+    def irq(self, handler=None, trigger=3):
+        """Have `handler(pin)` called at edges of what is wired to it; None for nobody."""
+        import _irq
+
+        _irq.on("pin", self._id, None if handler is None else lambda: handler(self))
+        _world.call("part", "irq", self._id, trigger if handler else 0, self.value())
 
 
 class WDT:

@@ -1,13 +1,29 @@
 """`time` of the simulated chip: its own clock, which starts in 2000 and counts from there."""
 
+import sys
+
 import utime
-from utime import sleep, sleep_ms, sleep_us, ticks_add, ticks_cpu, ticks_diff, ticks_ms, ticks_us
+from utime import sleep_us, ticks_add, ticks_cpu, ticks_diff, ticks_ms, ticks_us
 
 _SECONDS_1970_TO_2000 = 946684800
 _SECONDS_A_DAY = 86400
 _DAYS_TO_MONTH = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 
 _offset = [0.0]  # seconds by which the chip's clock is ahead of the host's; kept by the world over a reset
+
+
+def sleep_ms(ms):
+    """Sleep, while what interrupts the program is handled."""
+    irq = sys.modules.get("_irq")
+    if irq:
+        irq.wait(utime.sleep_ms, ms)
+    else:
+        utime.sleep_ms(ms)
+
+
+def sleep(seconds):
+    """As `sleep_ms`, in seconds."""
+    sleep_ms(int(seconds * 1000))
 
 
 def time():

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import io
 import sys
 
 VERBS = {
@@ -19,9 +20,13 @@ VERBS = {
     "bench": ("tools.bench.cli", "the MQTT client beside umqtt.simple, a phone's set-up, and P-256"),
     "sim": ("tools.sim.cli", "one simulated ESP32 with its console on this terminal"),
 }
+NEED_UNIX = ("bench", "run", "sim")  # a simulated chip's pipes, signals and sockets are those of Unix
 
 
 def main() -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console may be unable to show what others' names contain
+            stream.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(
         prog="python -m tools",
         description=__doc__,
@@ -30,6 +35,9 @@ def main() -> int:
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     chosen = sys.argv[1] if len(sys.argv) > 1 else ""
+    if sys.platform == "win32" and chosen in NEED_UNIX:
+        print(f"{chosen}: runs on Linux and macOS; on Windows in WSL (wsl --install)", file=sys.stderr)
+        return 1
     for name, (module, text) in VERBS.items():
         verb = verbs.add_parser(name, help=text, description=text, formatter_class=parser.formatter_class)
         if name == chosen:  # only its own module is imported: help stays quick

@@ -1,12 +1,13 @@
 """The SQLite file that holds all the cloud must not lose, and its lock against a second process."""
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from .lock import Lock, StateError
 
 _VERSION = 1
 _SCHEMA = """
@@ -38,10 +39,6 @@ CREATE TABLE presence (client_id TEXT PRIMARY KEY, version INTEGER NOT NULL);
 """
 
 
-class StateError(Exception):
-    """The state directory cannot be used; its text says why and what to do."""
-
-
 class Database:
     """The database of a state directory, for one process and one thread.
 
@@ -53,13 +50,7 @@ class Database:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._lock = open(folder / "lock", "ab")  # noqa: SIM115  held until close()
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.close()
-            text = f"{folder} is in use by another cloud; stop that one or use another directory"
-            raise StateError(text) from None
+        self._lock = Lock(folder)
         path = folder / "cloud.sqlite3"
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

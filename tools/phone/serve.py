@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import hashlib
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from aiohttp import web
 
 from tools.board import document
 from tools.board.errors import BoardError, run_verb
+from tools.signals import stop_event
 
 PAGE = Path(__file__).with_name("page")
 PORT = 8008
@@ -136,15 +136,13 @@ def main(args: argparse.Namespace) -> int:
 
 
 async def _run(args: argparse.Namespace) -> int:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     product = document.load_product(args.product) if args.product else None
     for warning in document.warnings({**product, "wifi": [{"ssid": "any"}]}) if product else ():
         print(f"{args.product}: warning: {warning}", file=sys.stderr)
-    async with Page(args.port, product, args.host) as page:
-        print(f"Open {page.url} in Chrome or Edge; Ctrl-C ends", flush=True)
-        await stop.wait()
+    with stop_event() as stop:
+        async with Page(args.port, product, args.host) as page:
+            print(f"Open {page.url} in Chrome or Edge; Ctrl-C ends", flush=True)
+            await stop.wait()
     return 0
 
 

@@ -4,6 +4,7 @@ import argparse
 import importlib
 import io
 import sys
+from pathlib import Path
 
 VERBS = {
     "run": ("tools.run", "a simulated ESP32 against a local AWS IoT Core, from nothing to telemetry"),
@@ -20,6 +21,7 @@ VERBS = {
     "bench": ("tools.bench.cli", "the MQTT client beside umqtt.simple, a phone's set-up, and P-256"),
     "sim": ("tools.sim.cli", "one simulated ESP32 with its console on this terminal"),
 }
+NEED_TESTS = ("bench", "size")  # their parts lie in tests/, which are not installed
 NEED_UNIX = ("bench", "run", "sim")  # a simulated chip's pipes, signals and sockets are those of Unix
 
 
@@ -37,6 +39,9 @@ def main() -> int:
     chosen = sys.argv[1] if len(sys.argv) > 1 else ""
     if sys.platform == "win32" and chosen in NEED_UNIX:
         print(f"{chosen}: runs on Linux and macOS; on Windows in WSL (wsl --install)", file=sys.stderr)
+        return 1
+    if chosen in NEED_TESTS and not Path(__file__).parents[1].joinpath("tests").is_dir():
+        print(f"{chosen}: runs in a clone of the repository, not installed", file=sys.stderr)
         return 1
     for name, (module, text) in VERBS.items():
         verb = verbs.add_parser(name, help=text, description=text, formatter_class=parser.formatter_class)

@@ -14,8 +14,10 @@ from typing import Any
 
 MODULES = ("fcntl", "grp", "pty", "pwd", "readline", "resource", "syslog", "termios", "tty")
 ATTRIBUTES: dict[Any, tuple[str, ...]] = {
-    os: ("chown", "fork", "geteuid", "getgid", "getpgid", "getuid", "killpg", "mkfifo", "openpty", "pread")
-    + ("setsid", "sysconf", "uname", "O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"),
+    os: (
+        *("chown", "fork", "geteuid", "getgid", "getpgid", "getuid", "killpg", "mkfifo", "openpty", "pread"),
+        *("setsid", "sysconf", "uname", "O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"),
+    ),
     signal: ("SIGALRM", "SIGHUP", "SIGKILL", "SIGUSR1", "pthread_sigmask", "setitimer"),
     select: ("epoll", "poll"),
     asyncio: ("open_unix_connection", "start_unix_server"),

@@ -15,7 +15,7 @@ from tests.extras import LEFT_OUT
 from tools.sim.cpython import install_language
 
 UNIT = Path(__file__).parent / "unit"
-UNIT_TIMEOUT_S = 20
+UNIT_TIMEOUT_S = 200
 NOTHING_SKIPS = os.environ.get("NOTHING_SKIPS") == "1" or os.environ.get("CI") == "true"
 # No package index has these, so what needs one is left out where it is missing, rather than skipped.
 EXTRAS = {

@@ -14,11 +14,11 @@ import pytest
 
 from firmware import settings
 from tests.host.board.fake_board import FakeBoard
+from tests.patience import PATIENCE_S
 from tools.__main__ import NEED_TESTS, VERBS
 
 ROOT = Path(__file__).parents[2]
 HOUSE = "esp32_aws_iot/"
-TIMEOUT_S = 100
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def iot(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(iot: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [str(iot), *arguments]
     return subprocess.run(
-        command, cwd=iot.parent, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        command, cwd=iot.parent, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
 
 
@@ -83,7 +83,7 @@ def test_what_is_for_developers_says_so(iot: Path, verb: str) -> None:
 
 
 def test_a_simulated_device_comes_to_telemetry(iot: Path) -> None:
-    done = run(iot, "run", "--once", "--timeout", str(TIMEOUT_S - 10))
+    done = run(iot, "run", "--once", "--timeout", str(PATIENCE_S - 20))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "messages acknowledged and received" in done.stdout
 
@@ -102,6 +102,6 @@ def test_the_local_cloud_runs(iot: Path, tmp_path: Path) -> None:
         assert process.stdout is not None
         assert "AWS IoT Core (local) listens on 127.0.0.1" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=TIMEOUT_S)
+        process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert (tmp_path / "state/ca.pem").is_file()

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
+from tests.patience import PATIENCE_S
+
 _PROGRAM = shutil.which("chromium")
 _ARGUMENTS = [
     "--headless",
@@ -60,7 +62,7 @@ class Visit:
     async def start(cls, browser: Browser, **options: Any) -> "Visit":
         """A fresh profile; `options` are those of Playwright's new_context."""
         context = await browser.new_context(**{"viewport": PHONE, "locale": "en-GB", **options})
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(1000 * PATIENCE_S)
         return cls(context, await context.new_page())
 
     def _on_console(self, message: Any) -> None:

@@ -259,7 +259,6 @@ async def test_who_sits_silent_does_not_use_the_time_up(house: House) -> None:
     await target.can_be_set_up()
 
 
-@pytest.mark.timeout(120)
 async def test_strangers_do_not_keep_a_configured_device_from_its_cloud(house: House) -> None:
     """Not by coming again and again, nor by wrong codes."""
     target = Target(house, CONFIG_MS=3000)
@@ -278,7 +277,7 @@ async def test_strangers_do_not_keep_a_configured_device_from_its_cloud(house: H
                 await asyncio.sleep(0.1)
 
     coming = asyncio.create_task(come_again())
-    await device.expect(r"system: restarting: nobody has configured it", 60)
+    await device.expect(r"system: restarting: nobody has configured it")
     coming.cancel()
     await device.expect(r"system: mode NORMAL", START_S)
     await device.expect(r"app: telemetry \d+ acknowledged", START_S)
@@ -320,7 +319,6 @@ async def test_what_a_connection_raises_ends_it_alone(house: House, module: str,
     assert not seen(target.device, r"E system: ")
 
 
-@pytest.mark.timeout(180)
 async def test_who_says_nothing_is_shown_out(house: House) -> None:
     """10 s without a hello, whatever else is written; 30 s without a proof or a frame. All side by side."""
 
@@ -391,7 +389,6 @@ async def timed(stranger: Stranger, limit_s: float, channel: int = 0, message: b
     assert time.monotonic() - start > limit_s - LATE_S, "shown out early"
 
 
-@pytest.mark.timeout(240)
 async def test_ten_thousand_random_writes_on_each_characteristic(house: House) -> None:
     """On an air without a pace: at a phone's 57 writes a second 40,000 would take twelve minutes."""
     targets = [await Target(house).start() for _ in range(4)]

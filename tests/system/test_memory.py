@@ -93,7 +93,6 @@ async def test_the_claim_s_connection_may_want_memory_too(house: House) -> None:
     assert not seen(device, RESTARTING)
 
 
-@pytest.mark.timeout(240)
 async def test_where_it_stays_the_device_restarts_ever_more_rarely(house: House) -> None:
     device = house.device()
     hasten(device)

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.system.house import START_S, House, status
 
-FLOWS_S = 60  # all else, beside what the cloud hangs up on
+FLOWS_S = PATIENCE_S  # all else, beside what the cloud hangs up on
 NAME = "esp32-240ac4000001"
 # What the device is not allowed goes out before, between and after what it is.
 DENIED = """

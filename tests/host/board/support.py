@@ -17,11 +17,12 @@ from typing import Any
 import serial
 from serial.rfc2217 import PortManager as _PortManager
 
+from tests.patience import PATIENCE_S
 from tools.sim import Device, World
 
 ROOT = Path(__file__).resolve().parents[3]
 WIFI = {"ssid": "Home", "password": "correct horse"}
-DEADLINE_S = 60
+DEADLINE_S = PATIENCE_S
 _WIRE_BYTES = 65_536
 PortManager: Any = _PortManager  # its stubs are narrower than it is
 
@@ -239,7 +240,7 @@ class Terminal:
     async def shows(self, pattern: str) -> re.Match[str]:
         """Wait until it has shown this, behind what was waited for last; colours do not count."""
         try:
-            async with asyncio.timeout(DEADLINE_S / 2):
+            async with asyncio.timeout(DEADLINE_S):
                 while not (match := re.search(pattern, self.screen)):
                     self._news.clear()
                     await self._news.wait()

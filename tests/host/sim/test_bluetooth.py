@@ -337,7 +337,7 @@ async def test_notifications(device: Device, connect) -> None:
 
 
 async def test_who_sends_carelessly_runs_out_of_memory(device: Device, connect) -> None:
-    """And who waits a little can go on when the air takes packets again; all that was taken arrives, in order."""
+    """And who waits can go on when the air takes packets again; all that was taken arrives, in order."""
     peer = await connect(
         """
     async def main():

@@ -1,16 +1,16 @@
 """Chromium without a window, driven by Playwright over the DevTools protocol."""
 
 import contextlib
-import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
+from tests import programs
 from tests.patience import PATIENCE_S
 
-_PROGRAM = shutil.which("chromium")
+_PROGRAM = programs.find("Chromium")
 _ARGUMENTS = [
     "--headless",
     "--no-sandbox",

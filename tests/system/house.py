@@ -58,8 +58,7 @@ class House:
             device.chip.memory.tls, device.chip.memory.handshake = 35_000, 7_000
         if app is not None:
             (device.files / "firmware/app.py").write_text(textwrap.dedent(app))
-        with (device.files / "firmware/settings.py").open("a") as file:
-            file.writelines(f"{name} = {value!r}\n" for name, value in settings.items())
+        settle(device, **settings)
         self.devices.append(device)
         return device
 
@@ -94,6 +93,12 @@ class House:
             topic_filter,
             on_message,
         )
+
+
+def settle(device: Device, **settings: object) -> None:
+    """Give it other settings, from its next start on: a limit that is to pass is not in the way before."""
+    with (device.files / "firmware/settings.py").open("a") as file:
+        file.writelines(f"{name} = {value!r}\n" for name, value in settings.items())
 
 
 async def ask(device: Device, line: str) -> str:

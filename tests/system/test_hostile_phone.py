@@ -25,7 +25,7 @@ WRONG = "ZZZZ-ZZZZ-ZZZZ"
 GET = b"\1"
 GREETING_S = 10  # docs/ble.md: without a hello
 SILENCE_S = 30  # without a proof, or without a frame
-LATE_S = 5
+EARLY_S, LATE_S = 8, 15  # what the two sides of a connection may see of its beginning and its end
 WRITES = 10_000
 
 
@@ -251,8 +251,8 @@ async def test_a_right_code_begins_to_count_anew(target: Target) -> None:
 
 
 async def test_who_sits_silent_does_not_use_the_time_up(house: House) -> None:
-    """Only the time in which a phone could have come counts: twice CONFIG_MS goes by with strangers."""
-    target = await Target(house, CONFIG_MS=5000).start()
+    """Only the time in which a phone could have come counts: more than CONFIG_MS goes by with a stranger."""
+    target = await Target(house, CONFIG_MS=9000).start()
     async with target.stranger() as stranger:
         await timed(stranger, GREETING_S)
     assert not seen(target.device, "nobody came")
@@ -308,7 +308,7 @@ async def test_what_a_connection_raises_ends_it_alone(house: House, module: str,
     try:
         async with target.stranger() as stranger:
             await stranger.say(AUTH, stranger.session.hello())
-            async with asyncio.timeout(GREETING_S + LATE_S):
+            async with asyncio.timeout(START_S):
                 await stranger.gone.wait()
     except BleError:  # gone before it could subscribe
         pass
@@ -358,7 +358,7 @@ async def test_who_says_nothing_is_shown_out(house: House) -> None:
 
     async def who_asks_stays(target: Target) -> None:
         async with Client(await transport(target), target.code, keep_alive_s=10) as client:
-            await asyncio.sleep(SILENCE_S + LATE_S)
+            await asyncio.sleep(SILENCE_S + 5)
             assert (await client.refresh())["mode"] == "CONFIG"
 
     cases = [
@@ -386,7 +386,7 @@ async def timed(stranger: Stranger, limit_s: float, channel: int = 0, message: b
         elif channel:
             await stranger.write(channel, b"\0" + message)
         await asyncio.sleep(0.5)
-    assert time.monotonic() - start > limit_s - LATE_S, "shown out early"
+    assert time.monotonic() - start > limit_s - EARLY_S, "shown out early"
 
 
 async def test_ten_thousand_random_writes_on_each_characteristic(house: House) -> None:

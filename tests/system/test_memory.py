@@ -248,7 +248,7 @@ async def test_a_command_waits_for_a_connection_in_the_making(house: House) -> N
     await device.send("mode")
     await device.expect(r"I console: connecting, a moment", START_S)
     await device.expect(r"I cloud: connected", START_S)
-    await device.expect(r"^= ok NORMAL$", 2)
+    await device.expect(r"^= ok NORMAL$", START_S)
 
 
 async def test_a_command_is_also_answered_where_no_connection_comes(house: House) -> None:

@@ -119,7 +119,7 @@ async def test_a_direct_message_comes_to_the_inbox(house: House, confirmation: b
     device = house.device(INBOX)
     await house.normal(device)
     await device.expect(r"cloud: connected", START_S)
-    assert await house.cloud.send_direct_message(NAME, f"cmd/{NAME}", b"hello", confirmation)
+    assert await house.cloud.send_direct_message(NAME, f"cmd/{NAME}", b"hello", confirmation, START_S)
     await device.expect(rf"app: got hello on cmd/{NAME}", START_S)
     assert (await status(device))["dropped"] == 0
 

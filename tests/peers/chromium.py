@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests import programs
 from tests.patience import PATIENCE_S
@@ -22,6 +22,7 @@ _ARGUMENTS = [
     "--disable-sync",
     "--enable-experimental-web-platform-features",  # Web Bluetooth, which Linux has behind a flag
 ]
+expect.set_options(timeout=1000 * PATIENCE_S)  # its own 5 s are a fast machine's
 PHONE = {"width": 390, "height": 844}
 NARROW = {"width": 320, "height": 640}
 

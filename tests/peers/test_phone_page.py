@@ -87,7 +87,7 @@ async def test_from_nothing_to_normal(here: Scene) -> None:
     await expect(page.locator("#check-cloud")).to_have_text("iot.example.com")
     await inspect(page, "5-check")
     flash = here.device.folder / "nvs"
-    told = asyncio.create_task(until(lambda: [*flash.rglob("*told_time*")], "the phone's time", 60))
+    told = asyncio.create_task(until(lambda: [*flash.rglob("*told_time*")], "the phone's time"))
     await here.button("Set up device").click()
     await here.reach("done")
     await told  # which is forgotten once the cloud was reached

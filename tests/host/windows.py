@@ -55,7 +55,7 @@ def be_windows() -> None:
                 delattr(owner, name)
     for name in LOOP:
         setattr(asyncio.SelectorEventLoop, name, not_there)
-    os.rename = rename
+    os.rename = rename  # type: ignore[assignment]
     sys.platform = "win32"
     warnings.filterwarnings("error", category=EncodingWarning, module=r"tools\.")
 

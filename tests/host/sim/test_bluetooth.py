@@ -367,11 +367,11 @@ async def test_who_sends_carelessly_runs_out_of_memory(device: Device, connect) 
     assert device.chip.ble._device
     queue = device.chip.ble._device.host.le_acl_packet_queue
     assert queue
-    taken, held = queue.on_packets_completed, []
-    queue.on_packets_completed = lambda *packets: held.append(packets)  # the air is busy
+    taken, held = queue.on_packets_completed, []  # the air is busy for a while
+    queue.on_packets_completed = lambda *packets: held.append(packets)  # type: ignore[method-assign]
     await value.write_value(b"go")
     assert 8 <= int((await device.expect(r"^refused (\d+)$"))[1]) <= 12
-    queue.on_packets_completed = taken
+    queue.on_packets_completed = taken  # type: ignore[method-assign]
     for packets in held:
         taken(*packets)
     assert [await values.get() for _ in range(100)] == [b"%d" % n for n in range(100)]

@@ -4,6 +4,7 @@ import gc
 import inspect
 import logging
 import os
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ EXTRAS = {
 }
 
 install_language()
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's `make test &`: devices would never hear Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 hypothesis.settings.register_profile("house", deadline=None)  # machines are slow, each in its own way
 hypothesis.settings.load_profile("house")
 

@@ -25,7 +25,7 @@ EXTRAS = {
 }
 
 install_language()
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's `make test &`: devices would never hear Ctrl-C
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by `make test &`; devices would not hear it either
     signal.signal(signal.SIGINT, signal.default_int_handler)
 hypothesis.settings.register_profile("house", deadline=None)  # machines are slow, each in its own way
 hypothesis.settings.load_profile("house")

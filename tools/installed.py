@@ -1,4 +1,4 @@
-"""The command `iot` of the installed package: `python -m tools`, from the folder in which it stands."""
+"""The command `iot` of the installed package: `python3 -m tools`, from the folder in which it stands."""
 
 import sys
 from pathlib import Path

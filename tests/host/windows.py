@@ -1,4 +1,4 @@
-"""`python windows.py VERB …`: `python -m tools VERB …` where Python has only what it has on Windows.
+"""`python windows.py VERB …`: `python3 -m tools VERB …` where Python has only what it has on Windows.
 
 That is a list, kept by hand, of modules, functions and manners, the encoding of files among them.
 """

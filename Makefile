@@ -18,7 +18,7 @@ export PATH := $(PATH):/usr/sbin
 PIP := $(BIN)/pip install -qq --disable-pip-version-check
 PINS = $(BIN)/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; print(*$(1))'
 
-.PHONY: help setup run flash deploy configure console phone test test-unit test-board lint format size bench clean
+.PHONY: help setup run flash deploy configure console phone packages test test-unit test-board lint format size bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -72,8 +72,13 @@ console: .venv/ready  ## a board's log and its line commands, Ctrl-] leaves (POR
 phone: .venv/ready  ## serve the page that sets a device up over Bluetooth LE (PRODUCT=file.json)
 	@$(BIN)/python -m tools phone $(if $(PRODUCT),--product '$(PRODUCT)')
 
-test: setup  ## run all tests, four at a time: most of them wait for something
-	@$(BIN)/python -m pytest tests -n 4 --dist worksteal
+packages:  # installs what some tests need, where the system's package manager may do that without asking
+	@$(PYTHON) tests/programs.py
+
+test: packages setup  ## run all tests, four at a time: most of them wait for something
+	@echo "All tests: about ten minutes on two cores, longer where those have other work (make test-unit: one minute)"
+	@status=0; $(BIN)/python -m pytest tests -n 4 --dist worksteal || status=$$?; \
+	$(PYTHON) tests/programs.py --missing; exit $$status
 
 test-unit: .venv/ready  ## run the device modules' unit tests on CPython alone
 	@$(BIN)/python -m pytest tests/unit

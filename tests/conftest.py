@@ -4,6 +4,7 @@ import gc
 import inspect
 import logging
 import os
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from tests.extras import LEFT_OUT
 from tools.sim.cpython import install_language
 
 UNIT = Path(__file__).parent / "unit"
-UNIT_TIMEOUT_S = 20
+UNIT_TIMEOUT_S = 200
 NOTHING_SKIPS = os.environ.get("NOTHING_SKIPS") == "1" or os.environ.get("CI") == "true"
 # No package index has these, so what needs one is left out where it is missing, rather than skipped.
 EXTRAS = {
@@ -24,6 +25,8 @@ EXTRAS = {
 }
 
 install_language()
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by `make test &`; devices would not hear it either
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 hypothesis.settings.register_profile("house", deadline=None)  # machines are slow, each in its own way
 hypothesis.settings.load_profile("house")
 

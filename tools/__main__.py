@@ -2,8 +2,10 @@
 
 import argparse
 import importlib
+import io
 import json
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from tools.environment import enter, explain_missing
@@ -24,6 +26,8 @@ VERBS = {
     "bench": ("tools.bench.cli", "the MQTT client beside umqtt.simple, a phone's set-up, and P-256"),
     "sim": ("tools.sim.cli", "one simulated ESP32 with its console on this terminal"),
 }
+NEED_TESTS = ("bench", "size")  # their parts lie in tests/, which are not installed
+NEED_UNIX = ("bench", "run", "sim")  # a simulated chip's pipes, signals and sockets are those of Unix
 
 
 class Parser(argparse.ArgumentParser):
@@ -37,6 +41,9 @@ class Parser(argparse.ArgumentParser):
 
 
 def main() -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console may be unable to show what others' names contain
+            stream.reconfigure(errors="backslashreplace")
     parser = Parser(
         prog="python3 -m tools",
         description=__doc__,
@@ -45,6 +52,12 @@ def main() -> int:
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     chosen = sys.argv[1] if len(sys.argv) > 1 else ""
+    if sys.platform == "win32" and chosen in NEED_UNIX:
+        print(f"{chosen}: runs on Linux and macOS; on Windows in WSL (wsl --install)", file=sys.stderr)
+        return 1
+    if chosen in NEED_TESTS and not Path(__file__).parents[1].joinpath("tests").is_dir():
+        print(f"{chosen}: runs in a clone of the repository, not installed", file=sys.stderr)
+        return 1
     for name, (module, text) in VERBS.items():
         verb = verbs.add_parser(name, help=text, description=text, formatter_class=parser.formatter_class)
         if name == chosen:  # only its own module is imported: help stays quick

@@ -58,7 +58,7 @@ def from_the_ground_up(files: list[Path]) -> list[Path]:
 def imports(file: Path) -> set[str]:
     """Names of all modules that a file may import when it is imported, and of the packages they are in."""
     found = {module_name(file)}
-    for node in ast.parse((ROOT / file).read_text()).body:
+    for node in ast.parse((ROOT / file).read_bytes()).body:
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -79,7 +79,7 @@ def forgotten() -> set[str]:
     """Names of the modules that device code imports for a moment and then forgets."""
     found: set[str] = set()
     for file in device_files():
-        for node in ast.walk(ast.parse((ROOT / file).read_text())):
+        for node in ast.walk(ast.parse((ROOT / file).read_bytes())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("forget", "borrow"):
                 found.update(str(name.value) for name in node.args if isinstance(name, ast.Constant))
     return found

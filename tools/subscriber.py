@@ -49,7 +49,7 @@ class Subscriber:
         for name, pem in (("root_ca", root_ca), ("certificate", certificate), ("key", key)):
             path = folder / f"subscriber-{name}.pem"
             path.touch(mode=0o600)
-            path.write_text(pem)
+            path.write_text(pem, encoding="ascii")
             files.append(os.fspath(path))
         context = ssl.create_default_context(cafile=files[0])
         context.load_cert_chain(files[1], files[2])

@@ -13,6 +13,8 @@ from iot.modules import forget
 from iot.mqtt.client import Client
 from stream import Broker, Notes
 
+from tests.patience import PATIENCE_S
+
 NUMBERS = st.sampled_from([0, 5, 11, 12, 16, 104, 113, -2, -202, -0x7780, -0x2700, 1 << 40])
 RAISED = (
     st.builds(OSError, NUMBERS, st.just("what the network says"))
@@ -24,7 +26,7 @@ RAISED = (
 
 
 def run(coroutine: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(coroutine, 20))
+    asyncio.run(asyncio.wait_for(coroutine, PATIENCE_S))
 
 
 # NTP and DNS.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tools.names import check, cli
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,7 +114,7 @@ def test_the_product_uses_what_a_board_has() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
@@ -124,7 +125,7 @@ def test_a_firmware_of_a_user_s_own(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "app.py").write_text("import aioble, sensor\nfrom iot import events\n")
     command = [sys.executable, "-m", "tools", "names", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 1
     assert done.stdout.splitlines()[0].startswith(f"{folder}/app.py:1: sensor: no module of the stock image")
     assert done.stdout.splitlines()[1] == "1 files: 1 names that a board has not"
@@ -136,7 +137,7 @@ def test_a_firmware_of_a_user_s_own(tmp_path: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0, done.stdout

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parents[2]
 SKIPS = {
     "by a mark": "import pytest\n@pytest.mark.skipif(True, reason='no cat')\ndef test(): pass",
@@ -22,7 +24,7 @@ def run_pytest(source: str, folder: Path, **environment: str) -> subprocess.Comp
     clean = {name: value for name, value in os.environ.items() if name not in ("CI", "NOTHING_SKIPS")}
     environment = clean | environment
     return subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
 
 

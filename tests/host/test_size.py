@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tools import size, start_size
 from tools.start_size import HEAP_BYTES, STEPS, VM, Memory, _failure
 
@@ -97,7 +98,7 @@ def test_the_exit_status(measured: size.Measured, monkeypatch: pytest.MonkeyPatc
 
 def test_as_json() -> None:
     command = [sys.executable, "-m", "tools", "size", "--json"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=True)
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
     numbers = json.loads(result.stdout)
     assert numbers["library"] <= numbers["budget"] and numbers["mpy"]["iot.system"] > 1000
     for start in numbers["boot"].values():

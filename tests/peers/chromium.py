@@ -1,14 +1,16 @@
 """Chromium without a window, driven by Playwright over the DevTools protocol."""
 
 import contextlib
-import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
-_PROGRAM = shutil.which("chromium")
+from tests import programs
+from tests.patience import PATIENCE_S
+
+_PROGRAM = programs.find("Chromium")
 _ARGUMENTS = [
     "--headless",
     "--no-sandbox",
@@ -20,6 +22,7 @@ _ARGUMENTS = [
     "--disable-sync",
     "--enable-experimental-web-platform-features",  # Web Bluetooth, which Linux has behind a flag
 ]
+expect.set_options(timeout=1000 * PATIENCE_S)  # its own 5 s are a fast machine's
 PHONE = {"width": 390, "height": 844}
 NARROW = {"width": 320, "height": 640}
 
@@ -60,7 +63,7 @@ class Visit:
     async def start(cls, browser: Browser, **options: Any) -> "Visit":
         """A fresh profile; `options` are those of Playwright's new_context."""
         context = await browser.new_context(**{"viewport": PHONE, "locale": "en-GB", **options})
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(1000 * PATIENCE_S)
         return cls(context, await context.new_page())
 
     def _on_console(self, message: Any) -> None:

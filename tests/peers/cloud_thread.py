@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.patience import PATIENCE_S
 from tools.cloud import Cloud, Event
 
 Result = TypeVar("Result")
-DEADLINE_S = 20
+DEADLINE_S = PATIENCE_S
 ANYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]}
 
 

@@ -15,11 +15,12 @@ from iot.log import Log
 from iot.mqtt.client import Client
 from iot.mqtt.packet import MQTTError, Refused
 
+from tests.patience import PATIENCE_S
 from tools.bench import mosquitto
 from tools.bench.streams import client_context, opener
 from tools.cloud.ca import Authority
 
-DEADLINE_S = 60
+DEADLINE_S = PATIENCE_S
 
 
 async def until(condition: Callable[[], Any], what: str) -> None:

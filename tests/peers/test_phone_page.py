@@ -9,12 +9,13 @@ import pytest
 from documents import OWN_KEY
 from playwright.async_api import FilePayload, expect
 
+from tests.patience import PATIENCE_S
 from tests.peers.chromium import needs_chromium
 from tests.peers.inspection import inspect
 from tests.peers.phone_scene import CODE, PASSWORD, WAIT_MS, WRONG_CODE, Scene, scene
 from tests.system.house import HOST, until
 
-pytestmark = [needs_chromium, pytest.mark.timeout(180)]
+pytestmark = needs_chromium
 
 RECONNECTING = "The connection was lost. Connecting again …"
 RECONNECTED = "Connected again."
@@ -98,7 +99,7 @@ async def test_from_nothing_to_normal(here: Scene) -> None:
     await expect(page.locator("#check-cloud")).to_have_text("iot.example.com")
     await inspect(page, "5-check")
     flash = here.device.folder / "nvs"
-    told = asyncio.create_task(until(lambda: [*flash.rglob("*told_time*")], "the phone's time", 60))
+    told = asyncio.create_task(until(lambda: [*flash.rglob("*told_time*")], "the phone's time"))
     await here.button("Set up device").click()
     await here.reach("done")
     await told  # which is forgotten once the cloud was reached
@@ -243,7 +244,7 @@ async def test_a_connection_that_is_lost_half_way_is_resumed(here: Scene) -> Non
 
     here.bridge.on_write = on_write
     await here.button("Set up device").click()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await stopped.wait()
     await inspect(page, "6-progress")
     here.world.air_ble.break_links()
@@ -391,5 +392,5 @@ async def test_at_the_smallest_mtu(tmp_path: Path) -> None:
         await here.to_networks()
         await here.to_check()
         await here.button("Set up device").click()
-        await here.page.locator("#done").wait_for(timeout=60_000)
+        await here.page.locator("#done").wait_for(timeout=WAIT_MS)
         await here.device.expect("system: mode NORMAL")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tools.cloud import Cloud
 from tools.cloud.ca import CHAINS, ServerChain
 from tools.configure import configure
@@ -21,8 +22,8 @@ from tools.subscriber import Subscriber
 WIFI = {"ssid": "Home", "password": "correct horse"}
 HOST = "iot.example.com"  # how devices name the cloud; the world leads them to the true place
 ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]}
-START_S = 30
-ANSWER_S = 60  # a connection in the making lets a command wait
+START_S = PATIENCE_S
+ANSWER_S = PATIENCE_S  # a connection in the making lets a command wait
 # What `status` tells, whatever the mode.
 STATUS = {
     "mode", "version", "id", "thing", "uptime_s", "reset_cause", "wifi", "ip", "rssi", "networks", "clock",
@@ -57,8 +58,7 @@ class House:
             device.chip.memory.tls, device.chip.memory.handshake = 35_000, 7_000
         if app is not None:
             (device.files / "firmware/app.py").write_text(textwrap.dedent(app))
-        with (device.files / "firmware/settings.py").open("a") as file:
-            file.writelines(f"{name} = {value!r}\n" for name, value in settings.items())
+        settle(device, **settings)
         self.devices.append(device)
         return device
 
@@ -95,6 +95,12 @@ class House:
         )
 
 
+def settle(device: Device, **settings: object) -> None:
+    """Give it other settings, from its next start on: a limit that is to pass is not in the way before."""
+    with (device.files / "firmware/settings.py").open("a") as file:
+        file.writelines(f"{name} = {value!r}\n" for name, value in settings.items())
+
+
 async def ask(device: Device, line: str) -> str:
     """The device's answer to a line command, with its `ok` or `error`."""
     await device.send(line)
@@ -111,7 +117,7 @@ async def status(device: Device) -> dict[str, Any]:
     return json.loads(answer[3:])
 
 
-async def until(condition: Callable[[], object], what: str, timeout_s: float = 30) -> None:
+async def until(condition: Callable[[], object], what: str, timeout_s: float = PATIENCE_S) -> None:
     """Wait until `condition()` is true; TimeoutError says what did not come."""
     try:
         async with asyncio.timeout(timeout_s):

@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
+from tests.patience import PATIENCE_S
 from tools.ble.errors import BleError
 from tools.ble.over_bumble import OverBumble
 from tools.ble.protocol import AUTH, CHANNELS, Assembler, split
 from tools.ble.session import Session
 from tools.sim import Device, World
 
-ANSWER_S = 10
+ANSWER_S = PATIENCE_S
 
 
 def name_of(device: Device) -> str:

@@ -25,7 +25,7 @@ WRONG = "ZZZZ-ZZZZ-ZZZZ"
 GET = b"\1"
 GREETING_S = 10  # docs/ble.md: without a hello
 SILENCE_S = 30  # without a proof, or without a frame
-LATE_S = 5
+EARLY_S, LATE_S = 8, 15  # what the two sides of a connection may see of its beginning and its end
 WRITES = 10_000
 
 
@@ -251,15 +251,14 @@ async def test_a_right_code_begins_to_count_anew(target: Target) -> None:
 
 
 async def test_who_sits_silent_does_not_use_the_time_up(house: House) -> None:
-    """Only the time in which a phone could have come counts: twice CONFIG_MS goes by with strangers."""
-    target = await Target(house, CONFIG_MS=5000).start()
+    """Only the time in which a phone could have come counts: more than CONFIG_MS goes by with a stranger."""
+    target = await Target(house, CONFIG_MS=9000).start()
     async with target.stranger() as stranger:
         await timed(stranger, GREETING_S)
     assert not seen(target.device, "nobody came")
     await target.can_be_set_up()
 
 
-@pytest.mark.timeout(120)
 async def test_strangers_do_not_keep_a_configured_device_from_its_cloud(house: House) -> None:
     """Not by coming again and again, nor by wrong codes."""
     target = Target(house, CONFIG_MS=3000)
@@ -278,7 +277,7 @@ async def test_strangers_do_not_keep_a_configured_device_from_its_cloud(house: H
                 await asyncio.sleep(0.1)
 
     coming = asyncio.create_task(come_again())
-    await device.expect(r"system: restarting: nobody has configured it", 60)
+    await device.expect(r"system: restarting: nobody has configured it")
     coming.cancel()
     await device.expect(r"system: mode NORMAL", START_S)
     await device.expect(r"app: telemetry \d+ acknowledged", START_S)
@@ -309,7 +308,7 @@ async def test_what_a_connection_raises_ends_it_alone(house: House, module: str,
     try:
         async with target.stranger() as stranger:
             await stranger.say(AUTH, stranger.session.hello())
-            async with asyncio.timeout(GREETING_S + LATE_S):
+            async with asyncio.timeout(START_S):
                 await stranger.gone.wait()
     except BleError:  # gone before it could subscribe
         pass
@@ -320,7 +319,6 @@ async def test_what_a_connection_raises_ends_it_alone(house: House, module: str,
     assert not seen(target.device, r"E system: ")
 
 
-@pytest.mark.timeout(180)
 async def test_who_says_nothing_is_shown_out(house: House) -> None:
     """10 s without a hello, whatever else is written; 30 s without a proof or a frame. All side by side."""
 
@@ -360,7 +358,7 @@ async def test_who_says_nothing_is_shown_out(house: House) -> None:
 
     async def who_asks_stays(target: Target) -> None:
         async with Client(await transport(target), target.code, keep_alive_s=10) as client:
-            await asyncio.sleep(SILENCE_S + LATE_S)
+            await asyncio.sleep(SILENCE_S + 5)
             assert (await client.refresh())["mode"] == "CONFIG"
 
     cases = [
@@ -388,10 +386,9 @@ async def timed(stranger: Stranger, limit_s: float, channel: int = 0, message: b
         elif channel:
             await stranger.write(channel, b"\0" + message)
         await asyncio.sleep(0.5)
-    assert time.monotonic() - start > limit_s - LATE_S, "shown out early"
+    assert time.monotonic() - start > limit_s - EARLY_S, "shown out early"
 
 
-@pytest.mark.timeout(240)
 async def test_ten_thousand_random_writes_on_each_characteristic(house: House) -> None:
     """On an air without a pace: at a phone's 57 writes a second 40,000 would take twelve minutes."""
     targets = [await Target(house).start() for _ in range(4)]

@@ -53,11 +53,11 @@ async def test_certificates_that_never_connect_are_not_replaced_one_by_one(
     device = house.device(REFUSALS_FOR_GOOD=2)
     hasten(device)
     await house.normal(device)
-    await device.expect(LEFT_IN_PLACE, 90)
+    await device.expect(LEFT_IN_PLACE)
     assert certificates(house) == 2
     assert (await ask(device, "restart")).startswith("ok")  # which forgets nothing
-    await device.expect(LEFT_IN_PLACE, 90)
-    await device.expect(LEFT_IN_PLACE, 90)
+    await device.expect(LEFT_IN_PLACE)
+    await device.expect(LEFT_IN_PLACE)
     assert certificates(house) == 2
     for one in house.cloud.registry.list_certificates()["certificates"]:  # the operator mends it
         house.cloud.registry.update_certificate(certificateId=one["certificateId"], newStatus="ACTIVE")
@@ -65,7 +65,7 @@ async def test_certificates_that_never_connect_are_not_replaced_one_by_one(
             policyName=house.cloud.registry.ensure_policy(json.dumps(ALL)),
             target=house.cloud.registry.arn(f"cert/{one['certificateId']}"),
         )
-    await device.expect(ACKNOWLEDGED, 90)
+    await device.expect(ACKNOWLEDGED)
     assert certificates(house) == 2
 
 
@@ -121,7 +121,7 @@ async def test_a_certificate_refused_within_the_handshake_is_replaced(house: Hou
     of_another_ca(house, device.files)
     await device.power_on()
     await device.expect(r"W cloud: disconnected: closed by the broker: TLS alert, unknown CA", START_S)
-    await device.expect(r"cloud: the certificate is refused for good: closed by the broker", 90)
+    await device.expect(r"cloud: the certificate is refused for good: closed by the broker")
     await device.expect(r"provisioning: this is thing", START_S)
     await device.expect(ACKNOWLEDGED, START_S)
     assert certificates(house) == 2 and seen(device, r"disconnected: \d+$") == 0
@@ -137,5 +137,5 @@ async def test_a_broker_that_is_down_refuses_nobody(house: House) -> None:
         await device.expect(r"W cloud: disconnected: ", START_S)
     assert not seen(device, "refused for good")
     house.world.hosts[HOST] = ("127.0.0.1", house.cloud.port)
-    await device.expect(ACKNOWLEDGED, 60)
+    await device.expect(ACKNOWLEDGED)
     assert certificates(house) == 1

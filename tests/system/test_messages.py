@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.system.house import START_S, House, status
 
-FLOWS_S = 60  # all else, beside what the cloud hangs up on
+FLOWS_S = PATIENCE_S  # all else, beside what the cloud hangs up on
 NAME = "esp32-240ac4000001"
 # What the device is not allowed goes out before, between and after what it is.
 DENIED = """
@@ -118,7 +119,7 @@ async def test_a_direct_message_comes_to_the_inbox(house: House, confirmation: b
     device = house.device(INBOX)
     await house.normal(device)
     await device.expect(r"cloud: connected", START_S)
-    assert await house.cloud.send_direct_message(NAME, f"cmd/{NAME}", b"hello", confirmation)
+    assert await house.cloud.send_direct_message(NAME, f"cmd/{NAME}", b"hello", confirmation, START_S)
     await device.expect(rf"app: got hello on cmd/{NAME}", START_S)
     assert (await status(device))["dropped"] == 0
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.host.board.support import on_terminal
+from tests.patience import PATIENCE_S
 from tools.cloud import Cloud
 
 START_S = 200  # on a machine that does much else
 
 
-def run(*arguments: str, timeout_s: float = 100) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, timeout_s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tools", "run", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.system.house import HOST, START_S, WIFI, House, ask, send_configuration, status
+from tests.system.house import HOST, START_S, WIFI, House, ask, send_configuration, settle, status
 from tests.system.stranger import name_of
 from tools.ble.client import Client
 from tools.ble.errors import BleError
@@ -293,6 +293,7 @@ async def test_a_cloud_that_was_never_reached_leads_to_config_and_is_told(house:
     async with phone_of(house.world, device, code) as client:
         error = (await client.refresh())["error"]
         assert error["name"] == "NOT_REACHED" and error["code"] == 24 and error["detail"], error
+        settle(device, CLOUD_REACH_MS=1000 * START_S)
         await client.configure(house.configuration())
     await device.expect(r"app: telemetry \d+ acknowledged", 2 * START_S)
     assert (await status(device))["unreached"] is None
@@ -300,8 +301,9 @@ async def test_a_cloud_that_was_never_reached_leads_to_config_and_is_told(house:
 
 
 async def test_a_cloud_that_was_reached_once_is_waited_for(house: House) -> None:
-    device = house.device(CLOUD_REACH_MS=1000)
+    device = house.device()
     await house.telemetry(device)
+    settle(device, CLOUD_REACH_MS=1000)
     house.world.unknown_names.add(HOST)
     await ask(device, "restart")
     await device.expect(r"system: mode NORMAL", START_S)
@@ -331,14 +333,16 @@ async def test_a_phone_can_come_while_wifi_is_not_reached(house: House) -> None:
     document["wifi"] = [{"ssid": "Nowhere", "password": "correct horse"}]
     await house.normal(device, document)
     code = (await device.expect(CODE_LINE, START_S))[1]
+    settle(device, WIFI_REACH_MS=1000 * START_S)
     await set_up(house.world, name_of(device), code, house.configuration())
     await device.expect(r"system: mode NORMAL", START_S)
     await device.expect(r"app: telemetry \d+ acknowledged", 2 * START_S)
 
 
 async def test_wifi_that_was_reached_once_is_waited_for(house: House) -> None:
-    device = house.device(WIFI_REACH_MS=1000)
+    device = house.device()
     await house.telemetry(device)
+    settle(device, WIFI_REACH_MS=1000)
     house.world.wifi_lost(True)
     await ask(device, "restart")
     await device.expect(r"system: mode NORMAL", START_S)
@@ -409,6 +413,7 @@ async def test_a_chip_without_bluetooth_is_set_up_by_cable(house: House) -> None
     await send_configuration(device, house.configuration(endpoint="elsewhere.example.com"))
     await device.expect(r"system: restarting: the cloud was never reached", 2 * START_S)
     await device.expect(r"system: mode CONFIG", START_S)
+    settle(device, CLOUD_REACH_MS=1000 * START_S)
     await device.expect(r"system: restarting: nobody has configured it", START_S)
     await device.expect(r"system: mode NORMAL", START_S)
     await send_configuration(device, house.configuration())

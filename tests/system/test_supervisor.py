@@ -213,7 +213,6 @@ async def answers_everything(device: Device, number: int) -> None:
     )
 
 
-@pytest.mark.timeout(180)
 async def test_no_command_ends_the_console_in_config(house: House) -> None:
     device = house.device()
     await device.power_on()
@@ -221,7 +220,6 @@ async def test_no_command_ends_the_console_in_config(house: House) -> None:
     await answers_everything(device, 1)
 
 
-@pytest.mark.timeout(180)
 async def test_no_command_ends_the_console_in_idle(house: House) -> None:
     device = house.device()
     await house.normal(device)
@@ -236,7 +234,6 @@ async def test_no_command_ends_the_console_in_idle(house: House) -> None:
     await answers_everything(device, 2)
 
 
-@pytest.mark.timeout(180)
 async def test_no_command_ends_the_console_in_normal(house: House) -> None:
     """A commit restarts it there, in words, and that is all."""
     device = house.device()

@@ -34,9 +34,9 @@ async def test_without_an_answer_from_ntp_an_estimate_has_to_do(house: House) ->
     device = house.device()
     await house.normal(device)
     await device.expect(r"clock: set by estimate", START_S)
-    await device.expect(ACKNOWLEDGED, 60)
+    await device.expect(ACKNOWLEDGED)
     house.world.ntp.mode = "answers"
-    await device.expect(r"clock: set by sntp", 60)
+    await device.expect(r"clock: set by sntp")
 
 
 async def test_nonsense_from_ntp_is_no_answer(house: House) -> None:
@@ -91,7 +91,7 @@ async def test_the_time_of_the_build_is_better_than_the_year_2000(house: House) 
     house.world.ntp.mode = "silent"
     device = house.device(LOG_YEAR, BUILT=(2024, 5, 6))
     await house.normal(device)
-    await device.expect(r"app: year 2024", 60)
+    await device.expect(r"app: year 2024")
 
 
 NOT_TRUSTED, WRONG_NAME = "not correctly signed by the trusted CA", "does not match with the expected CN"
@@ -138,7 +138,7 @@ async def test_of_two_roots_the_one_that_fits_counts(house: House, server_chain:
     house.world.wifi_lost(True)
     await device.expect(r"wifi: lost", START_S)
     house.world.wifi_lost(False)
-    await device.expect(r"cloud: connected, session kept: True", 60)
+    await device.expect(r"cloud: connected, session kept: True")
     assert (await status(device))["cloud"] is True
 
 
@@ -179,11 +179,11 @@ async def test_one_time_server_that_is_years_ahead_locks_nobody_out(house: House
     device = house.device(LOG_YEAR)
     await house.normal(device)
     await device.expect(r"W clock: a certificate's dates speak against the time of .*pool", START_S)
-    await device.expect(rf"app: year {THIS_YEAR}", 60)
+    await device.expect(rf"app: year {THIS_YEAR}")
     await device.power_off()
     house.world.time_servers["pool.ntp.org"].mode = "silent"
     await device.power_on()
-    await device.expect(rf"app: year {THIS_YEAR}", 60)
+    await device.expect(rf"app: year {THIS_YEAR}")
 
 
 async def test_of_two_time_servers_that_differ_the_next_is_asked_at_once(house: House) -> None:
@@ -201,7 +201,7 @@ async def test_an_answer_without_a_time_is_refused(house: House, mode: Literal["
     device = house.device(LOG_YEAR)
     await house.normal(device)
     await device.expect(r"W clock: pool.ntp.org: (an answer without a time|it sends away)", START_S)
-    await device.expect(rf"app: year {THIS_YEAR}", 60)
+    await device.expect(rf"app: year {THIS_YEAR}")
 
 
 # A cloud whose certificate is younger than the firmware, and no time server: somebody has to tell the time.
@@ -227,7 +227,7 @@ async def test_the_console_tells_the_time(house: House) -> None:
         for wrong in ("", "now", "-1", "1", f"{int(time.time()) + 40 * 365 * 86400}"):
             assert (await ask(device, f"time {wrong}")).startswith("error time")
         assert await ask(device, f"time {int(time.time())}") == "ok taken as an estimate"
-        await until(lambda: server.heard, "a connection", 60)
+        await until(lambda: server.heard, "a connection")
 
 
 async def test_the_cable_tells_the_time_which_a_cut_of_power_does_not_take(house: House) -> None:
@@ -239,7 +239,7 @@ async def test_the_cable_tells_the_time_which_a_cut_of_power_does_not_take(house
         await device.power_off()
         assert not server.heard
         await device.power_on()
-        await until(lambda: server.heard, "a connection", 60)
+        await until(lambda: server.heard, "a connection")
         assert not any(re.search(FUTURE, line) for line in device.lines)
 
 
@@ -248,5 +248,5 @@ async def test_the_phone_tells_the_time(house: House) -> None:
         await device.power_on()
         code = (await device.expect(r"I ble: code (\S+)", START_S))[1]
         await set_up(house.world, "esp32-240ac4000001", code, document)
-        await until(lambda: server.heard, "a connection", 60)
+        await until(lambda: server.heard, "a connection")
         assert not any(re.search(FUTURE, line) for line in device.lines)

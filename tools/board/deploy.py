@@ -88,7 +88,7 @@ def deploy(
                 progress("getting packages", 0, 0)
                 modules |= _packages(facts, package_folder, index)
             progress("comparing", 0, 0)
-            repl.exec(_ON_BOARD.read_text())
+            repl.exec(_ON_BOARD.read_text("utf-8"))
             repl.exec("finish()\ndiscard('/deploy')", FLASH_S)
             found = Found(repl)
             if not with_packages:

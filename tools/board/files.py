@@ -29,7 +29,7 @@ class CompileError(Exception):
 
 def library_files() -> list[Path]:
     """The library's files, as package.json lists them, relative to the checkout."""
-    return [Path(source) for _, source in json.loads(PACKAGE.read_text())["urls"]]
+    return [Path(source) for _, source in json.loads(PACKAGE.read_bytes())["urls"]]
 
 
 def device_files() -> list[Path]:
@@ -114,7 +114,7 @@ def main() -> None:
     """Write package.json."""
     urls, *rest = (f'  "{key}": {json.dumps(value)}' for key, value in package().items())
     urls = urls.replace("[[", "[\n    [").replace("], [", "],\n    [").replace("]]", "]\n  ]")
-    PACKAGE.write_text(",\n".join(["{\n" + urls, *rest]) + "\n}\n")
+    PACKAGE.write_text(",\n".join(["{\n" + urls, *rest]) + "\n}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

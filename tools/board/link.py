@@ -103,7 +103,7 @@ class Link:
         """Type a line."""
         await self._write(line.encode() + b"\r\n")  # the REPL wants the first, the console takes either
 
-    async def expect(self, pattern: str, timeout_s: float = 30) -> re.Match[str]:
+    async def expect(self, pattern: str, timeout_s: float = 200) -> re.Match[str]:
         """Wait for a line in which `pattern` is found, from behind the line found last.
 
         Raises TimeoutError, which shows the last lines.

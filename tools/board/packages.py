@@ -14,7 +14,7 @@ from mpremote.commands import CommandError
 from .errors import BoardError
 from .files import DEPENDENCIES, ROOT, CompileError, compile_for_chip
 
-CACHE = ROOT / "build/packages"
+CACHE = (ROOT / "build" if (ROOT / "tests").is_dir() else Path.home() / ".cache/esp32-aws-iot") / "packages"
 _ANSWER_S = 20.0
 _OFFLINE = (
     "Connect to the internet; or name a folder that has them, such as a checkout of micropython-lib: "

@@ -20,7 +20,7 @@ def check() -> None:
     path = files.ROOT / _FILE
     values = {}
     if path.exists():
-        for node in ast.parse(path.read_text()).body:
+        for node in ast.parse(path.read_bytes()).body:
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 with suppress(ValueError):
                     values[node.targets[0].id] = ast.literal_eval(node.value)

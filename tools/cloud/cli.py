@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import signal
 import sys
 import time
 from contextlib import suppress
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from tools.board import document
 from tools.board.errors import run_verb
+from tools.signals import stop_event
 from tools.waiting import Waiting
 
 from .actions import STATE, add_actions, run_action
@@ -131,13 +131,15 @@ def main(args: argparse.Namespace) -> int:
         print("cloud: --write-config and --wifi go together", file=sys.stderr)
         return 2
     args.listen = args.listen or ("0.0.0.0" if args.host else "127.0.0.1")  # noqa: S104
-    return run_verb("cloud", lambda: asyncio.run(_run(args)))
+    return run_verb("cloud", lambda: asyncio.run(_run_until_stopped(args)))
 
 
-async def _run(args: argparse.Namespace) -> int:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+async def _run_until_stopped(args: argparse.Namespace) -> int:
+    with stop_event() as stop:
+        return await _run(args, stop)
+
+
+async def _run(args: argparse.Namespace, stop: asyncio.Event) -> int:
     hosts = tuple(dict.fromkeys(["localhost", "127.0.0.1", *args.host]))
     try:
         limits = Limits.unthrottled() if args.unthrottled else Limits()

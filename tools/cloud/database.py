@@ -1,6 +1,5 @@
 """The SQLite file that holds all the cloud must not lose, and its lock against a second process."""
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InternalFailureException
+from .lock import Lock, StateError
 
 _VERSION = 1
 _SCHEMA = """
@@ -51,10 +51,6 @@ CREATE TABLE IF NOT EXISTS billing_group_members (name TEXT NOT NULL, thing TEXT
 """
 
 
-class StateError(Exception):
-    """The state directory cannot be used; its text says why and what to do."""
-
-
 class Database:
     """The database of a state directory, for one process and one thread.
 
@@ -73,21 +69,14 @@ class Database:
 
     def __init__(self, folder: Path, guest: bool = False) -> None:
         self._after: list[Callable[[], None]] = []
-        self._lock = open(folder / "lock", "ab")  # noqa: SIM115  held until close()
-        try:
-            if not guest:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.close()
-            text = f"{folder} is in use by another cloud; stop that one or use another directory"
-            raise StateError(text) from None
+        self._lock = None if guest else Lock(folder)
         path = folder / "cloud.sqlite3"
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._connection = sqlite3.connect(path, isolation_level=None)
             self._open()
         except (OSError, sqlite3.Error, InternalFailureException) as error:
-            self._lock.close()
+            self._unlock()
             raise StateError(f"{path}: {error}; restore it or delete {folder}") from error
         except StateError:
             self.close()
@@ -107,7 +96,11 @@ class Database:
 
     def close(self) -> None:
         self._connection.close()
-        self._lock.close()
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock:
+            self._lock.close()
 
     def run(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
         try:

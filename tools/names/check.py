@@ -53,7 +53,7 @@ class Missing:
 @cache
 def stock() -> dict[str, Names]:
     """Every module of the stock image, with its names; a class's name has those of its attributes."""
-    recorded = json.loads(STOCK.read_text())
+    recorded = json.loads(STOCK.read_bytes())
     modules: dict[str, Names] = recorded["modules"]
     aliases = {f"u{name}": modules[name] for name in recorded["aliases"] if name in modules}
     packages: dict[str, Names] = {}
@@ -96,7 +96,7 @@ def check(files: dict[str, Path], beside: dict[str, Path]) -> list[Missing]:
 
 
 def _parsed(name: str, path: Path) -> Module:
-    source = path.read_text()
+    source = path.read_text("utf-8")
     return Module(name, str(path), source, ast.parse(source, str(path)))
 
 

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import hashlib
 import ipaddress
-import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from aiohttp import web
 
 from tools.board import document
 from tools.board.errors import BoardError, run_verb
+from tools.signals import stop_event
 
 PAGE = Path(__file__).with_name("page")
 PORT = 8008
@@ -168,17 +168,15 @@ def main(args: argparse.Namespace) -> int:
 
 
 async def _run(args: argparse.Namespace) -> int:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     product = document.load_product(args.product) if args.product else None
     for warning in document.product_warnings(product) if product else ():
         print(f"{args.product}: warning: {warning}", file=sys.stderr)
-    async with Page(args.port, product, args.host) as page:
-        print(f"Open {page.url} in Chrome or Edge; Ctrl-C ends", flush=True)
-        if product:
-            print(f"Devices that it sets up will call {product['aws']['endpoint']}", flush=True)
-        await stop.wait()
+    with stop_event() as stop:
+        async with Page(args.port, product, args.host) as page:
+            print(f"Open {page.url} in Chrome or Edge; Ctrl-C ends", flush=True)
+            if product:
+                print(f"Devices that it sets up will call {product['aws']['endpoint']}", flush=True)
+            await stop.wait()
     return 0
 
 

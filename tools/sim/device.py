@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _START = Path(__file__).with_name("start.py")
 _HISTORY_LINES = 20_000
 _LINE_LIMIT = 8192
+_WAIT_S = 200  # a machine under load is ten times slower
 _Found = TypeVar("_Found")
 
 
@@ -123,7 +124,7 @@ class Device:
             raise RuntimeError("no program runs that could be interrupted")
         self._process.send_signal(signal.SIGINT)
 
-    async def expect(self, pattern: str, timeout_s: float = 30) -> re.Match[str]:
+    async def expect(self, pattern: str, timeout_s: float = _WAIT_S) -> re.Match[str]:
         """Wait for a console line in which `pattern` is found, from behind the line found last.
 
         Raises TimeoutError, which shows the last lines.
@@ -139,11 +140,11 @@ class Device:
 
         return await self._wait(search, timeout_s, f"no line with {pattern!r}")
 
-    async def ended(self, timeout_s: float = 30) -> None:
+    async def ended(self, timeout_s: float = _WAIT_S) -> None:
         """Wait until no program runs and none will by itself: main.py ended, or the power was cut."""
         await self._wait(lambda: not self.running, timeout_s, "still running")
 
-    async def power_lost(self, timeout_s: float = 30) -> None:
+    async def power_lost(self, timeout_s: float = _WAIT_S) -> None:
         """Wait until the power is gone, by a cut."""
         await self._wait(lambda: not self.powered, timeout_s, "still powered")
 

@@ -9,7 +9,9 @@ import pytest
 
 from tests.host.ble.model import CODE, Half
 from tests.host.ble.scripted import Answer, Scripted, answer, ordinary
+from tests.patience import PATIENCE_S
 from tools.ble import BleError, Client, LinkLost
+from tools.ble.conversation import ANSWER_S
 from tools.ble.protocol import AUTH, CONFIG, DATA, PIECE_MAX, STATUS
 
 DOCUMENT = {"wifi": [{"ssid": "Zuhause äöü", "password": "correct horse"}], "app": {"text": "x" * 6000}}
@@ -24,6 +26,11 @@ async def refusal(device: Scripted, use: Callable[[Client], Any] | None = None, 
                 await use(client)
     assert not device.connected and caught.value.remedy
     return caught.value
+
+
+def impatient(client: Client) -> None:
+    """From now on it waits hardly at all: nothing is to come, which before would have to come in time."""
+    client._talk._answer_s = SOON_S
 
 
 class Store:
@@ -154,7 +161,12 @@ async def test_silence() -> None:
     device.auth = lambda message: ()
     error = await refusal(device, answer_s=SOON_S)
     assert isinstance(error, LinkLost) and "no answer within" in error.text
-    error = await refusal(Scripted(silent), Client.refresh, answer_s=SOON_S)
+
+    async def refresh(client: Client) -> None:
+        impatient(client)
+        await client.refresh()
+
+    error = await refusal(Scripted(silent), refresh)
     assert isinstance(error, LinkLost) and error.name == "TIMEOUT"
 
 
@@ -164,8 +176,9 @@ async def test_a_write_that_is_never_acknowledged(monkeypatch: pytest.MonkeyPatc
     async def write(uuid: str, data: bytes) -> None:
         await asyncio.Event().wait()
 
-    async with Client(device, CODE, answer_s=SOON_S) as client:
+    async with Client(device, CODE) as client:
         monkeypatch.setattr(device, "write", write)
+        impatient(client)
         with pytest.raises(LinkLost):
             await client.refresh()
 
@@ -202,7 +215,7 @@ async def test_a_request_that_is_broken_off_ends_the_session() -> None:
 async def test_the_client_stays_while_nobody_asks() -> None:
     device = Scripted()
     async with Client(device, CODE, keep_alive_s=SOON_S):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while len(device.requests) < 3:
                 await asyncio.sleep(SOON_S)
     assert set(device.requests) == {(STATUS, b"\x01")}
@@ -254,10 +267,12 @@ async def test_a_last_frame_that_is_lost(mtu: int) -> None:
         nonlocal lost
         if channel == STATUS and frame[0] & 0x40 and not lost:
             lost += 1
+            impatient(client)
         else:
+            client._talk._answer_s = ANSWER_S
             take(channel, frame)
 
-    async with Client(device, CODE, answer_s=SOON_S) as client:
+    async with Client(device, CODE) as client:
         device.take = lossy  # type: ignore[method-assign]
         assert (await client.refresh())["mode"] == "CONFIG"
     assert lost and len(device.requests) == 1
@@ -427,7 +442,7 @@ async def test_pushes_are_merged_and_told() -> None:
     device = Scripted(script)
     async with Client(device, CODE, on_status=told.append) as client:
         await client.refresh()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not client.status["error"]:
                 await asyncio.sleep(0)
         assert client.status == {

@@ -94,7 +94,8 @@ async def test_the_link_is_lost_half_way(device: Device, world: World) -> None:
 async def test_the_phone_goes_silent(device: Device, world: World) -> None:
     code = await started(device)
     phone = await world.air_ble.phone()
-    async with Client(OverBumble(phone.device, NAME), code, answer_s=0.2) as client:
+    async with Client(OverBumble(phone.device, NAME), code) as client:
+        client._talk._answer_s = 0.2  # only now: until here everything has to come
         world.air_ble.silent = True
         with pytest.raises(LinkLost):
             await client.refresh()

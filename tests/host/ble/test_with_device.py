@@ -10,6 +10,7 @@ import pytest
 from iot import pem
 
 from tests.host.ble.memory import CODE, NETWORKS, Board, Memory, large
+from tests.patience import PATIENCE_S
 from tools.ble import BleError, Client, LinkLost
 from tools.ble.protocol import NAMES
 
@@ -156,7 +157,7 @@ async def test_a_packet_that_nobody_wants(board: Board) -> None:
 async def test_it_is_busy_while_it_tries(board: Board) -> None:
     async with Client(Memory(board), CODE) as client:
         trying = asyncio.create_task(client.configure(large()))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while client.status.get("progress", {}).get("step") != "joining":
                 await asyncio.sleep(0)
         with pytest.raises(BleError) as caught:

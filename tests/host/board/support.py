@@ -19,11 +19,12 @@ from typing import Any
 import serial
 from serial.rfc2217 import PortManager as _PortManager
 
+from tests.patience import PATIENCE_S
 from tools.sim import Device, World
 
 ROOT = Path(__file__).resolve().parents[3]
 WIFI = {"ssid": "Home", "password": "correct horse"}
-DEADLINE_S = 60
+DEADLINE_S = PATIENCE_S
 _WIRE_BYTES = 65_536
 PortManager: Any = _PortManager  # its stubs are narrower than it is
 
@@ -239,7 +240,7 @@ class Terminal:
     def type(self, keys: str) -> None:
         os.write(self._end, keys.encode())
 
-    async def shows(self, pattern: str, timeout_s: float = DEADLINE_S / 2) -> re.Match[str]:
+    async def shows(self, pattern: str, timeout_s: float = DEADLINE_S) -> re.Match[str]:
         """Wait until it has shown this, behind what was waited for last; colours do not count."""
         try:
             async with asyncio.timeout(timeout_s):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.host.board.support import Board, NetworkPort, wired
+from tests.patience import PATIENCE_S
 from tools.board.errors import BoardError
 from tools.board.link import Answer, Link, parse_answer
 from tools.board.silence import explain_silence
@@ -68,9 +69,9 @@ async def test_leaving_does_not_disturb_the_board(board: Board) -> None:
 async def test_a_cable_that_is_pulled(board: Board) -> None:
     async with Link(board.port) as link:
         await link.ask("status")
-        waits = [link.gone(), link.expect("never"), link.ask("status", timeout_s=60)]
+        waits = [link.gone(), link.expect("never"), link.ask("status", timeout_s=PATIENCE_S)]
         board.wire.on_data = lambda data: board.wire.pull()  # amid the question
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             for error in await asyncio.gather(*waits, return_exceptions=True):
                 assert isinstance(error, BoardError)
                 assert error.text == f"{board.port}: the connection to the board is gone"
@@ -86,7 +87,7 @@ async def test_a_host_that_hangs_up(board: Board, scheme: str) -> None:
             await link.ask("status")
             far.hang_up()
             with pytest.raises(BoardError, match="the connection to the board is gone"):
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(PATIENCE_S):
                     await link.gone()
 
 

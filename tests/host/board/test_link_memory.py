@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.host.board.support import wired
+from tests.patience import PATIENCE_S
 from tools.board import link as module
 from tools.board.errors import BoardError
 from tools.board.link import Link
@@ -39,8 +40,10 @@ async def test_elsewhere_it_is_shown() -> None:
 async def test_a_device_that_connects_gets_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_CONNECTING_S", 10.0)
     async with wired(lambda data: wire.write(MOMENT)) as wire, Link(wire.port) as link:
-        asking = asyncio.create_task(link.ask("mode", timeout_s=0.2))
-        await asyncio.sleep(0.6)
+        asking = asyncio.create_task(link.ask("mode", timeout_s=1.0))
+        while not link.lines:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(1.2)
         wire.write(b"= ok NORMAL\r\n")
         assert (await asking).text == "NORMAL"
 
@@ -49,8 +52,8 @@ async def test_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_CONNECTING_S", 0.2)
     async with wired(lambda data: wire.write(MOMENT)) as wire, Link(wire.port) as link:
         with pytest.raises(BoardError, match="the board's firmware runs, but does not answer"):
-            async with asyncio.timeout(5):
-                await link.ask("mode", timeout_s=0.2)
+            async with asyncio.timeout(PATIENCE_S):
+                await link.ask("mode", timeout_s=1.0)
 
 
 async def test_nor_where_it_restarts_meanwhile() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parents[3]
 VM = ROOT / "tests/vm"
 DATA = bytes(range(256)) * 20
@@ -61,7 +63,7 @@ def test_in_the_micropython_vm(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT + f"\nPIECES = {pieces}\n")
     command = [node, str(VM / "run.mjs"), str(script), f"{code}=/code"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     data = DATA + (ROOT / "boot.py").read_bytes()[7:1007]
     digest = hashlib.sha256(data).hexdigest()
     parts = (data[1:2048], b"", data[2048:5048])

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE_S
 from tools.cloud import Cloud, Event
 
-DEADLINE_S = 20
+DEADLINE_S = PATIENCE_S
 Identity = tuple[str, str]
 
 

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tests.host.cloud import support as raw
+from tests.patience import PATIENCE_S
 from tools.board import document
 from tools.cloud import Cloud
 from tools.cloud.ca import CHAINS, ServerChain
@@ -23,7 +24,9 @@ REPOSITORY = Path(__file__).parents[3]
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tools", "cloud", *arguments]
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, cwd=REPOSITORY, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
 
 
 def test_help() -> None:

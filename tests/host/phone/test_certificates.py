@@ -14,6 +14,7 @@ from iot import config
 
 from tests.host import certificates as make
 from tests.host.board.test_trust import ATS, amazons
+from tests.patience import PATIENCE_S
 from tools.board import document
 from tools.board.errors import BoardError
 from tools.board.trust import AMAZON_ROOTS
@@ -44,7 +45,7 @@ def asked(sections: list[dict[str, Any]]) -> dict[str, Any]:
         input=json.dumps(sections),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -9,6 +9,7 @@ from bumble.core import UUID, AdvertisingData
 from bumble.device import Peer
 from bumble.gatt_client import CharacteristicProxy
 
+from tests.patience import PATIENCE_S
 from tools.sim import Device, World
 from tools.sim.ble.phone import subscribe
 
@@ -48,7 +49,7 @@ def connect(device: Device, world: World, load) -> Callable[..., Awaitable[Peer]
             load(program(main))
             await device.power_on()
         phone = await world.air_ble.phone(mtu)
-        return await phone.connect(device.chip.ble.address, timeout_s=30)
+        return await phone.connect(device.chip.ble.address, timeout_s=PATIENCE_S)
 
     return connect
 
@@ -58,7 +59,7 @@ def value_of(peer: Peer, number: int = 0x2A56) -> CharacteristicProxy:
 
 
 async def scan(device: Device, world: World) -> AdvertisingData:
-    return await (await world.air_ble.phone()).scan(device.chip.ble.address, timeout_s=30)
+    return await (await world.air_ble.phone()).scan(device.chip.ble.address, timeout_s=PATIENCE_S)
 
 
 async def test_advertising_fills_the_advertisement_first(device: Device, world: World, load) -> None:

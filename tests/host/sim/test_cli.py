@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
+from tests.patience import PATIENCE_S
 from tools.sim.device import ROOT
 
 
@@ -20,7 +21,7 @@ async def test_the_terminal_is_the_console_until_ctrl_c(tmp_path: Path) -> None:
     )
     assert process.stdin and process.stdout
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while b"mode CONFIG" not in await process.stdout.readline():
                 assert process.returncode is None
             process.stdin.write(b"status\n")
@@ -45,6 +46,6 @@ async def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> 
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    output, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     assert process.returncode == 1
     assert output.startswith(b"error: ") and b"Traceback" not in output

@@ -7,7 +7,7 @@ async def test_the_clock_starts_in_2000_and_counts_from_there(run) -> None:
     await run(
         """
         import time
-        assert 0 <= time.time() < 20 and isinstance(time.time(), int)
+        assert 0 <= time.time() < 200 and isinstance(time.time(), int)
         assert time.gmtime(0) == (2000, 1, 1, 0, 0, 0, 5, 1)
         assert time.gmtime(820638245) == (2026, 1, 2, 3, 4, 5, 4, 2)
         assert time.gmtime(-1) == (1999, 12, 31, 23, 59, 59, 4, 365)

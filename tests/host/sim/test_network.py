@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tools.sim import Device, World
 from tools.sim.ntp import NtpBehaviour
 
@@ -55,7 +56,7 @@ async def echo(world: World) -> AsyncIterator[Echo]:
         yield echo
 
 
-async def until(condition, timeout_s: float = 30) -> None:
+async def until(condition, timeout_s: float = PATIENCE_S) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.01)
@@ -135,7 +136,7 @@ async def test_a_reader_is_woken_when_its_stream_is_closed(echo: Echo, run) -> N
         reader = asyncio.create_task(read())
         await asyncio.sleep_ms(50)
         await stream.wait_closed()
-        await asyncio.wait_for(reader, 10)
+        await asyncio.wait_for(reader, PATIENCE_S)
     asyncio.run(main())
     """
     )

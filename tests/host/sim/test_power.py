@@ -55,13 +55,13 @@ async def test_the_rtc_shows_the_clock(run) -> None:
 async def test_the_watchdog_resets_a_program_that_hangs(device: Device, load) -> None:
     load(
         """
-        import machine, time
+        import machine, sys
         print("cause", machine.reset_cause())
         if machine.reset_cause() != machine.WDT_RESET:
-            watchdog = machine.WDT(timeout=1000)
-            for _ in range(20):
-                time.sleep_ms(100)
-                watchdog.feed()
+            watchdog = machine.WDT(timeout=3_600_000)
+            print("begun")
+            sys.stdin.readline()
+            watchdog.feed()
             print("fed")
             while True:
                 pass
@@ -69,7 +69,14 @@ async def test_the_watchdog_resets_a_program_that_hangs(device: Device, load) ->
     )
     await device.power_on()
     await device.expect("^cause 1$")
+    await device.expect("^begun$")
+    assert device.chip._watchdog
+    end = device.chip._watchdog.when()
+    await device.send("feed it")
     await device.expect("^fed$")
+    assert end < device.chip._watchdog.when()
+    device.chip.watchdog_s = 0.1  # an hour later
+    device.chip._on_feed()
     await device.expect("^cause 3$")
     await device.expect("^end of main.py$")
 

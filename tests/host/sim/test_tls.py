@@ -207,9 +207,9 @@ async def test_writes_wait_for_a_server_that_does_not_read(device, serve, load) 
     """
     )
     await device.power_on()
-    await device.expect("^full False$", 60)
+    await device.expect("^full False$")
     server.may_read.set()
-    await device.expect("^end of main.py$", 60)
+    await device.expect("^end of main.py$")
 
 
 async def test_a_path_is_a_str_and_an_rsa_key_in_pem_will_do(authority, device, serve, run) -> None:

@@ -34,7 +34,7 @@ class Phone:
         """Take it off the air without a word."""
         self.radio.off()
 
-    async def scan(self, address: str | None = None, timeout_s: float = 10) -> AdvertisingData:
+    async def scan(self, address: str | None = None, timeout_s: float = 60) -> AdvertisingData:
         """Scan actively until both an advertisement and a scan response were heard; gives both in one.
 
         address: whom to listen to, None for anybody. Raises TimeoutError.
@@ -54,7 +54,7 @@ class Phone:
             self.device.remove_listener("advertisement", listen)
             await self.device.stop_scanning()
 
-    async def connect(self, address: str, timeout_s: float = 10) -> Peer:
+    async def connect(self, address: str, timeout_s: float = 60) -> Peer:
         """Connect to a chip's public address, exchange the MTU and discover everything.
 
         Raises bumble's TimeoutError or ConnectionError.

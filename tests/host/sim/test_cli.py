@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tools.sim.device import ROOT
+from tools.sim.files import Image
 
 
 async def test_the_terminal_is_the_console_until_ctrl_c(tmp_path: Path) -> None:
@@ -33,7 +34,7 @@ async def test_the_terminal_is_the_console_until_ctrl_c(tmp_path: Path) -> None:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    assert (tmp_path / "device" / "files" / "main.py").exists()
+    assert (Image(tmp_path / "device" / "vfs.bin").root / "main.py").exists()
 
 
 async def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:

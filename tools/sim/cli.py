@@ -7,7 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from tools.sim.device import Device
+from tools.sim import files_cli
+from tools.sim.device import FLASH_KINDS, Device
 from tools.sim.world import World
 
 DESCRIPTION = "Runs a simulated ESP32. What is typed goes to its console; Ctrl-C takes its power away."
@@ -16,6 +17,8 @@ examples:
   python -m tools sim
       the device of state/device, on CPython, in reach of the access point "Home"
   python -m tools sim --folder /tmp/other --micropython /usr/bin/micropython
+  python -m tools sim files --help
+      what is in its flash, and copies from and to it
 
 exit status: 0 after Ctrl-C, 1 if it cannot start, 2 for wrong arguments
 """
@@ -38,13 +41,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="a MicroPython unix binary to run it; default: $MICROPYTHON, else CPython",
     )
+    parser.add_argument(
+        "--flash",
+        choices=FLASH_KINDS,
+        default=os.environ.get("SIM_FLASH") or "littlefs",
+        help="how its files are kept: as on a chip, or for debuggers in a folder; default: $SIM_FLASH, else "
+        "littlefs",
+    )
+    parts = parser.add_subparsers(dest="part", metavar="files", help="list or copy the files in its flash")
+    files_cli.add_arguments(parts.add_parser("files"))
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run it; 0 after Ctrl-C, 1 where the folder cannot be written."""
+    """Run it, or do what `files` asks for; 0 then and after Ctrl-C, 1 where that fails."""
     try:
+        if args.part == "files":
+            return files_cli.main(args)
         asyncio.run(_run(args))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -54,7 +68,7 @@ def main(args: argparse.Namespace) -> int:
 
 async def _run(args: argparse.Namespace) -> None:
     async with World({args.ssid: args.password}) as world:
-        device = Device(args.folder, world, micropython=args.micropython, on_line=print)
+        device = Device(args.folder, world, micropython=args.micropython, on_line=print, flash=args.flash)
         device.install()
         async with device:
             await _type(device)

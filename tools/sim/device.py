@@ -58,12 +58,13 @@ class Device:
         self._news = asyncio.Condition()
         self._process: asyncio.subprocess.Process | None = None
         self._life: asyncio.Task[None] | None = None
+        self._locks = contextlib.ExitStack()  # on its flash, while it has power
 
     def _keep_files(self, kind: str) -> None:
         if kind not in FLASH_KINDS:
             raise ValueError(f"flash: one of {', '.join(FLASH_KINDS)}")
         self.folder.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
-        self._image = None if kind == "folder" else Image(self.folder / "vfs.bin", lambda: self.powered)
+        self._image = None if kind == "folder" else Image(self.folder / "vfs.bin")
         self.files: FlashPath | Path = self._image.root if self._image else self.folder / "files"
         for part in ("nvs", "files") if kind == "folder" else ("nvs",):
             (self.folder / part).mkdir(exist_ok=True)
@@ -91,8 +92,10 @@ class Device:
         return self._life is not None and not self._life.done()
 
     async def power_on(self) -> None:
-        """Give it power, if it has none."""
+        """Give it power, if it has none. InUse where another device has it on the same flash."""
         if not self.powered:
+            if self._image:
+                self._locks.enter_context(self._image.lock())
             self.chip.power_on()
             self._life = asyncio.create_task(self._live())
 
@@ -103,6 +106,7 @@ class Device:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._life
             self._life = None
+            self._locks.close()  # a life that never began has left it
 
     async def __aenter__(self) -> "Device":
         await self.power_on()
@@ -177,6 +181,7 @@ class Device:
                 self.chip.restart(self.chip.next_cause)
         finally:
             self.chip.silence()
+            self._locks.close()
             asyncio.get_running_loop().call_soon(asyncio.ensure_future, self._tell())
 
     async def _run(self) -> None:

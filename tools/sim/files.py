@@ -4,31 +4,34 @@ import fnmatch
 import functools
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from tools.sim.cpython import load_shim
 from tools.sim.cpython.lfs import VfsLfs2
 
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]
+
 flash_shim = load_shim("_flash")
 _FOLDER = 0x4000
 
 
-class InUse(RuntimeError):
-    """Files are changed from outside only while no program runs: littlefs keeps more in RAM than on flash."""
+class InUse(OSError):
+    """The flash is a powered device's alone: littlefs knows more of it than is written as yet."""
 
 
 class Image:
     """The `vfs` partition of a chip in `file`, made where it is not there, for its owner's eyes only.
 
     It can be written to a real chip as it is, at the address 0x310000 of the image with two slots.
-    in_use: whether a program runs on it; then it is only read, as far as it is written.
     """
 
-    def __init__(self, file: Path, in_use: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, file: Path) -> None:
         self.file = file
-        self._in_use = in_use
         if not file.exists():
             self._write(_formatted())
         file.chmod(0o600)
@@ -38,23 +41,37 @@ class Image:
         return FlashPath(self, PurePosixPath("/"))
 
     @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Be the only one, of all processes, who changes it; InUse where somebody else is.
+
+        Windows has no such lock: there it is left to the user.
+        """
+        with self.file.open("rb") as file:
+            try:
+                if fcntl:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InUse(f"{self.file}: in use by a device that has power") from None
+            yield
+
+    @contextmanager
     def read(self) -> Iterator[VfsLfs2]:
         """Its file system as it is now; what is changed in it is lost."""
         yield _mounted(io.BytesIO(self.file.read_bytes()))
 
     @contextmanager
     def changed(self) -> Iterator[VfsLfs2]:
-        """Its file system, to be changed: at an exception nothing is. InUse while a program runs."""
-        if self._in_use():
-            raise InUse(f"{self.file}: a program runs on it; take the device's power away first")
-        data = io.BytesIO(self.file.read_bytes())
-        yield _mounted(data)
-        self._write(data.getvalue())
+        """Its file system, to be changed: at an exception nothing is. InUse while a device has power."""
+        with self.lock():
+            data = io.BytesIO(self.file.read_bytes())
+            yield _mounted(data)
+            self._write(data.getvalue())
 
     def install(self, files: Mapping[str, bytes]) -> None:
         """Write the files, by their paths, that are not there or differ, and the folders they are in."""
         if self.file.read_bytes() == _formatted():  # 200 new devices are made once
-            self._write(_installed(tuple(files.items())))
+            with self.lock():
+                self._write(_installed(tuple(files.items())))
             return
         with self.changed() as vfs:
             _put(vfs, files)
@@ -171,12 +188,22 @@ def _mounted(data: io.BytesIO) -> VfsLfs2:
 
 def _put(vfs: VfsLfs2, files: Mapping[str, bytes]) -> None:
     for path, data in files.items():
-        for folder in reversed(PurePosixPath(path).parents[:-1]):
-            if not _is_there(vfs, str(folder)):
-                vfs.mkdir(str(folder))
-        if not _is_there(vfs, path) or vfs.open(path, "rb").read() != data:
-            with vfs.open(path, "wb") as file:
-                file.write(data)
+        try:
+            _put_one(vfs, path, data)
+        except OSError as error:
+            raise OSError(f":{path}: {error.strerror}") from None
+
+
+def _put_one(vfs: VfsLfs2, path: str, data: bytes) -> None:
+    for folder in reversed(PurePosixPath(path).parents[:-1]):
+        if not _is_there(vfs, str(folder)):
+            vfs.mkdir(str(folder))
+    if _is_there(vfs, path):
+        with vfs.open(path, "rb") as file:
+            if file.read() == data:
+                return
+    with vfs.open(path, "wb") as file:
+        file.write(data)
 
 
 def _is_there(vfs: VfsLfs2, path: str) -> bool:

@@ -14,7 +14,6 @@ import threading
 import time
 import traceback
 import tty
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -41,11 +40,11 @@ class Reset(BaseException):
     """The chip starts anew; the text is what its ROM says of the cause."""
 
 
-def put_image(folder: Path, in_use: Callable[[], bool] = lambda: False) -> Image:
+def put_image(folder: Path) -> Image:
     """The flash in `folder`; a new one has the boot.py of a chip's first start."""
     folder.mkdir(parents=True, exist_ok=True)
     new = not (folder / "vfs.bin").exists()
-    image = Image(folder / "vfs.bin", in_use)
+    image = Image(folder / "vfs.bin")
     if new:
         (image.root / "boot.py").write_text(BOOT_PY)
     return image
@@ -90,8 +89,7 @@ class FakeBoard:
         worn: str = "",
     ) -> None:
         self.busy_s = busy_s
-        self._off = True
-        self._image = put_image(folder, lambda: not self._off)
+        self._image = put_image(folder)
         self.files = self._image.root
         self.executions = 0
         self.writes = 0  # of flash, since the power is on

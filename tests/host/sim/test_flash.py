@@ -1,10 +1,13 @@
 """Flash: NVS with its sharp edges, files, and power cuts at every write."""
 
+import contextlib
 import os
 import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tools.sim import Device
 from tools.sim.chip import OUTCOMES
@@ -465,3 +468,61 @@ async def test_a_folder_for_debuggers(tmp_path, world, micropython) -> None:
     assert place == ("firmware/settings.py" if micropython else str(tmp_path / "files/firmware/settings.py"))
     with pytest.raises(ValueError, match="littlefs, folder"):
         Device(tmp_path, world, flash="fat")
+
+
+NAMES = st.sampled_from(["a", "b", "folder/c"])
+CHANGES = st.lists(
+    st.one_of(
+        st.tuples(
+            st.sampled_from("wa"), NAMES, st.binary(max_size=5) | st.sampled_from([b"x" * 130, b"y" * 9000])
+        ),
+        st.tuples(st.just("remove"), NAMES),
+        st.tuples(st.just("rename"), st.just("a"), st.just("b")),
+    ),
+    max_size=8,
+)
+
+
+def changed(files: dict[str, bytes], change: tuple) -> dict[str, bytes]:
+    """The files after a change; one that is not there can be neither moved nor removed."""
+    kind, name = change[0], change[1]
+    files = dict(files)
+    if kind == "w":
+        files[name] = change[2]
+    elif kind == "a":
+        files[name] = files.get(name, b"") + change[2]
+    elif name in files:
+        content = files.pop(name)
+        if kind == "rename":
+            files[change[2]] = content
+    return files
+
+
+def carry_out(change: tuple) -> None:
+    kind, *arguments = change
+    if kind in "wa":
+        with open(arguments[0], kind + "b") as file:
+            file.write(arguments[1])
+    else:
+        with contextlib.suppress(OSError):
+            getattr(os, kind)(*arguments)
+
+
+@given(changes=CHANGES, cut_at=st.integers(1, 60), outcome=st.sampled_from(OUTCOMES))
+def test_a_cut_leaves_each_change_undone_or_done(
+    tmp_path_factory, changes: list[tuple], cut_at: int, outcome: str
+) -> None:
+    """But for a new file, which is there, empty, once it was opened."""
+    place = tmp_path_factory.mktemp("flash")
+    Image(place / "vfs.bin").install({"/folder/kept": b"kept"})
+    before: dict[str, bytes] = {"folder/kept": b"kept"}
+    possible = [before]
+    with CutFlash(place, cut_at, outcome).mounted():
+        for change in changes:
+            after = changed(before, change)
+            possible = [before, after, {change[1]: b"", **before}]
+            carry_out(change)
+            before, possible = after, [after]
+    files = Image(place / "vfs.bin").root.rglob("*")
+    found = {str(path)[1:]: path.read_bytes() for path in files if not path.is_dir()}
+    assert found in possible

@@ -21,9 +21,9 @@ from uos import (
 )
 
 
-def ilistdir(path=""):
+def ilistdir(dir=""):
     """Yield (name, type, 0, size in bytes) of what is in a folder."""
-    for entry in uos.ilistdir(path):
+    for entry in uos.ilistdir(dir):
         if not entry[0].startswith(".sim"):
             yield entry
 

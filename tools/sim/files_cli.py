@@ -1,4 +1,4 @@
-"""`python -m tools sim files`: what is in a simulated device's flash, and copies from and to it."""
+"""`python3 -m tools sim files`: what is in a simulated device's flash, and copies from and to it."""
 
 import argparse
 from pathlib import Path, PurePosixPath
@@ -7,9 +7,9 @@ from tools.sim.files import FlashPath, Image
 
 EXAMPLES = """\
 examples:
-  python -m tools sim files                                 lists all there is
-  python -m tools sim files cp :certs /tmp/certs            a file or a folder from the device
-  python -m tools sim files cp app.py :firmware/app.py      to a device without power
+  python3 -m tools sim files                                 lists all there is
+  python3 -m tools sim files cp :certs /tmp/certs            a file or a folder from the device
+  python3 -m tools sim files cp app.py :firmware/app.py      to a device without power
 
 exit status: 0, 1 if a file is not there or cannot be written, 2 for wrong arguments
 """
@@ -35,7 +35,7 @@ def main(args: argparse.Namespace) -> int:
     """List or copy. Raises OSError, which names the path."""
     file = args.folder / "vfs.bin"
     if not file.exists():
-        raise FileNotFoundError(f"{file}: there is no flash; `python -m tools sim --folder …` makes one")
+        raise FileNotFoundError(f"{file}: there is no flash; `python3 -m tools sim --folder …` makes one")
     image = Image(file)
     if args.action == "cp":
         _copy(image, args.source, args.target)

@@ -1,4 +1,4 @@
-"""`python -m tools sim files`: what is in a simulated device's flash, and copies from and to it."""
+"""`python3 -m tools sim files`: what is in a simulated device's flash, and copies from and to it."""
 
 import argparse
 import os

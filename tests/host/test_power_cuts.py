@@ -1,8 +1,12 @@
-"""The power is cut at every single write, amid and around it: the old or the new state, never neither."""
+"""The power is cut at every program and erase of a block and every write of NVS, amid and around it.
+
+The old or the new state, never neither.
+"""
 
 import asyncio
 import json
 import os
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -41,10 +45,12 @@ def flash() -> Flash:
 def at_every_write(folder: Path, outcome: str, prepare: Step, change: Step, look: Step) -> list[object]:
     """What `look` sees after `change` was cut at its first, second, … write, and after a whole one."""
     seen, mended = [], []
-    for write in range(1, 60):
+    before = folder / "before"
+    with CutFlash(before).mounted():
+        prepare()
+    for write in range(1, 400):
         place = folder / str(write)
-        with CutFlash(place).mounted():
-            prepare()
+        shutil.copytree(before, place)
         cut = CutFlash(place, write, outcome)
         with cut.mounted():
             change()
@@ -52,6 +58,7 @@ def at_every_write(folder: Path, outcome: str, prepare: Step, change: Step, look
             seen.append(look())
             change()
             mended.append(look())
+        shutil.rmtree(place)
         if not cut.was_cut:
             assert mended == [seen[-1]] * len(mended), "a cut is still felt after the next whole change"
             return seen

@@ -203,8 +203,11 @@ async def test_who_sets_up_sees_no_key(here: Scene) -> None:
 async def test_a_device_that_comes_back_tells_why(here: Scene) -> None:
     """It is stored, but its cloud cannot be reached: who sends the same once more is told before."""
     here.world.unknown_names.add(HOST)
+    await here.device.power_off()
     with (here.device.files / "firmware/settings.py").open("a") as settings:
-        settings.write("CLOUD_REACH_MS = 1000\n")  # from its restart on
+        settings.write("CLOUD_REACH_MS = 1000\n")
+    await here.device.power_on()
+    await here.device.expect("system: mode CONFIG")
     await here.to_networks()
     await here.to_check()
     await here.button("Set up device").click()

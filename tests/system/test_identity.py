@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +12,8 @@ from tests.system.house import ALL, HOST, START_S, House, ask, seen, send_config
 from tests.system.test_memory import hasten
 from tools.cloud import fleet
 from tools.cloud.ca import Authority
+from tools.sim import Device
+from tools.sim.flash import CutFlash
 
 ACKNOWLEDGED = r"app: telemetry \d+ acknowledged"
 LEFT_IN_PLACE = (
@@ -96,16 +97,17 @@ async def test_a_new_configuration_is_tried_at_once(house: House) -> None:
     await device.expect(ACKNOWLEDGED, 2 * START_S)
 
 
-def of_another_ca(house: House, device_files: Path) -> None:
+def of_another_ca(house: House, device: Device) -> None:
     """The device's certificate becomes one that the cloud refuses within the handshake."""
     folder = house.folder / "another"
     folder.mkdir()
     certificate, key = another_identity(Authority(folder, "p256"))
-    credentials = Credentials(str(device_files / "certs"))
-    parts = credentials.load("thing")
-    assert parts is not None
-    parts.update(certificate=certificate, key=key)
-    credentials.save("thing", parts)
+    with CutFlash(device.folder).mounted():
+        credentials = Credentials("/certs")
+        parts = credentials.load("thing")
+        assert parts is not None
+        parts.update(certificate=certificate, key=key)
+        credentials.save("thing", parts)
 
 
 def another_identity(authority: Authority) -> tuple[bytes, bytes]:
@@ -118,7 +120,7 @@ async def test_a_certificate_refused_within_the_handshake_is_replaced(house: Hou
     hasten(device)
     await house.telemetry(device)
     await device.power_off()
-    of_another_ca(house, device.files)
+    of_another_ca(house, device)
     await device.power_on()
     await device.expect(r"W cloud: disconnected: closed by the broker: TLS alert, unknown CA", START_S)
     await device.expect(r"cloud: the certificate is refused for good: closed by the broker")

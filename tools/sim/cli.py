@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tools.sim.device import Device
-from tools.sim.port import Port, PortError
+from tools.sim import files_cli
+from tools.sim.device import FLASH_KINDS, Device
+from tools.sim.port import Port
 from tools.sim.running import NotRunning, Running
 from tools.sim.seldom import Seldom
 from tools.sim.wiring import WiringError, check, wire
@@ -30,6 +31,8 @@ examples:
   python3 -m tools sim --radio tcp:9001
       its Bluetooth LE for other programs too: bumble's transport tcp-client:127.0.0.1:9001
   python3 -m tools sim --folder /tmp/other --mac 24:0a:c4:00:00:02 --micropython /usr/bin/micropython
+  python3 -m tools sim files --help
+      what is in its flash, and copies from and to it
 
 exit status: 0 after Ctrl-C, 1 if it cannot start, 2 for wrong arguments
 """
@@ -88,6 +91,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="a MicroPython unix binary to run it; default: $MICROPYTHON, else CPython",
     )
+    parser.add_argument(
+        "--flash",
+        choices=FLASH_KINDS,
+        default=os.environ.get("SIM_FLASH") or "littlefs",
+        help="how its files are kept: as on a chip, or for debuggers in a folder; default: $SIM_FLASH, else "
+        "littlefs",
+    )
+    parts = parser.add_subparsers(dest="part", metavar="files", help="list or copy the files in its flash")
+    files_cli.add_arguments(parts.add_parser("files"))
 
 
 def _mac(text: str) -> str:
@@ -118,15 +130,17 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run it, or set what is wired to the one that runs; 1 where the folder or a port cannot be had."""
+    """Run it, set what is wired to the one that runs, or do what `files` asks for; the exit status."""
     try:
-        with Running(args.folder) as running:
-            return _set(running, args)
-    except NotRunning:
-        pass
-    try:
+        if args.part == "files":
+            return files_cli.main(args)
         asyncio.run(_run(args))
-    except (OSError, WiringError, PortError) as error:
+        if args.part == "files":
+            return files_cli.main(args)
+        with contextlib.suppress(NotRunning), Running(args.folder) as running:
+            return _set(running, args)
+        asyncio.run(_run(args))
+    except (OSError, ValueError) as error:  # WiringError and PortError are
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -152,7 +166,13 @@ async def _run(args: argparse.Namespace) -> None:
     async with contextlib.AsyncExitStack() as stack:
         world = await stack.enter_async_context(World({args.ssid: args.password}))
         device = Device(
-            args.folder, world, args.mac, args.micropython, on_line=print, prompt=args.port is not None
+            args.folder,
+            world,
+            args.mac,
+            args.micropython,
+            on_line=print,
+            prompt=args.port is not None,
+            flash=args.flash,
         )
         peripherals = device.chip.peripherals
         peripherals.on_io = Seldom(lambda name, text: print(f"[{name} {text}]", flush=True))

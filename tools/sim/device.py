@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tools.sim import running
+from tools.sim.files import FlashPath, Image, product
 from tools.sim.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,6 +20,8 @@ _START = Path(__file__).with_name("start.py")
 _HISTORY_LINES = 20_000
 _LINE_LIMIT = 8192
 _WAIT_S = 200  # a machine under load is ten times slower
+_OWNER_ONLY = 0o700
+FLASH_KINDS = ("littlefs", "folder")
 _Found = TypeVar("_Found")
 
 
@@ -28,7 +31,9 @@ class Device:
     mac: its address, which is its identity in the world, so one of a kind there. heap_bytes: its heap,
     where `micropython` is given. on_line: called with every line the console prints. aioble: the folder of a
     real package `aioble`, by default $AIOBLE; "" for the simulator's own. prompt: MicroPython's prompt is
-    there when main.py has ended; without, the program ends too.
+    there when main.py has ended; without, the program ends too. flash: how its files are kept,
+    by default $SIM_FLASH or "littlefs", as on a chip, in `folder`/vfs.bin; with "folder" they are the host's,
+    for debuggers, in `folder`/files, and no cut falls on them.
     """
 
     def __init__(
@@ -41,9 +46,10 @@ class Device:
         on_line: Callable[[str], None] | None = None,
         aioble: str | Path | None = None,
         prompt: bool = False,
+        flash: str | None = None,
     ) -> None:
         self.folder = Path(folder).resolve()
-        self.files = self.folder / "files"
+        self._keep_files(flash or os.environ.get("SIM_FLASH") or "littlefs")
         self.world = world
         self.chip = world.chip(mac)
         self.chip.prompt = False if prompt else None
@@ -58,16 +64,28 @@ class Device:
         self._news = asyncio.Condition()
         self._process: asyncio.subprocess.Process | None = None
         self._life: asyncio.Task[None] | None = None
-        for part in (self.files, self.folder / "nvs"):
-            part.mkdir(parents=True, exist_ok=True)
+        self._locks = contextlib.ExitStack()  # on its flash, while it has power
+
+    def _keep_files(self, kind: str) -> None:
+        if kind not in FLASH_KINDS:
+            raise ValueError(f"flash: one of {', '.join(FLASH_KINDS)}")
+        self.folder.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
+        self._image = None if kind == "folder" else Image(self.folder / "vfs.bin")
+        self.files: FlashPath | Path = self._image.root if self._image else self.folder / "files"
+        for part in ("nvs", "files") if kind == "folder" else ("nvs",):
+            (self.folder / part).mkdir(exist_ok=True)
+            (self.folder / part).chmod(_OWNER_ONLY)
 
     def install(self, source: Path = ROOT) -> None:
         """Copy boot.py, main.py, lib and firmware to the flash, as `tools board deploy` does to a board."""
-        for name in ("boot.py", "main.py"):
-            shutil.copy(source / name, self.files / name)
-        for name in ("lib", "firmware"):
-            skip = shutil.ignore_patterns("__pycache__", "*.pyc")
-            shutil.copytree(source / name, self.files / name, ignore=skip, dirs_exist_ok=True)
+        files = product(source)
+        if self._image:
+            self._image.install(files)
+            return
+        for path, data in files.items():
+            file = self.folder / "files" / path[1:]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
 
     @property
     def running(self) -> bool:
@@ -85,8 +103,10 @@ class Device:
         return self._life is not None and not self._life.done()
 
     async def power_on(self) -> None:
-        """Give it power, if it has none."""
+        """Give it power, if it has none. InUse where another device has it on the same flash."""
         if not self.powered:
+            if self._image:
+                self._locks.enter_context(self._image.lock())
             running.tell(self.folder, self.world.port, self.chip.mac)
             self.chip.power_on()
             self._life = asyncio.create_task(self._live())
@@ -99,6 +119,7 @@ class Device:
                 await self._life
             self._life = None
             running.forget(self.folder)
+            self._locks.close()  # a life that never began has left it
 
     async def __aenter__(self) -> "Device":
         await self.power_on()
@@ -151,8 +172,9 @@ class Device:
     def cut_at_write(self, n: int, outcome: str = "torn") -> None:
         """Cut its power at the n-th flash write from now, n from 1; `power_on` brings it back.
 
-        outcome: what of that write is in flash: "before" nothing, "after" all, "torn" as bad as can be:
-        half of what was written to a file, no value under an NVS key.
+        A write is what littlefs programs or erases of a block, or the change of an NVS key. outcome: what of
+        that write is in flash: "before" nothing, "after" all, "torn" as bad as can be: the first half of the
+        block's piece, no value under an NVS key.
         """
         self.chip.cut_at_write(n, outcome)
 
@@ -176,10 +198,13 @@ class Device:
                 self.chip.restart(self.chip.next_cause)
         finally:
             self.chip.silence()
+            self._locks.close()
             asyncio.get_running_loop().call_soon(asyncio.ensure_future, self._tell())
 
     async def _run(self) -> None:
-        arguments = [str(_START), str(self.folder), "127.0.0.1", str(self.world.port), self.chip.mac]
+        files = self._image.file if self._image else self.folder / "files"
+        place = ["127.0.0.1", str(self.world.port), self.chip.mac]
+        arguments = [str(_START), str(files), str(self.folder / "nvs"), *place]
         if self._aioble:
             arguments.append(self._aioble)
         if self._micropython:
@@ -192,7 +217,8 @@ class Device:
             stdin=pipe,
             stdout=pipe,
             stderr=asyncio.subprocess.STDOUT,
-            cwd=self.files,
+            cwd=self.folder,
+            umask=0o077,  # keys and passwords are in what it writes
             env={**os.environ, "PYTHONPATH": "", "MICROPYPATH": ".frozen", "PYTHONDONTWRITEBYTECODE": "1"},
             start_new_session=True,  # a Ctrl-C is for the launcher
         )

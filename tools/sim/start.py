@@ -1,5 +1,6 @@
 # First program of a simulated chip's process, on CPython and on MicroPython: builds the chip, runs its files.
-#   start.py FOLDER HOST PORT MAC [AIOBLE]
+#   start.py FILES NVS HOST PORT MAC [AIOBLE]
+# FILES: a file with a littlefs in it, or a folder; NVS: a folder
 # AIOBLE: folder of a package `aioble` to take in place of the simulator's
 
 import sys
@@ -7,13 +8,15 @@ import sys
 _SHIMS = ("_world", "_flash", "_memory", "_threads", "time", "socket", "esp", "esp32", "network", "machine")
 # Modules that MicroPython has built in, where a file of that name would not be found.
 _IN_PLACE_OF = {"_tls": "tls", "_gc": "gc", "_micropython": "micropython", "_sys": "sys"}
+_EISDIR = 21
 _ON_CPYTHON = sys.implementation.name == "cpython"
 
 
-def main(here, folder, host, port, mac, aioble=None):
+def main(here, files, nvs, host, port, mac, aioble=None):
     if _ON_CPYTHON:
         sys.path[0] = here[: -len("/tools/sim")]
         from tools.sim.cpython import install_device, join_packed_with_text, load_shim
+        from tools.sim.cpython.importer import import_from
         from tools.sim.cpython.vfs import VfsPosix, mount
 
         install_device()
@@ -40,25 +43,45 @@ def main(here, folder, host, port, mac, aioble=None):
 
     call = shims["_world"].call
     _flash = shims["_flash"]
-    files, nvs = (_flash.Folder(VfsPosix(), folder + part) for part in ("/files", "/nvs"))
-    flash = _flash.Flash(files, nvs, gate=lambda: call("write"), cut=lambda: call("power_cut"))
+    nvs = _flash.Folder(VfsPosix(), nvs)
+    flash = _flash.Flash(nvs, gate=lambda: call("write"), cut=lambda: call("power_cut"))
     _flash.current[0] = flash
     if not kept["bluetooth"]:  # an ESP32-S2
         shims["esp32"].mcu_temperature = shims["esp32"]._mcu_temperature
         del shims["esp32"].raw_temperature
+    root = root_of(files, flash)
     late = ([aioble] if aioble else []) + [here + "/shims"]  # what is imported when it is first used
     if kept["bluetooth"]:
         late.append(here + "/shims/radio")
-    root = _flash.FlashVfs(flash, [_flash.Folder(VfsPosix(), path) for path in late])
     if _ON_CPYTHON:
-        sys.path[:1] = [folder + "/files", folder + "/files/lib"]
+        import_from(root, files)
         sys.path += late
     else:
         umount("/")
         sys.path[:] = ["", ".frozen", "/lib"]
-        sys.path += [_flash.HIDDEN + str(number) for number in range(len(late))]
+        for path in late:
+            sys.path.append("/.sim" + str(len(sys.path)))
+            mount(VfsPosix(path), sys.path[-1])
     mount(root, "/")
     run(call, shims["machine"].SOFT_RESET, kept["prompt"])
+
+
+def root_of(files, flash):
+    """The file system of the chip, in a file or in a folder."""
+    import _flash
+
+    if _ON_CPYTHON:
+        from tools.sim.cpython.lfs import VfsLfs2
+        from tools.sim.cpython.vfs import VfsPosix
+    else:
+        from vfs import VfsLfs2, VfsPosix
+    try:
+        file = open(files, "r+b", buffering=0)  # noqa: SIM115
+    except OSError as error:
+        if error.errno != _EISDIR:
+            raise
+        return _flash.Folder(VfsPosix(), files)
+    return VfsLfs2(_flash.Blocks(file, flash))
 
 
 def run(call, soft_reset, prompt):

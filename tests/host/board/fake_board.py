@@ -1,6 +1,6 @@
 """An ESP32 with MicroPython on a pseudo-terminal: REPL, raw REPL, raw paste, file system, resets; and faults.
 
-The code it is sent runs for real, on CPython, with the chip's modules over a folder as its flash.
+The code it is sent runs for real, on CPython, with the chip's modules over a littlefs as its flash.
 """
 
 import builtins
@@ -19,10 +19,10 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from tests.host.board.packs import unpack
-from tools.sim import flash as sim
+from tools.sim.cpython.lfs import VfsLfs2
 from tools.sim.cpython.vfs import file_calls
+from tools.sim.files import Image, flash_shim
 
-BLOCK_BYTES = 4096
 WINDOW_BYTES = 128
 _PIECE_BYTES = 256  # that a pseudo-terminal takes without waiting, where it takes any
 BOOT_PY = "# This file is executed on every boot (including wake-boot from deepsleep)\n"
@@ -40,6 +40,16 @@ class Reset(BaseException):
     """The chip starts anew; the text is what its ROM says of the cause."""
 
 
+def put_image(folder: Path) -> Image:
+    """The flash in `folder`; a new one has the boot.py of a chip's first start."""
+    folder.mkdir(parents=True, exist_ok=True)
+    new = not (folder / "vfs.bin").exists()
+    image = Image(folder / "vfs.bin")
+    if new:
+        (image.root / "boot.py").write_text(BOOT_PY)
+    return image
+
+
 class FakeBoard:
     """A board, powered within its context; its flash is `folder` and outlives it.
 
@@ -48,7 +58,6 @@ class FakeBoard:
 
     Args:
         version, mpy, platform, image: what sys.implementation says.
-        blocks: size of the file system.
         deaf: how many times Ctrl-C does not stop the application, as within a call that holds the loop.
         busy_s: for how long the application holds the loop as it starts; what is typed waits.
         quiet: the log tells no mode.
@@ -68,7 +77,6 @@ class FakeBoard:
         mpy: int = 10 << 10 | 3 << 8 | 6,
         platform: str = "esp32",
         image: str = "ESP32_GENERIC",
-        blocks: int = 240,
         deaf: int = 0,
         busy_s: float = 0,
         quiet: bool = False,
@@ -81,12 +89,13 @@ class FakeBoard:
         worn: str = "",
     ) -> None:
         self.busy_s = busy_s
-        self.files = folder / "files"
+        self._image = put_image(folder)
+        self.files = self._image.root
         self.executions = 0
         self.writes = 0  # of flash, since the power is on
         self.resets = 0  # hard ones
         self.version, self.mpy, self.platform, self.image = version, mpy, platform, image
-        self.blocks, self.deaf, self.quiet, self.mute, self.noise = blocks, deaf, quiet, mute, noise
+        self.deaf, self.quiet, self.mute, self.noise = deaf, quiet, mute, noise
         self.pull_at, self.reset_at, self.cut_at, self.outcome, self.worn = (
             pull_at,
             reset_at,
@@ -94,12 +103,6 @@ class FakeBoard:
             outcome,
             worn,
         )
-        if not self.files.exists():
-            self.files.mkdir(parents=True)
-            (self.files / "boot.py").write_text(BOOT_PY)
-        cut = sim.CutFlash(folder, cut_at, outcome)
-        self._flash = sim._flash.Flash(cut._flash.files, cut._flash.nvs, self._gate, self._cut)
-        self._root = sim._flash.FlashVfs(self._flash)
         self._received = 0
         self._raw = False
         self._namespace: dict[str, Any] = {}
@@ -109,6 +112,8 @@ class FakeBoard:
         tty.setraw(self._other_end)
         self.port = os.ttyname(self._other_end)
         self._off = False
+        self._flash = self._image.file.open("r+b", buffering=0)
+        self._root = VfsLfs2(flash_shim.Blocks(self._flash, flash_shim.Flash(None, self._gate, self._cut)))
         self._thread = threading.Thread(target=self._live)
         self._thread.start()
         return self
@@ -117,11 +122,11 @@ class FakeBoard:
         self._off = True
         self._thread.join()
         self._unplug()
+        self._flash.close()
 
     def tree(self) -> dict[str, bytes]:
         """What the flash holds, by path."""
-        files = (file for file in self.files.rglob("*") if file.is_file())
-        return {file.relative_to(self.files).as_posix(): file.read_bytes() for file in files}
+        return {str(path)[1:]: path.read_bytes() for path in self.files.rglob("*") if not path.is_dir()}
 
     def _live(self) -> None:
         try:
@@ -148,7 +153,7 @@ class FakeBoard:
         self._namespace = self._new_namespace()
         error = ""
         with contextlib.suppress(FileNotFoundError):
-            error = self._run((self.files / "boot.py").read_text(), "boot.py")
+            error = self._run(self._content("/boot.py").decode(), "boot.py")
         self._write(error)
         if not self._raw:
             if not error:
@@ -157,11 +162,10 @@ class FakeBoard:
 
     def _application(self) -> None:
         """main.py; returns at Ctrl-C."""
-        main = self.files / "main.py"
-        if not main.exists():
+        if "main.py" not in [entry[0] for entry in self._root.ilistdir()]:
             return
         if not self._has_system():
-            self._write(self._run(main.read_text(), "main.py"))
+            self._write(self._run(self._content("/main.py").decode(), "main.py"))
             return
         time.sleep(self.busy_s)
         if not self.quiet and not self.mute:
@@ -182,8 +186,13 @@ class FakeBoard:
                 line += byte
 
     def _has_system(self) -> bool:
-        pack = self.files / "firmware.pack"
-        return pack.exists() and "iot/system.mpy" in unpack(pack.read_bytes())
+        with contextlib.suppress(FileNotFoundError):
+            return "iot/system.mpy" in unpack(self._content("/firmware.pack"))
+        return False
+
+    def _content(self, path: str) -> bytes:
+        with self._root.open(path, "rb") as file:
+            return file.read()
 
     def _repl(self) -> None:
         byte = self._read()
@@ -254,7 +263,7 @@ class FakeBoard:
         return ""
 
     def _new_namespace(self) -> dict[str, Any]:
-        chip_os = SimpleNamespace(**file_calls(self._root), statvfs=self._statvfs)
+        chip_os = SimpleNamespace(**file_calls(self._root), statvfs=self._root.statvfs)
         implementation = SimpleNamespace(
             name="micropython",
             version=self.version,
@@ -276,8 +285,8 @@ class FakeBoard:
         def chip_import(name: str, *rest: Any) -> ModuleType | SimpleNamespace:
             if name in modules:
                 return modules[name]
-            if name == "pack" and (self.files / "lib/pack.mpy").exists():
-                return SimpleNamespace(mount=lambda path: unpack((self.files / path[1:]).read_bytes()))
+            if name == "pack" and "pack.mpy" in [entry[0] for entry in self._root.ilistdir("/lib")]:
+                return SimpleNamespace(mount=lambda path: unpack(self._content(path)))
             if name not in _MODULES:
                 raise ImportError(f"no module named '{name}'")
             return builtins.__import__(name, *rest)
@@ -308,21 +317,11 @@ class FakeBoard:
         raise Reset(_ROM.format(12, "SW_CPU_RESET"))
 
     def _gate(self) -> str | None:
-        if self._used_blocks() > self.blocks:
-            raise OSError(errno.ENOSPC, "")
         self.writes += 1
         return self.outcome if self.writes == self.cut_at else None
 
     def _cut(self) -> None:
         raise Unplugged
-
-    def _used_blocks(self) -> int:
-        sizes = (path.stat().st_size if path.is_file() else 2 * BLOCK_BYTES for path in self.files.rglob("*"))
-        return 2 + sum(-(-size // BLOCK_BYTES) for size in sizes)
-
-    def _statvfs(self, path: str) -> tuple[int, ...]:
-        free = max(0, self.blocks - self._used_blocks())
-        return (BLOCK_BYTES, BLOCK_BYTES, self.blocks, free, free, 0, 0, 0, 0, 255)
 
     def _read(self) -> bytes:
         while not select.select([self._end], [], [], 0.02)[0]:

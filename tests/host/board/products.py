@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tools.board import files
+from tools.sim.files import Image
 
 FILES = {
     "main.py": "import iot.system\n",
@@ -46,10 +47,10 @@ def put(folder: Path, contents: dict[str, str]) -> None:
 
 def put_old(flash: Path) -> None:
     """Make the flash of a board what it was after such a deployment."""
-    for path, data in OLD.items():
-        (flash / "files" / path).parent.mkdir(parents=True, exist_ok=True)
-        (flash / "files" / path).write_bytes(data)
-    shutil.copy(Path(__file__).parents[3] / "boot.py", flash / "files")
+    flash.mkdir(parents=True, exist_ok=True)
+    boot = (Path(__file__).parents[3] / "boot.py").read_bytes()
+    files = {f"/{path}": data for path, data in OLD.items()}
+    Image(flash / "vfs.bin").install(files | {"/boot.py": boot})
 
 
 class Product:

@@ -9,6 +9,7 @@ import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import documents
@@ -19,6 +20,8 @@ from tests.host.board.support import DEADLINE_S, ROOT, WIFI, Board, on_terminal,
 from tools.board import document
 from tools.board.errors import BoardError
 
+#: The start of what a program does from the device's first restart on.
+RESTARTED = "import machine\nif machine.reset_cause() != machine.PWRON_RESET:"
 SECRETS = ("correct horse", "-----BEGIN EC", CLAIM_KEY.split("\n")[1])
 
 
@@ -183,12 +186,17 @@ async def test_a_board_that_does_not_reach_its_cloud(board: Board, tmp_path: Pat
         no_secret_in(done.out, done.err)
 
 
-async def test_a_board_that_is_back_in_config(board: Board, tmp_path: Path) -> None:
-    with (board.device.files / "firmware/settings.py").open("a") as settings:
-        settings.write("WIFI_REACH_MS = 1000\n")
+async def change(board: Board, file: str, function: Callable[[str], str]) -> None:
+    """Have another text in a file of it; it is in CONFIG again."""
     await board.device.power_off()
+    path = board.device.files / file
+    path.write_text(function(path.read_text()))
     await board.device.power_on()
     await board.device.expect("mode CONFIG")
+
+
+async def test_a_board_that_is_back_in_config(board: Board, tmp_path: Path) -> None:
+    await change(board, "firmware/settings.py", lambda text: text + "WIFI_REACH_MS = 1000\n")
     value = changed(lambda value: value.update(wifi=[{"ssid": "Nowhere", "password": "correct horse"}]))
     done = await run_verb("configure", board.port, write(tmp_path / "board.json", value))
     assert done.status == 1
@@ -204,11 +212,10 @@ async def test_on_a_terminal_there_is_progress(board: Board, tmp_path: Path) -> 
 
 
 async def test_a_board_that_refuses(board: Board, tmp_path: Path) -> None:
-    config = board.device.files / "lib/iot/config.py"  # a firmware that wants less
-    config.write_text(config.read_text().replace("_NETWORKS_MAX = const(8)", "_NETWORKS_MAX = const(1)"))
-    await board.device.power_off()
-    await board.device.power_on()
-    await board.device.expect("mode CONFIG")
+    networks = "_NETWORKS_MAX = const({})"  # a firmware that wants less
+    await change(
+        board, "lib/iot/config.py", lambda text: text.replace(networks.format(8), networks.format(1))
+    )
     done = await run_verb("configure", board.port, write(tmp_path / "board.json", claim()))
     assert done.status == 1
     assert done.err.startswith(
@@ -217,7 +224,8 @@ async def test_a_board_that_refuses(board: Board, tmp_path: Path) -> None:
 
 
 async def test_a_board_that_does_not_come_up(board: Board, tmp_path: Path) -> None:
-    (board.device.files / "main.py").write_text("print('no such luck')\n")  # after the restart
+    luck = f"{RESTARTED}\n    print('no such luck')\nelse:\n"
+    await change(board, "main.py", lambda text: luck + indent(text, "    "))
     file = write(tmp_path / "board.json", claim())
     done = await run_verb("configure", "--timeout", "3", board.port, file)
     assert done.status == 1
@@ -227,12 +235,8 @@ async def test_a_board_that_does_not_come_up(board: Board, tmp_path: Path) -> No
 
 
 async def test_a_board_that_comes_up_otherwise(board: Board, tmp_path: Path) -> None:
-    store = board.device.files / "lib/iot/store.py"
-    store.write_text(
-        store.read_text().replace(
-            "def load(self):", "def load(self):\n        raise OSError(5)\n\n    def _load(self):"
-        )
-    )
+    fault = "    def load(self):\n        raise OSError(5)\n    Store.load = load\n"
+    await change(board, "lib/iot/store.py", lambda text: f"{text}\n{RESTARTED}\n{fault}")
     file = write(tmp_path / "board.json", claim())
     done = await run_verb("configure", board.port, file)
     assert done.status == 1

@@ -346,10 +346,10 @@ def test_a_watchdog_s_reset_in_the_middle(product: Product, flash: Path) -> None
 def test_a_full_file_system(product: Product, flash: Path) -> None:
     with FakeBoard(flash) as board:
         pass
-    (board.files / "music.bin").write_bytes(bytes(200 * 4096))
+    (board.files / "music.bin").write_bytes(bytes(234 * 4096))
     before = board.tree()
     with pytest.raises(BoardError) as raised:
-        bring_up_to_date(product, FakeBoard(flash, blocks=215))
+        bring_up_to_date(product, FakeBoard(flash))
     assert raised.match(
         r"file system is full: \d+ bytes are needed beside the old files, \d+ are free; Remove files"
     )
@@ -360,8 +360,10 @@ def test_a_file_system_that_fills_up_all_the_same(
     product: Product, flash: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(staging, "_check_space", lambda *_: None)
+    board = FakeBoard(flash)
+    (board.files / "music.bin").write_bytes(bytes(234 * 4096))
     with pytest.raises(BoardError, match="file system is full; Remove files"):
-        bring_up_to_date(product, FakeBoard(flash, blocks=12))
+        bring_up_to_date(product, board)
 
 
 def test_worn_flash(product: Product, flash: Path) -> None:

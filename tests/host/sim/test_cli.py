@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.patience import PATIENCE_S
 from tools.sim.device import ROOT
+from tools.sim.files import Image
 
 
 async def test_the_terminal_is_the_console_until_ctrl_c(tmp_path: Path) -> None:
@@ -34,7 +35,7 @@ async def test_the_terminal_is_the_console_until_ctrl_c(tmp_path: Path) -> None:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    assert (tmp_path / "device" / "files" / "main.py").exists()
+    assert (Image(tmp_path / "device" / "vfs.bin").root / "main.py").exists()
 
 
 async def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:

@@ -299,7 +299,7 @@ async def test_pem_without_its_lines_is_refused(device, serve, run, end: str) ->
     for name in ("ca", "key.pem"):
         source = device.files / "ca"
         text = source.read_text() if name == "ca" else make.key_pem("secp256r1")
-        (device.files / f"{name}.bad").write_text(text.strip().replace("\n", end), newline="")
+        (device.files / f"{name}.bad").write_text(text.strip().replace("\n", end))
     lines = await run(
         CONNECT
         + """

@@ -1,0 +1,228 @@
+"""The files of a simulated chip, from outside: a littlefs in an image file, or a folder for who debugs."""
+
+import fnmatch
+import functools
+import io
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from tools.sim.cpython import load_shim
+from tools.sim.cpython.lfs import VfsLfs2
+
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]
+
+flash_shim = load_shim("_flash")
+_FOLDER = 0x4000
+
+
+class InUse(OSError):
+    """The flash is a powered device's alone: littlefs knows more of it than is written as yet."""
+
+
+class Image:
+    """The `vfs` partition of a chip in `file`, made where it is not there, for its owner's eyes only.
+
+    It can be written to a real chip as it is, at the address 0x310000 of the image with two slots.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        if not file.exists():
+            self._write(_formatted())
+        file.chmod(0o600)
+
+    @property
+    def root(self) -> "FlashPath":
+        return FlashPath(self, PurePosixPath("/"))
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Be the only one, of all processes, who changes it; InUse where somebody else is.
+
+        Windows has no such lock: there it is left to the user.
+        """
+        with self.file.open("rb") as file:
+            try:
+                if fcntl:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InUse(f"{self.file}: in use by a device that has power") from None
+            yield
+
+    @contextmanager
+    def read(self) -> Iterator[VfsLfs2]:
+        """Its file system as it is now; what is changed in it is lost."""
+        yield _mounted(io.BytesIO(self.file.read_bytes()))
+
+    @contextmanager
+    def changed(self) -> Iterator[VfsLfs2]:
+        """Its file system, to be changed: at an exception nothing is. InUse while a device has power."""
+        with self.lock():
+            data = io.BytesIO(self.file.read_bytes())
+            yield _mounted(data)
+            self._write(data.getvalue())
+
+    def install(self, files: Mapping[str, bytes]) -> None:
+        """Write the files, by their paths, that are not there or differ, and the folders they are in."""
+        if self.file.read_bytes() == _formatted():  # 200 new devices are made once
+            with self.lock():
+                self._write(_installed(tuple(files.items())))
+            return
+        with self.changed() as vfs:
+            _put(vfs, files)
+
+    def _write(self, data: bytes) -> None:
+        with open(os.open(self.file, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+            file.write(data)
+
+
+class FlashPath:
+    """A path on an image, with as much of pathlib's calls as a file system of files and folders needs."""
+
+    def __init__(self, image: Image, path: PurePosixPath) -> None:
+        self._image = image
+        self._path = path
+        self.name = path.name
+
+    def __truediv__(self, path: str) -> "FlashPath":
+        return FlashPath(self._image, self._path / path)
+
+    def __str__(self) -> str:
+        return str(self._path)
+
+    @property
+    def parent(self) -> "FlashPath":
+        return FlashPath(self._image, self._path.parent)
+
+    def exists(self) -> bool:
+        return self._kind() is not None
+
+    def is_dir(self) -> bool:
+        return self._kind() == _FOLDER
+
+    def iterdir(self) -> Iterator["FlashPath"]:
+        with self._image.read() as vfs:
+            return iter([self / entry[0] for entry in vfs.ilistdir(str(self))])
+
+    def rglob(self, pattern: str) -> Iterator["FlashPath"]:
+        """All files and folders below it whose name is like `pattern`."""
+        for path in self.iterdir():
+            if fnmatch.fnmatchcase(path.name, pattern):
+                yield path
+            if path.is_dir():
+                yield from path.rglob(pattern)
+
+    def read_bytes(self) -> bytes:
+        with self._image.read() as vfs, vfs.open(str(self), "rb") as file:
+            return file.read()
+
+    def read_text(self) -> str:
+        return self.read_bytes().decode()
+
+    def write_bytes(self, data: bytes) -> int:
+        with self._image.changed() as vfs, vfs.open(str(self), "wb") as file:
+            return file.write(data)
+
+    def write_text(self, text: str) -> int:
+        return self.write_bytes(text.encode())
+
+    def touch(self) -> None:
+        self.write_bytes(b"")
+
+    @contextmanager
+    def open(self, mode: str) -> Iterator[io.StringIO]:
+        """Text to be written, "w", or to be added, "a"; it is there with the end of the block."""
+        text = io.StringIO(self.read_text() if mode == "a" and self.exists() else "")
+        text.seek(0, io.SEEK_END)
+        yield text
+        self.write_text(text.getvalue())
+
+    def mkdir(self, parents: bool = False, exist_ok: bool = False) -> None:
+        if parents and not self.parent.exists():
+            self.parent.mkdir(parents=True)
+        if not (exist_ok and self.is_dir()):
+            with self._image.changed() as vfs:
+                vfs.mkdir(str(self))
+
+    def unlink(self, missing_ok: bool = False) -> None:
+        if not missing_ok or self.exists():
+            with self._image.changed() as vfs:
+                vfs.remove(str(self))
+
+    def _kind(self) -> int | None:
+        if self.name == "":
+            return _FOLDER
+        with self._image.read() as vfs:
+            try:
+                return vfs.stat(str(self))[0]
+            except OSError:
+                return None
+
+
+def blocks(data: io.BytesIO) -> object:
+    """A block device over `data`, on which no power is cut."""
+    return flash_shim.Blocks(data, flash_shim.Flash(None, gate=lambda: None, cut=lambda: None))
+
+
+def product(source: Path) -> dict[str, bytes]:
+    """boot.py, main.py, lib and firmware of a folder, by their paths on the chip."""
+    paths = [source / "boot.py", source / "main.py"]
+    for name in ("lib", "firmware"):
+        paths += [path for path in sorted((source / name).rglob("*")) if path.is_file()]
+    skipped = {"__pycache__"}
+    return {
+        "/" + path.relative_to(source).as_posix(): path.read_bytes()
+        for path in paths
+        if not skipped & set(path.parts)
+    }
+
+
+def _mounted(data: io.BytesIO) -> VfsLfs2:
+    return VfsLfs2(blocks(data))
+
+
+def _put(vfs: VfsLfs2, files: Mapping[str, bytes]) -> None:
+    for path, data in files.items():
+        try:
+            _put_one(vfs, path, data)
+        except OSError as error:
+            raise OSError(f":{path}: {error.strerror}") from None
+
+
+def _put_one(vfs: VfsLfs2, path: str, data: bytes) -> None:
+    for folder in reversed(PurePosixPath(path).parents[:-1]):
+        if not _is_there(vfs, str(folder)):
+            vfs.mkdir(str(folder))
+    if _is_there(vfs, path):
+        with vfs.open(path, "rb") as file:
+            if file.read() == data:
+                return
+    with vfs.open(path, "wb") as file:
+        file.write(data)
+
+
+def _is_there(vfs: VfsLfs2, path: str) -> bool:
+    try:
+        vfs.stat(path)
+    except OSError:
+        return False
+    return True
+
+
+@functools.cache
+def _formatted() -> bytes:
+    data = io.BytesIO(b"\xff" * flash_shim.BLOCK_BYTES * flash_shim.BLOCKS)
+    VfsLfs2.mkfs(blocks(data))
+    return data.getvalue()
+
+
+@functools.lru_cache(maxsize=4)
+def _installed(files: tuple[tuple[str, bytes], ...]) -> bytes:
+    data = io.BytesIO(_formatted())
+    _put(_mounted(data), dict(files))
+    return data.getvalue()

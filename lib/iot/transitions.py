@@ -15,7 +15,7 @@ from micropython import const
 from iot import console, memory, modes
 from iot.application import Application
 from iot.flash import Flash
-from iot.modules import forget, load
+from iot.memory import forget, load
 from iot.thing import Thing
 
 _NAMESPACE = const("iot")

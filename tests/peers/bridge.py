@@ -121,7 +121,7 @@ class Bridge:
         await self.hear()
 
     async def quiet(self) -> None:
-        """Wait until nothing is under way: an operation that meets a disconnect may hang Chromium's emulation."""
+        """Wait until nothing is under way: what meets a disconnect may hang Chromium's emulation."""
         still = 0
         while still < _QUIET_TURNS:
             await asyncio.sleep(0.02)

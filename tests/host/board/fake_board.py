@@ -276,7 +276,7 @@ class FakeBoard:
         def chip_import(name: str, *rest: Any) -> ModuleType | SimpleNamespace:
             if name in modules:
                 return modules[name]
-            if name == "pack" and (self.files / "lib/pack.mpy").exists():
+            if name == "pack" and (self.files / "pack.mpy").exists():
                 return SimpleNamespace(mount=lambda path: unpack((self.files / path[1:]).read_bytes()))
             if name not in _MODULES:
                 raise ImportError(f"no module named '{name}'")

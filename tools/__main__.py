@@ -1,4 +1,4 @@
-"""What runs on a computer: `python -m tools VERB`."""
+"""What runs on a computer: `python3 -m tools VERB`."""
 
 import argparse
 import importlib
@@ -26,7 +26,7 @@ def main() -> int:
         prog="python -m tools",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="examples:\n  python -m tools run --once\n  python -m tools deploy --help",
+        epilog="examples:\n  python3 -m tools run --once\n  python3 -m tools deploy --help",
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     chosen = sys.argv[1] if len(sys.argv) > 1 else ""

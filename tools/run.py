@@ -23,14 +23,14 @@ from tools.subscriber import Subscriber
 from tools.timeline import Timeline
 
 EXAMPLES = """examples:
-  python -m tools run                   watch one device, until Ctrl-C
-  python -m tools run --once            end after five acknowledged messages: 0, or 1 and the reason
-  python -m tools run --mtu 23          the phone and the device speak in frames of 20 bytes
-  python -m tools run --usb             configure over the console instead of Bluetooth LE
-  python -m tools run --server-chain rsa
+  python3 -m tools run                   watch one device, until Ctrl-C
+  python3 -m tools run --once            end after five acknowledged messages: 0, or 1 and the reason
+  python3 -m tools run --mtu 23          the phone and the device speak in frames of 20 bytes
+  python3 -m tools run --usb             configure over the console instead of Bluetooth LE
+  python3 -m tools run --server-chain rsa
                                         certificates and keys are of RSA, as AWS has them
-  python -m tools run --devices 20      twenty devices, each with its own name, certificate and policy
-  python -m tools run --state DIR       keep cloud and flash in DIR, and go on with them the next time"""
+  python3 -m tools run --devices 20      twenty devices, each with its own name, certificate and policy
+  python3 -m tools run --state DIR       keep cloud and flash in DIR, and go on with them the next time"""
 
 MESSAGES = 5
 _WIFI = {"ssid": "Home", "password": "correct horse"}

@@ -22,8 +22,8 @@ BUILD = ROOT / "build/mpy"
 VM = ROOT / "tests/vm"
 BUDGET_BYTES = 96 * 1024  # of a slot, as docs and DESIGN have it
 EXAMPLES = """examples:
-  python -m tools size
-  python -m tools size --json"""
+  python3 -m tools size
+  python3 -m tools size --json"""
 SCRIPTS = ("boot", "main")  # they run when imported, so their heap is not measured
 
 

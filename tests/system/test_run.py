@@ -1,4 +1,4 @@
-"""`python -m tools run`, as `make run` calls it."""
+"""`python3 -m tools run`, as `make run` calls it."""
 
 import re
 import subprocess

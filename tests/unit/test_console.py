@@ -208,7 +208,7 @@ async def test_a_configuration_in_pieces():
 
 
 def committed(document, told=None):
-    """The lines of a configuration whose end proves it, as `python -m tools configure` sends them."""
+    """The lines of a configuration whose end proves it, as `python3 -m tools configure` sends them."""
     data = json.dumps(document).encode()
     told = told or "{} {:08x}".format(len(data), binascii.crc32(data))
     return in_pieces(document).replace("configure commit", "configure commit " + told)

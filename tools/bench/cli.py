@@ -23,8 +23,8 @@ from iot.mqtt.packet import MQTTError  # noqa: E402
 from tools.bench import ble, broker, measures, p256, umqtt  # noqa: E402 (they import device code)
 
 EXAMPLES = """examples:
-  python -m tools bench
-  python -m tools bench --json --runs 9"""
+  python3 -m tools bench
+  python3 -m tools bench --json --runs 9"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

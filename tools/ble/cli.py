@@ -1,4 +1,4 @@
-"""`python -m tools ble`: what the page does on a phone, from a terminal."""
+"""`python3 -m tools ble`: what the page does on a phone, from a terminal."""
 
 import argparse
 import asyncio
@@ -25,13 +25,13 @@ from .protocol import PACKET_MAX, PACKET_NAME_MAX
 from .session import normalise_code
 
 EXAMPLES = """examples:
-  python -m tools ble scan                                  which devices are there
-  python -m tools ble configure board.json                  the only one there is; asks for its code
-  python -m tools ble configure esp32-240ac4000001 board.json --code ABCD-EFGH-JKMN
-  SETUP_CODE=ABCD-EFGH-JKMN python -m tools ble status --scan --json
-  python -m tools ble send esp32-240ac4000001 led on --wait 5
+  python3 -m tools ble scan                                  which devices are there
+  python3 -m tools ble configure board.json                  the only one there is; asks for its code
+  python3 -m tools ble configure esp32-240ac4000001 board.json --code ABCD-EFGH-JKMN
+  SETUP_CODE=ABCD-EFGH-JKMN python3 -m tools ble status --scan --json
+  python3 -m tools ble send esp32-240ac4000001 led on --wait 5
 
-The code is on the device's label; its console tells it, too: python -m tools console PORT code. It comes from
+The code is on the device's label; its console tells it, too: python3 -m tools console PORT code. It comes from
 --code, else from SETUP_CODE in the environment, else it is asked for. NAME may be left out (with send: be -)
 where exactly one device is heard. With --json a result is {"ok": true, "value": …}, or {"ok": false, "name",
 "text", "remedy"}. A configuration goes on where it stopped when the connection is lost, three times in all.
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verb.add_argument("--seconds", type=_seconds, default=5.0, metavar="S", help="default: %(default)g")
     verb = action("configure", "give a device its configuration")
     verb.add_argument("name", metavar="NAME", nargs="?", help="esp32-240ac4000001")
-    verb.add_argument("file", metavar="FILE", type=Path, help="as for python -m tools configure")
+    verb.add_argument("file", metavar="FILE", type=Path, help="as for python3 -m tools configure")
     verb = action("status", "ask a device how it is")
     verb.add_argument("name", metavar="NAME", nargs="?", help="esp32-240ac4000001")
     verb.add_argument("--scan", action="store_true", help="have it look for Wi-Fi networks first")

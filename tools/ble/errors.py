@@ -19,7 +19,7 @@ _REFUSALS = {
     ),
     "WRONG_SSID": (
         "the device hears no Wi-Fi network of that name",
-        "See which it hears: python -m tools ble status --scan. Nothing was stored.",
+        "See which it hears: python3 -m tools ble status --scan. Nothing was stored.",
     ),
     "INVALID_REQUEST": ("the device does not know the request", _REPORT),
     "MISSING_PACKETS": ("pieces were lost on the way again and again", _AGAIN),
@@ -34,7 +34,7 @@ _REFUSALS = {
     "TOO_LARGE": ("it is larger than the device takes", "Make it smaller."),
     "STORAGE_FAILED": (
         "the device could not store it",
-        "Its flash is full or worn: see its log: python -m tools console PORT",
+        "Its flash is full or worn: see its log: python3 -m tools console PORT",
     ),
     "LOCKED": (
         "the code is wrong again: no phone is welcome for a while, of up to two minutes",
@@ -62,7 +62,7 @@ _REFUSALS = {
         "Correct what the reason names, and configure the device again.",
     ),
 }
-_UNKNOWN = ("the device failed", "See its log: python -m tools console PORT")
+_UNKNOWN = ("the device failed", "See its log: python3 -m tools console PORT")
 
 
 class BleError(BoardError):

@@ -1,4 +1,4 @@
-"""`python -m tools qr`: the QR code for a device's label, which opens the page with the device's code."""
+"""`python3 -m tools qr`: the QR code for a device's label, which opens the page with the device's code."""
 
 import argparse
 import asyncio
@@ -20,10 +20,10 @@ from .protocol import on_air
 from .session import normalise_code, spell_code
 
 EXAMPLES = """examples:
-  python -m tools qr --port /dev/ttyUSB0                      ask a board for its code, draw it here
-  python -m tools qr ABCD-EFGH-JKMN --name esp32-240ac4000001 --png label.png
-  python -m tools qr --port COM3 --page https://example.com/setup/ --svg label.svg
-  python -m tools qr ABCD-EFGH-JKMN --json                    {"link", "code", "name"}
+  python3 -m tools qr --port /dev/ttyUSB0                      ask a board for its code, draw it here
+  python3 -m tools qr ABCD-EFGH-JKMN --name esp32-240ac4000001 --png label.png
+  python3 -m tools qr --port COM3 --page https://example.com/setup/ --svg label.svg
+  python3 -m tools qr ABCD-EFGH-JKMN --json                    {"link", "code", "name"}
 
 The link has the code in its fragment, which a browser sends to nobody. Who has the code can configure the
 device while it is in mode CONFIG: the label belongs on it, not into a picture of it.
@@ -72,12 +72,12 @@ async def ask_board(port: str) -> tuple[str, str]:
     if not answer.ok and "no such command" in answer.text:
         raise BoardError(
             f"{port}: the board knows of no code",
-            f"Its firmware is another one. Put this one on it: python -m tools deploy {port}",
+            f"Its firmware is another one. Put this one on it: python3 -m tools deploy {port}",
         )
     if not answer.ok:
         raise BoardError(
             f"{port}: the board does not tell its code: {answer.text}",
-            f"Its log may tell more: python -m tools console {port}",
+            f"Its log may tell more: python3 -m tools console {port}",
         )
     return code, name
 

@@ -1,4 +1,4 @@
-"""`python -m tools configure`: gives a board its configuration."""
+"""`python3 -m tools configure`: gives a board its configuration."""
 
 import argparse
 import asyncio
@@ -18,11 +18,11 @@ from .errors import BoardError, run_verb
 from .link import ANSWER_S, Link
 
 EXAMPLES = """examples:
-  python -m tools configure /dev/ttyUSB0 board.json
-  python -m tools configure --check board.json      only say whether it is valid
+  python3 -m tools configure /dev/ttyUSB0 board.json
+  python3 -m tools configure --check board.json      only say whether it is valid
 
 FILE is the JSON that docs/configuration.md describes. Where a certificate or a key belongs it may name a PEM
-file, relative to its own folder: "root_ca": "AmazonRootCA1.pem". `python -m tools cloud --write-config FILE`
+file, relative to its own folder: "root_ca": "AmazonRootCA1.pem". `python3 -m tools cloud --write-config FILE`
 writes one. Passwords and keys go to the board; nothing shows or reads them back.
 
 exit status: 0 when the board has reached its cloud with it, 1 if not, 2 for wrong arguments"""
@@ -102,15 +102,15 @@ async def configure_board(
     if not mode:
         raise BoardError(
             f"{port}: stored, but the board did not come up within {timeout_s:g} s; it said:\n{said}",
-            f"Look what it does, and restart it with its reset button: python -m tools console {port}",
+            f"Look what it does, and restart it with its reset button: python3 -m tools console {port}",
         )
     if mode != _WORKING:
         raise BoardError(
             f"{port}: stored, but the board came up in mode {mode}, not {_WORKING}; it said:\n{said}",
-            f"Erase what it stored, and configure it again: python -m tools console {port} factory-reset",
+            f"Erase what it stored, and configure it again: python3 -m tools console {port} factory-reset",
         )
     console.print(
-        f"Stored. The board came up in mode {mode}. Watch it: python -m tools console {port}", markup=False
+        f"Stored. The board came up in mode {mode}. Watch it: python3 -m tools console {port}", markup=False
     )
 
 
@@ -136,7 +136,7 @@ async def _reached(link: Link, reach_s: float, console: Console) -> None:
     raise BoardError(
         f"{link.port}: stored, but the board has not reached its cloud: {reason or 'no answer'}",
         "Correct that, and configure it again. The board goes on trying; after CLOUD_REACH_MS "
-        f"(firmware/settings.py) it waits in mode CONFIG. Watch it: python -m tools console {link.port}",
+        f"(firmware/settings.py) it waits in mode CONFIG. Watch it: python3 -m tools console {link.port}",
     )
 
 
@@ -159,7 +159,7 @@ async def _send(link: Link, document: dict[str, Any], timeout_s: float, console:
 
 def _refused(port: str, reason: str) -> BoardError:
     if "no such command" in reason:
-        remedy = f"Its firmware is another one. Put this one on it: python -m tools deploy {port}"
+        remedy = f"Its firmware is another one. Put this one on it: python3 -m tools deploy {port}"
     else:
-        remedy = f"Nothing was changed. Its log may tell more: python -m tools console {port}"
+        remedy = f"Nothing was changed. Its log may tell more: python3 -m tools console {port}"
     return BoardError(f"{port}: the board refuses it: {reason}", remedy)

@@ -1,4 +1,4 @@
-"""`python -m tools console`: a board's log, and its line commands."""
+"""`python3 -m tools console`: a board's log, and its line commands."""
 
 import argparse
 import asyncio
@@ -20,11 +20,11 @@ from .link import Link
 from .view import JsonView, TextView, mask
 
 EXAMPLES = """examples:
-  python -m tools console /dev/ttyUSB0            follow the log and type commands; Ctrl-] leaves
-  python -m tools console /dev/ttyUSB0 status     ask once
-  python -m tools console --json COM3 status      the same for a script: {"ok": true, "value": {...}}
-  echo help | python -m tools console /dev/ttyUSB0
-  python -m tools console --json socket://192.168.1.7:4000 | jq .
+  python3 -m tools console /dev/ttyUSB0            follow the log and type commands; Ctrl-] leaves
+  python3 -m tools console /dev/ttyUSB0 status     ask once
+  python3 -m tools console --json COM3 status      the same for a script: {"ok": true, "value": {...}}
+  echo help | python3 -m tools console /dev/ttyUSB0
+  python3 -m tools console --json socket://192.168.1.7:4000 | jq .
 
 PORT is a serial port, socket://HOST:PORT or rfc2217://HOST:PORT. The board's `help` lists its commands.
 Leaving does not disturb it. With --json each line is an object: of the log {"uptime_s", "level", "area",

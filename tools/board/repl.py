@@ -36,7 +36,7 @@ if sys.platform == "esp32":
 print(json.dumps([sys.platform, i.version[:3], getattr(i, "_mpy", 0), getattr(i, "_machine", ""),
     getattr(i, "_build", ""), s[0], s[0] * s[2], s[0] * s[3], slots]))
 """
-_FLASH = "Write a MicroPython image first: python -m tools flash PORT IMAGE"
+_FLASH = "Write a MicroPython image first: python3 -m tools flash PORT IMAGE"
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ class Repl:
             found, oldest = (".".join(map(str, number)) for number in (version, OLDEST))
             raise BoardError(
                 f"{self.port}: MicroPython {found} is too old, {oldest} is needed",
-                "Write a newer image: python -m tools flash PORT IMAGE",
+                "Write a newer image: python3 -m tools flash PORT IMAGE",
             )
         architecture = _ARCHITECTURES.split()[mpy >> 10 & 15]
         return Facts(

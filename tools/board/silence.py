@@ -11,7 +11,7 @@ _SILENCES = (
         "the board says nothing",
         "Is it the right port, has the board power, had it a few seconds to start? Press its reset button "
         "and try again. "
-        "A board without MicroPython is flashed first: python -m tools flash {port} IMAGE",
+        "A board without MicroPython is flashed first: python3 -m tools flash {port} IMAGE",
     ),
     (
         r"waiting for download",
@@ -21,18 +21,18 @@ _SILENCES = (
     (
         r"invalid header|flash read err",
         "the board has no MicroPython",
-        "Flash an image first: python -m tools flash {port} IMAGE",
+        "Flash an image first: python3 -m tools flash {port} IMAGE",
     ),
     (
         r"(?m)^>>>|^MicroPython v",
         "the board is at MicroPython's prompt: its program was stopped, or there is none",
-        "Restart it with its reset button; if it has no firmware yet: python -m tools deploy {port}",
+        "Restart it with its reset button; if it has no firmware yet: python3 -m tools deploy {port}",
     ),
     (
         "(\ufffd.{0,3}){8}",
         "what the board says cannot be read",
         "It speaks at another speed than 115200 baud, so it runs another program: "
-        "python -m tools flash {port} IMAGE, then python -m tools deploy {port}",
+        "python3 -m tools flash {port} IMAGE, then python3 -m tools deploy {port}",
     ),
     (
         r"entry 0x[0-9a-f]+\s*\Z",
@@ -42,12 +42,12 @@ _SILENCES = (
     (
         r"(?m)^ *\d+\.\d{3} [EWID] \S+: |^= (ok|error)\b",
         "the board's firmware runs, but does not answer",
-        "Press its reset button, and try again. If it stays so: python -m tools deploy {port}",
+        "Press its reset button, and try again. If it stays so: python3 -m tools deploy {port}",
     ),
     (
         "",
         "the board runs something else: it speaks, but does not answer",
-        "Put the firmware on it: python -m tools deploy {port}",
+        "Put the firmware on it: python3 -m tools deploy {port}",
     ),
 )
 

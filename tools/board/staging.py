@@ -82,5 +82,5 @@ def _check_space(repl: Repl, sizes: Collection[int], folders: int, block_bytes: 
             f"{repl.port}: the board's file system is full: {blocks * block_bytes} bytes are needed beside "
             f"the old files, {free * block_bytes} are free",
             "Remove files of your own from the board (mpremote fs ls, mpremote fs rm), or begin anew: "
-            "python -m tools flash PORT IMAGE",
+            "python3 -m tools flash PORT IMAGE",
         )

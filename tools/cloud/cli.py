@@ -1,4 +1,4 @@
-"""`python -m tools cloud`: runs the local AWS IoT Core until Ctrl-C."""
+"""`python3 -m tools cloud`: runs the local AWS IoT Core until Ctrl-C."""
 
 import argparse
 import asyncio
@@ -21,13 +21,13 @@ from .limits import Limits
 DESCRIPTION = "Runs a local AWS IoT Core: MQTT over mutual TLS, policies, fleet provisioning."
 EXAMPLES = """\
 examples:
-  python -m tools cloud
+  python3 -m tools cloud
       for simulated devices on this machine
-  python -m tools cloud --host 192.168.1.20 --host mypc.local
+  python3 -m tools cloud --host 192.168.1.20 --host mypc.local
       also for boards on the same network, which reach it by that address or that name
-  python -m tools cloud --host 192.168.1.20 --wifi "Home:correct horse" --write-config board.json
-      the same; a board joins it with: python -m tools configure PORT board.json
-  python -m tools cloud --server-chain rsa --state state/cloud-rsa
+  python3 -m tools cloud --host 192.168.1.20 --wifi "Home:correct horse" --write-config board.json
+      the same; a board joins it with: python3 -m tools configure PORT board.json
+  python3 -m tools cloud --server-chain rsa --state state/cloud-rsa
       asks as much memory and time of a device as AWS
 
 The state directory keeps certificates, things, sessions and retained messages; delete it to start anew.
@@ -133,7 +133,7 @@ async def _run(args: argparse.Namespace) -> int:
             document.save(
                 args.write_config, cloud.device_configuration(args.wifi, [*args.host, "localhost"][0])
             )
-            print(f"next: python -m tools configure PORT {args.write_config}", flush=True)
+            print(f"next: python3 -m tools configure PORT {args.write_config}", flush=True)
         await stop.wait()
     finally:
         await cloud.stop()

@@ -1,4 +1,4 @@
-"""`python -m tools names`: whether a board has all names that device code uses."""
+"""`python3 -m tools names`: whether a board has all names that device code uses."""
 
 import argparse
 import sys
@@ -8,8 +8,8 @@ from . import check
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = """examples:
-  python -m tools names                 boot.py, main.py, lib and firmware of this folder
-  python -m tools names ~/my-firmware   a firmware of your own, which has the library of this folder beside it
+  python3 -m tools names                 boot.py, main.py, lib and firmware of this folder
+  python3 -m tools names ~/my-firmware   a firmware of your own, which has the library of this folder beside it
 
 What a board has was recorded on an ESP32 with the stock image of MicroPython 1.25, the oldest this is for.
 Packages that are put on the board beside your files: --packages FOLDER, as for deploy.

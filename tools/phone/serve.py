@@ -1,4 +1,4 @@
-"""`python -m tools phone`: the page that sets a device up, on this machine."""
+"""`python3 -m tools phone`: the page that sets a device up, on this machine."""
 
 import argparse
 import asyncio
@@ -18,9 +18,9 @@ PORT = 8008
 
 EXAMPLES = """\
 examples:
-  python -m tools phone
+  python3 -m tools phone
       then open http://localhost:8008 in Chrome on this computer
-  python -m tools phone --product product.json
+  python3 -m tools phone --product product.json
       the same; whoever sets a device up is not asked for endpoint and certificates
   adb reverse tcp:8008 tcp:8008
       and an Android phone on a USB cable opens http://localhost:8008, too

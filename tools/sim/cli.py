@@ -1,4 +1,4 @@
-"""`python -m tools sim`: one simulated ESP32 with its console on this terminal, until Ctrl-C."""
+"""`python3 -m tools sim`: one simulated ESP32 with its console on this terminal, until Ctrl-C."""
 
 import argparse
 import asyncio
@@ -13,9 +13,9 @@ from tools.sim.world import World
 DESCRIPTION = "Runs a simulated ESP32. What is typed goes to its console; Ctrl-C takes its power away."
 EXAMPLES = """\
 examples:
-  python -m tools sim
+  python3 -m tools sim
       the device of state/device, on CPython, in reach of the access point "Home"
-  python -m tools sim --folder /tmp/other --micropython /usr/bin/micropython
+  python3 -m tools sim --folder /tmp/other --micropython /usr/bin/micropython
 
 exit status: 0 after Ctrl-C, 1 if it cannot start, 2 for wrong arguments
 """

@@ -1,4 +1,4 @@
-"""`python -m tools ble`: as a program on a machine without Bluetooth, and with devices around it."""
+"""`python3 -m tools ble`: as a program on a machine without Bluetooth, and with devices around it."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ def configuration(folder: Path, document: dict[str, Any] | None = None) -> str:
 )
 async def test_help_has_examples(arguments: list[str]) -> None:
     done = await run_verb(*arguments)
-    assert done.status == 0 and "python -m tools ble configure" in done.out and "exit status" in done.out
+    assert done.status == 0 and "python3 -m tools ble configure" in done.out and "exit status" in done.out
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def bluetooth(monkeypatch: pytest.MonkeyPatch) -> Bluetooth:
 
 @pytest.fixture
 def run(bluetooth: Bluetooth, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """Run `python -m tools ble …` here, with one loop for it and the boards."""
+    """Run `python3 -m tools ble …` here, with one loop for it and the boards."""
     real_run = asyncio.run
     monkeypatch.delenv("SETUP_CODE", raising=False)
 

@@ -1,4 +1,4 @@
-"""`python -m tools qr`: the label of a device."""
+"""`python3 -m tools qr`: the label of a device."""
 
 import json
 import struct
@@ -109,7 +109,7 @@ async def test_wrong_arguments(arguments: list[str], complaint: str) -> None:
 
 async def test_help_has_examples() -> None:
     done = await run_verb("qr", "--help")
-    assert done.status == 0 and "python -m tools qr --port" in done.out
+    assert done.status == 0 and "python3 -m tools qr --port" in done.out
 
 
 async def test_a_board_is_asked(board: Board) -> None:  # noqa: F811

@@ -200,7 +200,7 @@ class Done:
 
 
 async def run_verb(*arguments: str, stdin: str | None = None, **environment: str) -> Done:
-    """Run `python -m tools …` to its end; its standard streams are no terminal."""
+    """Run `python3 -m tools …` to its end; its standard streams are no terminal."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -268,7 +268,7 @@ class Terminal:
 
 @contextlib.asynccontextmanager
 async def on_terminal(*arguments: str) -> AsyncIterator[Terminal]:
-    """Run `python -m tools …` on a terminal."""
+    """Run `python3 -m tools …` on a terminal."""
     end, other_end = os.openpty()
     termios.tcsetwinsize(end, (40, 100))
     process = await asyncio.create_subprocess_exec(

@@ -1,4 +1,4 @@
-"""`python -m tools configure`, and the files it takes."""
+"""`python3 -m tools configure`, and the files it takes."""
 
 import asyncio
 import copy
@@ -161,7 +161,7 @@ async def test_a_board_is_configured(board: Board, tmp_path: Path) -> None:
     done = await run_verb("configure", "--reach", "0", board.port, file)
     assert done.status == 0, done.err
     assert done.out == (
-        f"Stored. The board came up in mode NORMAL. Watch it: python -m tools console {board.port}\n"
+        f"Stored. The board came up in mode NORMAL. Watch it: python3 -m tools console {board.port}\n"
     )
     assert (await run_verb("configure", "--reach", "0", board.port, file)).status == 0  # also in NORMAL
     no_secret_in(done.out, done.err, *board.device.lines)
@@ -296,7 +296,7 @@ async def test_a_board_joins_the_local_cloud(board: Board, tmp_path: Path) -> No
         async with asyncio.timeout(DEADLINE_S):
             while not (line := (await cloud.stdout.readline()).decode()).startswith("next: "):
                 assert line
-        assert line == f"next: python -m tools configure PORT {file}\n"
+        assert line == f"next: python3 -m tools configure PORT {file}\n"
         done = await run_verb("configure", board.port, str(file))
         assert done.status == 0, done.err
         assert done.out.endswith("Stored. The board has reached its cloud.\n")

@@ -1,4 +1,4 @@
-"""`python -m tools console`: for a script, for a pipe, and for a person at a terminal."""
+"""`python3 -m tools console`: for a script, for a pipe, and for a person at a terminal."""
 
 import asyncio
 import json

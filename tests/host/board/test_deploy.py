@@ -452,7 +452,7 @@ def test_the_verb_fails(product: Product, flash: Path, run: Run, capsys: pytest.
     told = capsys.readouterr().err
     assert told == (
         f"deploy: {board.port}: MicroPython 1.22.2 is too old, 1.25 is needed\n"
-        "Write a newer image: python -m tools flash PORT IMAGE\n"
+        "Write a newer image: python3 -m tools flash PORT IMAGE\n"
     )
 
 

@@ -44,7 +44,7 @@ def test_erases_writes_and_verifies(image: Path, capsys: pytest.CaptureFixture[s
         "board  ESP32-D0WDQ6 (revision v0.0), MAC 24:0a:c4:00:00:01, 4 MB of flash",
     ]
     assert lines[3].startswith(f"done   {len(IMAGE):,} bytes at 0x1000, written and verified in ")
-    assert lines[4:] == [f"next   python -m tools deploy {chip.port}"]
+    assert lines[4:] == [f"next   python3 -m tools deploy {chip.port}"]
     assert EspLog.instance is logger
 
 

@@ -1,4 +1,4 @@
-"""`python -m tools cloud`."""
+"""`python3 -m tools cloud`."""
 
 import asyncio
 import json
@@ -124,7 +124,7 @@ async def test_a_configuration_for_boards(tmp_path: Path, server_chain: ServerCh
     options = ("--server-chain", server_chain, "--state", str(tmp_path / "state"), "--wifi", "Home:")
     async with running(*options, "--write-config", str(tmp_path / "board.json")) as output:
         async with asyncio.timeout(raw.DEADLINE_S):
-            while b"next: python -m tools configure PORT" not in (line := await output.readline()):
+            while b"next: python3 -m tools configure PORT" not in (line := await output.readline()):
                 assert line, "the cloud ended"
     aws = json.loads((tmp_path / "board.json").read_text())["aws"]
     assert (tmp_path / aws["root_ca"]).read_text() == (tmp_path / "state/ca.pem").read_text()

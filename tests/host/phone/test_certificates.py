@@ -105,7 +105,7 @@ def sections() -> list[dict[str, Any]]:
 
 
 def on_a_computer(aws: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """What `python -m tools configure --check` says."""
+    """What `python3 -m tools configure --check` says."""
     file = folder / "board.json"
     file.write_text(json.dumps(claim() | {"aws": aws}))
     try:

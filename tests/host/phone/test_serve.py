@@ -1,4 +1,4 @@
-"""`python -m tools phone`, and the page's server."""
+"""`python3 -m tools phone`, and the page's server."""
 
 import json
 import socket
@@ -63,7 +63,7 @@ async def test_a_port_that_is_taken() -> None:
 def test_help() -> None:
     done = run("--help")
     assert done.returncode == 0
-    assert "python -m tools phone --product product.json" in done.stdout
+    assert "python3 -m tools phone --product product.json" in done.stdout
 
 
 def test_port_in_use() -> None:

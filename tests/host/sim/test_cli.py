@@ -1,4 +1,4 @@
-"""`python -m tools sim`: the terminal is the console of a device that runs the real device code."""
+"""`python3 -m tools sim`: the terminal is the console of a device that runs the real device code."""
 
 import asyncio
 import os

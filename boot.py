@@ -55,10 +55,15 @@ def start():
             os.rmdir("/deploy")
 
     def mount_pack():
-        if is_there("/firmware.pack"):  # else modules are files as yet: a deployment brings boot.py first
+        try:
             import pack
-
+        except ImportError:  # modules are files as yet: a deployment brings boot.py first
+            return
+        try:
             pack.mount("/firmware.pack")
+        except OSError as error:
+            if error.errno != errno.ENOENT:
+                raise
 
     for part in (finish_deployment, mount_pack):
         try:

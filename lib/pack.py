@@ -14,7 +14,7 @@ from micropython import const
 _MOUNT = const("/pack")
 _RECORD_SIZE = const(7)
 _ENOENT = const(2)
-_BUFFER_SIZE = const(255)
+_BUFFER_SIZE = const(64)  # tools/board/pack.py fills modules up to multiples of it
 _FOLDER = const(0x4000)
 _FILE = const(0x8000)
 _BUILT_IN = const("binascii errno hashlib io json machine os random socket struct time")
@@ -49,7 +49,7 @@ class Pack:
         return (_FILE if self._find(path) else _FOLDER, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
     def open(self, path, mode):
-        self._file.seek(self._find(path))
+        self._file.seek(self._find(path))  # where it is already, that costs nothing
         return self._stream
 
     def _find(self, path):
@@ -63,14 +63,20 @@ class Pack:
 
 
 def mount(path):
-    """Has modules imported from the pack at `path` first. Works once: then this code gives up its memory."""
+    """Has modules imported from the pack at `path` first. Works once: then this code gives up its memory.
+
+    Each look at a folder in flash costs tens of milliseconds, so there are few.
+    """
     file = open(path, "rb")  # noqa: SIM115
     if file.read(4) != b"PACK":
         raise ValueError(path + ": no pack")
     index = file.read(int.from_bytes(file.read(4), "big"))
-    os.mount(_kind()(file, index), _MOUNT)
+    try:
+        files = [name.partition(".")[0] for name in os.listdir("/lib")]
+    except OSError:  # nobody has copied anything
+        files = []
+    os.mount(_kind(files)(file, index), _MOUNT)
     # A built-in module that is not in sys.modules is looked for in all of sys.path at each import.
-    files = [name.partition(".")[0] for folder in ("/", "/lib") for name in os.listdir(folder)]
     others = sys.path[:]
     sys.path[:] = (_MOUNT,)  # where that is quick
     for name in _BUILT_IN.split():
@@ -80,7 +86,7 @@ def mount(path):
     del globals()["mount"], globals()["_kind"]
 
 
-def _kind():
+def _kind(files):
     """Pack, or where a developer has copied modules to the board, a kind of it in which those win.
 
     So lib/iot/console.py comes in place of iot/console.mpy. That costs time, and most devices have none.
@@ -103,4 +109,4 @@ def _kind():
         def open(self, path, mode):
             return open(copy(path), mode) if is_there(copy(path)) else super().open(path, mode)
 
-    return Copies if any([is_there(copy(folder)) for folder in ("/firmware", "/iot", "/aioble")]) else Pack
+    return Copies if "iot" in files or "aioble" in files or is_there("/firmware") else Pack

@@ -36,9 +36,8 @@ STEPS: tuple[tuple[str, str, str], ...] = (
     ("joining", "iot.joining iot.attempt iot.fallback", "iot.fallback"),
     (
         "MQTT",
-        "iot.tls iot.mqtt.packet iot.mqtt.queues iot.mqtt.connection iot.mqtt.client iot.mqtt.checks"
-        " iot.link",
-        "iot.mqtt.checks",
+        "iot.tls iot.mqtt.packet iot.mqtt.queues iot.mqtt.connection iot.mqtt.client iot.link",
+        "",
     ),
     ("buffers", BUFFERS, "iot.transitions iot.modes iot.record iot.credentials iot.store"),
     ("application", "firmware.app", ""),

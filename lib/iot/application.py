@@ -5,7 +5,7 @@ import asyncio
 from micropython import const
 
 from iot.backoff import Backoff
-from iot.modules import borrow
+from iot.memory import borrow
 
 _FIRST_MS = const(10000)
 _MOST_MS = const(300000)

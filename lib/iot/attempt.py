@@ -5,7 +5,7 @@ import time
 
 from micropython import const
 
-from iot.modules import forget
+from iot.memory import forget
 
 _JOIN_MS = const(20000)  # association and key exchange
 _ADDRESS_MS = const(40000)  # from then on, for DHCP: a router that has just started takes its time

@@ -8,7 +8,7 @@ from micropython import const
 from iot import tls
 from iot.aws.provisioning import Provisioning, ProvisioningError
 from iot.backoff import Backoff
-from iot.modules import borrow
+from iot.memory import borrow
 from iot.mqtt.client import Client
 from iot.mqtt.packet import MQTTError, Starved
 

@@ -4,7 +4,7 @@ import asyncio
 
 from micropython import const
 
-from iot.modules import borrow
+from iot.memory import borrow
 
 _POLL_MS = const(100)
 _RETRY_UNSET_MS = const(1000)
@@ -55,6 +55,8 @@ class Clock:
     def tell(self, event, detail):
         """Takes what came of a connection: it bears the time out, or its certificate's dates are wrong."""
         good = event in ("cloud_up", "provisioned")
+        if good and self.borne_out:  # no news; the next adjustment remembers it
+            return
         if good or "validity" in str(detail):  # so mbedTLS says that dates are wrong
             try:
                 borrow("iot.timekeeping").judge(self, good)

@@ -4,7 +4,7 @@ import os
 
 from micropython import const
 
-from iot.modules import borrow
+from iot.memory import borrow
 
 _TWICE_MS = const(30000)
 

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from iot.modules import forget
+from iot.memory import forget
 
 _NETWORKS_MAX = const(8)
 _PEM_MAX = const(4096)  # bytes of one certificate or key, with all that its file says beside it

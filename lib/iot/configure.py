@@ -9,7 +9,7 @@ import os
 
 from micropython import const
 
-from iot.modules import forget
+from iot.memory import forget
 
 _PIECE = const(256)
 _DOCUMENT_MAX = const(16384)  # bytes of a configuration with all its certificates

@@ -14,7 +14,7 @@ from iot.ble.conversation import Conversation
 from iot.ble.door import Door
 from iot.ble.requests import DATA, Requests, packet
 from iot.ble.session import Session
-from iot.modules import borrow, forget
+from iot.memory import borrow, forget
 from iot.setup import Setup
 from iot.thing import Thing
 

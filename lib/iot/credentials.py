@@ -52,14 +52,15 @@ class Credentials:
 
     def load(self, name):
         """The set `name` as {name: bytes}, or None where there is none or it is damaged."""
-        path = self._path(name)
         try:
-            size = os.stat(path)[6]
+            file = open(self._path(name), "rb")  # noqa: SIM115
         except OSError as error:
             if error.errno != errno.ENOENT:
                 raise
             return None
-        with open(path, "rb") as file:
+        with file:
+            size = file.seek(0, 2)
+            file.seek(0)
             return _parts(file, size - _CHECKSUM_SIZE)
 
     def remove(self, name):

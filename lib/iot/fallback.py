@@ -5,7 +5,7 @@ import time
 
 from micropython import const
 
-from iot.modules import borrow
+from iot.memory import borrow
 
 _REACHED = const("reached")
 _UNREACHED = const("unreached")

@@ -4,7 +4,7 @@ import asyncio
 
 from micropython import const
 
-from iot.modules import borrow
+from iot.memory import borrow
 
 _ROUNDS_TO_RESET = const(3)  # fruitless rounds after which the radio is switched off and on
 

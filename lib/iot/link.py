@@ -1,7 +1,7 @@
 """The way of the thing to AWS IoT Core, in the terms of the system."""
 
 from iot import tls
-from iot.modules import borrow
+from iot.memory import borrow
 from iot.mqtt.client import Client
 
 

@@ -8,7 +8,7 @@ from micropython import const
 from iot.ble.codes import NAMES, Refused
 from iot.ble.document import Document
 from iot.ble.requests import CONFIG, STATUS, committed
-from iot.modules import forget
+from iot.memory import forget
 
 _DETAIL_MAX = const(256)  # characters: a path holds names of members, which may be of any length
 _NAME_OF = {"json": "INVALID_JSON", "missing": "MISSING_ELEMENTS", "value": "INVALID_VALUE"}

@@ -9,7 +9,7 @@ import gc
 
 from micropython import const
 
-from iot import memory, retained
+from iot.memory import borrow, idf_largest
 
 _RECORD_BYTES = const(17 * 1024)  # mbedTLS's buffer for what it receives, in one piece
 _EBUSY = const(16)  # as MicroPython passes on mbedTLS's MPI_ALLOC_FAILED
@@ -37,7 +37,7 @@ def is_starved(error):
         return True
     if isinstance(number, int) and number < 0 and (-number & 0xFF80 in _HIGH or -number & 0x7F in _LOW):
         return True
-    return memory.idf_largest() < _RECORD_BYTES
+    return idf_largest() < _RECORD_BYTES
 
 
 def heal(system, reason):
@@ -47,6 +47,7 @@ def heal(system, reason):
     twice as many tries have to fail.
     """
     gc.collect()
+    retained = borrow("iot.retained")
     if not system.starved and system.log.uptime_ms() > _WELL_MS:
         retained.set("starved", 0)
     system.starved += 1
@@ -61,5 +62,6 @@ def heal(system, reason):
 def fed(system):
     """It worked: the counts begin anew."""
     system.starved = 0
+    retained = borrow("iot.retained")
     if retained.get("starved"):
         retained.set("starved", 0)

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from iot.modules import borrow
+from iot.memory import borrow
 
 _CONFIG_SETS = const(
     ("config0", "config1")

@@ -10,7 +10,7 @@ from micropython import const
 from iot import memory
 from iot.events import NAMES, Events
 from iot.log import Log
-from iot.modules import borrow, forget
+from iot.memory import borrow, forget
 
 _CONFIG_BYTES = const(2000)
 
@@ -163,7 +163,7 @@ class System:
         if event == "connecting":
             self.connecting = detail
         elif event == "starved" or (event in ("cloud_up", "provisioned") and self.starved):
-            starving = borrow("iot.starving", "iot.retained")
+            starving = borrow("iot.starving")
             starving.heal(self, detail) if event == "starved" else starving.fed(self)
         if event in ("cloud_up", "cloud_down", "provisioned", "unreached") and self.clock:
             self.clock.tell(event, detail)

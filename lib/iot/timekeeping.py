@@ -11,9 +11,9 @@ import time
 import machine
 from micropython import const
 
-from iot.modules import borrow
+from iot.memory import borrow
 
-_LAST = const("last_time")  # when the cloud was last reached
+_LAST = const("last_time")  # of the last times that the cloud bore out
 _TOLD = const("told_time")  # by phone, cable or console, since then
 _DEPLOYED = const("/built.txt")  # year, month, day, hour, minute, second
 _UNIX_2000_S = const(946684800)
@@ -32,6 +32,7 @@ async def adjust(clock):
     near = [_kept(clock.nvs, _TOLD), last_s]
     if clock.borne_out:
         near.append(time.time())
+        _remember(clock)
 
     def accepted(answers):
         for host in answers:
@@ -52,8 +53,6 @@ async def adjust(clock):
     source = accepted(answers)
     if source:
         _set_to(clock, answers[source[0]], source)
-        if clock.borne_out:
-            _remember(clock)
         return "sntp"
     if clock.state == "sntp":
         for host in answers:

@@ -5,7 +5,7 @@ import gc
 
 import tls  # what the module ssl wraps, for half a KB of heap more
 
-from iot.modules import borrow
+from iot.memory import borrow
 
 
 def context(root_ca, certificate=None, key=None):
@@ -38,7 +38,7 @@ def context(root_ca, certificate=None, key=None):
 
 def is_starved(error):
     """Whether `error`, of a connection that is closed again, means want of memory, whatever else it says."""
-    return borrow("iot.starving", "iot.retained").is_starved(error)
+    return borrow("iot.starving").is_starved(error)
 
 
 class Opener:

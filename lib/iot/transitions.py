@@ -15,7 +15,7 @@ from micropython import const
 from iot import console, memory, modes
 from iot.application import Application
 from iot.flash import Flash
-from iot.modules import forget, load
+from iot.memory import forget, load
 from iot.thing import Thing
 
 _NAMESPACE = const("iot")
@@ -47,8 +47,9 @@ _RENEWED = const(("cloud", "application"))
 
 async def change(system, event):
     """Leaves the mode for the one that follows on `event`. In INIT, what is found in flash is the event."""
+    config = None
     if system.mode == modes.INIT:
-        event = await _init(system)
+        event, config = await _init(system)
     mode = modes.following(system.mode, event)
     await _leave(system, mode)
     if mode == modes.RESTART:
@@ -63,7 +64,7 @@ async def change(system, event):
     if "flash" not in tasks and system.flash:
         tasks["flash"] = asyncio.create_task(system.flash.run())
     if mode == modes.NORMAL:
-        await _enter_normal(system, event)
+        await _enter_normal(system, event, config)
     elif mode == modes.CONFIG and system.settings.CONFIG_MS:
         _grow_heap(system, _RESERVED_CONFIG)
         from iot import configuring  # a second in which nothing else runs yet
@@ -72,7 +73,7 @@ async def change(system, event):
 
 
 async def _init(system):
-    """Initialises what every mode needs; returns the event that says where to go."""
+    """Initialises what every mode needs; returns the event that says where to go, and the configuration."""
     settings = system.settings
     address = machine.unique_id()
     wrong = None
@@ -91,7 +92,7 @@ async def _init(system):
     )
     if wrong:  # nothing that has no name shall reach a cloud: the console is left, and says it again
         system.log.error("system", "firmware/settings.py: {}", wrong)
-        return "part_failed"
+        return "part_failed", None
     try:
         system.nvs = esp32.NVS(_NAMESPACE)
         system.flash = Flash(system.record, system.log)
@@ -105,11 +106,12 @@ async def _init(system):
             found = store.load()
     except (OSError, ValueError) as error:
         system.log.exception("system", "flash", error)
-        return "part_failed"
+        return "part_failed", None
     if found is None:
-        return "unconfigured"
+        return "unconfigured", None
     # With CONFIG_MS 0 nobody could set it up there, nor would it ever go on.
-    return "setup_asked" if settings.CONFIG_MS and await _setup_asked(system) else "configured"
+    asked = settings.CONFIG_MS and await _setup_asked(system)
+    return "setup_asked" if asked else "configured", found
 
 
 async def _setup_asked(system):
@@ -162,10 +164,10 @@ async def _restart(system):
     machine.reset()
 
 
-async def _enter_normal(system, event):
+async def _enter_normal(system, event, config):
     await load("iot.record", "iot.credentials", "iot.store")
     store = system.store()
-    config = store.load()
+    config = config or store.load()
     thing = None if event == "certificate_refused" else store.thing()
     if "wifi" not in system.tasks:
         _grow_heap(system, _RESERVED_NORMAL)

@@ -4,7 +4,7 @@ import asyncio
 
 from micropython import const
 
-from iot.modules import borrow
+from iot.memory import borrow
 
 _POLL_MS = const(100)
 _WATCH_MS = const(500)

@@ -9,7 +9,7 @@ from fakes import FakeChip, FakeNVS
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from iot.backoff import Backoff
-from iot.modules import forget
+from iot.memory import forget
 from iot.mqtt.client import Client
 from stream import Broker, Notes
 

@@ -31,15 +31,15 @@ LEVELS = {
     "iot.words": 0,
     "iot.networks": 0,
     "iot.configuring": 5,
-    "iot.modules": -1,
+    "iot.memory": -1,
     "iot.curve": -1,
     "iot.der": -1,
     "iot.hmac256": -1,
     "iot.jsontext": -1,
     "iot.loadable": -1,
-    "iot.memory": -1,
     "iot.static": -1,
     "iot.mqtt.checks": -1,
+    "iot.mqtt.faults": -1,
     "iot.pem": -1,
     "iot": 0,
     "iot.aws": 0,
@@ -67,7 +67,8 @@ LEVELS = {
     "iot.flash": 0,
     "iot.mqtt.connection": 2,
     "iot.mqtt.culprit": 1,
-    "iot.mqtt.handshake": 1,
+    "iot.mqtt.failure": 1,
+    "iot.mqtt.handshake": 2,
     "iot.mqtt.requests": 1,
     "iot.mqtt.unclaimed": 1,
     "iot.overdraft": 1,
@@ -93,7 +94,7 @@ LEVELS = {
 MAY_IMPORT = {
     "boot": ("pack",),
     "pack": (),
-    "main": ("iot.heap", "iot.modules", "iot.system", "firmware"),
+    "main": ("iot.heap", "iot.memory", "iot.system", "firmware"),
     "firmware": ("firmware",),
 }
 # Bluetooth LE has one module; aioble is deployed with the product.
@@ -174,7 +175,7 @@ def imports(name: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
             for alias in node.names:
                 inner = f"{module}.{alias.name}"
                 yield node.lineno, inner if inner in LEVELS or node.module is None else module
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("load", "borrow"):  # of iot.modules
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("load", "borrow"):  # of iot.memory
             yield from ((node.lineno, ast.literal_eval(argument)) for argument in node.args)
 
 

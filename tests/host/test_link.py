@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from fakes import FakeLog
-from iot.modules import forget
+from iot.memory import forget
 
 from tests.unit.test_renewal import FakeStore
 

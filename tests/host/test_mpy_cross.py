@@ -28,7 +28,7 @@ def test_compiles_for_the_chip(file: Path) -> None:
         ("lib/iot/mqtt/client.py", "/pack/iot/mqtt/client.mpy"),
         ("firmware/app.py", "/pack/firmware/app.mpy"),
         ("aioble/core.py", "/pack/aioble/core.mpy"),
-        ("lib/pack.py", "/lib/pack.mpy"),
+        ("lib/pack.py", "/pack.mpy"),
     ],
 )
 def test_tracebacks_call_a_module_what_its_file_is_called(file: str, path: str) -> None:

@@ -5,7 +5,7 @@ import struct
 import sys
 
 from fakes import FakeLog, FakeNVS
-from iot.modules import forget
+from iot.memory import forget
 
 UNIX_2000_S = 946684800
 NTP_2000_S = 3155673600

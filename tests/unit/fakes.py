@@ -3,7 +3,8 @@
 import asyncio
 import sys
 
-from iot.modules import forget
+from iot import memory
+from iot.memory import forget
 
 
 class FakeNVS:
@@ -142,18 +143,26 @@ class FakeMachine:
 
 
 class FakeChip:
-    """`iot.memory` within a `with`: what it tells of the chip; modules that use it are loaded anew."""
+    """What `iot.memory` tells of the chip within a `with`; modules that use it are loaded anew."""
 
-    _USERS = ("iot.memory", "iot.starving", "iot.overdraft")
+    _USERS = ("iot.starving", "iot.overdraft")
 
     def __init__(self, free=30000, total=92000, largest=40000):
-        self.heap_free = lambda: free
-        self.heap_total = lambda: total
-        self.idf_largest = lambda: largest
+        self._told = {
+            "heap_free": lambda: free,
+            "heap_total": lambda: total,
+            "idf_largest": lambda: largest,
+        }
+
+    def _put(self):
+        forget(*self._USERS)
+        for name in self._told:
+            before = getattr(memory, name)
+            setattr(memory, name, self._told[name])
+            self._told[name] = before
 
     def __enter__(self):
-        forget(*self._USERS)
-        sys.modules["iot.memory"] = sys.modules["iot"].memory = self
+        self._put()
 
     def __exit__(self, *error):
-        forget(*self._USERS)
+        self._put()

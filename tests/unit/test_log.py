@@ -4,7 +4,7 @@ from check import raises
 from clock_bench import Chip, Over
 from fakes import FakeChip
 from iot.log import Log
-from iot.modules import forget
+from iot.memory import forget
 
 
 def test_levels():

@@ -7,7 +7,7 @@ from fakes import FakeDoor
 from iot import p256
 from iot.ble.codes import Refused
 from iot.ble.session import Session
-from iot.modules import forget
+from iot.memory import forget
 from phone import CODE, CONFIG, DATA, DEVICE_PRIVATE, STATUS, Keys, Phone
 
 # By Python's cryptography: both sides' proofs, the device's first message, and the stream of AES-256-CTR for

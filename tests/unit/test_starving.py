@@ -68,101 +68,115 @@ class FakeApplication:
         return self.running
 
 
-def loaded(name, chip=None, machine=None):
-    """A module as after a start of this chip."""
-    with chip or FakeChip(), machine or FakeMachine():
-        return __import__("iot." + name, None, None, ("",))
-
-
 def test_want_of_memory_is_known_by_all_its_faces():
-    starving = loaded("starving")
-    for error in FACES:
-        assert starving.is_starved(error), error
+    with FakeChip(), FakeMachine():
+        from iot import starving
+
+        for error in FACES:
+            assert starving.is_starved(error), error
 
 
 def test_other_errors_are_none_of_its_faces():
-    starving = loaded("starving", FakeChip(largest=17 * 1024))
-    for error in OTHERS:
-        assert not starving.is_starved(error), error
+    with FakeChip(largest=17 * 1024), FakeMachine():
+        from iot import starving
+
+        for error in OTHERS:
+            assert not starving.is_starved(error), error
 
 
 def test_whatever_fails_while_a_tls_record_has_no_room_is_want_of_memory():
-    starving = loaded("starving", FakeChip(largest=17 * 1024 - 1))
-    for error in OTHERS:
-        assert starving.is_starved(error), error
+    with FakeChip(largest=17 * 1024 - 1), FakeMachine():
+        from iot import starving
+
+        for error in OTHERS:
+            assert starving.is_starved(error), error
 
 
 def test_it_restarts_after_three_failures_then_after_twice_as_many_each_time():
     machine = FakeMachine()
     for tries in (3, 6, 12, 24, 48, 96, 96):
-        starving = loaded("starving", machine=machine)  # a new life
-        starving.gc = Collector()
-        system = FakeSystem()
-        for number in range(1, tries + 1):
-            assert system.restarted is None, number
-            starving.heal(system, "no memory for TLS: x")
-            assert system.starved == number and system.starved_reason == "no memory for TLS: x"
-        assert system.restarted == "not enough memory: no memory for TLS: x"
-        assert starving.gc.collections == tries
-        assert len(system.lines) == tries and "3 times in a row" in system.lines[2]
+        with FakeChip(), machine:
+            from iot import starving  # a new life
+
+            starving.gc = Collector()
+            system = FakeSystem()
+            for number in range(1, tries + 1):
+                assert system.restarted is None, number
+                starving.heal(system, "no memory for TLS: x")
+                assert system.starved == number and system.starved_reason == "no memory for TLS: x"
+            assert system.restarted == "not enough memory: no memory for TLS: x"
+            assert starving.gc.collections == tries
+            assert len(system.lines) == tries and "3 times in a row" in system.lines[2]
 
 
 def test_what_works_again_begins_the_counts_anew():
     machine = FakeMachine()
-    starving = loaded("starving", machine=machine)
-    system = FakeSystem()
-    for _ in range(3):
+    with FakeChip(), machine:
+        from iot import starving
+
+        system = FakeSystem()
+        for _ in range(3):
+            starving.heal(system, "x")
+        starving.fed(system)
+        assert system.starved == 0 and system.starved_reason == "x", "the reason is kept for status"
+        system = FakeSystem()
+        for _ in range(2):
+            starving.heal(system, "x")
+        assert system.restarted is None
         starving.heal(system, "x")
-    starving.fed(system)
-    assert system.starved == 0 and system.starved_reason == "x", "the reason is kept for status"
-    system = FakeSystem()
-    for _ in range(2):
-        starving.heal(system, "x")
-    assert system.restarted is None
-    starving.heal(system, "x")
-    assert system.restarted
+        assert system.restarted
 
 
 def test_a_life_that_was_well_for_long_begins_the_counts_anew():
     machine = FakeMachine()
-    starving = loaded("starving", machine=machine)
-    system = FakeSystem()
-    for _ in range(3):
-        starving.heal(system, "x")
-    for well_ms, tries in ((590000, 6), (610000, 3)):
+    with FakeChip(), machine:
+        from iot import starving
+
         system = FakeSystem()
-        system.log._uptime_ms = well_ms
-        for _ in range(tries):
-            assert system.restarted is None
+        for _ in range(3):
             starving.heal(system, "x")
-        assert system.restarted
+        for well_ms, tries in ((590000, 6), (610000, 3)):
+            system = FakeSystem()
+            system.log._uptime_ms = well_ms
+            for _ in range(tries):
+                assert system.restarted is None
+                starving.heal(system, "x")
+            assert system.restarted
 
 
 def test_an_application_that_leaves_too_little_is_ended():
     system = FakeSystem()
     system.application = FakeApplication()
-    loaded("overdraft", FakeChip(free=4095)).settle(system, 4096)
-    (error,) = system.application.errors
-    assert isinstance(error, MemoryError) and "4095 bytes of heap are free" in str(error)
-    assert not system.starved
+    with FakeChip(free=4095), FakeMachine():
+        from iot import overdraft
+
+        overdraft.settle(system, 4096)
+        (error,) = system.application.errors
+        assert isinstance(error, MemoryError) and "4095 bytes of heap are free" in str(error)
+        assert not system.starved
 
 
 def test_enough_after_a_collection_is_enough():
     system = FakeSystem()
     system.application = FakeApplication()
-    loaded("overdraft", FakeChip(free=4096)).settle(system, 4096)
-    assert not system.application.errors and not system.starved
+    with FakeChip(free=4096), FakeMachine():
+        from iot import overdraft
+
+        overdraft.settle(system, 4096)
+        assert not system.application.errors and not system.starved
 
 
 def test_a_heap_that_has_grown_ends_the_application_and_then_the_life():
-    overdraft = loaded("overdraft", FakeChip(total=109408))
-    system = FakeSystem()
-    system.application = FakeApplication()
-    overdraft.settle(system, 4096)
-    assert "17408 too many" in str(system.application.errors[0]) and not system.starved
-    for application in (FakeApplication(running=False), None):  # what else could let go of it?
-        system.application = application
+    with FakeChip(total=109408), FakeMachine():
+        from iot import overdraft
+
+        system = FakeSystem()
+        system.application = FakeApplication()
         overdraft.settle(system, 4096)
-    assert system.starved == 2 and not system.restarted
-    overdraft.settle(system, 4096)
-    assert "the heap has grown by 17408 bytes" in system.restarted
+        assert "17408 too many" in str(system.application.errors[0]) and not system.starved
+        for application in (FakeApplication(running=False), None):  # what else could let go of it?
+            system.application = application
+            overdraft.settle(system, 4096)
+        assert system.starved == 2 and not system.restarted
+        overdraft.settle(system, 4096)
+        assert "the heap has grown by 17408 bytes" in system.restarted

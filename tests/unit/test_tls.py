@@ -2,7 +2,7 @@
 
 import sys
 
-from iot.modules import forget
+from iot.memory import forget
 
 
 class FakeTls:

@@ -60,7 +60,7 @@ async def _boot(steps):
                 _make_buffers() if module == _BUFFERS else __import__(module)
                 await _allocated()
             if gone:
-                from iot.modules import forget
+                from iot.memory import forget
 
                 forget(*gone)
             await _allocated()

@@ -56,7 +56,7 @@ class Flash:
         self.folder = folder / "flash"
         self._script = folder / "script.py"
         reader = compiled("lib/pack.py", (ROOT / "lib/pack.py").read_text(), "-O3")
-        self.put({"firmware.pack": packed(SOURCES), "lib/pack.mpy": reader})
+        self.put({"firmware.pack": packed(SOURCES), "pack.mpy": reader})
         self.put({f"lib/{path}": source.encode() for path, source in STAND_INS.items()})
 
     def put(self, files: dict[str, bytes]) -> None:
@@ -107,7 +107,7 @@ def test_boot_mounts_it(flash: Flash) -> None:
 def test_boot_starts_without_it(flash: Flash) -> None:
     """As when the power is cut in the very first deployment."""
     flash.put({"boot.py": (ROOT / "boot.py").read_bytes(), "lib/iot/thing.py": b"VALUE = 4\n"})
-    for path in ("firmware.pack", "lib/pack.mpy"):
+    for path in ("firmware.pack", "pack.mpy"):
         (flash.folder / path).unlink()
     printed = flash.run("""
         with open("/boot.py") as file:

@@ -96,7 +96,7 @@ def path_on_device(name: str) -> str:
     path = path_in_pack(name)
     if "/" in path:
         return f"{pack.MOUNT}/{path}"
-    return f"/{Path(name).with_suffix('.mpy').as_posix()}"
+    return f"/{path}"
 
 
 def path_in_pack(name: str) -> str:

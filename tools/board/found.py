@@ -38,7 +38,7 @@ class Found:
     def __init__(self, repl: Repl) -> None:
         self._repl = repl
         packages = [f"lib/{name}{form}" for name in DEPENDENCIES for form in _FORMS]
-        readers = [f"lib/pack{form}" for form in _FORMS]
+        readers = ["pack.py", "pack.mpy", *(f"lib/pack{form}" for form in _FORMS)]  # in /lib it was before
         paths = ["boot.py", "main.py", PACK, *readers, *_COPIES, *packages, _OLD_PACKAGE]
         lines = repl.exec(f"survey({[f'/{path}' for path in paths]})", FLASH_S).splitlines()
         found = [(mark, path.removeprefix("/")) for mark, _, path in (line.partition(" ") for line in lines)]

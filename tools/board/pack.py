@@ -14,6 +14,13 @@ _MAGIC = b"PACK"
 _HEADER_SIZE = 8
 _RECORD_SIZE = 7
 _MAX_BYTES = 1 << 24
+_READ_SIZE = 64  # bytes that an import reads at once
+# In the order in which a start into NORMAL imports them: to search a place in a file of littlefs takes longer
+# than to read a module.
+_START = tuple(
+    f"{name}.mpy"
+    for name in ["iot/system", "iot/memory", "iot/events", "iot/log", "firmware/settings", "iot/transitions", "iot/console", "iot/modes", "iot/application", "iot/backoff", "iot/flash", "iot/thing", "iot/label", "iot/record", "iot/credentials", "iot/store", "iot/schema", "iot/fallback", "iot/retained", "iot/heap", "iot/clock", "iot/wifi", "iot/joining", "iot/attempt", "iot/tls", "iot/mqtt/packet", "iot/mqtt/queues", "iot/mqtt/connection", "iot/mqtt/client", "iot/link", "iot/x509", "firmware/app", "iot/scan", "iot/timekeeping", "iot/sntp", "iot/mqtt/handshake"]
+)
 
 
 def pack(modules: dict[str, bytes]) -> bytes:
@@ -27,7 +34,7 @@ def pack(modules: dict[str, bytes]) -> bytes:
 def pieces(modules: dict[str, bytes]) -> list[bytes]:
     """What `pack` makes, in its parts: the head, then each file."""
     folders = {str(folder) for path in modules for folder in PurePosixPath(path).parents if folder.name}
-    contents = {path: modules[path] for path in sorted(modules)}
+    contents = {path: modules[path] for path in [*filter(modules.get, _START), *sorted(modules)]}
     files = [*contents.items(), (CONTENTS, "\n".join(contents).encode())]
     offset = _HEADER_SIZE + _RECORD_SIZE * (len(folders) + len(files))
     offsets = [(path, 0) for path in sorted(folders)]
@@ -44,6 +51,11 @@ def pieces(modules: dict[str, bytes]) -> list[bytes]:
     size = (_RECORD_SIZE * len(index)).to_bytes(4, "big")
     head = _MAGIC + size + b"".join(itertools.chain.from_iterable(index.items()))
     return [head, *(data for _, data in files)]
+
+
+def filled(module: bytes) -> bytes:
+    """A module up to where an import of it has read, and the next in the pack begins."""
+    return module + bytes(-len(module) % _READ_SIZE)
 
 
 def places(read: Callable[[int, int], bytes], size: int) -> dict[str, tuple[int, int]]:

@@ -41,7 +41,7 @@ def stage(
     new_folders = sorted({folder for path in staged for folder in folders(path)})
     sizes = [sum(map(len, pieces)) for pieces in staged.values()]
     _check_space(repl, sizes, len(new_folders), block_bytes)
-    repl.exec(f"make({['/lib', *(f'/{folder}' for folder in new_folders)]})", FLASH_S)
+    repl.exec(f"make({[f'/{folder}' for folder in new_folders]})", FLASH_S)
     done = sent = 0
     for path, pieces in staged.items():
         repl.exec(f"begin('/{path}')", FLASH_S)

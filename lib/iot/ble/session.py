@@ -7,7 +7,7 @@ from micropython import const
 
 from iot import hmac256
 from iot.ble.codes import Refused
-from iot.modules import forget
+from iot.memory import forget
 
 _HELLO = const(1)
 _PROOF = const(2)

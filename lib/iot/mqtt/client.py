@@ -7,7 +7,7 @@ import time
 from micropython import const
 
 from iot.backoff import Backoff
-from iot.modules import borrow
+from iot.memory import borrow
 from iot.mqtt import packet
 from iot.mqtt.connection import Connection
 from iot.mqtt.packet import Framer, MQTTError, Starved
@@ -15,6 +15,17 @@ from iot.mqtt.queues import Inbox, Outbox, within
 
 _STABLE_MS = const(30000)  # a connection that lasted this long starts the backoff anew
 _CONNECT_INTERVAL_MS = const(1000)  # AWS refuses a client id that connects more often
+
+
+def _is_plain(topic, qos):
+    """Whether topic or filter, and QoS, are such as anybody can have: no closer look is needed."""
+    return (
+        qos in (0, 1)
+        and topic[:1] not in "$"  # as an empty one is, too
+        and len(topic.encode()) <= 256
+        and topic.count("/") <= 7
+        and not ("+" in topic or "#" in topic or "\0" in topic)
+    )
 
 
 class Client:
@@ -69,7 +80,8 @@ class Client:
         backoff=None,
         is_starved=lambda error: isinstance(error, MemoryError),
     ):
-        borrow("iot.mqtt.checks").client(client_id, keep_alive_s)
+        if not (1 <= len(client_id) <= 128 and 0 <= keep_alive_s <= 65535):
+            borrow("iot.mqtt.checks").client(client_id, keep_alive_s)  # says why it cannot be
         self.keep_alive_s = keep_alive_s
         self.timeout_ms = timeout_ms
         self.log = log
@@ -112,18 +124,19 @@ class Client:
         """
         if self._connecting or (self.connection and not self.connection.closed):
             raise MQTTError("already connected or connecting")
-        handshake = borrow("iot.mqtt.handshake")
         self._connecting = True
         self._attempt_ms = time.ticks_ms()
         self.tell("connecting", None)
         try:
-            stream, session_present = await handshake.begin(self)
-        except MQTTError as error:
+            stream, session_present = await borrow("iot.mqtt.handshake").begin(self)
+        except (MQTTError, MemoryError) as error:
+            if isinstance(error, MemoryError):  # not even for the code
+                error = Starved("no memory for a connection")
             self.reason = str(error)
             self.tell("disconnected", self.reason)
             if isinstance(error, Starved):
                 self.tell("starved", self.reason)
-            raise
+            raise error
         finally:
             self._connecting = False
         self.refusals = 0
@@ -212,7 +225,8 @@ class Client:
         topic_filter: None for what no other subscription takes; that asks nothing of the broker.
         depth: messages that wait to be read, at least 1. ValueError for a filter or QoS that cannot be.
         """
-        borrow("iot.mqtt.checks").subscription(topic_filter, qos, depth)
+        if topic_filter is None or depth < 1 or not _is_plain(topic_filter, qos):
+            borrow("iot.mqtt.checks").subscription(topic_filter, qos, depth)  # raises, if there is a reason
         subscription = self.inbox.subscribe(topic_filter, qos, depth)
         if self.inbox.waiting:
             borrow("iot.mqtt.unclaimed").take(self, subscription)
@@ -228,17 +242,8 @@ class Client:
             # That may be what is no JSON, as either Python writes it: NaN, an infinity, a set, an object.
             for text in ("nan", "inf", "NaN", "Inf", "<", "("):
                 strange = strange or text in payload
-        if (
-            qos not in (0, 1)
-            or topic[:1] in "$"  # as an empty one is, too
-            or len(name) > 256
-            or topic.count("/") > 7
-            or "+" in topic
-            or "#" in topic
-            or "\0" in topic
-            or strange
-        ):
-            borrow("iot.mqtt.checks").message(topic, qos, retain, document)  # raises, if there is a reason
+        if strange or not _is_plain(topic, qos):
+            borrow("iot.mqtt.checks").message(topic, qos, retain, document)
         if isinstance(payload, str):
             payload = payload.encode()
         head = packet.publish(name, len(payload), packet_id, retain)

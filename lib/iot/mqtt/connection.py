@@ -11,7 +11,7 @@ import time
 
 from micropython import const
 
-from iot.modules import borrow
+from iot.memory import borrow
 from iot.mqtt import packet
 from iot.mqtt.packet import MQTTError, Refused, malformed
 from iot.mqtt.queues import within

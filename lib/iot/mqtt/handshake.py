@@ -4,38 +4,11 @@ import asyncio
 
 from micropython import const
 
-from iot.mqtt.packet import MQTTError, Refused, Starved, header, malformed, string
+from iot.memory import borrow
+from iot.mqtt.packet import MQTTError, Refused, header, malformed, string
 
 _CONNECT = const(0x10)
 _CONNACK = const(0x20)
-_REFUSALS = const(
-    (
-        "accepted",
-        "unacceptable protocol version",
-        "identifier rejected",
-        "server unavailable",
-        "bad user name or password",
-        "not authorized",
-    )
-)
-# How a broker hangs up in the handshake: mbedTLS's fatal alert, close notify and end of file. A reset is not
-# among them: that is what lwIP makes of a broker that is down.
-_HUNG_UP = const((-0x7780, -0x7880, -0x7280))
-_ALERT = const(21)  # RFC 5246, 6.2.1
-_FIRST_ALERT = const(40)  # below are a goodbye, and what a cipher finds amiss
-_INTERNAL_ERROR = const(80)  # the first of those that say nothing of the client
-_ALERTS = const(
-    (
-        "bad certificate",
-        "unsupported certificate",
-        "certificate revoked",
-        "certificate expired",
-        "certificate unknown",
-        "illegal parameter",
-        "unknown CA",
-        "access denied",
-    )
-)
 
 
 def connect(client_id, keep_alive_s, clean, will=None):
@@ -53,11 +26,10 @@ def connect(client_id, keep_alive_s, clean, will=None):
 def accepted(first, body):
     """Decode a CONNACK (3.2) to whether the broker had kept the session; raise Refused if it refuses."""
     present, code = body
-    if present > 1 or (present and code) or code >= len(_REFUSALS):
+    refused = borrow("iot.mqtt.failure").refused(code) if code else None
+    if present > 1 or (code and (present or not refused)):
         raise malformed(first, "accepted", present, code)
-    if code:
-        refused = Refused("refused by the broker: " + _REFUSALS[code])
-        refused.code = code
+    if refused:
         raise refused
     return bool(present)
 
@@ -89,58 +61,14 @@ async def _begin(client):
     except (OSError, ValueError, MemoryError, OverflowError, MQTTError) as caught:
         error = caught
         if stream and isinstance(caught, OSError):
-            error = await _told(stream) or caught
+            error = await borrow("iot.mqtt.failure").told(stream) or caught
     finally:
         if stream and session is None:
             stream.close()
             await _closed(stream, timeout_ms)
     if session is None:
-        raise _explained(client, error)
+        raise borrow("iot.mqtt.failure").explained(client, error)
     return stream, session
-
-
-async def _told(stream):
-    """Refused by the alert that the server sent before it hung up in the middle of a write; None without one.
-
-    A server refuses a certificate while the client still writes. That write then fails, with EPIPE or
-    ECONNRESET, and TLS reads nothing any more: the alert lies in the socket below it.
-    """
-    try:
-        socket = stream.get_extra_info("socket")
-        for _ in range(10):
-            record = socket.read(7)
-            if record is not None:
-                break
-            await asyncio.sleep_ms(20)
-    except (OSError, KeyError, AttributeError):
-        return None
-    if not record or len(record) < 7 or record[0] != _ALERT:
-        return None
-    if record[4] != 2:  # it is encrypted: the handshake was done, and then the server took leave
-        return Refused("closed by the broker")
-    number = record[6]
-    if record[5] != 2 or not _FIRST_ALERT <= number < _INTERNAL_ERROR:  # not fatal, or none of the client's
-        return None
-    name = _ALERTS[number - 42] if 42 <= number < 42 + len(_ALERTS) else "alert number {}".format(number)
-    refused = Refused("closed by the broker: TLS alert, " + name)
-    refused.code = number
-    return refused
-
-
-def _explained(client, error):
-    """The MQTTError for what went wrong with a connection that is closed again."""
-    if isinstance(error, Refused) and error.code is not None:
-        return error
-    text = " ".join(str(error).split())  # mbedTLS writes a line for each reason
-    if client.is_starved(error):
-        return Starved("no memory for TLS: " + text)
-    if isinstance(error, MQTTError):
-        return error
-    if not isinstance(error, OSError):  # how MicroPython says that a certificate is bad
-        return MQTTError("TLS: " + text)
-    if error.errno in _HUNG_UP:
-        return Refused("closed by the broker: " + text)
-    return MQTTError("connection broken off: errno " + text if text.lstrip("-").isdigit() else text)
 
 
 def rewind(inbox, session_present):

@@ -5,7 +5,7 @@ Section numbers are those of the OASIS standard, "MQTT Version 3.1.1".
 
 from micropython import const
 
-from iot.modules import borrow
+from iot.memory import borrow
 
 _PUBLISH = const(0x30)
 _CONNACK = const(0x20)
@@ -32,8 +32,8 @@ class Refused(MQTTError):
 
 
 def malformed(first, fault="first", *values):
-    """The MQTTError for what the peer may not send: a packet by its first byte, a fault of checks.FAULTS."""
-    return MQTTError(borrow("iot.mqtt.checks").malformed(first, fault, values))
+    """The MQTTError for what the peer may not send: a packet by its first byte, a fault of faults.FAULTS."""
+    return MQTTError(borrow("iot.mqtt.faults").malformed(first, fault, values))
 
 
 # Encoders. Strings come as UTF-8 bytes that were checked before.

@@ -5,7 +5,7 @@ import time
 
 from micropython import const
 
-from iot.modules import borrow
+from iot.memory import borrow
 
 _DUP = const(0x08)  # in a PUBLISH's first byte: MQTT 3.1.1, 3.3.1.1
 _SPAN_BYTES = const(1440)  # neighbours leave in one write, up to about a TCP segment

@@ -285,7 +285,7 @@ class FakeBoard:
         def chip_import(name: str, *rest: Any) -> ModuleType | SimpleNamespace:
             if name in modules:
                 return modules[name]
-            if name == "pack" and "pack.mpy" in [entry[0] for entry in self._root.ilistdir("/lib")]:
+            if name == "pack" and "pack.mpy" in [entry[0] for entry in self._root.ilistdir("/")]:
                 return SimpleNamespace(mount=lambda path: unpack(self._content(path)))
             if name not in _MODULES:
                 raise ImportError(f"no module named '{name}'")

@@ -16,7 +16,7 @@ from tools.board import staging
 from tools.board.deploy import BUILT, Deployment, deploy
 from tools.board.errors import BoardError
 
-FILES = {"boot.py", "main.py", "lib/pack.mpy", "firmware.pack", BUILT}
+FILES = {"boot.py", "main.py", "pack.mpy", "firmware.pack", BUILT}
 MODULES = {
     *("firmware/app.mpy", "iot/system.mpy", "iot/mqtt/client.mpy"),
     *("aioble/__init__.mpy", "aioble/core.mpy"),
@@ -60,9 +60,9 @@ def test_the_first_deployment(product: Product, flash: Path) -> None:
     assert board.tree().keys() == FILES and modules(board).keys() == MODULES
     assert set(done.written) == FILES - {"firmware.pack"} | MODULES
     assert done.mode == "CONFIG" and done.removed == [] and done.unchanged == 0
-    steps = "> /lib/pack.mpy\n> /main.py\n> /firmware.pack\n> /built.txt\n/ /deploy/lib\n"
+    steps = "> /pack.mpy\n> /main.py\n> /firmware.pack\n> /built.txt\n"
     assert done.sent_bytes == sum(map(len, board.tree().values())) + len(steps)
-    assert all(data[:2] == b"M\x06" for data in [*modules(board).values(), board.tree()["lib/pack.mpy"]])
+    assert all(data[:2] == b"M\x06" for data in [*modules(board).values(), board.tree()["pack.mpy"]])
     assert re.fullmatch(rb"20\d\d( \d\d){5}\n", board.tree()[BUILT])
     assert not (board.files / "deploy").exists()
 
@@ -72,7 +72,7 @@ def test_modules_call_themselves_by_their_place_in_the_pack(product: Product, fl
     board = FakeBoard(flash)
     bring_up_to_date(product, board)
     assert all(b"/pack/" + path.encode() in data for path, data in modules(board).items())
-    assert b"/lib/pack.mpy" in board.tree()["lib/pack.mpy"]
+    assert b"/pack.mpy" in board.tree()["pack.mpy"]
 
 
 def test_an_unchanged_product_writes_nothing(product: Product, flash: Path) -> None:

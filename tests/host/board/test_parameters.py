@@ -9,7 +9,7 @@ from tools.board.parameters import without_names
 
 ROOT = files.ROOT
 SOURCE = b"""
-from iot.modules import forget
+from iot.memory import forget
 
 aloft = 3
 

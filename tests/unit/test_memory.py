@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from iot.modules import borrow, forget, load
+from iot.memory import borrow, forget, load
 
 
 def test_a_forgotten_module_is_loaded_anew_and_what_was_taken_from_it_works_on():

@@ -93,7 +93,7 @@ def test_it_deploys(iot: Path, tmp_path: Path) -> None:
     with board:
         done = run(iot, "deploy", board.port, "--no-packages")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert {"boot.py", "main.py", "lib/pack.mpy", "firmware.pack"} <= board.tree().keys()
+    assert {"boot.py", "main.py", "pack.mpy", "firmware.pack"} <= board.tree().keys()
 
 
 def test_the_local_cloud_runs(iot: Path, tmp_path: Path) -> None:

@@ -17,10 +17,16 @@ _MAX_BYTES = 1 << 24
 _READ_SIZE = 64  # bytes that an import reads at once
 # In the order in which a start into NORMAL imports them: to search a place in a file of littlefs takes longer
 # than to read a module.
-_START = tuple(
-    f"{name}.mpy"
-    for name in ["iot/system", "iot/memory", "iot/events", "iot/log", "firmware/settings", "iot/transitions", "iot/console", "iot/modes", "iot/application", "iot/backoff", "iot/flash", "iot/thing", "iot/label", "iot/record", "iot/credentials", "iot/store", "iot/schema", "iot/fallback", "iot/retained", "iot/heap", "iot/clock", "iot/wifi", "iot/joining", "iot/attempt", "iot/tls", "iot/mqtt/packet", "iot/mqtt/queues", "iot/mqtt/connection", "iot/mqtt/client", "iot/link", "iot/x509", "firmware/app", "iot/scan", "iot/timekeeping", "iot/sntp", "iot/mqtt/handshake"]
-)
+_START = (
+    "iot/system.mpy", "iot/memory.mpy", "iot/events.mpy", "iot/log.mpy", "firmware/settings.mpy",
+    "iot/transitions.mpy", "iot/console.mpy", "iot/modes.mpy", "iot/application.mpy", "iot/backoff.mpy",
+    "iot/flash.mpy", "iot/thing.mpy", "iot/label.mpy", "iot/record.mpy", "iot/credentials.mpy",
+    "iot/store.mpy", "iot/schema.mpy", "iot/fallback.mpy", "iot/retained.mpy", "iot/heap.mpy",
+    "iot/clock.mpy", "iot/wifi.mpy", "iot/joining.mpy", "iot/attempt.mpy", "iot/tls.mpy",
+    "iot/mqtt/packet.mpy", "iot/mqtt/queues.mpy", "iot/mqtt/connection.mpy", "iot/mqtt/client.mpy",
+    "iot/link.mpy", "iot/x509.mpy", "firmware/app.mpy", "iot/scan.mpy", "iot/timekeeping.mpy",
+    "iot/sntp.mpy", "iot/mqtt/handshake.mpy",
+)  # fmt: skip
 
 
 def pack(modules: dict[str, bytes]) -> bytes:

@@ -179,7 +179,7 @@ def test_files_of_an_older_deployment_go(product: Product, flash: Path) -> None:
     done = bring_up_to_date(product, board)
     assert board.tree().keys() == FILES | OWN.keys() and modules(board).keys() == MODULES
     assert set(done.removed) == OLD.keys() - {"main.py"} | OLD_FOLDERS
-    assert {path.name for path in (board.files / "lib").iterdir()} == {"pack.mpy", "other.py"}
+    assert {path.name for path in (board.files / "lib").iterdir()} == {"other.py"}
     assert set(done.written) == FILES - {"firmware.pack", "boot.py", "main.py"} | MODULES
 
 

@@ -71,7 +71,7 @@ def test_each_verb_does_without(
     tmp_path: Path,
 ) -> None:
     """With a board it would go on; without one: what is said, and as JSON."""
-    monkeypatch.setattr(board_configure, "load", lambda path: {})
+    monkeypatch.setattr(board_configure, "load", lambda path, wifi: {})
     monkeypatch.setattr(board_configure, "warnings", lambda document: [])
     monkeypatch.setattr(sys, "argv", ["tools", *arguments, "--json"])
     plug()

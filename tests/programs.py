@@ -15,7 +15,7 @@ VENV = "Python's venv"  # which Debian keeps apart
 PROGRAMS = {
     "Chromium": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
     "mosquitto": ("mosquitto",),
-    "mosquitto's clients": ("mosquitto_sub",),
+    "mosquitto_sub": ("mosquitto_sub",),
     "Node.js": ("npm",),
     VENV: (),
 }
@@ -23,28 +23,28 @@ PACKAGES = {
     "apt-get": {
         "Chromium": "chromium",
         "mosquitto": "mosquitto",
-        "mosquitto's clients": "mosquitto-clients",
+        "mosquitto_sub": "mosquitto-clients",
         "Node.js": "nodejs npm",
         VENV: "python3-venv",
     },
     "dnf": {
         "Chromium": "chromium",
         "mosquitto": "mosquitto",
-        "mosquitto's clients": "mosquitto",
+        "mosquitto_sub": "mosquitto",
         "Node.js": "nodejs npm",
         VENV: "",
     },
     "pacman": {
         "Chromium": "chromium",
         "mosquitto": "mosquitto",
-        "mosquitto's clients": "mosquitto",
+        "mosquitto_sub": "mosquitto",
         "Node.js": "nodejs npm",
         VENV: "",
     },
     "brew": {
         "Chromium": "chromium",
         "mosquitto": "mosquitto",
-        "mosquitto's clients": "mosquitto",
+        "mosquitto_sub": "mosquitto",
         "Node.js": "node",
         VENV: "",
     },
@@ -73,7 +73,7 @@ def command(programs: list[str]) -> list[str]:
     manager = next(filter(shutil.which, COMMANDS), None)
     if not manager:
         return []
-    packages = " ".join(PACKAGES[manager][program] for program in programs).split()
+    packages = dict.fromkeys(" ".join(PACKAGES[manager][program] for program in programs).split())
     sudo = ["sudo"] if manager != "brew" and os.geteuid() != 0 else []
     return [*sudo, *COMMANDS[manager].split(), *packages]
 

@@ -48,8 +48,8 @@ class Wifi:
         return self._wlan.ifconfig()[0] if self.ssid else None
 
     async def connected(self):
-        """Returns when there is a connection."""
-        while not self.ssid:
+        """Returns when there is a connection: an attempt in vain takes memory that joining needs."""
+        while not (self.ssid and self._wlan.isconnected()):
             await asyncio.sleep_ms(_POLL_MS)
 
     async def run(self):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCKS = [
@@ -35,5 +37,7 @@ def test_an_example_is_whole(block: str) -> None:
         "json",
         "-",
     ]
-    done = subprocess.run(command, input=block, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, input=block, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
     assert [found["message"] for found in json.loads(done.stdout)] == []

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tools import environment
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,7 @@ def run(
     command = [str(python), "-m", "tools", *arguments]
     variables = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **variables}
     return subprocess.run(
-        command, cwd=folder, env=variables, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=folder, env=variables, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
 
 

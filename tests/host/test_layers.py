@@ -99,8 +99,8 @@ MAY_IMPORT = {
 }
 # Bluetooth LE has one module; aioble is deployed with the product.
 ONE_USER = {"aioble": "iot.ble.service", "bluetooth": "iot.ble.service"}
-# Not every chip has Bluetooth (ESP32-S2), and a board need not have aioble: importing it shows that.
-MAY_MISS = {"iot.configuring": "ImportError"}
+# Not every chip has Bluetooth (ESP32-S2), a board need not have aioble, nor a pack: importing it shows that.
+MAY_MISS = {"iot.configuring": "ImportError", "boot": "ImportError"}
 SCRIPTS = ("boot", "main")  # they run when imported: that is what they are for
 
 # What the ESP32_GENERIC image of MicroPython v1.25 has, built in or frozen.

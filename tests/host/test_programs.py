@@ -11,7 +11,8 @@ from tests import programs
 
 ROOT = Path(__file__).parents[2]
 UPDATE = "env DEBIAN_FRONTEND=noninteractive apt-get update"
-COMMAND = "apt-get install -y --no-install-recommends chromium mosquitto nodejs npm"
+ALL = "Chromium, mosquitto, mosquitto_sub, Node.js"
+COMMAND = "apt-get install -y --no-install-recommends chromium mosquitto mosquitto-clients nodejs npm"
 INSTALL = f"env DEBIAN_FRONTEND=noninteractive {COMMAND}"
 
 
@@ -51,19 +52,19 @@ def machine(tmp_path: Path) -> Machine:
 def test_root_installs_what_is_missing(machine: Machine) -> None:
     machine.put("apt-get")
     machine.put("env")
-    assert machine.run() == "Installing Chromium, mosquitto, Node.js\n"
+    assert machine.run() == f"Installing {ALL}\n"
     assert machine.notes() == [UPDATE, INSTALL]
 
 
 def test_only_what_is_missing(machine: Machine) -> None:
-    for name in ("apt-get", "env", "google-chrome", "npm"):
+    for name in ("apt-get", "env", "google-chrome", "npm", "mosquitto_sub"):
         machine.put(name)
     assert machine.run() == "Installing mosquitto\n"
     assert machine.notes()[1].endswith("--no-install-recommends mosquitto")
 
 
 def test_nothing_is_done_where_nothing_is_missing(machine: Machine) -> None:
-    for name in ("apt-get", "chromium", "mosquitto", "npm"):
+    for name in ("apt-get", "chromium", "mosquitto", "mosquitto_sub", "npm"):
         machine.put(name)
     assert machine.run() == machine.run("--missing") == ""
     assert not machine.notes()
@@ -82,15 +83,15 @@ def test_whom_it_would_ask_is_told_the_command(machine: Machine) -> None:
     assert machine.run(uid=1000) == ""
     assert machine.notes() == ["sudo -n true"]
     assert machine.run("--missing", uid=1000) == (
-        f"Left out for want of Chromium, mosquitto, Node.js; for all tests: sudo {COMMAND} && make test\n"
+        f"Left out for want of {ALL}; for all tests: sudo {COMMAND} && make test\n"
     )
 
 
 def test_an_installation_that_fails_ends_nothing(machine: Machine) -> None:
     machine.put("apt-get")
     machine.put("env", status=100)
-    assert machine.run() == f"Installing Chromium, mosquitto, Node.js\n{COMMAND}: status 100\n"
-    assert machine.run("--missing").startswith("Left out for want of Chromium, mosquitto, Node.js; ")
+    assert machine.run() == f"Installing {ALL}\n{COMMAND}: status 100\n"
+    assert machine.run("--missing").startswith(f"Left out for want of {ALL}; ")
 
 
 def test_homebrew_is_not_for_root(machine: Machine) -> None:

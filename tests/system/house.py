@@ -97,8 +97,7 @@ class House:
 
 def settle(device: Device, **settings: object) -> None:
     """Give it other settings, from its next start on: a limit that is to pass is not in the way before."""
-    with (device.files / "firmware/settings.py").open("a") as file:
-        file.writelines(f"{name} = {value!r}\n" for name, value in settings.items())
+    device.add("firmware/settings.py", "".join(f"{name} = {value!r}\n" for name, value in settings.items()))
 
 
 async def ask(device: Device, line: str) -> str:

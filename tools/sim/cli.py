@@ -134,9 +134,6 @@ def main(args: argparse.Namespace) -> int:
     try:
         if args.part == "files":
             return files_cli.main(args)
-        asyncio.run(_run(args))
-        if args.part == "files":
-            return files_cli.main(args)
         with contextlib.suppress(NotRunning), Running(args.folder) as running:
             return _set(running, args)
         asyncio.run(_run(args))

@@ -65,6 +65,7 @@ class Device:
         self._process: asyncio.subprocess.Process | None = None
         self._life: asyncio.Task[None] | None = None
         self._locks = contextlib.ExitStack()  # on its flash, while it has power
+        self._additions: list[tuple[str, bytes]] = []  # to its files, before the next program runs
 
     def _keep_files(self, kind: str) -> None:
         if kind not in FLASH_KINDS:
@@ -86,6 +87,22 @@ class Device:
             file = self.folder / "files" / path[1:]
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
+
+    def add(self, path: str, text: str) -> None:
+        """Add to a file's end, at once or, where the chip has power, before its next program runs."""
+        self._additions.append((path, text.encode()))
+        if not self.powered:
+            self._carry_out()
+
+    def _carry_out(self) -> None:
+        while self._additions:
+            path, data = self._additions.pop(0)
+            if not self._image:
+                with (self.folder / "files" / path).open("ab") as file:
+                    file.write(data)
+                continue
+            with self._image.changed(own=self.powered) as vfs, vfs.open(f"/{path}", "ab") as file:
+                file.write(data)
 
     @property
     def running(self) -> bool:
@@ -191,6 +208,7 @@ class Device:
         """Run the program, and again after every reset, for as long as there is power."""
         try:
             while True:
+                self._carry_out()
                 await self._run()
                 await self.chip.stopped.wait()  # after main.py, the watchdog may still bite
                 if self.chip.next_cause is None:

@@ -5,7 +5,7 @@ import functools
 import io
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path, PurePosixPath
 
 from tools.sim.cpython import load_shim
@@ -60,9 +60,12 @@ class Image:
         yield _mounted(io.BytesIO(self.file.read_bytes()))
 
     @contextmanager
-    def changed(self) -> Iterator[VfsLfs2]:
-        """Its file system, to be changed: at an exception nothing is. InUse while a device has power."""
-        with self.lock():
+    def changed(self, own: bool = False) -> Iterator[VfsLfs2]:
+        """Its file system, to be changed: at an exception nothing is. InUse while a device has power.
+
+        own: the lock is the caller's already.
+        """
+        with nullcontext() if own else self.lock():
             data = io.BytesIO(self.file.read_bytes())
             yield _mounted(data)
             self._write(data.getvalue())

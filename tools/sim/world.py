@@ -103,7 +103,10 @@ class World:
         try:
             if not (mac := await reader.readline()):
                 return
-            chip = self._chips[json.loads(mac)]
+            try:
+                chip = self._chips[json.loads(mac)]
+            except (ValueError, KeyError, TypeError):  # a stranger, on a port that was another's before
+                return
             boot = chip.boots
             while line := await reader.readline():
                 operation, arguments = json.loads(line)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.host.cloud import aws_policies, aws_templates, support
 from tests.host.cloud.aws_policies import ARN, EXAMPLES
 from tests.host.cloud.test_provisioning import CREATE, accepted
+from tests.patience import PATIENCE_S
 from tools.cloud.errors import InvalidRequestException, MalformedPolicyException
 from tools.cloud.intrinsics import ParameterError
 from tools.cloud.policy import Policy, is_allowed
@@ -153,7 +154,7 @@ async def test_the_example_of_the_docs(tmp_path: Path, monkeypatch: pytest.Monke
     printed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     module["print"] = printed.set_result
     monkeypatch.chdir(tmp_path)
-    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as tasks:
         main = tasks.create_task(module["main"]())
         aws = json.loads(await printed)["aws"]
         context = support.client_context(

@@ -14,6 +14,7 @@ import pytest
 
 from tests.host.cloud import support as raw
 from tests.host.cloud.support import ANYTHING, Bench, bench
+from tests.patience import PATIENCE_S
 from tools.bench import broker
 from tools.cloud import Cloud, StateError
 from tools.cloud.ca import certificate_id
@@ -209,7 +210,7 @@ def test_the_verb_says_so(tmp_path: Path, options: tuple[str, ...]) -> None:
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard)),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 1

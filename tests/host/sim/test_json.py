@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.host.sim import json_cases
+from tests.patience import PATIENCE_S
 from tests.vm.test_vm import VERSIONS, VM, vm_command
 from tools.sim.cpython import ujson
 
@@ -116,7 +117,7 @@ def micropython_says(request: pytest.FixtureRequest, tmp_path: Path):
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=PATIENCE_S,
         )
         return done.stdout.splitlines()
 

@@ -161,6 +161,7 @@ async def test_a_radio_without_memory_does_not_start(device: Device, run) -> Non
     device.chip.memory.feed()
     assert await run(program) == ["True"]
     hold = "import _thread, time\n_thread.stack_size(110000)\n_thread.start_new_thread(time.sleep, (1000,))\n"
+    await device.power_off()
     (device.files / "boot.py").write_text(hold)
     assert await run(program) == ["Wifi Unknown Error 0x0101 False"]
 

@@ -136,7 +136,7 @@ async def test_a_reader_is_woken_when_its_stream_is_closed(echo: Echo, run) -> N
         reader = asyncio.create_task(read())
         await asyncio.sleep_ms(50)
         await stream.wait_closed()
-        await asyncio.wait_for(reader, PATIENCE_S)
+        await asyncio.wait_for(reader, 100)
     asyncio.run(main())
     """
     )

@@ -11,6 +11,7 @@ from bumble.hci import Address
 from bumble.transport import open_transport
 
 from tests.host.sim.test_port import WAIT_S, sim
+from tests.patience import PATIENCE_S
 from tools.ble.client import Client
 from tools.ble.over_bumble import OverBumble
 from tools.sim import World
@@ -45,13 +46,13 @@ async def test_each_client_has_a_controller_and_takes_it_along() -> None:
             await central.power_on()
             name = (AdvertisingData.Type.COMPLETE_LOCAL_NAME, b"thing")
             await peripheral.start_advertising(advertising_data=bytes(AdvertisingData([name])))
-            connection = await central.connect(peripheral.random_address, timeout=20)
+            connection = await central.connect(peripheral.random_address, timeout=PATIENCE_S)
             await Peer(connection).discover_services()
             assert len(world.air_ble.controllers) == 2
         reader, writer = await asyncio.open_connection("127.0.0.1", port.port)
         writer.write(b"GET / HTTP/1.1\r\n\r\n")
-        assert await asyncio.wait_for(reader.read(), 20) == b"", "not hung up on"
-        async with asyncio.timeout(20):
+        assert await asyncio.wait_for(reader.read(), PATIENCE_S) == b"", "not hung up on"
+        async with asyncio.timeout(PATIENCE_S):
             while world.air_ble.controllers:
                 await asyncio.sleep(0.01)
         writer.close()

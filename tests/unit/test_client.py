@@ -510,6 +510,13 @@ async def test_messages_right_behind_the_connack_are_not_lost():
         assert await subscription.__anext__() == ("t", b"stored")
 
 
+async def test_a_connection_that_has_ended_holds_no_memory_of_what_it_had():
+    async with Bench() as b:
+        b.stream.hang_up()
+        await b.lost()
+        assert b.client.connection._stream is None and not b.client.connection._tasks
+
+
 async def test_a_connection_lost_at_once_is_told_in_order():
     b = Bench()
     open_stream = b.broker.open_stream

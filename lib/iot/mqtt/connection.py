@@ -103,6 +103,8 @@ class Connection:
         except OSError:
             pass  # the stream is gone either way
         finally:
+            self._stream = None  # some 2 KB in all, of which the next connection has need
+            self._tasks.clear()
             client.outbox.rewind()
             if bug:
                 client.log.exception("mqtt", reason, bug)

@@ -125,10 +125,11 @@ class Client:
         if self._connecting or (self.connection and not self.connection.closed):
             raise MQTTError("already connected or connecting")
         self._connecting = True
-        self._attempt_ms = time.ticks_ms()
         self.tell("connecting", None)
         try:
-            stream, session_present = await borrow("iot.mqtt.handshake").begin(self)
+            handshake = borrow("iot.mqtt.handshake")
+            self._attempt_ms = time.ticks_ms()
+            stream, session_present = await handshake.begin(self)
         except (MQTTError, MemoryError) as error:
             if isinstance(error, MemoryError):  # not even for the code
                 error = Starved("no memory for a connection")

@@ -25,7 +25,7 @@ LARGE = 2900  # bytes of a message, in bursts of ten
 BURSTS = 5
 CLAIMS = 10
 SPELL_S = 6.0  # in which a start reaches telemetry on a chip
-HELD = 20  # KB that an application may hold, most of it in small pieces (chip/appetite.py)
+HELD = 18  # KB that an application may hold, most of it in small pieces (chip/appetite.py)
 TOO_MUCH = 80
 SEEN = r"^\s*\d+\.\d+ E memory: |no memory for TLS"
 

@@ -381,11 +381,16 @@ async def test_an_idle_connection_is_kept_alive():
 
 async def test_sending_puts_the_ping_off():
     async with Bench(keep_alive_s=1) as b:
-        start_ms = time.ticks_ms()
-        while time.ticks_diff(time.ticks_ms(), start_ms) < 1200:
+        start_ms = last_ms = time.ticks_ms()
+        longest_ms = 0
+        while time.ticks_diff(last_ms, start_ms) < 1200:
             await b.client.publish("t", "x", qos=1)
             await asyncio.sleep_ms(20)
-        assert not b.broker.sent(PINGREQ)
+            now_ms = time.ticks_ms()
+            longest_ms, last_ms = max(longest_ms, time.ticks_diff(now_ms, last_ms)), now_ms
+        assert not b.broker.sent(PINGREQ) or longest_ms > 500, (
+            "it has sent, on a machine that is not that slow"
+        )
 
 
 async def test_who_only_sends_qos_0_pings_all_the_same():

@@ -1,6 +1,7 @@
 """A simulated phone: a Bluetooth LE central on bumble, which scans, connects and speaks GATT."""
 
 import asyncio
+import contextlib
 
 from bumble import hci
 from bumble.core import AdvertisingData
@@ -14,6 +15,14 @@ from tools.sim.ble.radio import Radio
 _MTU_MIN = 23
 
 
+class _Host(Host):
+    def on_packet(self, packet: bytes) -> None:
+        with contextlib.suppress(
+            asyncio.InvalidStateError
+        ):  # an answer that comes when nobody waits any more
+            super().on_packet(packet)
+
+
 class Phone:
     """A central with an address of its own. `device` and `host` are bumble's, for whatever is not here."""
 
@@ -21,7 +30,7 @@ class Phone:
         self.address = address
         self.mtu = mtu
         self.radio = radio
-        self.host = Host(radio, AsyncPipeSink(radio))
+        self.host = _Host(radio, AsyncPipeSink(radio))
         configuration = DeviceConfiguration(name=radio.name, address=hci.Address(address))
         self.device = Device(config=configuration, host=self.host)
         self.device.gatt_server.max_mtu = max(mtu, _MTU_MIN)

@@ -5,7 +5,7 @@ import time
 
 from micropython import const
 
-from iot.memory import forget
+from iot.memory import borrow
 
 _JOIN_MS = const(20000)  # association and key exchange
 _ADDRESS_MS = const(40000)  # from then on, for DHCP: a router that has just started takes its time
@@ -68,10 +68,7 @@ async def once(wlan, network, found, bssid):
         wlan.config(reconnects=_RECONNECTS)
         wlan.disconnect()  # connect() while connecting raises
         if "static" in network:
-            from iot import static
-
-            forget("iot.static")
-            static.use(wlan, network["static"])
+            borrow("iot.static").use(wlan, network["static"])
         elif wlan.ifconfig()[0] != _UNSET:  # that of the network before
             wlan.ipconfig(dhcp4=True)
         wlan.connect(network["ssid"], network["password"] or None, bssid=bssid)

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from iot.memory import forget
+from iot.memory import borrow, forget
 
 _NETWORKS_MAX = const(8)
 _PEM_MAX = const(4096)  # bytes of one certificate or key, with all that its file says beside it
@@ -37,9 +37,7 @@ class ConfigError(ValueError):
 
 def parse(text):
     """Parses and validates JSON `text` (str, bytes or a stream); ConfigError where either fails."""
-    from iot import jsontext
-
-    forget("iot.jsontext")
+    jsontext = borrow("iot.jsontext")
     try:
         document = jsontext.load(text)
     except ValueError as error:
@@ -62,9 +60,7 @@ def validate(document):
         "ota": _ota(members.get("ota", {})),
         "app": _object("app", members.get("app", {})),
     }
-    from iot import jsontext
-
-    forget("iot.jsontext")
+    jsontext = borrow("iot.jsontext")
     try:
         size = jsontext.size(plain(result))
     except RuntimeError:
@@ -97,9 +93,7 @@ def _network(path, value):
 
 def _static(path, value):
     members = _members(path, value, ("ip", "netmask", "gateway", "dns"), ("ip", "netmask", "gateway"))
-    from iot import static  # few networks have one
-
-    forget("iot.static")
+    static = borrow("iot.static")  # few networks have one
     try:
         return static.checked(members)
     except static.StaticError as error:

@@ -9,7 +9,7 @@ import os
 
 from micropython import const
 
-from iot.memory import forget
+from iot.memory import borrow
 
 _PIECE = const(256)
 _DOCUMENT_MAX = const(16384)  # bytes of a configuration with all its certificates
@@ -94,15 +94,10 @@ async def _commit(system, told):
             await _make_room(system)
         if system.nvs is None:  # as in IDLE
             raise OSError("flash could not be initialised")
-        from iot import config
-
-        forget("iot.config")
+        config = borrow("iot.config")
         with open(_path(system), "rb") as file:  # noqa: ASYNC230
             document = config.parse(file)
-        from iot import fallback
-
-        forget("iot.fallback")
-        fallback.replace(system, document)
+        borrow("iot.fallback").replace(system, document)
     except Exception:  # whatever it is
         if stopped:
             system.restart("the new configuration was refused, the old one stays")

@@ -8,7 +8,7 @@ from micropython import const
 from iot.ble.codes import NAMES, Refused
 from iot.ble.document import Document
 from iot.ble.requests import CONFIG, STATUS, committed
-from iot.memory import forget
+from iot.memory import borrow
 
 _DETAIL_MAX = const(256)  # characters: a path holds names of members, which may be of any length
 _NAME_OF = {"json": "INVALID_JSON", "missing": "MISSING_ELEMENTS", "value": "INVALID_VALUE"}
@@ -102,9 +102,7 @@ class Setup:
     async def _check(self):
         await self._progress(step="checking")
         text = self.document.whole()
-        from iot import config
-
-        forget("iot.config")
+        config = borrow("iot.config")
         try:
             return config.parse(text)
         except config.ConfigError as error:

@@ -111,19 +111,12 @@ class System:
         """A Record, its code being in memory for as long as it is used. OSError where there is no flash."""
         if self.nvs is None:
             raise OSError("flash could not be initialised")
-        from iot.record import Record
-
-        forget("iot.record")
-        return Record(self.nvs, key, size)
+        return borrow("iot.record").Record(self.nvs, key, size)
 
     def store(self):
         """A Store, as a `record`."""
         record = self.record("config", _CONFIG_BYTES)
-        from iot.credentials import Credentials
-        from iot.store import Store
-
-        forget("iot.credentials", "iot.store")
-        return Store(record, Credentials(self.folder))
+        return borrow("iot.store").Store(record, borrow("iot.credentials").Credentials(self.folder))
 
     async def command(self, name, argument):
         """Carries out a command of the console and returns the answer."""
@@ -199,14 +192,12 @@ class System:
         if idle:
             gc.collect()
         if self.heap and (memory.heap_free() < _HEAP_LEAST or memory.heap_total() > self.heap_total):
-            borrow("iot.overdraft", "iot.starving", "iot.retained").settle(self, _HEAP_LEAST)
+            borrow("iot.overdraft", "iot.starving").settle(self, _HEAP_LEAST)
 
     async def _change(self):
-        from iot import transitions
-
-        forget("iot.transitions", "iot.modes")
         event = self.event
-        await transitions.change(self, event)  # what an ending part tells in it, `tell` does not hear
+        # What an ending part tells in it, `tell` does not hear.
+        await borrow("iot.transitions", "iot.modes").change(self, event)
         if self.event == event:
             self.event = None
 

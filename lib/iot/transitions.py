@@ -15,7 +15,7 @@ from micropython import const
 from iot import console, memory, modes
 from iot.application import Application
 from iot.flash import Flash
-from iot.memory import forget, load
+from iot.memory import borrow, forget, load
 from iot.thing import Thing
 
 _NAMESPACE = const("iot")
@@ -78,10 +78,7 @@ async def _init(system):
     address = machine.unique_id()
     wrong = None
     try:
-        from iot import label
-
-        forget("iot.label")
-        system.device_id = label.device_id(settings.NAME_PREFIX, address)
+        system.device_id = borrow("iot.label").device_id(settings.NAME_PREFIX, address)
     except ValueError as error:
         system.device_id = str(binascii.hexlify(address), "ascii")
         wrong = str(error)
@@ -99,10 +96,7 @@ async def _init(system):
         store = system.store()
         found = store.load()
         if found is None and settings.CONFIG is not None:
-            from iot import config
-
-            forget("iot.config")
-            store.save(config.validate(settings.CONFIG))
+            store.save(borrow("iot.config").validate(settings.CONFIG))
             found = store.load()
     except (OSError, ValueError) as error:
         system.log.exception("system", "flash", error)
@@ -188,10 +182,7 @@ async def _enter_normal(system, event, config):
 
 def _grow_heap(system, reserved):
     """Before a radio is on, and once in a life."""
-    from iot import heap
-
-    forget("iot.heap")
-    system.heap = heap.grow(reserved)
+    system.heap = borrow("iot.heap").grow(reserved)
     system.heap_total = memory.heap_total()
 
 
@@ -216,10 +207,8 @@ def _start_network(system, config):
 
 def _claim(system, aws, tries):
     """The coroutine that earns the thing's certificate with the claim's and stores it."""
-    from iot.claim import Claim  # once in a device's life
-
-    forget("iot.claim", "iot.aws.provisioning", "iot.aws.topics")
-    claim = Claim(aws, system.store, system.device_id, system.clock.ready, system.log)
+    module = borrow("iot.claim", "iot.aws.provisioning", "iot.aws.topics")  # once in a device's life
+    claim = module.Claim(aws, system.store, system.device_id, system.clock.ready, system.log)
     return claim.run(tries, system.tell)
 
 

@@ -171,6 +171,26 @@ async def test_it_is_remembered_after_a_connection_alone():
     assert chip.nvs.writes == writes, "another start of which nobody reached the cloud"
 
 
+async def test_what_is_borne_out_is_judged_once_and_remembered_though_no_server_answers_any_more():
+    servers = {"a": Server(), "b": Server()}
+    chip = Chip(servers)
+    first = []
+
+    def borne_out():
+        chip.made.tell("cloud_up", False)
+        first.append(chip.nvs.values["last_time"])
+        look, chip.nvs.get_i32 = chip.nvs.get_i32, None  # where who judges looks
+        for event in ("cloud_up", "provisioned"):
+            chip.made.tell(event, "again")
+        chip.nvs.get_i32 = look
+        for server in servers.values():
+            server.error = OSError(-202)
+
+    chip.at(10000, borne_out)
+    await started(chip, 7 * 3600 * 1000)
+    assert abs(chip.nvs.values["last_time"] - first[0] - 6 * 3600) < 120
+
+
 async def test_what_came_of_a_connection_is_heard_without_memory():
     chip = Chip({"a": Server(), "b": Server()})
     clock = await started(chip)

@@ -122,6 +122,18 @@ async def test_a_lost_network_is_told_and_sought_again():
         await b.until(lambda: b.told[-1][0] == "wifi_up" and len(b.told) > 2)
 
 
+async def test_nothing_connects_through_a_network_that_is_gone_though_nobody_has_noticed_yet():
+    async with Bench(["First"]) as b:
+        await asyncio.wait_for_ms(b.wifi.connected(), 10000)
+        b.wlan.in_reach.remove("First")
+        assert b.wifi.ssid == "First"
+        waiting = asyncio.create_task(b.wifi.connected())
+        await asyncio.sleep_ms(0)
+        assert not waiting.done()
+        b.wlan.in_reach.append("First")
+        await asyncio.wait_for_ms(waiting, 10000)
+
+
 async def test_what_a_network_is_called_is_no_format():
     """A name may have braces in it, and what is told of it is logged and told as it is."""
     odd = [{"ssid": "{0} {", "password": "correct horse"}]

@@ -10,7 +10,7 @@ import pytest
 from tests.patience import PATIENCE_S
 from tests.vm.test_vm import ROOT, VERSIONS, vm_command
 from tools.board.files import path_on_device
-from tools.board.pack import pack
+from tools.board.pack import filled, pack
 
 SOURCES = {
     "iot/fails.py": "def fail():\n    raise ValueError('pear')\n",
@@ -90,6 +90,29 @@ def test_modules_come_out_of_the_pack(flash: Flash) -> None:
         print([len(dir(sys.modules["iot.long"])) > 200, hasattr(pack, "mount")])
     """)
     assert printed == ["value 199 pack /pack/iot/mqtt/leaf.mpy /pack/iot /pack", "[True, False]"]
+
+
+def test_modules_that_are_imported_in_their_order_need_no_search(flash: Flash) -> None:
+    """To search a place in a file of littlefs takes longer than to read a module."""
+    sources = {f"part{n}.py": "\n".join(f"NAME_{n}_{m} = {m}" for m in range(20 * n)) for n in range(1, 5)}
+    modules = {path.replace(".py", ".mpy"): compiled(path, source) for path, source in sources.items()}
+    flash.put({"firmware.pack": pack({path: filled(module) for path, module in modules.items()})})
+    printed = flash.run("""
+        import pack
+        find = pack.Pack._find
+        found = []
+        def watched(self, path):
+            place = find(self, path)
+            found.append((self._file.seek(0, 1), place))
+            return place
+        pack.mount("/firmware.pack")
+        pack.Pack._find = watched
+        for n in range(1, 5):
+            found.clear()
+            __import__("part" + str(n))
+            print(found[-1][0] == found[-1][1])
+    """)
+    assert printed[1:] == ["True"] * 3
 
 
 def test_boot_mounts_it(flash: Flash) -> None:

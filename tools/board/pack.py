@@ -17,7 +17,7 @@ _MAX_BYTES = 1 << 24
 _READ_SIZE = 64  # bytes that an import reads at once
 # In the order in which a start into NORMAL imports them: to search a place in a file of littlefs takes longer
 # than to read a module.
-_START = (
+START = (
     "iot/system.mpy", "iot/memory.mpy", "iot/events.mpy", "iot/log.mpy", "firmware/settings.mpy",
     "iot/transitions.mpy", "iot/console.mpy", "iot/modes.mpy", "iot/application.mpy", "iot/backoff.mpy",
     "iot/flash.mpy", "iot/thing.mpy", "iot/label.mpy", "iot/record.mpy", "iot/credentials.mpy",
@@ -40,7 +40,7 @@ def pack(modules: dict[str, bytes]) -> bytes:
 def pieces(modules: dict[str, bytes]) -> list[bytes]:
     """What `pack` makes, in its parts: the head, then each file."""
     folders = {str(folder) for path in modules for folder in PurePosixPath(path).parents if folder.name}
-    contents = {path: modules[path] for path in [*filter(modules.get, _START), *sorted(modules)]}
+    contents = {path: modules[path] for path in [*filter(modules.get, START), *sorted(modules)]}
     files = [*contents.items(), (CONTENTS, "\n".join(contents).encode())]
     offset = _HEADER_SIZE + _RECORD_SIZE * (len(folders) + len(files))
     offsets = [(path, 0) for path in sorted(folders)]

@@ -7,7 +7,7 @@ from micropython import const
 
 from iot import hmac256
 from iot.ble.codes import Refused
-from iot.memory import forget
+from iot.memory import borrow
 
 _HELLO = const(1)
 _PROOF = const(2)
@@ -85,9 +85,7 @@ class Session:
 
     async def _hello(self, phone):
         self.reset()
-        from iot import p256  # for a second in a session
-
-        forget("iot.p256", "iot.curve", "iot.der")
+        p256 = borrow("iot.p256", "iot.curve", "iot.der")  # for a second in a session
         private = await p256.generate(self._random)
         try:
             secret = await p256.ecdh(private, phone)  # which looks at the point before it calculates

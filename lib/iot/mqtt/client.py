@@ -17,12 +17,12 @@ _STABLE_MS = const(30000)  # a connection that lasted this long starts the backo
 _CONNECT_INTERVAL_MS = const(1000)  # AWS refuses a client id that connects more often
 
 
-def _is_plain(topic, qos):
-    """Whether topic or filter, and QoS, are such as anybody can have: no closer look is needed."""
+def _is_plain(topic, size, qos):
+    """Whether topic or filter, of `size` bytes, and QoS are what anybody can have: nobody need look closer."""
     return (
         qos in (0, 1)
         and topic[:1] not in "$"  # as an empty one is, too
-        and len(topic.encode()) <= 256
+        and size <= 256
         and topic.count("/") <= 7
         and not ("+" in topic or "#" in topic or "\0" in topic)
     )
@@ -226,7 +226,7 @@ class Client:
         topic_filter: None for what no other subscription takes; that asks nothing of the broker.
         depth: messages that wait to be read, at least 1. ValueError for a filter or QoS that cannot be.
         """
-        if topic_filter is None or depth < 1 or not _is_plain(topic_filter, qos):
+        if topic_filter is None or depth < 1 or not _is_plain(topic_filter, len(topic_filter.encode()), qos):
             borrow("iot.mqtt.checks").subscription(topic_filter, qos, depth)  # raises, if there is a reason
         subscription = self.inbox.subscribe(topic_filter, qos, depth)
         if self.inbox.waiting:
@@ -243,7 +243,7 @@ class Client:
             # That may be what is no JSON, as either Python writes it: NaN, an infinity, a set, an object.
             for text in ("nan", "inf", "NaN", "Inf", "<", "("):
                 strange = strange or text in payload
-        if strange or not _is_plain(topic, qos):
+        if strange or not _is_plain(topic, len(name), qos):
             borrow("iot.mqtt.checks").message(topic, qos, retain, document)
         if isinstance(payload, str):
             payload = payload.encode()

@@ -40,7 +40,11 @@ def refused(code):
     """The Refused for a CONNACK's return code (3.2.2.3); None for a code that there is not."""
     if code >= len(_REFUSALS):
         return None
-    error = Refused("refused by the broker: " + _REFUSALS[code])
+    return _refused("refused by the broker: " + _REFUSALS[code], code)
+
+
+def _refused(text, code):
+    error = Refused(text)
     error.code = code
     return error
 
@@ -68,9 +72,7 @@ async def told(stream):
     if record[5] != 2 or not _FIRST_ALERT <= number < _INTERNAL_ERROR:  # not fatal, or none of the client's
         return None
     name = _ALERTS[number - 42] if 42 <= number < 42 + len(_ALERTS) else "alert number {}".format(number)
-    refused = Refused("closed by the broker: TLS alert, " + name)
-    refused.code = number
-    return refused
+    return _refused("closed by the broker: TLS alert, " + name, number)
 
 
 def explained(client, error):

@@ -56,18 +56,19 @@ async def _begin(client):
     try:
         stream = await asyncio.wait_for_ms(client.open_stream(), timeout_ms)
         session = await asyncio.wait_for_ms(_greet(client, stream), timeout_ms)
-    except asyncio.TimeoutError:  # TLS without memory may just be silent
-        error: Exception = MQTTError("no answer within {} ms".format(timeout_ms))
-    except (OSError, ValueError, MemoryError, OverflowError, MQTTError) as caught:
-        error = caught
-        if stream and isinstance(caught, OSError):
-            error = await borrow("iot.mqtt.failure").told(stream) or caught
+    except (asyncio.TimeoutError, OSError, ValueError, MemoryError, OverflowError, MQTTError) as caught:
+        failure = borrow("iot.mqtt.failure")
+        error: Exception = caught
+        if isinstance(caught, asyncio.TimeoutError):  # TLS without memory may just be silent
+            error = MQTTError("no answer within {} ms".format(timeout_ms))
+        elif stream and isinstance(caught, OSError):
+            error = await failure.told(stream) or caught
     finally:
         if stream and session is None:
             stream.close()
             await _closed(stream, timeout_ms)
     if session is None:
-        raise borrow("iot.mqtt.failure").explained(client, error)
+        raise failure.explained(client, error)
     return stream, session
 
 

@@ -15,6 +15,7 @@ from tools.board import deploy as module
 from tools.board import staging
 from tools.board.deploy import BUILT, Deployment, deploy
 from tools.board.errors import BoardError
+from tools.board.pack import filled
 
 FILES = {"boot.py", "main.py", "pack.mpy", "firmware.pack", BUILT}
 MODULES = {
@@ -63,6 +64,7 @@ def test_the_first_deployment(product: Product, flash: Path) -> None:
     steps = "> /pack.mpy\n> /main.py\n> /firmware.pack\n> /built.txt\n"
     assert done.sent_bytes == sum(map(len, board.tree().values())) + len(steps)
     assert all(data[:2] == b"M\x06" for data in [*modules(board).values(), board.tree()["pack.mpy"]])
+    assert all(data == filled(data) for data in modules(board).values())
     assert re.fullmatch(rb"20\d\d( \d\d){5}\n", board.tree()[BUILT])
     assert not (board.files / "deploy").exists()
 

@@ -18,7 +18,7 @@ _CONNECT_INTERVAL_MS = const(1000)  # AWS refuses a client id that connects more
 
 
 def _is_plain(topic, size, qos):
-    """Whether topic or filter, of `size` bytes, and QoS are what anybody can have: nobody need look closer."""
+    """Whether topic or filter, of `size` bytes, and QoS are what anybody can have, with no closer look."""
     return (
         qos in (0, 1)
         and topic[:1] not in "$"  # as an empty one is, too

@@ -3,6 +3,7 @@
 import datetime as dt
 import time
 from collections.abc import Callable
+from functools import lru_cache
 
 from .context import TIMES, Variables
 from .errors import MalformedPolicyException
@@ -11,6 +12,8 @@ from .policy import Policy, is_allowed
 from .registry import Registry
 
 _CACHED_DECISIONS = 1000
+
+_policy = lru_cache(maxsize=256)(Policy)  # one for all that have the same document, as a fleet has
 
 
 class Authorization:
@@ -71,7 +74,7 @@ class Authorization:
         ]
         documents = [registry.get_policy(policyName=name)["policyDocument"] for name in names]
         try:
-            self._policies = [Policy(document) for document in documents]
+            self._policies = [_policy(document) for document in documents]
         except MalformedPolicyException:  # from a time when it was not refused: it may deny what others allow
             self._policies = []
         self._timed = any(policy.depends_on(TIMES) for policy in self._policies)

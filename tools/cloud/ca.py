@@ -148,12 +148,11 @@ class Authority:
         return context
 
     def _serves(self, path: Path, hosts: tuple[str, ...]) -> bool:
+        data = path.read_bytes()
         try:
-            certificate = x509.load_pem_x509_certificate(path.read_bytes())
+            certificate = x509.load_pem_x509_certificate(data)
             certificate.verify_directly_issued_by(self._server_ca)
             names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        except OSError:
-            raise
         except Exception:  # damaged, or of another CA: it is made anew
             return False
         return names == alternative_names(hosts)

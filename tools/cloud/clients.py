@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-import sqlite3
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -73,9 +72,9 @@ def make_client(state: Path, name: str, policy: str | None = None, folder: Path 
     with _registry(state) as (registry, root_pem):
         if policy is not None:
             Policy(policy)
-        identifier = _kept(registry, certificate, key)
-        made = None if identifier else registry.create_keys_and_certificate(setAsActive=True)
-        identifier = identifier or str(made and made["certificateId"])
+        kept = _kept(registry, certificate, key)
+        made = {} if kept else registry.create_keys_and_certificate(setAsActive=True)
+        identifier = kept or made["certificateId"]
         _permit(registry, name, registry.arn(f"cert/{identifier}"), policy)
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -108,7 +107,7 @@ def _registry(state: Path) -> Iterator[tuple[Registry, str]]:
             database.close()
     except AwsError as error:
         raise BoardError(f"{error.code}: {error}", "Nothing was made.") from None
-    except (StateError, OSError, ValueError, sqlite3.Error) as error:
+    except (StateError, OSError, ValueError) as error:
         raise BoardError(
             f"{state}: {error}", "Restore its files, or delete it and start the cloud anew."
         ) from None

@@ -2,15 +2,12 @@
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from .context import Variables
-
-if TYPE_CHECKING:
-    from .registry import Registry
+from .registry import Registry
 
 _MAX_VALUES = 5  # of one attribute, and of no more than
 _MAX_CHARACTERS = 1024  # ("X.509 Certificate policy variable limitations")
@@ -39,9 +36,7 @@ _GENERAL_NAMES: dict[type[x509.GeneralName], str] = {
 _ESCAPED = str.maketrans({character: "\\" + character for character in ',"\\+=<>;'})
 
 
-def thing_variables(
-    registry: "Registry", certificate_id: str, client_id: str
-) -> dict[str, str | tuple[str, ...]]:
+def thing_variables(registry: Registry, certificate_id: str, client_id: str) -> Variables:
     """The policy variables of a certificate and of the thing it is attached to.
 
     Those of a thing exist only where it is called by the client's id: AWS binds them to that.

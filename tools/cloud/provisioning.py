@@ -7,11 +7,7 @@ from typing import Any
 
 from .client import Client
 from .database import Database
-from .errors import (
-    AwsError,
-    InternalFailureException,
-    ResourceNotFoundException,
-)
+from .errors import AwsError, CertificateValidationException, ResourceNotFoundException
 from .events import Event
 from .hook import Hook, HookError, ask
 from .intrinsics import ParameterError
@@ -83,7 +79,7 @@ class Provisioning:
             request = _json_object(payload)
             event = self._hook_event(client, topic, request)
             request["parameters"] = await ask(hook, event)
-        except (_Rejected, InternalFailureException) as error:
+        except (_Rejected, AwsError) as error:
             self._reject(client, topic, _rejected(error))
         except HookError as error:
             self._reject(
@@ -114,7 +110,7 @@ class Provisioning:
         try:
             with self._db.transaction():
                 result = answer()
-        except (_Rejected, InternalFailureException) as error:
+        except (_Rejected, AwsError) as error:
             self._reject(client, topic, _rejected(error))
         else:
             client.answer(f"{topic}/accepted", json.dumps(result).encode())
@@ -136,9 +132,7 @@ class Provisioning:
                 return self._pending(
                     self._registry.create_certificate_from_csr(certificateSigningRequest=csr)
                 )
-            except InternalFailureException:
-                raise
-            except AwsError as error:
+            except CertificateValidationException as error:
                 raise _Rejected(400, "InvalidCertificateSigningRequest", str(error)) from None
         return self._register_thing(client, _template_name(topic) or "", request)
 
@@ -165,8 +159,6 @@ class Provisioning:
             register(self._registry, registration, certificate_id)
         except ParameterError as error:
             raise _Rejected(400, "InvalidParameters", str(error)) from None
-        except AwsError as error:
-            raise _rejected(error) from None
         name = registration.thing_name or ""
         done = _event(client, "provisioned", name, f"template {template_name}")
         self._db.after_commit(lambda: self._tell(done))

@@ -37,7 +37,7 @@ class Router:
         self.expire_sessions()
         if clean:
             self._delete(client_id)
-        if not clean:
+        else:
             self._store.keep_session(client_id)
             self._left.discard(client_id)
         session = self._sessions.get(client_id)

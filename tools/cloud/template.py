@@ -124,7 +124,10 @@ class Template:
             self._try(f"{where}.AttributePayload", lambda v: names.check_attributes(attributes(v), typed))
 
     def _attributes(self, source: Any, where: str) -> Callable[[Values], dict[str, str]]:
-        texts = self._texts(source, where)
+        texts = {
+            name: intrinsics.text(value, f"{where}.{name}", self._scope)
+            for name, value in an_object(source, where).items()
+        }
         return lambda values: {name: text(values) for name, text in texts.items()}
 
     def _groups(self, source: Any, where: str) -> Texts:
@@ -169,12 +172,6 @@ class Template:
 
         self._try(where, lambda values: Policy(document(values)))
         return document
-
-    def _texts(self, source: Any, where: str) -> dict[str, Text]:
-        return {
-            name: intrinsics.text(value, f"{where}.{name}", self._scope)
-            for name, value in an_object(source, where).items()
-        }
 
     def _try(self, where: str, check: Callable[[Values], object]) -> None:
         """Refuse now what a check refuses, unless another value of a parameter could mend it."""

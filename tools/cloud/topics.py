@@ -52,9 +52,8 @@ def filter_error(topic_filter: str, limits: Limits) -> str | None:
 def _size_error(topic: str, limits: Limits) -> str | None:
     if not topic:
         return "empty topic"
-    topic = (
-        topic.split("/", 3)[-1] if topic.startswith(BASIC_INGEST) else topic
-    )  # the rule's name does not count
+    if topic.startswith(BASIC_INGEST):  # the rule's name does not count
+        topic = topic.split("/", 3)[-1]
     reserved = is_reserved(topic)  # exempt from AWS's limits
     longest = limits.reserved_topic_bytes if reserved else limits.topic_bytes
     if len(topic.encode()) > longest:

@@ -61,7 +61,7 @@ class Device:
         self._aioble = str(Path(folder_of_aioble).resolve()) if folder_of_aioble else ""
         self._on_line = on_line
         self._read = 0  # lines that `expect` has passed
-        self._news = asyncio.Condition()
+        self._news = asyncio.Event()  # the next there will be
         self._process: asyncio.subprocess.Process | None = None
         self._life: asyncio.Task[None] | None = None
         self._locks = contextlib.ExitStack()  # on its flash, while it has power
@@ -127,6 +127,7 @@ class Device:
             running.tell(self.folder, self.world.port, self.chip.mac)
             self.chip.power_on()
             self._life = asyncio.create_task(self._live())
+            self._life.add_done_callback(lambda _: self._tell())
 
     async def power_off(self) -> None:
         """Take its power away, in the middle of whatever it does."""
@@ -197,7 +198,7 @@ class Device:
 
     async def _wait(self, condition: Callable[[], _Found | None], timeout_s: float, complaint: str) -> _Found:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s), self._news:
+            async with asyncio.timeout(timeout_s):
                 while not (found := condition()):
                     await self._news.wait()
                 return found
@@ -217,7 +218,6 @@ class Device:
         finally:
             self.chip.silence()
             self._locks.close()
-            asyncio.get_running_loop().call_soon(asyncio.ensure_future, self._tell())
 
     async def _run(self) -> None:
         files = self._image.file if self._image else self.folder / "files"
@@ -251,7 +251,7 @@ class Device:
             await process.wait()
             self.chip.kill = lambda: None
             self._process = None
-            await self._tell()
+            self._tell()
 
     async def _read_console(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout
@@ -264,7 +264,7 @@ class Device:
                 lines, rest = [*lines, rest], b""
             for line in lines:
                 self._add(line)
-            await self._tell()
+            self._tell()
         if rest:
             self._add(rest)
 
@@ -278,9 +278,9 @@ class Device:
         if self._on_line:
             self._on_line(text)
 
-    async def _tell(self) -> None:
-        async with self._news:
-            self._news.notify_all()
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
 
 
 def _program(name: str | Path) -> str:

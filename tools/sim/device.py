@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tools.sim import running
-from tools.sim.files import FlashPath, Image, product
+from tools.sim.files import HostFolder, Image, product
 from tools.sim.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +49,9 @@ class Device:
         flash: str | None = None,
     ) -> None:
         self.folder = Path(folder).resolve()
-        self._keep_files(flash or os.environ.get("SIM_FLASH") or "littlefs")
+        self._flash = self._flash_of(flash or os.environ.get("SIM_FLASH") or "littlefs")
+        self.files = self._flash.root
+        self._nvs = HostFolder(self.folder / "nvs")
         self.world = world
         self.chip = world.chip(mac)
         self.chip.prompt = False if prompt else None
@@ -67,26 +69,15 @@ class Device:
         self._locks = contextlib.ExitStack()  # on its flash, while it has power
         self._additions: list[tuple[str, bytes]] = []  # to its files, before the next program runs
 
-    def _keep_files(self, kind: str) -> None:
+    def _flash_of(self, kind: str) -> Image | HostFolder:
         if kind not in FLASH_KINDS:
             raise ValueError(f"flash: one of {', '.join(FLASH_KINDS)}")
         self.folder.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
-        self._image = None if kind == "folder" else Image(self.folder / "vfs.bin")
-        self.files: FlashPath | Path = self._image.root if self._image else self.folder / "files"
-        for part in ("nvs", "files") if kind == "folder" else ("nvs",):
-            (self.folder / part).mkdir(exist_ok=True)
-            (self.folder / part).chmod(_OWNER_ONLY)
+        return HostFolder(self.folder / "files") if kind == "folder" else Image(self.folder / "vfs.bin")
 
     def install(self, source: Path = ROOT) -> None:
         """Copy boot.py, main.py, lib and firmware to the flash, as `tools board deploy` does to a board."""
-        files = product(source)
-        if self._image:
-            self._image.install(files)
-            return
-        for path, data in files.items():
-            file = self.folder / "files" / path[1:]
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(data)
+        self._flash.install(product(source))
 
     def add(self, path: str, text: str) -> None:
         """Add to a file's end, at once or, where the chip has power, before its next program runs."""
@@ -96,13 +87,7 @@ class Device:
 
     def _carry_out(self) -> None:
         while self._additions:
-            path, data = self._additions.pop(0)
-            if not self._image:
-                with (self.folder / "files" / path).open("ab") as file:
-                    file.write(data)
-                continue
-            with self._image.changed(own=self.powered) as vfs, vfs.open(f"/{path}", "ab") as file:
-                file.write(data)
+            self._flash.append(*self._additions.pop(0), own=self.powered)
 
     @property
     def running(self) -> bool:
@@ -122,8 +107,7 @@ class Device:
     async def power_on(self) -> None:
         """Give it power, if it has none. InUse where another device has it on the same flash."""
         if not self.powered:
-            if self._image:
-                self._locks.enter_context(self._image.lock())
+            self._locks.enter_context(self._flash.lock())
             running.tell(self.folder, self.world.port, self.chip.mac)
             self.chip.power_on()
             self._life = asyncio.create_task(self._live())
@@ -220,9 +204,8 @@ class Device:
             self._locks.close()
 
     async def _run(self) -> None:
-        files = self._image.file if self._image else self.folder / "files"
         place = ["127.0.0.1", str(self.world.port), self.chip.mac]
-        arguments = [str(_START), str(files), str(self.folder / "nvs"), *place]
+        arguments = [str(_START), str(self._flash.file), str(self._nvs.file), *place]
         if self._aioble:
             arguments.append(self._aioble)
         if self._micropython:

@@ -61,6 +61,15 @@ def test_once_shows_the_timeline_and_ends_with_0(arguments: tuple[str, ...], way
     assert result.stderr == ""
 
 
+def test_what_is_wired_is_read_and_shown_in_the_timeline(tmp_path: Path) -> None:
+    sensors = tmp_path / "sensors.json"
+    sensors.write_text('{"temperature": 50}')
+    result = run("--once", "--usb", "--sensors", str(sensors))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert re.search(r"esp32-240ac4000001 pins +temperature 50 °C", result.stdout)
+    assert re.search(r"subscriber +telemetry/\S+ .*\"temperature\": ?50\b", result.stdout)
+
+
 def test_a_state_of_the_other_chain(tmp_path: Path) -> None:
     Cloud(tmp_path / "cloud", server_chain="rsa")._database.close()
     result = run("--once", "--state", str(tmp_path))

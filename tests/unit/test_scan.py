@@ -105,12 +105,13 @@ async def test_the_loop_has_its_turns_meanwhile():
                     await asyncio.sleep_ms(1)
                 function(*arguments)
 
-            asyncio.create_task(run())  # noqa: RUF006 - the loop keeps it
+            tasks.append(asyncio.create_task(run()))
 
     real, scan._thread = scan._thread, Patient()
-    task = asyncio.create_task(others())
+    tasks = [asyncio.create_task(others())]
     try:
         assert len(await scanned(heard(b"Home"))) == 1
     finally:
-        task.cancel()
+        for task in tasks:
+            task.cancel()
         scan._thread = real

@@ -32,9 +32,8 @@ class Chip:
         self.has_bluetooth = True  # the ESP32-S2 has none, nor then its MicroPython the module
         self.reset_cause = PWRON_RESET
         self.pins: dict[int, int] = {}
-        self.held_low: set[int] = (
-            set()
-        )  # pins whose buttons somebody holds, over resets and losses of power too
+        # Pins whose buttons somebody holds, over resets and losses of power too.
+        self.held_low: set[int] = set()
         self._pulled_up: set[int] = set()
         self.peripherals = Peripherals(lambda: self.station.active, self.pins)
         self.prompt: bool | None = None  # whether the raw REPL; None: the program ends with main.py
@@ -88,7 +87,7 @@ class Chip:
 
     def silence(self) -> None:
         """Stop everything that works on without a program."""
-        self.peripherals.stop()
+        self.peripherals.interrupts.clear()
         self.station.stop()
         self.station.reconnects = -1
         self.station.static = None
@@ -231,8 +230,8 @@ class Chip:
     async def _on_wifi_scan(self) -> list[tuple[str, str, int, int, int]]:
         return await self.station.scan()
 
-    async def _on_part(self, operation: str, *arguments: Any) -> Any:
-        return await self.peripherals.request(operation, *arguments)
+    def _on_part(self, operation: str, *arguments: Any) -> Any:
+        return self.peripherals.request(operation, *arguments)
 
     async def _on_ble(self, operation: str, *arguments: Any) -> Any:
         return await self.ble.request(operation, *arguments)

@@ -12,10 +12,11 @@ from typing import Any
 from tools.sim import files_cli
 from tools.sim.device import FLASH_KINDS, Device
 from tools.sim.port import Port
-from tools.sim.running import NotRunning, Running
+from tools.sim.running import NotRunning, set_wired
 from tools.sim.seldom import Seldom
 from tools.sim.wiring import WiringError, check, wire
 from tools.sim.world import World
+from tools.stdin import is_ours, lines
 
 DESCRIPTION = "Runs a simulated ESP32. What is typed goes to its console; Ctrl-C takes its power away."
 EXAMPLES = """\
@@ -134,8 +135,8 @@ def main(args: argparse.Namespace) -> int:
     try:
         if args.part == "files":
             return files_cli.main(args)
-        with contextlib.suppress(NotRunning), Running(args.folder) as running:
-            return _set(running, args)
+        with contextlib.suppress(NotRunning):
+            return _set(args)
         asyncio.run(_run(args))
     except (OSError, ValueError) as error:  # WiringError and PortError are
         print(f"error: {error}", file=sys.stderr)
@@ -145,18 +146,13 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _set(running: Running, args: argparse.Namespace) -> int:
+def _set(args: argparse.Namespace) -> int:
+    complaint = set_wired(args.folder, args.set)
     if not args.set:
-        print(
-            f"error: {args.folder}: its device runs already; --set changes what is wired to it",
-            file=sys.stderr,
-        )
-        return 1
-    for name, value in args.set:
-        if complaint := running.set(name, value):
-            print(f"error: {complaint}", file=sys.stderr)
-            return 1
-    return 0
+        complaint = f"{args.folder}: its device runs already; --set changes what is wired to it"
+    if complaint:
+        print(f"error: {complaint}", file=sys.stderr)
+    return int(bool(complaint))
 
 
 async def _run(args: argparse.Namespace) -> None:
@@ -191,21 +187,8 @@ async def _run(args: argparse.Namespace) -> None:
 
 async def _type(device: Device) -> None:
     """Send every line typed here to the device."""
-    loop = asyncio.get_running_loop()
-    typed = asyncio.StreamReader()
-    stdin = sys.stdin.fileno()
-
-    def read() -> None:
-        if data := os.read(stdin, 4096):
-            typed.feed_data(data)
-        else:
-            loop.remove_reader(stdin)
-            typed.feed_eof()
-
-    try:
-        loop.add_reader(stdin, read)
-    except PermissionError:
-        return  # /dev/null or a file: nobody types
-    while line := await typed.readline():
+    if not is_ours():
+        return
+    async for line in lines():
         with contextlib.suppress(RuntimeError, ConnectionError):  # nobody is there to read it
-            await device.send(line.decode(errors="replace").rstrip("\r\n"))
+            await device.send(line)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tools.sim import running
-from tools.sim.files import FlashPath, Image, product
+from tools.sim.files import HostFolder, Image, product
 from tools.sim.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +49,9 @@ class Device:
         flash: str | None = None,
     ) -> None:
         self.folder = Path(folder).resolve()
-        self._keep_files(flash or os.environ.get("SIM_FLASH") or "littlefs")
+        self._flash = self._flash_of(flash or os.environ.get("SIM_FLASH") or "littlefs")
+        self.files = self._flash.root
+        self._nvs = HostFolder(self.folder / "nvs")
         self.world = world
         self.chip = world.chip(mac)
         self.chip.prompt = False if prompt else None
@@ -61,32 +63,21 @@ class Device:
         self._aioble = str(Path(folder_of_aioble).resolve()) if folder_of_aioble else ""
         self._on_line = on_line
         self._read = 0  # lines that `expect` has passed
-        self._news = asyncio.Condition()
+        self._news = asyncio.Event()  # the next there will be
         self._process: asyncio.subprocess.Process | None = None
         self._life: asyncio.Task[None] | None = None
         self._locks = contextlib.ExitStack()  # on its flash, while it has power
         self._additions: list[tuple[str, bytes]] = []  # to its files, before the next program runs
 
-    def _keep_files(self, kind: str) -> None:
+    def _flash_of(self, kind: str) -> Image | HostFolder:
         if kind not in FLASH_KINDS:
             raise ValueError(f"flash: one of {', '.join(FLASH_KINDS)}")
         self.folder.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
-        self._image = None if kind == "folder" else Image(self.folder / "vfs.bin")
-        self.files: FlashPath | Path = self._image.root if self._image else self.folder / "files"
-        for part in ("nvs", "files") if kind == "folder" else ("nvs",):
-            (self.folder / part).mkdir(exist_ok=True)
-            (self.folder / part).chmod(_OWNER_ONLY)
+        return HostFolder(self.folder / "files") if kind == "folder" else Image(self.folder / "vfs.bin")
 
     def install(self, source: Path = ROOT) -> None:
         """Copy boot.py, main.py, lib and firmware to the flash, as `tools board deploy` does to a board."""
-        files = product(source)
-        if self._image:
-            self._image.install(files)
-            return
-        for path, data in files.items():
-            file = self.folder / "files" / path[1:]
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(data)
+        self._flash.install(product(source))
 
     def add(self, path: str, text: str) -> None:
         """Add to a file's end, at once or, where the chip has power, before its next program runs."""
@@ -96,13 +87,7 @@ class Device:
 
     def _carry_out(self) -> None:
         while self._additions:
-            path, data = self._additions.pop(0)
-            if not self._image:
-                with (self.folder / "files" / path).open("ab") as file:
-                    file.write(data)
-                continue
-            with self._image.changed(own=self.powered) as vfs, vfs.open(f"/{path}", "ab") as file:
-                file.write(data)
+            self._flash.append(*self._additions.pop(0), own=self.powered)
 
     @property
     def running(self) -> bool:
@@ -122,11 +107,11 @@ class Device:
     async def power_on(self) -> None:
         """Give it power, if it has none. InUse where another device has it on the same flash."""
         if not self.powered:
-            if self._image:
-                self._locks.enter_context(self._image.lock())
+            self._locks.enter_context(self._flash.lock())
             running.tell(self.folder, self.world.port, self.chip.mac)
             self.chip.power_on()
             self._life = asyncio.create_task(self._live())
+            self._life.add_done_callback(lambda _: self._tell())
 
     async def power_off(self) -> None:
         """Take its power away, in the middle of whatever it does."""
@@ -197,7 +182,7 @@ class Device:
 
     async def _wait(self, condition: Callable[[], _Found | None], timeout_s: float, complaint: str) -> _Found:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s), self._news:
+            async with asyncio.timeout(timeout_s):
                 while not (found := condition()):
                     await self._news.wait()
                 return found
@@ -217,12 +202,10 @@ class Device:
         finally:
             self.chip.silence()
             self._locks.close()
-            asyncio.get_running_loop().call_soon(asyncio.ensure_future, self._tell())
 
     async def _run(self) -> None:
-        files = self._image.file if self._image else self.folder / "files"
         place = ["127.0.0.1", str(self.world.port), self.chip.mac]
-        arguments = [str(_START), str(files), str(self.folder / "nvs"), *place]
+        arguments = [str(_START), str(self._flash.file), str(self._nvs.file), *place]
         if self._aioble:
             arguments.append(self._aioble)
         if self._micropython:
@@ -251,7 +234,7 @@ class Device:
             await process.wait()
             self.chip.kill = lambda: None
             self._process = None
-            await self._tell()
+            self._tell()
 
     async def _read_console(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout
@@ -264,7 +247,7 @@ class Device:
                 lines, rest = [*lines, rest], b""
             for line in lines:
                 self._add(line)
-            await self._tell()
+            self._tell()
         if rest:
             self._add(rest)
 
@@ -278,9 +261,9 @@ class Device:
         if self._on_line:
             self._on_line(text)
 
-    async def _tell(self) -> None:
-        async with self._news:
-            self._news.notify_all()
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
 
 
 def _program(name: str | Path) -> str:

@@ -53,11 +53,7 @@ class Peripherals:
             self.pwm.clear()
             self.lights.clear()
 
-    def stop(self) -> None:
-        """End what would work on without a program."""
-        self.interrupts.clear()
-
-    async def request(self, operation: str, *arguments: Any) -> Any:
+    def request(self, operation: str, *arguments: Any) -> Any:
         """Do what a driver asks for; raises BusError."""
         return getattr(self, "_on_" + operation)(*arguments)
 
@@ -106,7 +102,7 @@ class Peripherals:
         return value
 
     def _on_adc(self, pin: int, attenuation: int) -> float:
-        """The part of the full scale that is at a pin, 0 to 1, and the full scale in volts."""
+        """The part of the full scale that is at a pin, 1 for all of it."""
         if pin in _ADC2_PINS and self._wifi_on():
             raise BusError(errno.ETIMEDOUT)
         return self._reading(f"adc.{pin}", " V", 0.0) / _FULL_SCALE_V[attenuation]

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import re
+from collections.abc import Callable
 from types import TracebackType
 
 from tools.sim.device import Device
@@ -32,15 +33,15 @@ class Port:
         self.name = ""
         self._device = device
         self._tcp = int(match[1]) if match else None
-        self._way: _Pty | _Tcp | None = None
+        self._way: Pty | _Tcp | None = None
         self._typed: asyncio.Queue[bytes] = asyncio.Queue(256)
         self._interrupted_at = 0.0
         self._prompts = -1  # how many there were then
         self._last = b""
 
     async def __aenter__(self) -> "Port":
-        self._way = way = _Pty(self._came) if self._tcp is None else _Tcp(self._came, self._tcp)
-        self.name = await way.open()
+        self._way = Pty(self._came) if self._tcp is None else await _Tcp(self._came).listen(self._tcp)
+        self.name = self._way.name
         self._device.on_output = self._give
         self._typing = asyncio.create_task(self._type())
         return self
@@ -81,20 +82,20 @@ class Port:
             self._device.interrupt()
 
 
-class _Pty:
-    def __init__(self, on_data) -> None:  # type: ignore[no-untyped-def]
-        self._on_data = on_data
-        self._waiting = bytearray()
+class Pty:
+    """A pseudo-terminal: `name` is its other end. What nobody reads is kept, up to a limit, and then lost."""
 
-    async def open(self) -> str:
+    def __init__(self, on_data: Callable[[bytes], None]) -> None:
         import tty  # noqa: PLC0415 - Unix alone
 
+        self.on_data = on_data
         self._end, self._other_end = os.openpty()
         tty.setraw(self._other_end)
         os.set_blocking(self._end, False)
+        self.name = os.ttyname(self._other_end)
+        self._waiting = bytearray()
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._end, lambda: self._on_data(os.read(self._end, 4096)))
-        return os.ttyname(self._other_end)
+        self._loop.add_reader(self._end, lambda: self.on_data(os.read(self._end, 4096)))
 
     def write(self, data: bytes) -> None:
         if len(self._waiting) < _WAITING_MAX:
@@ -117,15 +118,15 @@ class _Pty:
 
 
 class _Tcp:
-    def __init__(self, on_data, port: int) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, on_data: Callable[[bytes], None]) -> None:
         self._on_data = on_data
-        self._port = port
         self._client: asyncio.StreamWriter | None = None
         self._serving: asyncio.Task[None] | None = None
 
-    async def open(self) -> str:
-        self._server = await asyncio.start_server(self._called, "127.0.0.1", self._port)
-        return f"socket://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+    async def listen(self, port: int) -> "_Tcp":
+        self._server = await asyncio.start_server(self._called, "127.0.0.1", port)
+        self.name = f"socket://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
 
     def write(self, data: bytes) -> None:
         if self._client and self._client.transport.get_write_buffer_size() < _WAITING_MAX:

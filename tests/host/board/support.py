@@ -10,7 +10,6 @@ import socket
 import sys
 import termios
 import threading
-import tty
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,55 +20,31 @@ from serial.rfc2217 import PortManager as _PortManager
 
 from tests.patience import PATIENCE_S
 from tools.sim import Device, World
+from tools.sim.port import Pty
 
 ROOT = Path(__file__).resolve().parents[3]
 WIFI = {"ssid": "Home", "password": "correct horse"}
 DEADLINE_S = PATIENCE_S
-_WIRE_BYTES = 65_536
 PortManager: Any = _PortManager  # its stubs are narrower than it is
 
 
-class Wire:
-    """A serial cable: at this end `write` and `on_data`, at the other a pseudo-terminal, called `port`.
+class Wire(Pty):
+    """A serial cable: at this end `write` and `on_data`, at the other a pseudo-terminal, called `port`."""
 
-    What nobody reads is kept, up to a limit, and then lost.
-    """
-
-    def __init__(self, on_data: Callable[[bytes], None] = lambda data: None) -> None:
-        self.on_data = on_data
-        self._end, self._other_end = os.openpty()
-        tty.setraw(self._other_end)
-        os.set_blocking(self._end, False)
-        self.port = os.ttyname(self._other_end)
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._end, self._readable)
-        self._waiting = bytearray()
+    def __init__(self, on_data: Callable[[bytes], None]) -> None:
+        super().__init__(on_data)
+        self.port = self.name
+        self._is_pulled = False
 
     def write(self, data: bytes) -> None:
-        if len(self._waiting) < _WIRE_BYTES:
-            self._waiting += data
-        self._flush()
+        if not self._is_pulled:
+            super().write(data)
 
     def pull(self) -> None:
         """Pull the cable; the port vanishes."""
-        if self._end >= 0:
-            self._loop.remove_reader(self._end)
-            self._loop.remove_writer(self._end)
-            os.close(self._end)
-            os.close(self._other_end)
-            self._end = -1
-
-    def _readable(self) -> None:
-        self.on_data(os.read(self._end, 4096))
-
-    def _flush(self) -> None:
-        if self._end >= 0:
-            with contextlib.suppress(BlockingIOError):
-                del self._waiting[: os.write(self._end, self._waiting)]
-            if self._waiting:
-                self._loop.add_writer(self._end, self._flush)
-            else:
-                self._loop.remove_writer(self._end)
+        if not self._is_pulled:
+            self._is_pulled = True
+            self.close()
 
 
 @contextlib.asynccontextmanager

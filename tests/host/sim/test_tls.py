@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from tests.host import certificates as make
+from tests.host.sim.test_network import JOIN
 from tools.sim import Device, World
 from tools.sim.memory import SILENCE
 
@@ -97,14 +98,11 @@ class Server:
         writer.close()
 
 
-CONNECT = """
-    import asyncio, machine, network, ssl, time
+CONNECT = (
+    JOIN
+    + """
+    import machine, ssl
     YEAR = 2026
-    wlan = network.WLAN(network.STA_IF)
-    wlan.active(True)
-    wlan.connect("Home", "correct horse")
-    while not wlan.isconnected():
-        time.sleep_ms(10)
     if YEAR:
         machine.RTC().datetime((YEAR, 6, 1, 0, 0, 0, 0, 0))
     def read(name):
@@ -132,6 +130,7 @@ CONNECT = """
         except OSError as error:
             print("OSError", type(error.errno))
 """
+)
 
 
 @pytest.fixture(scope="module")

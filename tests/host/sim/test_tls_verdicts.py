@@ -21,6 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tests.host.certificates import key as key_of_kind
 from tests.host.certificates import key_der
+from tests.host.sim.test_network import JOIN
 from tools.sim import Device, World
 
 PEM, DER = serialization.Encoding.PEM, serialization.Encoding.DER
@@ -196,13 +197,10 @@ ADDRESSES: dict[str, tuple[Signed, str, str | None]] = {
     "name with a dot behind": (issue(HERE, by=ROOT), NAME + ".", WRONG_NAME),
 }  # fmt: skip
 
-SETUP = """
-    import asyncio, gc, machine, network, time, tls
-    wlan = network.WLAN(network.STA_IF)
-    wlan.active(True)
-    wlan.connect("Home", "correct horse")
-    while not wlan.isconnected():
-        time.sleep_ms(10)
+SETUP = (
+    JOIN
+    + """
+    import gc, machine, tls
     machine.RTC().datetime((2026, 6, 1, 0, 0, 0, 0, 0))
     def read(name):
         with open(name, "rb") as file:
@@ -228,6 +226,7 @@ SETUP = """
             print(host, "|", type(error).__name__, error.args)
             gc.collect()  # which closes the socket: after a bad handshake TLS does not
 """
+)
 Run = Callable[[str], Awaitable[list[str]]]
 Serve = Callable[[str, Signed], Awaitable[None]]
 

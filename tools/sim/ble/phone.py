@@ -17,9 +17,8 @@ _MTU_MIN = 23
 
 class _Host(Host):
     def on_packet(self, packet: bytes) -> None:
-        with contextlib.suppress(
-            asyncio.InvalidStateError
-        ):  # an answer that comes when nobody waits any more
+        # An answer may come when nobody waits any more.
+        with contextlib.suppress(asyncio.InvalidStateError):
             super().on_packet(packet)
 
 

@@ -11,6 +11,7 @@ import tempfile
 from cryptography.hazmat.primitives import serialization
 
 from tools.sim.cpython import certificates
+from tools.sim.cpython.reading import Reads
 from tools.sim.cpython.verify import MbedTlsError, Refused, parse, verify
 
 __all__ = [
@@ -118,7 +119,7 @@ class SSLContext:
                 raise
 
 
-class SSLSocket:
+class SSLSocket(Reads):
     """A TLS stream; the handshake runs in whatever is called first. None from a call means: not ready yet.
 
     Its first error is also its last: all that is called after it says the same, but without words.
@@ -156,32 +157,12 @@ class SSLSocket:
         """Whether it is the socket's writability to wait for: in a handshake, a write may wait for a read."""
         return writing if self._shaken else bool(self._unsent)
 
-    def read(self, size=-1):
-        data = b""
-        while True:
-            part = self._run(lambda: self._tls.read(4096 if size < 0 else size))
-            if part is None:
-                return data or None
-            if size >= 0 or not part:
-                return data + part
-            data += part
-
     def readinto(self, buffer, size=None):
-        size = len(buffer) if size is None else size
-        data = self._run(lambda: self._tls.read(size))
+        data = self._some(len(buffer) if size is None else size)
         if data is not None:
             buffer[: len(data)] = data
             return len(data)
         return None
-
-    def readline(self):
-        line = b""
-        while not line.endswith(b"\n"):
-            part = self.read(1)
-            if not part:
-                return line or part
-            line += part
-        return line
 
     def write(self, data):
         """Send some of `data`. After None, the same data have to be given again."""
@@ -199,6 +180,9 @@ class SSLSocket:
     def getpeercert(self, binary_form=False):
         """The peer's certificate as DER bytes."""
         return self._tls.getpeercert(binary_form)
+
+    def _some(self, size):
+        return self._run(lambda: self._tls.read(size))
 
     def _shake(self):
         """Do the whole handshake; the socket blocks."""

@@ -12,7 +12,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tools.sim.cpython.certificates import fault, loads_key
 
-# Faults; those of one chain are told in this order.
+# Faults.
 _EXPIRED = "The certificate validity has expired"
 _WRONG_NAME = "The certificate Common Name (CN) does not match with the expected CN"
 _NOT_TRUSTED = "The certificate is not correctly signed by the trusted CA"
@@ -20,15 +20,7 @@ _FUTURE = "The certificate validity starts in the future"
 _WRONG_USE = "Usage does not match the extendedKeyUsage extension"
 _BAD_HASH = "The certificate is signed with an unacceptable hash."
 _BAD_KEY = "The certificate is signed with an unacceptable key (eg bad curve, RSA too short)."
-_IN_ORDER = (
-    _EXPIRED,
-    _WRONG_NAME,
-    _NOT_TRUSTED,
-    _FUTURE,
-    _WRONG_USE,
-    _BAD_HASH,
-    _BAD_KEY,
-)  # as they are told
+_AS_TOLD = (_EXPIRED, _WRONG_NAME, _NOT_TRUSTED, _FUTURE, _WRONG_USE, _BAD_HASH, _BAD_KEY)
 _TEXT_LIMIT = 256  # bytes that MicroPython has for them, with the last zero
 _VERIFY_FAILED = -0x2700, "MBEDTLS_ERR_X509_CERT_VERIFY_FAILED"
 _BAD_CERTIFICATE = -0x7A00, "MBEDTLS_ERR_SSL_BAD_CERTIFICATE"
@@ -104,7 +96,7 @@ def verify(chain, trusted, host, now):
     if not found:
         return
     alert = next((alert for name, alert in _ALERTS if name in faults), _CERTIFICATE_UNKNOWN)
-    text = "".join(f"\n{name}\n" for name in _IN_ORDER if name in faults)
+    text = "".join(f"\n{name}\n" for name in _AS_TOLD if name in faults)
     is_told = found == _VERIFY_FAILED and len(text) < _TEXT_LIMIT
     raise Refused(found[0], alert, ValueError(text) if is_told else MbedTlsError(*found))
 

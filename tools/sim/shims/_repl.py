@@ -10,7 +10,8 @@ _BANNER = "MicroPython v{} on 2025-04-15; Generic ESP32 module with ESP32\n"
 _HELP = 'Type "help()" for more information.\n>>> '
 _RAW = "raw REPL; CTRL-B to exit\n>"
 _WINDOW_BYTES = 128
-_CTRL_A, _CTRL_B, _CTRL_C, _CTRL_D, _CTRL_E = b"\x01", b"\x02", b"\x03", b"\x04", b"\x05"
+_CTRL_A, _CTRL_B, _CTRL_C, _CTRL_D = b"\x01", b"\x02", b"\x03", b"\x04"
+_RAW_PASTE = b"\x05A"  # and Ctrl-A
 
 
 class SoftReset(Exception):
@@ -80,12 +81,11 @@ def _raw(namespace):
             sys.stdout.write("\n")
             _greet()
             return False
-        if byte == _CTRL_A and code == _CTRL_E:
-            if _read() == b"\x01":
+        if byte == _CTRL_A:
+            if code == _RAW_PASTE:
                 _raw_paste(namespace)
-            code = b""
-        elif byte == _CTRL_A:
-            sys.stdout.write(_RAW)
+            else:
+                sys.stdout.write(_RAW)
             code = b""
         elif byte == _CTRL_C:
             code = b""
@@ -94,10 +94,6 @@ def _raw(namespace):
                 sys.stdout.write("OK\nMPY: soft reboot\n")
                 raise SoftReset
             _reply("OK", code, namespace)
-            code = b""
-        elif code == _CTRL_E and byte == b"A":
-            if _read() == b"\x01":
-                _raw_paste(namespace)
             code = b""
         else:
             code += byte

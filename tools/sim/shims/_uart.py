@@ -124,7 +124,7 @@ class UART(_Base):
         try:
             return self._line.recv(most, _PEEK)
         except OSError as error:
-            if error.errno not in (errno.EAGAIN, 11):
+            if error.errno != errno.EAGAIN:
                 raise
             return b""
 

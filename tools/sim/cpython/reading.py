@@ -1,0 +1,28 @@
+"""How MicroPython's streams read: None where nothing has come yet, and with -1 all until the end."""
+
+_PIECE_BYTES = 4096
+
+
+class Reads:
+    """`read` and `readline` of a stream whose `_some(size)` gives what is there: b"" at its end, or None."""
+
+    def read(self, size=-1):
+        """Up to `size` bytes, or for -1 all until the peer closes; None when nothing is there yet."""
+        data = b""
+        while True:
+            part = self._some(_PIECE_BYTES if size < 0 else size)
+            if part is None:
+                return data or None
+            if size >= 0 or not part:
+                return data + part
+            data += part
+
+    def readline(self):
+        """A line, or what there is of one; None when nothing is there yet."""
+        line = b""
+        while not line.endswith(b"\n"):
+            part = self.read(1)
+            if not part:
+                return line or part
+            line += part
+        return line

@@ -19,35 +19,18 @@ PROGRAMS = {
     "Node.js": ("npm",),
     VENV: (),
 }
+_MOST = {  # of the package managers
+    "Chromium": "chromium",
+    "mosquitto": "mosquitto",
+    "mosquitto_sub": "mosquitto",
+    "Node.js": "nodejs npm",
+    VENV: "",
+}
 PACKAGES = {
-    "apt-get": {
-        "Chromium": "chromium",
-        "mosquitto": "mosquitto",
-        "mosquitto_sub": "mosquitto-clients",
-        "Node.js": "nodejs npm",
-        VENV: "python3-venv",
-    },
-    "dnf": {
-        "Chromium": "chromium",
-        "mosquitto": "mosquitto",
-        "mosquitto_sub": "mosquitto",
-        "Node.js": "nodejs npm",
-        VENV: "",
-    },
-    "pacman": {
-        "Chromium": "chromium",
-        "mosquitto": "mosquitto",
-        "mosquitto_sub": "mosquitto",
-        "Node.js": "nodejs npm",
-        VENV: "",
-    },
-    "brew": {
-        "Chromium": "chromium",
-        "mosquitto": "mosquitto",
-        "mosquitto_sub": "mosquitto",
-        "Node.js": "node",
-        VENV: "",
-    },
+    "apt-get": {**_MOST, "mosquitto_sub": "mosquitto-clients", VENV: "python3-venv"},
+    "dnf": _MOST,
+    "pacman": _MOST,
+    "brew": {**_MOST, "Node.js": "node"},
 }
 COMMANDS = {
     "apt-get": "apt-get install -y --no-install-recommends",

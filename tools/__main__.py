@@ -5,10 +5,9 @@ import importlib
 import io
 import json
 import sys
-from pathlib import Path
 from typing import NoReturn
 
-from tools.environment import enter, explain_missing
+from tools.environment import ROOT, enter, explain_missing
 
 VERBS = {
     "run": ("tools.run", "a simulated ESP32 against a local AWS IoT Core, from nothing to telemetry"),
@@ -34,10 +33,21 @@ class Parser(argparse.ArgumentParser):
     """A parser that tells a program, too, which arguments are wrong."""
 
     def error(self, message: str) -> NoReturn:
-        if "--json" in sys.argv:
-            remedy = f"{self.prog} --help tells the arguments."
-            print(json.dumps({"ok": False, "text": message, "remedy": remedy}), flush=True)
+        tell_program(message, f"{self.prog} --help tells the arguments.")
         super().error(message)
+
+
+def tell_program(text: str, remedy: str) -> None:
+    """A failure as JSON, where that is asked for and no verb is there to tell it."""
+    if "--json" in sys.argv:
+        print(json.dumps({"ok": False, "text": text, "remedy": remedy}), flush=True)
+
+
+def refuse(reason: str) -> int:
+    """Tell why a verb does not run here; the exit status."""
+    print(reason, file=sys.stderr)
+    tell_program(reason, "README.md tells what the verbs need.")
+    return 1
 
 
 def main() -> int:
@@ -53,11 +63,9 @@ def main() -> int:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     chosen = sys.argv[1] if len(sys.argv) > 1 else ""
     if sys.platform == "win32" and chosen in NEED_UNIX:
-        print(f"{chosen}: runs on Linux and macOS; on Windows in WSL (wsl --install)", file=sys.stderr)
-        return 1
-    if chosen in NEED_TESTS and not Path(__file__).parents[1].joinpath("tests").is_dir():
-        print(f"{chosen}: runs in a clone of the repository, not installed", file=sys.stderr)
-        return 1
+        return refuse(f"{chosen}: runs on Linux and macOS; on Windows in WSL (wsl --install)")
+    if chosen in NEED_TESTS and not (ROOT / "tests").is_dir():
+        return refuse(f"{chosen}: runs in a clone of the repository, not installed")
     for name, (module, text) in VERBS.items():
         verb = verbs.add_parser(name, help=text, description=text, formatter_class=parser.formatter_class)
         if name == chosen:  # only its own module is imported: help stays quick
@@ -67,8 +75,7 @@ def main() -> int:
                 reason = explain_missing(name, error.name or "")
                 if not reason:
                     raise
-                print(reason, file=sys.stderr)
-                return 1
+                return refuse(reason)
             verb.epilog = implementation.EXAMPLES
             implementation.add_arguments(verb)
     args = parser.parse_args()

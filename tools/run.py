@@ -126,7 +126,7 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
         subscriber = await watch_cloud(stack, cloud, folder, units, timeline)
         for unit in units:
             stack.push_async_callback(unit.device.power_off)
-        await stack.enter_async_context(timeline.telling_silence(lambda: last_lines(units)))
+        stack.enter_context(timeline.telling_silence(lambda: last_lines(units)))
         await bring_up(
             units,
             lambda unit: start(unit, cloud, world, args, timeline),

@@ -1,16 +1,15 @@
 """What happens, as lines that a person can read: when, who, what."""
 
-import asyncio
 import contextlib
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
 from rich.text import Text
 
-from tools.waiting import SILENCE_S
+from tools.waiting import Waiting
 
 LOG_LINE = re.compile(r"^\s*(?P<uptime_s>\d+\.\d{3}) (?P<level>[EWID]) (?P<area>\S+): (?P<text>.*)$")
 
@@ -25,6 +24,7 @@ AREAS = {
     "cloud": "green",
     "app": "",
 }
+_SILENT = "no line"
 
 
 class Timeline:
@@ -38,12 +38,16 @@ class Timeline:
     def __init__(self, console: Console, names: int = 18) -> None:
         self._console = console
         self._names = names
-        self._start = self._said = time.monotonic()
+        self._start = time.monotonic()
+        self._waiting = Waiting()
         self._asked: Counter[str] = Counter()  # commands typed for each device, whose answers are shown
 
     def say(self, who: str, area: str, what: str, style: str = "") -> None:
         """One line."""
-        self._said = time.monotonic()
+        self._waiting.now(_SILENT)
+        self._print(who, area, what, style)
+
+    def _print(self, who: str, area: str, what: str, style: str) -> None:
         line = Text().append(f"{time.monotonic() - self._start:7.2f} s  ", style="dim")
         line.append(f"{who:<{self._names}} ", style="blue")
         line.append(f"{area:<13}", style=AREAS.get(area, "dim"))
@@ -65,25 +69,12 @@ class Timeline:
         self._asked[who] += 1
         self.say(who, "console", f"> {line}", "dim")
 
-    @contextlib.asynccontextmanager
-    async def telling_silence(self, waits: Callable[[], str]) -> AsyncIterator[None]:
+    @contextlib.contextmanager
+    def telling_silence(self, waits: Callable[[], str]) -> Iterator[None]:
         """While it lasts, say what is waited for after 20 s without a line, and again ever more rarely."""
 
-        async def watch() -> None:
-            told_s = 0.0
-            while True:
-                await asyncio.sleep(SILENCE_S / 20)
-                silent_s = time.monotonic() - self._said
-                if silent_s < told_s:  # somebody has spoken since
-                    told_s = 0.0
-                if silent_s >= max(SILENCE_S, 2 * told_s):
-                    said = self._said
-                    self.say("", "", f"nothing for {silent_s:.0f} s: {waits()}", "yellow")
-                    self._said, told_s = said, silent_s
+        def tell(silence: str) -> None:
+            self._print("", "", f"{silence}: {waits()}", "yellow")
 
-        task = asyncio.create_task(watch())
-        try:
+        with Waiting(_SILENT, tell) as self._waiting:
             yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)

@@ -16,8 +16,14 @@ SUBJECTS = (*WAITS, "run", "wait", "scan", "connect")
 
 
 def hasty(source: str) -> Iterator[int]:
-    """The lines of literal deadlines that are too short; one that is to pass stands in a `raises`."""
+    """The lines of deadlines that are too short, told by a number or a constant of the module.
+
+    One that is to pass stands in a `raises`.
+    """
     tree = ast.parse(source)
+    constants = {
+        ast.unparse(line.targets[0]): line.value for line in tree.body if isinstance(line, ast.Assign)
+    }
     expected = {
         id(node)
         for block in ast.walk(tree)
@@ -34,7 +40,8 @@ def hasty(source: str) -> Iterator[int]:
             deadlines = [*call.args[place : place + 1]]
             deadlines += [keyword.value for keyword in call.keywords if keyword.arg in KEYWORDS]
             for deadline in deadlines:
-                value = deadline.value if isinstance(deadline, ast.Constant) else None
+                known = constants.get(ast.unparse(deadline), deadline)
+                value = known.value if isinstance(known, ast.Constant) else None
                 if isinstance(value, int | float) and value < PATIENCE_S:
                     yield call.lineno
 
@@ -59,13 +66,13 @@ def test_deadlines_are_for_hangs(folder: str) -> None:
         "await phone.scan(timeout_s=2)",
         "subprocess.run(command, timeout=60)",
         "@pytest.mark.timeout(120)\ndef test(): pass",
+        "SOON_S = 20\nasyncio.timeout(SOON_S)",
     ],
 )
 def test_what_is_found(source: str) -> None:
-    program = f"async def main():\n    {source}" if source[0] != "@" else source
-    assert len(list(hasty(program))) == 1
+    assert len(list(hasty(source))) == 1
 
 
 def test_what_is_to_run_out_may_do_so_at_once() -> None:
-    source = "async def main():\n    with pytest.raises(TimeoutError):\n        await phone.scan(timeout_s=2)"
+    source = "with pytest.raises(TimeoutError):\n    await phone.scan(timeout_s=2)"
     assert not list(hasty(source))

@@ -100,6 +100,18 @@ def test_a_failure_as_json(
     assert not list(tmp_path.iterdir()), "a failure leaves something behind"
 
 
+def test_a_verb_that_does_not_run_here_as_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tools.__main__.ROOT", tmp_path)  # as installed: without tests/
+    monkeypatch.setitem(VERBS, "ble", ("a_package_that_is_missing.verb", ""))
+    for arguments in (("size",), ("bench",), ("ble", "status")):
+        assert run(monkeypatch, *arguments, "--json") == 1
+        out, err = capsys.readouterr()
+        failure = json.loads(out)
+        assert failure["ok"] is False and f"{failure['text']}\n" == err and failure["remedy"]
+
+
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     monkeypatch.setattr(sys, "argv", ["tools", *arguments])
     return main()

@@ -9,21 +9,20 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
+from tests.patience import PATIENCE_S
 from tools import timeline, waiting
 from tools.board import progress
 
 SILENCE_S = 0.2
-DEADLINE_S = 30
 
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "SILENCE_S", SILENCE_S)
-    monkeypatch.setattr(timeline, "SILENCE_S", SILENCE_S)
 
 
 def until(condition: Callable[[], object]) -> None:
-    give_up = time.monotonic() + DEADLINE_S
+    give_up = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < give_up
         time.sleep(0.01)
@@ -76,17 +75,17 @@ def test_progress_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
 async def test_a_timeline_that_nobody_adds_to() -> None:
     shown = io.StringIO()
     line = timeline.Timeline(Console(file=shown, width=200))
-    async with line.telling_silence(lambda: "esp32-1 said last: mode CONFIG"):
-        async with asyncio.timeout(DEADLINE_S):
+    with line.telling_silence(lambda: "esp32-1 said last: mode CONFIG"):
+        async with asyncio.timeout(PATIENCE_S):
             while len(shown.getvalue().splitlines()) < 3:
                 await asyncio.sleep(0.01)
         line.say("esp32-1", "system", "mode NORMAL")
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(PATIENCE_S):
             while len(shown.getvalue().splitlines()) < 5:
                 await asyncio.sleep(0.01)
     before, _, after = shown.getvalue().partition("mode NORMAL")
     for part in (before, after):
-        assert re.search(r"(?m) s +nothing for \d+ s: esp32-1 said last: mode CONFIG$", part)
+        assert re.search(r"(?m) s +… no line, for \d+ s: esp32-1 said last: mode CONFIG$", part)
 
 
 def test_answers_are_shown_to_who_typed() -> None:

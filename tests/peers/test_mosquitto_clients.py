@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.host.board.support import run_verb
+from tests.patience import PATIENCE_S
 from tools.cloud import Cloud
-
-DEADLINE_S = 60
 
 if not shutil.which("mosquitto_sub"):
     pytest.skip("mosquitto_sub is not installed (Debian: mosquitto-clients)", allow_module_level=True)
@@ -28,7 +27,7 @@ async def test_the_printed_lines_run_as_they_stand(tmp_path: Path) -> None:
         )
         assert receiver.stdout
         try:
-            async with asyncio.timeout(DEADLINE_S):
+            async with asyncio.timeout(PATIENCE_S):
                 assert await receiver.stdout.readline() == b"first x\n"  # retained: it has subscribed
                 sender = await asyncio.create_subprocess_shell(send, cwd="/")
                 assert await sender.wait() == 0

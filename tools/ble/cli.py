@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from tools.board.document import load, network, warnings
+from tools.board.document import add_networks, load, warnings
 from tools.board.errors import BoardError, tell_failure, wrong_arguments
 from tools.board.link import Answer
 from tools.board.progress import Progress, bar
@@ -67,13 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verb = action("configure", "give a device its configuration")
     verb.add_argument("name", metavar="NAME", nargs="?", help="esp32-240ac4000001")
     verb.add_argument("file", metavar="FILE", type=Path, help="as for python3 -m tools configure")
-    verb.add_argument(
-        "--wifi",
-        metavar="SSID:PASSWORD",
-        action="append",
-        type=network,
-        help="a network in place of those of FILE; SSID: is an open one; may be repeated",
-    )
+    add_networks(verb)
     verb = action("status", "ask a device how it is")
     verb.add_argument("name", metavar="NAME", nargs="?", help="esp32-240ac4000001")
     verb.add_argument("--scan", action="store_true", help="have it look for Wi-Fi networks first")
@@ -148,6 +142,7 @@ async def _send(args: argparse.Namespace, view: JsonView | TextView) -> None:
         found = await _find(args, progress)
         async with Client(over_bleak.OverBleak(found), args.code) as client:
             await client.send(args.packet, args.payload)
+            progress("waiting for the application", 0, 0)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(args.wait):
                     async for packet in client.packets:

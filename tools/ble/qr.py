@@ -12,7 +12,7 @@ import segno
 from rich.console import Console
 from rich.text import Text
 
-from tools.board.errors import BoardError, run_verb, wrong_arguments
+from tools.board.errors import BoardError, run_verb, writing, wrong_arguments
 from tools.board.link import Link
 from tools.board.ports import chosen_port
 from tools.board.progress import status
@@ -108,12 +108,8 @@ def _run(args: argparse.Namespace) -> int:
     file = args.png or args.svg
     symbol = segno.make_qr(link, error="m")
     if file:
-        try:
+        with writing(file):
             symbol.save(str(file), kind="png" if args.png else "svg", scale=_SCALE)
-        except OSError as error:
-            raise BoardError(
-                f"{file}: cannot be written: {error.strerror}", "Use a place that can be written."
-            ) from None
     if args.json:
         print(json.dumps({"link": link, "code": spell_code(code), "name": name}))
         return 0

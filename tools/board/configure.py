@@ -12,7 +12,7 @@ from rich.console import Console
 
 from tools.configure import ConfigureError, configure
 
-from .document import load, network, warnings
+from .document import add_networks, load, warnings
 from .errors import BoardError, run_verb, wrong_arguments
 from .link import ANSWER_S, Link
 from .ports import PORT_HELP, chosen_port
@@ -45,13 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("port", metavar="PORT", nargs="?", help=PORT_HELP)
     parser.add_argument("file", metavar="FILE", type=Path, help="the configuration")
-    parser.add_argument(
-        "--wifi",
-        metavar="SSID:PASSWORD",
-        action="append",
-        type=network,
-        help="a network in place of those of FILE; SSID: is an open one; may be repeated",
-    )
+    add_networks(parser)
     parser.add_argument("--check", action="store_true", help="validate FILE, and send nothing")
     parser.add_argument("--json", action="store_true", help="print what was done as JSON")
     parser.add_argument(

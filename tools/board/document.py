@@ -12,7 +12,7 @@ from typing import Any
 
 from tools.sim.cpython import micropython
 
-from .errors import BoardError
+from .errors import BoardError, writing
 from .trust import Finding, findings
 
 # The one validator there is runs on the device; all it needs of MicroPython is `const`.
@@ -138,15 +138,13 @@ def save(path: Path, document: dict[str, Any]) -> None:
     """
     _validate(path, document)
     aws = dict(document["aws"])
-    try:
+    with writing(path):
         for member in PEM_MEMBERS:
             if member in aws:
                 file = path.with_name(f"{path.stem}.{member}.pem")
                 _write(file, aws[member])
                 aws[member] = file.name
         _write(path, json.dumps({**document, "aws": aws}, indent=2) + "\n")
-    except OSError as error:
-        raise _unwritten(path, error) from None
 
 
 def save_product(path: Path, product: dict[str, Any]) -> None:
@@ -156,10 +154,19 @@ def save_product(path: Path, product: dict[str, Any]) -> None:
         BoardError: the product is not valid, or the file cannot be written.
     """
     _validate(path, {**product, "wifi": _ANY_WIFI})
-    try:
+    with writing(path):
         _write(path, json.dumps(product, indent=2) + "\n")
-    except OSError as error:
-        raise _unwritten(path, error) from None
+
+
+def add_networks(parser: argparse.ArgumentParser) -> None:
+    """Declare the option --wifi, whose value `load` takes."""
+    parser.add_argument(
+        "--wifi",
+        metavar="SSID:PASSWORD",
+        action="append",
+        type=network,
+        help="a network in place of those of FILE; SSID: is an open one; may be repeated",
+    )
 
 
 def network(text: str) -> dict[str, str]:
@@ -168,10 +175,6 @@ def network(text: str) -> dict[str, str]:
     if not colon:
         raise argparse.ArgumentTypeError("must be SSID:PASSWORD, or SSID: for an open network")
     return {"ssid": ssid, "password": password}
-
-
-def _unwritten(path: Path, error: OSError) -> BoardError:
-    return BoardError(f"{path}: cannot be written: {error.strerror}", "Use a place that can be written.")
 
 
 def _validate(path: Path, document: object) -> None:

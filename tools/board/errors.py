@@ -2,7 +2,9 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class BoardError(Exception):
@@ -17,6 +19,16 @@ class BoardError(Exception):
         super().__init__(f"{text}; {remedy}")
         self.text = text
         self.remedy = remedy
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """While that file is written: BoardError where it cannot be."""
+    try:
+        yield
+    except OSError as error:
+        reason = f"{path}: cannot be written: {error.strerror}"
+        raise BoardError(reason, "Use a place that can be written.") from None
 
 
 def run_verb(verb: str, function: Callable[[], int], as_json: bool = False) -> int:

@@ -5,9 +5,10 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from esp_pylib.logger import EspLog, EspLogBase
 from esptool.cmds import attach_flash, detect_chip, detect_flash_size, reset_chip, run_stub, write_flash
@@ -76,21 +77,18 @@ def flash(port: str, path: Path, yes: bool, baudrate: int = BAUDRATE, as_json: b
     Raises:
         BoardError: the image does not fit the board, or the board does not answer, or not as it should.
     """
-    out = sys.stderr if as_json else sys.stdout
+    say = partial(print, file=sys.stderr if as_json else sys.stdout, flush=True)
     image = images.read(path)
     board = f", {image.board}" if image.board else ""
-    print(
-        f"image  MicroPython {image.version}{board}, for {images.megabytes(image.flash_bytes)} of flash",
-        file=out,
-    )
-    print(f"       {SLOTS.get(image.slots, TWO_SLOTS)}", file=out)
+    say(f"image  MicroPython {image.version}{board}, for {images.megabytes(image.flash_bytes)} of flash")
+    say(f"       {SLOTS.get(image.slots, TWO_SLOTS)}")
     if not (yes or sys.stdin.isatty()):
         raise BoardError("it erases the whole board, and nobody is here to be asked", "Say --yes.")
     with _Log() as esptool, _connected(port, baudrate, image) as chip:
         board, revision, flash_bytes = _look_at(chip)
-        print(f"board  {board}, {images.megabytes(flash_bytes)} of flash", file=out)
+        say(f"board  {board}, {images.megabytes(flash_bytes)} of flash")
         image.check_board(revision, flash_bytes)
-        if not (yes or _agreed(out)):
+        if not (yes or _agreed(say)):
             raise BoardError("nothing was changed", "It needs a y, or --yes.")
         started = time.monotonic()
         with bar() as esptool.show, _explained("the image was not written", AGAIN):
@@ -98,10 +96,10 @@ def flash(port: str, path: Path, yes: bool, baudrate: int = BAUDRATE, as_json: b
             write_flash(chip, [(image.offset, image.data)], erase_all=True)
     seconds = time.monotonic() - started
     size = len(image.data)
-    print(f"done   {size:,} bytes at {image.offset:#x}, written and verified in {seconds:.0f} s", file=out)
+    say(f"done   {size:,} bytes at {image.offset:#x}, written and verified in {seconds:.0f} s")
     if port.startswith("socket:"):
-        print("start  press EN (or RST) on the board: there is no line for a reset in a socket", file=out)
-    print(f"next   python3 -m tools deploy {port}", file=out)
+        say("start  press EN (or RST) on the board: there is no line for a reset in a socket")
+    say(f"next   python3 -m tools deploy {port}")
     if as_json:
         value = {
             "port": port,
@@ -114,9 +112,9 @@ def flash(port: str, path: Path, yes: bool, baudrate: int = BAUDRATE, as_json: b
     return 0
 
 
-def _agreed(out: TextIO) -> bool:
+def _agreed(say: Callable[..., None]) -> bool:
     question = "Everything on the board will be erased, configuration and certificate included. Go on? [y/N] "
-    print(question, end="", file=out, flush=True)
+    say(question, end="")
     try:
         return input().strip().lower() in ("y", "yes")
     except EOFError:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from . import document
-from .errors import run_verb
+from .errors import run_verb, wrong_arguments
 
 EXAMPLES = """examples:
   python3 -m tools product product.json --from board.json
@@ -52,11 +52,9 @@ def main(args: argparse.Namespace) -> int:
     given = [name for name in (*_PARTS, "port", "parameter") if getattr(args, name) is not None]
     missing = [f"--{name}" for name in _PARTS if name not in given]
     if args.source and given:
-        print(f"product: --from has all of it: leave out --{given[0]}", file=sys.stderr)
-        return 2
+        return wrong_arguments("product", f"--from has all of it: leave out --{given[0]}")
     if not args.source and missing:
-        print(f"product: give --from FILE, or also {', '.join(missing)}", file=sys.stderr)
-        return 2
+        return wrong_arguments("product", f"give --from FILE, or also {', '.join(missing)}")
     return run_verb("product", lambda: _run(args))
 
 

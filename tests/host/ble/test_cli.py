@@ -5,6 +5,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tests.host.ble.fake_bleak import Bluetooth
 from tests.host.ble.memory import CODE, Board, large
 from tests.host.board.support import on_terminal, run_verb
 from tools.__main__ import main
-from tools.ble import over_bleak
+from tools.ble import cli, over_bleak
 
 NOWHERE = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere/at/all"}
 NAME = "esp32-240ac4000001"
@@ -211,11 +212,16 @@ def test_the_code_comes_from_the_environment(
     assert json.loads(capsys.readouterr().out)["mode"] == "CONFIG"
 
 
-def test_send(run: Run, bluetooth: Bluetooth, capsys: pytest.CaptureFixture[str]) -> None:
+def test_send(
+    run: Run, bluetooth: Bluetooth, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waits: list[str] = []
+    monkeypatch.setattr(cli, "bar", lambda: nullcontext(lambda what, done, total: waits.append(what)))
     board = bluetooth.boards[NAME] = Board()
     board.packets.on("led", lambda payload: board.packets.send("led", payload.upper()))
     assert run("send", NAME, "led", "on", "--code", CODE, "--wait", "0.2", "--json") == 0
     assert json.loads(capsys.readouterr().out)["value"] == {"packet": "led", "payload": "ON"}
+    assert waits == ["looking for it", "connecting", "waiting for the application"]
     assert run("send", NAME, "fan", "--code", CODE) == 1
     assert "takes no packets called 'fan'" in capsys.readouterr().err
 

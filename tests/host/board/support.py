@@ -215,10 +215,10 @@ class Terminal:
     def type(self, keys: str) -> None:
         os.write(self._end, keys.encode())
 
-    async def shows(self, pattern: str, timeout_s: float = DEADLINE_S) -> re.Match[str]:
+    async def shows(self, pattern: str) -> re.Match[str]:
         """Wait until it has shown this, behind what was waited for last; colours do not count."""
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(DEADLINE_S):
                 while not (match := re.search(pattern, self.screen)):
                     self._news.clear()
                     await self._news.wait()

@@ -40,11 +40,11 @@ class Keyboard:
             return
         self._say("a line goes to the device: help lists its commands; send TOPIC PAYLOAD goes to the cloud")
         async for line in lines():
-            word, _, rest = line.partition(" ")
+            word, _, rest = line.strip().partition(" ")
             if word == _SEND:
                 self._send(rest.strip())
-            else:
-                await self._ask(line)
+            elif word:
+                await self._ask(line.strip())
 
     def _send(self, line: str) -> None:
         topic, _, payload = line.partition(" ")

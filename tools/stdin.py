@@ -10,7 +10,7 @@ from concurrent.futures import CancelledError
 
 
 async def lines() -> AsyncIterator[str]:
-    """The lines of standard input that are not empty, whatever it is: a pipe, a file, a terminal."""
+    """The lines of standard input, whatever it is: a pipe, a file, a terminal."""
     loop = asyncio.get_running_loop()
     pieces: asyncio.Queue[bytes] = asyncio.Queue(1)
 
@@ -30,10 +30,9 @@ async def lines() -> AsyncIterator[str]:
     while data := await pieces.get():
         *whole, rest = (rest + data).split(b"\n")
         for line in whole:
-            if text := line.decode(errors="replace").strip():
-                yield text
-    if text := rest.decode(errors="replace").strip():
-        yield text
+            yield line.decode(errors="replace").rstrip("\r")
+    if rest:
+        yield rest.decode(errors="replace")
 
 
 def is_ours() -> bool:

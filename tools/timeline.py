@@ -24,7 +24,7 @@ AREAS = {
     "cloud": "green",
     "app": "",
 }
-_SILENT = "no line"
+_SILENT = "nothing"
 
 
 class Timeline:

@@ -85,7 +85,7 @@ async def test_a_timeline_that_nobody_adds_to() -> None:
                 await asyncio.sleep(0.01)
     before, _, after = shown.getvalue().partition("mode NORMAL")
     for part in (before, after):
-        assert re.search(r"(?m) s +… no line, for \d+ s: esp32-1 said last: mode CONFIG$", part)
+        assert re.search(r"(?m) s +… nothing, for \d+ s: esp32-1 said last: mode CONFIG$", part)
 
 
 def test_answers_are_shown_to_who_typed() -> None:

@@ -94,7 +94,9 @@ async def ask_all(port: str, view: JsonView | TextView, follow: bool) -> int:
 
     async def ask() -> None:
         nonlocal refused
-        async for line in lines():
+        async for typed in lines():
+            if not (line := typed.strip()):
+                continue
             waiting.now("waiting for the board's answer")
             answer = await link.ask(line)
             waiting.now("")

@@ -89,7 +89,7 @@ def mount(path):
 def _kind(files):
     """Pack, or where a developer has copied modules to the board, a kind of it in which those win.
 
-    So lib/iot/console.py comes in place of iot/console.mpy. That costs time, and most devices have none.
+    So lib/iot/thing.py comes in place of iot/thing.mpy. That costs time, and most devices have none.
     """
 
     def is_there(path):

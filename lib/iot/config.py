@@ -9,7 +9,7 @@ _PEM_MAX = const(4096)  # bytes of one certificate or key, with all that its fil
 _ROOT_CA_MAX = const(8192)  # a bundle of a few
 _PLAIN_MAX = const(1900)  # bytes of all that is no certificate: it must fit twice into a 16 KiB NVS
 _HOST_MAX = const(253)  # RFC 1035, 2.3.4
-# Bytes that aws.parameters may have as JSON: they go into one message of iot.claim's 2,048 bytes, beside
+# Bytes that aws.parameters may have as JSON: they go into one message of iot.aws.claim's 2,048 bytes, beside
 # topic and token.
 _PARAMETERS_MAX = const(800)
 _LONGEST_ID = const("prefix-of-16-cha-240ac4000001")
@@ -93,7 +93,7 @@ def _network(path, value):
 
 def _static(path, value):
     members = _members(path, value, ("ip", "netmask", "gateway", "dns"), ("ip", "netmask", "gateway"))
-    static = borrow("iot.static")  # few networks have one
+    static = borrow("iot.wifi.static")  # few networks have one
     try:
         return static.checked(members)
     except static.StaticError as error:
@@ -101,9 +101,9 @@ def _static(path, value):
 
 
 def _aws(value):
-    from iot import loadable, pem
+    from iot.crypto import loadable, pem
 
-    forget("iot.loadable", "iot.pem", "iot.x509")
+    forget("iot.crypto.loadable", "iot.crypto.pem", "iot.crypto.x509")
     allowed = ("endpoint", "port", "template", "parameters", "thing_name") + PEM_MEMBERS
     members = _members("aws", value, allowed, ("endpoint", "root_ca"))
     result = {

@@ -6,7 +6,7 @@ import time
 import machine
 from micropython import const
 
-from iot import retained
+from iot.storage import rtc
 
 _FIRST_MS = const(5000)  # a fault that is there again at once shall not wear the chip
 _DOUBLINGS_MOST = const(6)
@@ -48,8 +48,8 @@ def of_loop(system, error):
 
 def _count(system):
     """Counts a death; returns how long the pause before the restart is, in ms."""
-    deaths = retained.get("died") if system.log.uptime_ms() < _WELL_MS else 0
-    retained.set("died", deaths + 1)
+    deaths = rtc.get("died") if system.log.uptime_ms() < _WELL_MS else 0
+    rtc.set("died", deaths + 1)
     pause_ms = _FIRST_MS << min(deaths, _DOUBLINGS_MOST)
     system.log.warning("system", "restarts in {} s, unless asked to sooner", pause_ms // 1000)
     return pause_ms

@@ -24,7 +24,7 @@ def borrow(name, *others):
 
 
 def forget(*names):
-    """Lets go of imported modules, e.g. "iot.commands"; the next import loads them again.
+    """Lets go of imported modules, e.g. "iot.console.commands"; the next import loads them again.
 
     What was taken out of one goes on working, and keeps its code in memory for as long as it lives.
     """

@@ -9,7 +9,7 @@ import gc
 
 from micropython import const
 
-from iot.memory import borrow, idf_largest
+from iot.memory import borrow, heap_free, heap_total, idf_largest
 
 _RECORD_BYTES = const(17 * 1024)  # mbedTLS's buffer for what it receives, in one piece
 _EBUSY = const(16)  # as MicroPython passes on mbedTLS's MPI_ALLOC_FAILED
@@ -47,7 +47,7 @@ def heal(system, reason):
     twice as many tries have to fail.
     """
     gc.collect()
-    retained = borrow("iot.retained")
+    retained = borrow("iot.storage.rtc")
     if not system.starved and system.log.uptime_ms() > _WELL_MS:
         retained.set("starved", 0)
     system.starved += 1
@@ -62,6 +62,27 @@ def heal(system, reason):
 def fed(system):
     """It worked: the counts begin anew."""
     system.starved = 0
-    retained = borrow("iot.retained")
+    retained = borrow("iot.storage.rtc")
     if retained.get("starved"):
         retained.set("starved", 0)
+
+
+def settle(system, least):
+    """Ends the application, which is started again, and where that does not help, has the chip restart.
+
+    Args:
+        system: the System.
+        least: bytes that have to be free in the heap.
+    """
+    gc.collect()  # may be enough; and gives back an area of which nothing is in use any more
+    free, grown = heap_free(), heap_total() - system.heap_total
+    if free >= least and grown <= 0:
+        return
+    if system.application and system.application.end(
+        MemoryError(
+            "the application takes too much: {} bytes of heap are free, {} too many taken".format(free, grown)
+        )
+    ):
+        return  # the next look tells whether it was enough
+    if grown > 0:
+        heal(system, "the heap has grown by {} bytes".format(grown))

@@ -37,7 +37,7 @@ class System:
         folder: where certificates and keys are.
         mode: one of iot.modes.MODES.
         tasks: what runs in this mode, by name.
-        wifi, clock, link, thing: the parts of the mode NORMAL, else None.
+        wifi, clock, cloud, thing: the parts of the mode NORMAL, else None.
         nvs, flash: None where flash could not be initialised.
         application: the Application, None in modes without one.
         connecting: whether a connection is in the making, which takes nearly all memory there is.
@@ -63,7 +63,7 @@ class System:
         self.mode = "INIT"
         self.device_id = self.reason = ""
         self.tasks = {}
-        self.nvs = self.flash = self.wifi = self.clock = self.link = self.thing = None
+        self.nvs = self.flash = self.wifi = self.clock = self.cloud = self.thing = None
         self.watchdog = self.heap = self.load_application = self.document = self.packets = self.event = None
         self.application = self.starved_reason = self.unreached = self.asked_ms = None
         self.connecting = False
@@ -111,12 +111,13 @@ class System:
         """A Record, its code being in memory for as long as it is used. OSError where there is no flash."""
         if self.nvs is None:
             raise OSError("flash could not be initialised")
-        return borrow("iot.record").Record(self.nvs, key, size)
+        return borrow("iot.storage.record").Record(self.nvs, key, size)
 
     def store(self):
         """A Store, as a `record`."""
         record = self.record("config", _CONFIG_BYTES)
-        return borrow("iot.store").Store(record, borrow("iot.credentials").Credentials(self.folder))
+        module = borrow("iot.storage.store")
+        return module.Store(record, module.Credentials(self.folder))
 
     async def command(self, name, argument):
         """Carries out a command of the console and returns the answer."""
@@ -130,20 +131,20 @@ class System:
         self.memory = gc.mem_alloc(), memory.heap_free()  # without what the command itself takes
         try:
             if name == "configure":
-                from iot import configure
+                from iot.console import configure
 
                 return await configure.run(self, argument)
             if name in ("status", "wifi"):
-                from iot import status
+                from iot.console import status
 
                 return status.answer(self, ("wifi", "ip", "rssi", "networks") if name == "wifi" else ())
-            from iot import commands
+            from iot.console import commands
 
             return commands.run(self, name, argument)
         finally:
-            forget("iot.commands", "iot.status")
+            forget("iot.console.commands", "iot.console.status")
             if self.document is None:  # else the next piece comes soon
-                forget("iot.configure")
+                forget("iot.console.configure")
 
     def tell(self, event, detail=None):
         """Tells the application and the state machine about a fact."""
@@ -160,8 +161,8 @@ class System:
             starving.heal(self, detail) if event == "starved" else starving.fed(self)
         if event in ("cloud_up", "cloud_down", "provisioned", "unreached") and self.clock:
             self.clock.tell(event, detail)
-        if event == "wifi_up" and self.link:
-            self.link.client.probe()  # a connection that did not survive shall end soon
+        if event == "wifi_up" and self.cloud:
+            self.cloud.client.probe()  # a connection that did not survive shall end soon
         if event in _TURNS and self.event is None:
             self.reason = self.event = event
 
@@ -182,7 +183,7 @@ class System:
                     self._look_at_heap(time.ticks_diff(time.ticks_ms(), start_ms) < _TICK_MS + _LATE_MS)
                 name = self._done()
                 if name:
-                    await borrow("iot.deaths", "iot.retained").of_task(self, name)
+                    await borrow("iot.deaths", "iot.storage.rtc").of_task(self, name)
 
     def _look_at_heap(self, idle):
         """Collects garbage where that costs nothing, and ends an application that took too much.
@@ -192,7 +193,7 @@ class System:
         if idle:
             gc.collect()
         if self.heap and (memory.heap_free() < _HEAP_LEAST or memory.heap_total() > self.heap_total):
-            borrow("iot.overdraft", "iot.starving").settle(self, _HEAP_LEAST)
+            borrow("iot.starving").settle(self, _HEAP_LEAST)
 
     async def _change(self):
         event = self.event

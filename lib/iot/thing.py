@@ -31,7 +31,7 @@ class Thing:
         """The Packets that go to and come from a phone. Bluetooth LE is on in mode CONFIG alone."""
         system = self._system
         if system.packets is None:
-            from iot.packets import Packets
+            from iot.ble.packets import Packets
 
             system.packets = Packets(self.log)
         return system.packets

@@ -17,7 +17,7 @@ def context(root_ca, certificate=None, key=None):
         key: its private key, DER bytes.
 
     Raises:
-        ValueError: one of them cannot be parsed. That they belong together is for iot.loadable to say.
+        ValueError: one of them cannot be parsed. That they belong together is for iot.crypto.loadable to say.
         OSError: out of memory.
     """
     result = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
@@ -25,7 +25,7 @@ def context(root_ca, certificate=None, key=None):
     if root_ca[:1] == b"-":
         result.load_verify_locations(root_ca)
     else:
-        x509 = borrow("iot.x509")
+        x509 = borrow("iot.crypto.x509")
         at = 0
         while at < len(root_ca):  # mbedTLS takes one at a time
             end = x509.behind(root_ca, at)

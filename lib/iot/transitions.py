@@ -12,10 +12,11 @@ import esp32
 import machine
 from micropython import const
 
-from iot import console, memory, modes
+from iot import memory, modes
 from iot.application import Application
-from iot.flash import Flash
+from iot.console import lines
 from iot.memory import borrow, forget, load
+from iot.storage.user_bytes import Flash
 from iot.thing import Thing
 
 _NAMESPACE = const("iot")
@@ -60,16 +61,16 @@ async def change(system, event):
     tasks = system.tasks
     if "console" not in tasks:
         stdin = asyncio.StreamReader(sys.stdin.buffer)
-        tasks["console"] = asyncio.create_task(console.run(stdin, sys.stdout.write, system.command))
+        tasks["console"] = asyncio.create_task(lines.run(stdin, sys.stdout.write, system.command))
     if "flash" not in tasks and system.flash:
         tasks["flash"] = asyncio.create_task(system.flash.run())
     if mode == modes.NORMAL:
         await _enter_normal(system, event, config)
     elif mode == modes.CONFIG and system.settings.CONFIG_MS:
         _grow_heap(system, _RESERVED_CONFIG)
-        from iot import configuring  # a second in which nothing else runs yet
+        from iot.ble import config_mode  # a second in which nothing else runs yet
 
-        configuring.enter(system, event == "setup_asked")
+        config_mode.enter(system, event == "setup_asked")
 
 
 async def _init(system):
@@ -78,7 +79,7 @@ async def _init(system):
     address = machine.unique_id()
     wrong = None
     try:
-        system.device_id = borrow("iot.label").device_id(settings.NAME_PREFIX, address)
+        system.device_id = borrow("iot.identity").device_id(settings.NAME_PREFIX, address)
     except ValueError as error:
         system.device_id = str(binascii.hexlify(address), "ascii")
         wrong = str(error)
@@ -110,23 +111,24 @@ async def _init(system):
 
 async def _setup_asked(system):
     """Whether the last life asked for CONFIG, or the button is held and that was not CONFIG itself."""
-    from iot import fallback, retained
+    from iot import probation
+    from iot.storage import rtc
 
-    forget("iot.fallback", "iot.retained")
-    asked = retained.get("setup")
+    forget("iot.probation", "iot.storage.rtc")
+    asked = rtc.get("setup")
     if asked:
-        retained.set("setup", 0)
+        rtc.set("setup", 0)
         return asked == 1
     pin = system.settings.BUTTON_PIN
-    return pin is not None and await fallback.held(machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP))
+    return pin is not None and await probation.held(machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP))
 
 
 async def _leave(system, mode):
     """Ends every task that does not run in `mode`."""
     ending = [name for name in system.tasks if mode not in _TASKS[name] or name in _RENEWED]
-    if system.link:
-        await system.link.client.disconnect()  # takes leave of the broker, so that it sends no last will
-        system.link = None
+    if system.cloud:
+        await system.cloud.client.disconnect()  # takes leave of the broker, so that it sends no last will
+        system.cloud = None
     system.connecting = False
     for name in ending:
         system.tasks[name].cancel()
@@ -148,10 +150,10 @@ async def _restart(system):
         system.log.error("flash", "{}", error)
     if system.event == "factory_reset":  # perhaps asked for while the mode was left
         try:
-            from iot import fallback
+            from iot import probation
 
             system.store().erase()
-            fallback.set_reached(system.nvs, False)
+            probation.set_reached(system.nvs, False)
             system.log.info("system", "configuration and certificate are erased")
         except (OSError, ValueError, MemoryError) as error:
             system.log.error("flash", "configuration and certificate are not erased: {}", error)
@@ -159,21 +161,21 @@ async def _restart(system):
 
 
 async def _enter_normal(system, event, config):
-    await load("iot.record", "iot.credentials", "iot.store")
+    await load("iot.storage.record", "iot.storage.store")
     store = system.store()
     config = config or store.load()
     thing = None if event == "certificate_refused" else store.thing()
     if "wifi" not in system.tasks:
         _grow_heap(system, _RESERVED_NORMAL)
-        await load("iot.backoff", "iot.clock", "iot.wifi", "iot.joining")
+        await load("iot.backoff", "iot.clock.keeper", "iot.wifi.station", "iot.wifi.join")
         _start_network(system, config)  # the radio connects while the rest is loaded
     await load("iot.tls", "iot.mqtt.packet", "iot.mqtt.queues", "iot.mqtt.connection", "iot.mqtt.client")
     if thing is None:
-        await load("iot.aws.topics", "iot.aws.provisioning", "iot.claim")
+        await load("iot.aws.provisioning", "iot.aws.claim")
         cloud = _claim(system, config["aws"], _TRIES_TO_REPLACE if event == "certificate_refused" else None)
     else:
-        await load("iot.link")
-        cloud = _link(system, config, thing[0])
+        await load("iot.aws.cloud")
+        cloud = _connect(system, config, thing[0])
     system.tasks["cloud"] = asyncio.create_task(cloud)
     if system.thing:
         system.application = Application(system.load_application, "main", system.thing, system.log)
@@ -189,12 +191,12 @@ def _grow_heap(system, reserved):
 def _start_network(system, config):
     import network
 
-    from iot import fallback
+    from iot import probation
     from iot.backoff import Backoff
-    from iot.clock import Clock
-    from iot.wifi import Wifi
+    from iot.clock.keeper import Clock
+    from iot.wifi.station import Wifi
 
-    forget("iot.fallback")
+    forget("iot.probation")
     log, tell = system.log, system.tell
     wlan = network.WLAN(network.STA_IF)
     system.wifi = Wifi(wlan, config["wifi"], Backoff(_WIFI_FIRST_MS, _WIFI_MOST_MS), log, tell)
@@ -202,22 +204,22 @@ def _start_network(system, config):
     system.clock = Clock(config["time"]["ntp"], built, system.nvs, online, log, tell)
     system.tasks["wifi"] = asyncio.create_task(system.wifi.run())
     system.tasks["clock"] = asyncio.create_task(system.clock.run())
-    system.tasks["fallback"] = asyncio.create_task(fallback.watch(system))
+    system.tasks["fallback"] = asyncio.create_task(probation.watch(system))
 
 
 def _claim(system, aws, tries):
     """The coroutine that earns the thing's certificate with the claim's and stores it."""
-    module = borrow("iot.claim", "iot.aws.provisioning", "iot.aws.topics")  # once in a device's life
+    module = borrow("iot.aws.claim", "iot.aws.provisioning")  # once in a device's life
     claim = module.Claim(aws, system.store, system.device_id, system.clock.ready, system.log)
     return claim.run(tries, system.tell)
 
 
-def _link(system, config, name):
+def _connect(system, config, name):
     """Makes the thing; returns the coroutine that keeps it connected."""
-    from iot.link import Link  # half of the library: not needed in any other mode
+    from iot.aws.cloud import Cloud  # half of the library: not needed in any other mode
 
     aws, settings = config["aws"], system.settings
-    system.link = link = Link(
+    system.cloud = cloud = Cloud(
         name,
         aws,
         system.store,
@@ -236,8 +238,8 @@ def _link(system, config, name):
         system.flash,
         config["app"],
         system.log,
-        link.client,
+        cloud.client,
         system.events,
         system,
     )
-    return link.run()
+    return cloud.run()

@@ -10,7 +10,7 @@ from documents import claim, own
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from iot import config
-from iot.aws import topics
+from iot.aws.provisioning import register_topic
 from iot.config import ConfigError
 from iot.mqtt import packet
 
@@ -157,7 +157,7 @@ def test_parameters_that_are_accepted_fit_into_the_message_that_carries_them(par
         "parameters": {name: value.replace("{id}", device_id) for name, value in parameters.items()},
     }
     payload = json.dumps(body, ensure_ascii=False).encode()
-    topic = topics.register_thing("t" * 36).encode()
+    topic = register_topic("t" * 36).encode()
     assert len(packet.publish(topic, len(payload), 1, False)) + len(payload) <= 2048
 
 

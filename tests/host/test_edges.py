@@ -177,9 +177,9 @@ def test_wifi_survives_whatever_the_driver_raises(faults: dict[str, list[Excepti
 
     async def live() -> None:
         with FakeChip(), chip:
-            forget("iot.wifi", "iot.joining")
+            forget("iot.wifi.station", "iot.wifi.join")
             try:
-                from iot.wifi import Wifi  # noqa: PLC0415 - as after a start
+                from iot.wifi.station import Wifi  # noqa: PLC0415 - as after a start
 
                 networks = [{"ssid": "Home", "password": ""}]
                 wifi = Wifi(
@@ -187,7 +187,7 @@ def test_wifi_survives_whatever_the_driver_raises(faults: dict[str, list[Excepti
                 )
                 await chip.run(wifi, 600_000)
             finally:
-                forget("iot.wifi", "iot.joining")
+                forget("iot.wifi.station", "iot.wifi.join")
 
     run(live())
     event, detail = told[-1]

@@ -13,16 +13,16 @@ from tests.unit.test_renewal import FakeStore
 
 @pytest.fixture
 def link(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[object, list[tuple[str, object]], FakeStore]]:
-    """A Link of the device with 3 refusals, what it has told, and its store."""
+    """A Cloud of the device with 3 refusals, what it has told, and its store."""
     monkeypatch.setitem(sys.modules, "tls", types.ModuleType("tls"))
-    forget("iot.link", "iot.tls")
-    from iot.link import Link  # noqa: PLC0415
+    forget("iot.aws.cloud", "iot.tls")
+    from iot.aws.cloud import Cloud  # noqa: PLC0415
 
     told: list[tuple[str, object]] = []
     store = FakeStore()
     aws = {"endpoint": "broker.example.com", "port": 8883}
-    yield Link("lamp", aws, lambda: store, 3, FakeLog(), lambda *event: told.append(event)), told, store
-    forget("iot.link", "iot.tls")
+    yield Cloud("lamp", aws, lambda: store, 3, FakeLog(), lambda *event: told.append(event)), told, store
+    forget("iot.aws.cloud", "iot.tls")
 
 
 def fail(link: object, reason: str, refused: bool) -> None:

@@ -4,8 +4,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from iot import pem
-from iot.loadable import check_key, public
+from iot.crypto import pem
+from iot.crypto.loadable import check_key, public
 
 from tests.host import certificates as make
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from iot import curve, p256
+from iot.crypto import curve, p256
 
 from tools.bench.p256 import counts
 

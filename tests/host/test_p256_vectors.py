@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from iot import p256
+from iot.crypto import p256
 
 VECTORS = Path(cryptography_vectors.__file__).parent / "asymmetric"
 FIPS = VECTORS / "ECDSA/FIPS_186-3"

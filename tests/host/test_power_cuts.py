@@ -15,10 +15,9 @@ import pytest
 from documents import claim, own, pem
 from fakes import FakeLog
 from iot import config
-from iot.credentials import Credentials
-from iot.flash import SIZE, Flash
-from iot.record import Record
-from iot.store import Store
+from iot.storage.record import Record
+from iot.storage.store import Credentials, Store
+from iot.storage.user_bytes import SIZE, Flash
 
 from tools.sim.chip import OUTCOMES
 from tools.sim.flash import CutFlash

@@ -16,7 +16,7 @@ from tools.start_size import HEAP_BYTES, STEPS, VM, Memory, _failure
 
 ROOT = Path(__file__).resolve().parents[2]
 # A start without a certificate, into CONFIG, or with a configuration of the product's own takes these, too.
-OTHER_STARTS = {"iot.aws.topics", "iot.aws.provisioning", "iot.claim", "iot.configuring", "iot.config"}
+OTHER_STARTS = {"iot.aws.provisioning", "iot.aws.claim", "iot.ble.config_mode", "iot.config"}
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,11 @@ from documents import pem as wrapped
 from fakes import FakeNVS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from iot import config, pem, schema
-from iot.credentials import Credentials
-from iot.record import Record
-from iot.store import Store
+from iot import config
+from iot.crypto import pem
+from iot.storage import schema
+from iot.storage.record import Record
+from iot.storage.store import Credentials, Store
 
 FOLDER = f"credentials-under-test-{os.getpid()}"  # tests run side by side
 DER = pem.certificate(ROOT)

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
-from iot.x509 import not_after
+from iot.crypto.x509 import not_after
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 START = datetime.datetime(1980, 1, 1)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from iot import pem
-from iot.credentials import Credentials
+from iot.crypto import pem
+from iot.storage.store import Credentials
 
 from tests.system.house import ALL, HOST, START_S, House, ask, seen, send_configuration
 from tests.system.test_memory import hasten

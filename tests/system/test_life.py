@@ -282,7 +282,7 @@ async def test_a_task_that_dies_restarts_the_device(house: House) -> None:
     device = house.device()
     await house.telemetry(device)
     await device.power_off()
-    clock = device.files / "lib/iot/clock.py"
+    clock = device.files / "lib/iot/clock/keeper.py"
     whole = clock.read_text()
     fault = "__import__('machine').reset_cause() == 1 and self.no_such_attribute"
     clock.write_text(whole.replace("if await self._adjust(", f"if {fault} or await self._adjust("))
@@ -319,16 +319,15 @@ async def test_what_is_needed_for_a_moment_is_gone_in_normal_mode(house: House) 
     names = (
         "transitions",
         "modes",
-        "store",
-        "credentials",
-        "timekeeping",
-        "sntp",
-        "joining",
-        "attempt",
-        "scan",
+        "storage.store",
+        "clock.adjust",
+        "clock.sntp",
+        "wifi.join",
+        "wifi.attempt",
+        "wifi.scan",
     )
     for name in names:
-        with (device.files / f"lib/iot/{name}.py").open("a") as file:
+        with (device.files / f"lib/iot/{name.replace('.', '/')}.py").open("a") as file:
             file.write(WITNESS)
     await device.power_on()
     await device.expect(r"system: mode NORMAL", START_S)

@@ -39,9 +39,9 @@ def hasten(device: Device) -> None:
     """Attempts as fast as they may be, one a second, and short pauses after a failed application."""
     change(device, "backoff", ("base_ms=1000, cap_ms=64000", "base_ms=10, cap_ms=20"))
     change(device, "mqtt/client", ("connect_timeout_ms=30000", "connect_timeout_ms=1000"))
-    change(device, "wifi", ("_BEGIN_MS = const(5000)", "_BEGIN_MS = const(1000)"))
+    change(device, "wifi/station", ("_BEGIN_MS = const(5000)", "_BEGIN_MS = const(1000)"))
     change(device, "application", ("_FIRST_MS = const(10000)", "_FIRST_MS = const(1)"))
-    change(device, "claim", ("_FIRST_MS = const(2000)", "_FIRST_MS = const(1)"))
+    change(device, "aws/claim", ("_FIRST_MS = const(2000)", "_FIRST_MS = const(1)"))
 
 
 async def restarts_after_three(device: Device) -> None:

@@ -124,7 +124,7 @@ async def test_a_task_of_the_system_that_returns_or_is_cancelled_is_dead(house: 
     faster(device, "deaths.py", "_FIRST_MS", 500)
     await house.telemetry(device)
     await device.power_off()
-    clock = device.files / "lib/iot/clock.py"
+    clock = device.files / "lib/iot/clock/keeper.py"
     whole = clock.read_text()
     for fault, words in (("return", "it returned"), ("raise asyncio.CancelledError", "it was cancelled")):
         clock.write_text(whole.replace("if await self._adjust(", f"{fault}\n            if self._adjust("))

@@ -28,7 +28,7 @@ async def test_the_firmware_under_observation(house: House) -> None:
 
     started = await answer("started")
     assert started["start"]["puback_ms"] >= started["start"]["connected_ms"] > 0
-    assert {"iot.system", "iot.wifi", "iot.mqtt.client"} <= set(started["imports_ms"])
+    assert {"iot.system", "iot.wifi.station", "iot.mqtt.client"} <= set(started["imports_ms"])
     topic = f"cmd/{(await status(device))['thing']}"
     async with house.subscriber(lambda topic, payload: None) as phone:
         phone.publish(topic, b"rates 50")

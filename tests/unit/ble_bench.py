@@ -7,10 +7,10 @@ from check import araises
 from fakes import FakeDoor, FakeLog
 from iot.ble.codes import NAMES
 from iot.ble.conversation import Conversation, Ended
+from iot.ble.packets import Packets
 from iot.ble.requests import Requests
 from iot.ble.session import Session
-from iot.packets import Packets
-from iot.setup import Setup
+from iot.ble.setup import Setup
 from phone import AUTH, CODE, DATA, DEVICE_PRIVATE, Keys, Phone, frames
 
 FACTS = {"mode": "CONFIG", "id": "esp32-240ac4000001", "version": "0.1.0"}

@@ -89,10 +89,10 @@ class Chip:
         self._forget()
 
     def _forget(self):
-        forget("iot.clock", "iot.timekeeping", "iot.sntp")
+        forget("iot.clock.keeper", "iot.clock.adjust", "iot.clock.sntp")
 
     def clock(self, hosts=None, built=BUILT):
-        from iot.clock import Clock
+        from iot.clock.keeper import Clock
 
         async def online():
             pass

@@ -133,10 +133,10 @@ class FakeMachine:
     def __enter__(self):
         self._before = sys.modules.get("machine")
         sys.modules["machine"] = self
-        forget("iot.retained")
+        forget("iot.storage.rtc")
 
     def __exit__(self, *error):
-        forget("iot.retained")
+        forget("iot.storage.rtc")
         del sys.modules["machine"]
         if self._before:
             sys.modules["machine"] = self._before
@@ -145,7 +145,7 @@ class FakeMachine:
 class FakeChip:
     """What `iot.memory` tells of the chip within a `with`; modules that use it are loaded anew."""
 
-    _USERS = ("iot.starving", "iot.overdraft")
+    _USERS = ("iot.starving",)
 
     def __init__(self, free=30000, total=92000, largest=40000):
         self._told = {

@@ -4,7 +4,7 @@ import hashlib
 import json
 
 import cryptolib
-from iot import hmac256, p256
+from iot.crypto import hmac256, p256
 
 CODE = "0123456789AB"
 PRIVATE, DEVICE_PRIVATE = b"\x11" * 32, b"\x22" * 32

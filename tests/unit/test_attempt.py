@@ -4,8 +4,8 @@ import asyncio
 
 from check import araises
 from fakes import FakeTime
-from iot import attempt, words
 from iot.ble.codes import NAMES
+from iot.wifi import attempt, words
 
 HOME = {"ssid": "Home", "password": "correct horse"}
 OPEN = {"ssid": "Open", "password": ""}

@@ -287,12 +287,12 @@ async def test_a_liar_is_not_believed_again():
 
 def test_a_deployment_in_a_time_that_cannot_be():
     with Chip({}) as chip:
-        from iot import timekeeping
+        from iot.clock import adjust
 
         far_s = BUILT_S + 31 * YEAR_S
         for deployed_s, result in ((0, BUILT_S), (BUILT_S + 5, BUILT_S + 5), (far_s, BUILT_S)):
-            timekeeping._deployed_s = lambda deployed_s=deployed_s: deployed_s
-            assert timekeeping._built((2026, 11, 20)) == result
+            adjust._deployed_s = lambda deployed_s=deployed_s: deployed_s
+            assert adjust._built((2026, 11, 20)) == result
     assert not chip.set_to
 
 
@@ -317,9 +317,9 @@ class FakeSystem:
 
 def tell(chip, unix_s, clock=None):
     with chip:
-        from iot import timekeeping
+        from iot.clock import adjust
 
-        timekeeping.tell(FakeSystem(chip, clock), unix_s)
+        adjust.tell(FakeSystem(chip, clock), unix_s)
 
 
 async def test_a_time_that_is_handed_over_is_an_estimate_of_the_next_start():
@@ -342,9 +342,9 @@ async def test_a_time_that_is_handed_over_while_it_waits():
 
 
 def tell_running(chip):
-    from iot import timekeeping
+    from iot.clock import adjust
 
-    timekeeping.tell(FakeSystem(chip, chip.made), chip.true_s() + UNIX_2000_S)
+    adjust.tell(FakeSystem(chip, chip.made), chip.true_s() + UNIX_2000_S)
 
 
 async def test_a_server_near_to_the_time_handed_over_is_enough():

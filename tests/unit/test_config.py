@@ -6,7 +6,7 @@ from check import raises
 from documents import CLAIM, CLAIM_KEY, OWN, OWN_KEY, ROOT, claim, own, pem
 from iot import config
 from iot.config import ConfigError
-from iot.pem import certificate, certificates, key
+from iot.crypto.pem import certificate, certificates, key
 
 SECRET = "hunter2hunter2"
 

@@ -7,7 +7,8 @@ import os
 
 from documents import claim
 from fakes import FakeMachine, FakeNVS
-from iot import commands, configure, console, fallback
+from iot import probation
+from iot.console import commands, configure, lines
 from iot.log import Log
 
 
@@ -67,7 +68,7 @@ async def answers(text, system=None, run=None):
             return commands.run(system, name, argument)
 
     with FakeMachine():
-        await console.run(FakeInput(text), written.append, run)
+        await lines.run(FakeInput(text), written.append, run)
     assert not written or written[-1].endswith("\n")
     return "".join(written).split("\n")[:-1]
 
@@ -138,11 +139,11 @@ async def test_a_line_for_which_there_is_no_memory():
     async def run(name, argument):
         return name
 
-    console.bytearray = bytearray_
+    lines.bytearray = bytearray_
     try:
         assert await answers("xmode\n", run=run) == ["= error memory allocation failed", "= ok mode"]
     finally:
-        del console.bytearray
+        del lines.bytearray
 
 
 async def test_an_answer_in_pieces_is_one_line():
@@ -200,11 +201,11 @@ async def test_a_configuration_in_pieces():
     for size in (1, 7, 100, 200):
         system = FakeSystem()
         system.nvs = FakeNVS()
-        fallback.set_reached(system.nvs, True)
+        probation.set_reached(system.nvs, True)
         lines = await answers(in_pieces(claim(), size), system)
         assert lines[-1] == "= ok stored, restarting", lines[-1]
         assert system.calls[0]["aws"]["template"] == "Fleet_1" and system.calls[1:] == ["committed"]
-        assert not fallback.reached(system.nvs), "the new Wi-Fi was not seen to work"
+        assert not probation.reached(system.nvs), "the new Wi-Fi was not seen to work"
 
 
 def committed(document, told=None):
@@ -232,10 +233,10 @@ async def test_of_what_fails_nothing_stays():
     for reached in (False, True):
         system = FakeSystem()
         system.nvs = FakeNVS()
-        fallback.set_reached(system.nvs, reached)
+        probation.set_reached(system.nvs, reached)
         system.error = OSError(28, "ENOSPC")
         await answers(in_pieces(claim()), system)
-        assert fallback.reached(system.nvs) == reached
+        assert probation.reached(system.nvs) == reached
         await answers("configure begin\n" + ("configure data " + "x" * 200 + "\n") * 90, system)
         assert system.document is None and "document.new" not in os.listdir(system.folder)
 

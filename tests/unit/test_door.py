@@ -7,25 +7,25 @@ from iot.ble.door import Door
 
 
 def started(machine):
-    """iot.retained on a chip that has just started: all that the program knew is gone."""
+    """iot.storage.rtc on a chip that has just started: all that the program knew is gone."""
     with machine:
-        from iot import retained
+        from iot.storage import rtc
 
-        return retained
+        return rtc
 
 
 def test_numbers_outlive_a_reset():
     machine = FakeMachine()
-    retained = started(machine)
-    assert retained.get("wrong") == 0 and retained.get("setup") == 0
-    retained.set("wrong", 3)
-    retained.set("setup", 1)
-    retained = started(machine)
-    assert retained.get("wrong") == 3 and retained.get("setup") == 1
-    retained.set("wrong", 0)
-    assert retained.get("wrong") == 0 and retained.get("setup") == 1
-    retained.set("wrong", 1000)
-    assert retained.get("wrong") == 255
+    rtc = started(machine)
+    assert rtc.get("wrong") == 0 and rtc.get("setup") == 0
+    rtc.set("wrong", 3)
+    rtc.set("setup", 1)
+    rtc = started(machine)
+    assert rtc.get("wrong") == 3 and rtc.get("setup") == 1
+    rtc.set("wrong", 0)
+    assert rtc.get("wrong") == 0 and rtc.get("setup") == 1
+    rtc.set("wrong", 1000)
+    assert rtc.get("wrong") == 255
 
 
 def test_the_station_s_last_network_outlives_a_reset():
@@ -59,9 +59,9 @@ def test_memory_that_is_noise_or_anothers():
     )
     for memory in others:
         machine = FakeMachine(memory)
-        retained = started(machine)
-        assert retained.get("wrong") == retained.get("setup") == 0, memory
-        retained.set("setup", 1)
+        rtc = started(machine)
+        assert rtc.get("wrong") == rtc.get("setup") == 0, memory
+        rtc.set("setup", 1)
         assert started(machine).get("setup") == 1 and started(machine).get("wrong") == 0
 
 

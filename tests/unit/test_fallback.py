@@ -2,7 +2,7 @@
 
 from check import raises
 from fakes import FakeLog, FakeMachine, FakeNVS, FakeTime, PowerCut
-from iot import fallback
+from iot import probation
 from iot.events import Events
 
 
@@ -47,12 +47,12 @@ class FakePin:
 
 async def timed(function, *args):
     """The function's result and the milliseconds that it took; `args` get the time first."""
-    real = fallback.time, fallback.asyncio
-    time = fallback.time = fallback.asyncio = FakeTime()
+    real = probation.time, probation.asyncio
+    time = probation.time = probation.asyncio = FakeTime()
     try:
         return await function(time, *args), time.now_ms
     finally:
-        fallback.time, fallback.asyncio = real
+        probation.time, probation.asyncio = real
 
 
 async def watched(nvs, wifi_ms, cloud_ms, clock="sntp", unreached=None):
@@ -68,27 +68,27 @@ async def watched(nvs, wifi_ms, cloud_ms, clock="sntp", unreached=None):
             system.pass_time(ms)
 
         time.sleep_ms = pass_time
-        await fallback.watch(system)
+        await probation.watch(system)
         return system
 
     with FakeMachine():
         system, ms = await timed(watch)
-        from iot import retained
+        from iot.storage import rtc
 
-        asked = retained.get("setup")
+        asked = rtc.get("setup")
     assert len(system.restarts) == asked and not system.events._handlers.get("cloud_up")
     return system, asked, ms
 
 
 async def test_a_cloud_that_is_reached_is_remembered():
     nvs = FakeNVS()
-    assert not fallback.reached(nvs)
+    assert not probation.reached(nvs)
     for wifi_ms, cloud_ms in ((0, 600), (40000, 90000), (299500, 499000)):
         _, asked, ms = await watched(nvs, wifi_ms, cloud_ms)
         assert not asked and cloud_ms <= ms <= cloud_ms + 1000
-        assert fallback.reached(nvs)
+        assert probation.reached(nvs)
         assert (await watched(nvs, None, None))[1:] == (0, 0), "once is enough"
-        fallback.set_reached(nvs, False)
+        probation.set_reached(nvs, False)
 
 
 async def test_wifi_alone_does_not_count():
@@ -96,7 +96,7 @@ async def test_wifi_alone_does_not_count():
     system, asked, ms = await watched(nvs, 20000, None, unreached="refused by the broker: not authorized")
     assert asked and 220000 <= ms <= 222000
     assert system.restarts == ["the cloud was never reached: refused by the broker: not authorized"]
-    assert not fallback.reached(nvs) and fallback.reason(nvs) == "refused by the broker: not authorized"
+    assert not probation.reached(nvs) and probation.reason(nvs) == "refused by the broker: not authorized"
 
 
 async def test_wifi_that_is_never_reached():
@@ -104,7 +104,7 @@ async def test_wifi_that_is_never_reached():
     system, asked, ms = await watched(nvs, None, None, unreached='"Home": it needs a password')
     assert asked and 300000 <= ms <= 301000
     assert system.restarts == ['Wi-Fi was never reached: "Home": it needs a password']
-    assert not fallback.reached(nvs) and fallback.reason(nvs) == '"Home": it needs a password'
+    assert not probation.reached(nvs) and probation.reason(nvs) == '"Home": it needs a password'
 
 
 async def test_there_is_always_a_reason():
@@ -115,21 +115,21 @@ async def test_there_is_always_a_reason():
     ):
         nvs = FakeNVS()
         await watched(nvs, wifi_ms, None, clock)
-        assert fallback.reason(nvs) == expected
+        assert probation.reason(nvs) == expected
 
 
 async def test_a_reason_is_kept_until_it_no_longer_counts():
     nvs = FakeNVS()
-    assert fallback.reason(nvs) is None
+    assert probation.reason(nvs) is None
     for text in ("x" * 1000, "\U0001f41f" * 1000):
         await watched(nvs, 0, None, unreached=text)
-        assert fallback.reason(nvs) == text[:100]
-    fallback.set_reached(nvs, False)  # of the next configuration
-    assert fallback.reason(nvs) is None
+        assert probation.reason(nvs) == text[:100]
+    probation.set_reached(nvs, False)  # of the next configuration
+    assert probation.reason(nvs) is None
     await watched(nvs, 0, None)
-    assert fallback.reason(nvs) and not fallback.reached(nvs)
+    assert probation.reason(nvs) and not probation.reached(nvs)
     await watched(nvs, 0, 1000)
-    assert fallback.reason(nvs) is None and fallback.reached(nvs)
+    assert probation.reason(nvs) is None and probation.reached(nvs)
 
 
 class FakeStore:
@@ -149,52 +149,52 @@ class FakeStore:
 
 def test_a_new_configuration_has_to_show_that_it_works():
     nvs = FakeNVS()
-    fallback.set_reached(nvs, True)
+    probation.set_reached(nvs, True)
     store = FakeStore(nvs)
     with FakeMachine():
-        from iot import retained
+        from iot.storage import rtc
 
-        retained.set_station(2, b"\2\0\0\0\0\1")
-        fallback.replace(store, "new")
-        from iot import retained
+        rtc.set_station(2, b"\2\0\0\0\0\1")
+        probation.replace(store, "new")
+        from iot.storage import rtc
 
-        assert retained.station() == (-1, None), "the new one has networks of its own"
-    assert store.saved == ["new"] and not fallback.reached(nvs)
+        assert rtc.station() == (-1, None), "the new one has networks of its own"
+    assert store.saved == ["new"] and not probation.reached(nvs)
 
 
 def test_one_that_cannot_be_stored_changes_nothing():
     for error in (OSError(28), ValueError("too large"), MemoryError()):
         for before in (True, False):
             nvs = FakeNVS()
-            fallback.set_reached(nvs, before)
+            probation.set_reached(nvs, before)
             with FakeMachine():
-                raises(type(error), "", fallback.replace, FakeStore(nvs, error), "new")
-            assert fallback.reached(nvs) == before
+                raises(type(error), "", probation.replace, FakeStore(nvs, error), "new")
+            assert probation.reached(nvs) == before
 
 
 def test_a_power_cut_never_has_a_new_configuration_count():
     for cut_at in (1, 2):
         nvs = FakeNVS()
-        fallback.set_reached(nvs, True)
+        probation.set_reached(nvs, True)
         nvs.writes, nvs.cut_at = 0, cut_at
         store = FakeStore(nvs)
         try:
             with FakeMachine():
-                fallback.replace(store, "new")
+                probation.replace(store, "new")
         except PowerCut:
             pass
-        assert not (store.saved and fallback.reached(nvs))
+        assert not (store.saved and probation.reached(nvs))
 
 
 def test_flash_is_written_only_where_something_changes():
     nvs = FakeNVS()
-    fallback.set_reached(nvs, False)
+    probation.set_reached(nvs, False)
     assert nvs.writes == 0
-    fallback.set_reached(nvs, True)
-    fallback.set_reached(nvs, True)
-    assert nvs.writes == 1 and fallback.reached(nvs)
-    fallback.set_reached(nvs, False)
-    assert nvs.writes == 2 and not fallback.reached(nvs)
+    probation.set_reached(nvs, True)
+    probation.set_reached(nvs, True)
+    assert nvs.writes == 1 and probation.reached(nvs)
+    probation.set_reached(nvs, False)
+    assert nvs.writes == 2 and not probation.reached(nvs)
 
 
 async def test_flash_that_fails_is_not_taken_for_no():
@@ -202,7 +202,7 @@ async def test_flash_that_fails_is_not_taken_for_no():
         def get_i32(self, key):
             raise OSError(-0x1105, "ESP_ERR_NVS_INVALID_HANDLE")
 
-    raises(OSError, "", fallback.reached, Failing())
+    raises(OSError, "", probation.reached, Failing())
     for nvs, cloud_ms in ((Failing(), 1000), (FakeNVS(), 1000), (FakeNVS(), None)):
         if not isinstance(nvs, Failing):
             nvs.cut_at = 1
@@ -214,7 +214,7 @@ async def test_flash_that_fails_is_not_taken_for_no():
 
 async def test_a_button_that_is_held_for_a_second():
     async def held(time, until_ms):
-        return await fallback.held(FakePin(time, until_ms))
+        return await probation.held(FakePin(time, until_ms))
 
     assert await timed(held, None) == (True, 1000)
     assert await timed(held, 0) == (False, 0)

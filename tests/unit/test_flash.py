@@ -4,8 +4,8 @@ import asyncio
 
 from check import raises
 from fakes import FakeLog, FakeNVS, PowerCut
-from iot.flash import Flash
-from iot.record import Record
+from iot.storage.record import Record
+from iot.storage.user_bytes import Flash
 
 
 def make(nvs):

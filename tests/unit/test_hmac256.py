@@ -3,7 +3,7 @@
 from binascii import hexlify, unhexlify
 
 from check import raises
-from iot.hmac256 import Hmac, digest, expand
+from iot.crypto.hmac256 import Hmac, digest, expand
 
 # RFC 4231, 4.2 to 4.8, without the truncated 4.6: key, data, HMAC-SHA-256.
 RFC4231 = (

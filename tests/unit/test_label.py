@@ -2,7 +2,7 @@
 
 from check import raises
 from fakes import FakeNVS
-from iot import label
+from iot import identity
 
 
 def never(count):
@@ -11,33 +11,33 @@ def never(count):
 
 def test_a_code_is_made_once():
     nvs = FakeNVS()
-    made = label.code(nvs, None, lambda count: bytes(range(20, 20 + count)))
+    made = identity.code(nvs, None, lambda count: bytes(range(20, 20 + count)))
     assert made == "MNPQRSTVWXYZ"
     assert nvs.writes == 1
-    assert label.code(nvs, None, never) == made and nvs.writes == 1
+    assert identity.code(nvs, None, never) == made and nvs.writes == 1
 
 
 def test_every_letter_is_as_likely():
     codes = ""
     for start in range(0, 256, 12):
         numbers = bytes([min(start + i, 255) for i in range(12)])
-        codes += label.code(FakeNVS(), None, lambda count, numbers=numbers: numbers[:count])
+        codes += identity.code(FakeNVS(), None, lambda count, numbers=numbers: numbers[:count])
     assert sorted(set(codes[:256])) == sorted("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
     assert {codes[:256].count(letter) for letter in codes[:256]} == {8}
 
 
 def test_a_code_of_the_product():
     nvs = FakeNVS()
-    assert label.code(nvs, "abcd-efgh-jkmn", never) == "ABCDEFGHJKMN"
+    assert identity.code(nvs, "abcd-efgh-jkmn", never) == "ABCDEFGHJKMN"
     assert nvs.values == {}
-    raises(ValueError, "a code has 12 of", label.code, nvs, "short", never)
-    raises(ValueError, "a code has 12 of", label.code, nvs, "", never)  # not taken for None
+    raises(ValueError, "a code has 12 of", identity.code, nvs, "short", never)
+    raises(ValueError, "a code has 12 of", identity.code, nvs, "", never)  # not taken for None
 
 
 def test_what_is_stored_and_no_code_is_replaced():
     nvs = FakeNVS()
     nvs.set_blob("code", b"ABCD")
-    made = label.code(nvs, None, bytes)
+    made = identity.code(nvs, None, bytes)
     assert made == "0" * 12 and nvs.values["code"] == made.encode()
 
 
@@ -47,16 +47,16 @@ def test_flash_that_fails_is_not_a_first_boot():
             raise OSError(-0x1105, "ESP_ERR_NVS_INVALID_HANDLE")
 
     nvs = Failing()
-    raises(OSError, "", label.code, nvs, None, never)
+    raises(OSError, "", identity.code, nvs, None, never)
     assert nvs.writes == 0
 
 
 def test_as_people_write_it():
     for text in ("ABCD-EFGH-JKMN", "abcdefghjkmn", " abcd efgh jkmn ", "A-B-C-D-EFGHJKMN"):
-        assert label.normalised(text) == "ABCDEFGHJKMN"
-    assert label.normalised("o0O1-iIlL-zzzz") == "00011111ZZZZ"
-    assert label.shown("ABCDEFGHJKMN") == "ABCD-EFGH-JKMN"
-    assert label.normalised(label.shown("ABCDEFGHJKMN")) == "ABCDEFGHJKMN"
+        assert identity.normalised(text) == "ABCDEFGHJKMN"
+    assert identity.normalised("o0O1-iIlL-zzzz") == "00011111ZZZZ"
+    assert identity.shown("ABCDEFGHJKMN") == "ABCD-EFGH-JKMN"
+    assert identity.normalised(identity.shown("ABCDEFGHJKMN")) == "ABCDEFGHJKMN"
 
 
 def test_what_is_no_code():
@@ -69,14 +69,14 @@ def test_what_is_no_code():
         "ÄBCDEFGHJKMN",
         "Z" * 99,
     ):
-        error = raises(ValueError, "a code has 12 of 0123", label.normalised, text)
+        error = raises(ValueError, "a code has 12 of 0123", identity.normalised, text)
         assert not text or text not in str(error)
 
 
 def test_the_name_that_a_prefix_makes():
     address = b"\x24\x0a\xc4\0\0\1"
-    assert label.device_id("esp32", address) == "esp32-240ac4000001"
-    assert len("claim-" + label.device_id("p" * 109, address)) == 128  # a client id's limit
+    assert identity.device_id("esp32", address) == "esp32-240ac4000001"
+    assert len("claim-" + identity.device_id("p" * 109, address)) == 128  # a client id's limit
     for prefix, text in (
         ("", "1 to 109 characters"),
         ("p" * 110, "1 to 109 characters"),
@@ -88,14 +88,14 @@ def test_the_name_that_a_prefix_makes():
         ("a:b", "letters, digits"),
         ("+", "letters, digits"),
     ):
-        raises(ValueError, "NAME_PREFIX: " + text, label.device_id, prefix, address)
+        raises(ValueError, "NAME_PREFIX: " + text, identity.device_id, prefix, address)
 
 
 def test_what_is_on_the_air_fits_and_tells_devices_apart():
     for size in range(1, 110):
-        names = [label.device_id("p" * size, bytes(5) + bytes([last])) for last in range(3)]
-        shown = [label.on_air(name) for name in names]
+        names = [identity.device_id("p" * size, bytes(5) + bytes([last])) for last in range(3)]
+        shown = [identity.on_air(name) for name in names]
         assert len(set(shown)) == 3
         for name, short in zip(names, shown):  # noqa: B905 - MicroPython has no strict
             assert len(short) == min(len(name), 28) and name.startswith(short[:-13])
-            assert name.endswith(short[-13:]) and label.on_air(short) == short
+            assert name.endswith(short[-13:]) and identity.on_air(short) == short

@@ -4,8 +4,8 @@ import binascii
 
 from check import raises
 from documents import CLAIM, CLAIM_KEY, OWN, OWN_KEY, ROOT
-from iot.loadable import check_key, public
-from iot.pem import certificate, key
+from iot.crypto.loadable import check_key, public
+from iot.crypto.pem import certificate, key
 
 SEC1, PKCS8 = key(CLAIM_KEY), key(OWN_KEY)
 P256 = binascii.unhexlify("2a8648ce3d030107")

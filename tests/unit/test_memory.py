@@ -7,38 +7,38 @@ from iot.memory import borrow, forget, load
 
 
 def test_a_forgotten_module_is_loaded_anew_and_what_was_taken_from_it_works_on():
-    from iot import x509
+    from iot.crypto import x509
 
     not_after = x509.not_after
-    forget("iot.x509")
+    forget("iot.crypto.x509")
     import iot
 
-    assert "iot.x509" not in sys.modules and not hasattr(iot, "x509")
+    assert "iot.crypto.x509" not in sys.modules and not hasattr(iot, "x509")
     try:
         not_after(b"nonsense")
         raise AssertionError("accepted")
     except ValueError:
         pass
-    from iot import x509 as again
+    from iot.crypto import x509 as again
 
-    assert again is not x509 and again is sys.modules["iot.x509"]
+    assert again is not x509 and again is sys.modules["iot.crypto.x509"]
 
 
 def test_a_borrowed_module_is_forgotten_at_once():
     import iot
 
-    forget("iot.x509")
-    module = borrow("iot.x509")
-    assert "iot.x509" not in sys.modules and not hasattr(iot, "x509")
-    assert module.not_after and borrow("iot.x509") is not module
+    forget("iot.crypto.x509")
+    module = borrow("iot.crypto.x509")
+    assert "iot.crypto.x509" not in sys.modules and not hasattr(iot, "x509")
+    assert module.not_after and borrow("iot.crypto.x509") is not module
 
 
 def test_forgetting_what_is_not_there():
-    forget("iot.no_such_module", "iot.x509", "iot.x509")
+    forget("iot.no_such_module", "iot.crypto.x509", "iot.crypto.x509")
 
 
 async def test_modules_are_loaded_one_by_one_with_turns_for_others_in_between():
-    names = ("iot.backoff", "iot.x509", "iot.config")
+    names = ("iot.backoff", "iot.crypto.x509", "iot.config")
     forget(*names)
     seen = []
 

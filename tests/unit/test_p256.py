@@ -8,7 +8,7 @@ import hashlib
 from binascii import unhexlify
 
 from check import araises, raises
-from iot import p256
+from iot.crypto import p256
 
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF

@@ -4,7 +4,7 @@ import asyncio
 
 from check import raises
 from fakes import FakeLog
-from iot.packets import Packets
+from iot.ble.packets import Packets
 
 
 def opened():

@@ -4,7 +4,7 @@ import binascii
 
 from check import raises
 from documents import CLAIM, CLAIM_KEY, OWN, OWN_KEY, ROOT, pem
-from iot.pem import certificate, certificates, key
+from iot.crypto.pem import certificate, certificates, key
 
 BODY = "".join(CLAIM.split("\n")[1:-2])
 DER = binascii.a2b_base64(BODY)

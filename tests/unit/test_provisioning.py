@@ -3,7 +3,6 @@
 import json
 
 from check import araises
-from iot.aws import topics
 from iot.aws.provisioning import Provisioning, ProvisioningError
 
 CREATE = "$aws/certificates/create/json"
@@ -51,7 +50,7 @@ class FakeService:
         self.connected = topic != self._hangs_up_on
         if topic in self.script:
             granted, answer = self.script[topic]
-            answer_topic = topics.accepted(topic) if granted else topics.rejected(topic)
+            answer_topic = topic + ("/accepted" if granted else "/rejected")
             payload = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.subscriptions[answer_topic].messages.append((answer_topic, payload))
 

@@ -3,7 +3,7 @@
 import random
 
 from fakes import FakeLog
-from iot import renewal
+from iot.aws import renewal
 
 DAY_S = 86400
 R1, R2 = "closed by the broker", "refused by the broker: not authorized"

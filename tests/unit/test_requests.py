@@ -5,8 +5,8 @@ import json
 from fakes import FakeLog
 from iot.ble.codes import NAMES, Refused
 from iot.ble.document import Document
+from iot.ble.packets import Packets
 from iot.ble.requests import Requests, committed, packet, refused
-from iot.packets import Packets
 from phone import CONFIG, DATA, STATUS, begin, piece
 
 TEXT = b"0123456789" * 200

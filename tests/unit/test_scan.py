@@ -4,7 +4,7 @@ import asyncio
 
 from check import araises
 from fakes import FakeTime
-from iot import networks, scan
+from iot.wifi import scan
 
 BSSID = b"\x02\0\0\0\0\1"
 
@@ -25,7 +25,7 @@ class FakeWlan:
 
 
 async def scanned(*found):
-    return networks.shown(await scan.scan(FakeWlan(list(found))))
+    return scan.shown(await scan.scan(FakeWlan(list(found))))
 
 
 async def test_the_strongest_comes_first():

@@ -4,9 +4,9 @@ from binascii import hexlify, unhexlify
 
 from check import araises, raises
 from fakes import FakeDoor
-from iot import p256
 from iot.ble.codes import Refused
 from iot.ble.session import Session
+from iot.crypto import p256
 from iot.memory import forget
 from phone import CODE, CONFIG, DATA, DEVICE_PRIVATE, STATUS, Keys, Phone
 
@@ -252,16 +252,16 @@ async def test_a_point_is_looked_at_before_anything_is_multiplied():
 
 
 class Replaced:
-    """The session, which loads iot.p256 for each hello, gets it with another `combine`."""
+    """The session, which loads iot.crypto.p256 for each hello, gets it with another `combine`."""
 
     def __init__(self, combine):
         self._combine = combine
 
     def __enter__(self):
-        forget("iot.p256", "iot.curve")
-        from iot import curve
+        forget("iot.crypto.p256", "iot.crypto.curve")
+        from iot.crypto import curve
 
         curve.combine = self._combine
 
     def __exit__(self, *error):
-        forget("iot.p256", "iot.curve")
+        forget("iot.crypto.p256", "iot.crypto.curve")

@@ -10,7 +10,7 @@ from fakes import FakeLog
 from iot import config
 from iot.ble.codes import NAMES
 from iot.ble.requests import Requests
-from iot.setup import Setup
+from iot.ble.setup import Setup
 from phone import COMMIT, CONFIG, GET, SCAN, STATUS, begin, piece
 
 FACTS = {"mode": "CONFIG", "id": "esp32-240ac4000001", "version": "0.1.0"}

@@ -148,9 +148,9 @@ def test_an_application_that_leaves_too_little_is_ended():
     system = FakeSystem()
     system.application = FakeApplication()
     with FakeChip(free=4095), FakeMachine():
-        from iot import overdraft
+        from iot import starving
 
-        overdraft.settle(system, 4096)
+        starving.settle(system, 4096)
         (error,) = system.application.errors
         assert isinstance(error, MemoryError) and "4095 bytes of heap are free" in str(error)
         assert not system.starved
@@ -160,23 +160,23 @@ def test_enough_after_a_collection_is_enough():
     system = FakeSystem()
     system.application = FakeApplication()
     with FakeChip(free=4096), FakeMachine():
-        from iot import overdraft
+        from iot import starving
 
-        overdraft.settle(system, 4096)
+        starving.settle(system, 4096)
         assert not system.application.errors and not system.starved
 
 
 def test_a_heap_that_has_grown_ends_the_application_and_then_the_life():
     with FakeChip(total=109408), FakeMachine():
-        from iot import overdraft
+        from iot import starving
 
         system = FakeSystem()
         system.application = FakeApplication()
-        overdraft.settle(system, 4096)
+        starving.settle(system, 4096)
         assert "17408 too many" in str(system.application.errors[0]) and not system.starved
         for application in (FakeApplication(running=False), None):  # what else could let go of it?
             system.application = application
-            overdraft.settle(system, 4096)
+            starving.settle(system, 4096)
         assert system.starved == 2 and not system.restarted
-        overdraft.settle(system, 4096)
+        starving.settle(system, 4096)
         assert "the heap has grown by 17408 bytes" in system.restarted

@@ -3,7 +3,7 @@
 import asyncio
 
 from fakes import FakeLog, FakeMachine
-from iot.wifi import Wifi
+from iot.wifi.station import Wifi
 
 NETWORKS = [{"ssid": "First", "password": "correct horse"}, {"ssid": "Open", "password": ""}]
 

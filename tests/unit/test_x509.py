@@ -3,7 +3,7 @@
 import binascii
 
 from check import raises
-from iot.x509 import not_after
+from iot.crypto.x509 import not_after
 
 # Made with OpenSSL: CN=thing, serial 77, from 2026-01-02 to 2049-12-31 23:59:59.
 CERTIFICATE = binascii.a2b_base64(

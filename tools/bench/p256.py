@@ -14,7 +14,7 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-from iot import curve, p256
+from iot.crypto import curve, p256
 
 PRIVATE = bytes(range(1, 33))
 DIGEST = bytes(range(32, 64))

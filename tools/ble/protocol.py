@@ -9,13 +9,13 @@ from tools.sim.cpython import micropython
 sys.modules.setdefault("micropython", micropython)
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
 
-from iot import label  # noqa: E402
+from iot import identity  # noqa: E402
 from iot.ble.codes import NAMES  # noqa: E402
 from iot.ble.codes import Refused as FrameError  # noqa: E402
 from iot.ble.frames import MESSAGE_MAX, Assembler, split  # noqa: E402
-from iot.label import on_air  # noqa: E402
+from iot.identity import on_air  # noqa: E402
 
-__all__ = ["MESSAGE_MAX", "NAMES", "Assembler", "FrameError", "label", "on_air", "result_name", "split"]
+__all__ = ["MESSAGE_MAX", "NAMES", "Assembler", "FrameError", "identity", "on_air", "result_name", "split"]
 
 VERSION = 1
 SERVICE = "5704246a-5d4c-4f19-9b53-157d8824063d"

@@ -12,7 +12,7 @@ from .pack import CONTENTS, pieces
 
 @dataclass(frozen=True)
 class Changes:
-    """What to write and what to remove; a module counts by itself, as iot/console.mpy, and its pack does not.
+    """What to write and what to remove; a module counts by itself, as iot/thing.mpy, and its pack does not.
 
     Attributes:
         files: what to write, by its path on the device, each in the pieces that make it up.

@@ -46,7 +46,7 @@ _ENDED = (">>> ", 'Type "help()"', "main.py has ended")
 
 @dataclass(frozen=True)
 class Deployment:
-    """What was done. A module counts by itself, as iot/console.mpy; the pack that it is in does not."""
+    """What was done. A module counts by itself, as iot/console/lines.mpy; the pack that it is in does not."""
 
     board: Facts
     written: list[str]  # paths on the device, or in the pack

@@ -19,8 +19,8 @@ from .trust import Finding, findings
 sys.modules.setdefault("micropython", micropython)
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
 
-from iot import pem  # noqa: E402
 from iot.config import PEM_MEMBERS, ConfigError, validate  # noqa: E402
+from iot.crypto import pem  # noqa: E402
 
 _ANY_WIFI = [{"ssid": "any"}]  # stands for the network that whoever sets a device up will choose
 _FILE_MAX = 65_536  # bytes; a certificate has 2,000

@@ -19,13 +19,14 @@ _READ_SIZE = 64  # bytes that an import reads at once
 # than to read a module.
 START = (
     "iot/system.mpy", "iot/memory.mpy", "iot/events.mpy", "iot/log.mpy", "firmware/settings.mpy",
-    "iot/transitions.mpy", "iot/console.mpy", "iot/modes.mpy", "iot/application.mpy", "iot/backoff.mpy",
-    "iot/flash.mpy", "iot/thing.mpy", "iot/label.mpy", "iot/record.mpy", "iot/credentials.mpy",
-    "iot/store.mpy", "iot/schema.mpy", "iot/fallback.mpy", "iot/retained.mpy", "iot/heap.mpy",
-    "iot/clock.mpy", "iot/wifi.mpy", "iot/joining.mpy", "iot/attempt.mpy", "iot/tls.mpy",
-    "iot/mqtt/packet.mpy", "iot/mqtt/queues.mpy", "iot/mqtt/connection.mpy", "iot/mqtt/client.mpy",
-    "iot/link.mpy", "iot/x509.mpy", "firmware/app.mpy", "iot/scan.mpy", "iot/timekeeping.mpy",
-    "iot/sntp.mpy", "iot/mqtt/handshake.mpy",
+    "iot/transitions.mpy", "iot/console/lines.mpy", "iot/modes.mpy", "iot/application.mpy",
+    "iot/backoff.mpy", "iot/storage/user_bytes.mpy", "iot/thing.mpy", "iot/identity.mpy",
+    "iot/storage/record.mpy", "iot/storage/store.mpy", "iot/storage/schema.mpy", "iot/probation.mpy",
+    "iot/storage/rtc.mpy", "iot/heap.mpy", "iot/clock/keeper.mpy", "iot/wifi/station.mpy",
+    "iot/wifi/join.mpy", "iot/wifi/attempt.mpy", "iot/tls.mpy", "iot/mqtt/packet.mpy",
+    "iot/mqtt/queues.mpy", "iot/mqtt/connection.mpy", "iot/mqtt/client.mpy", "iot/aws/cloud.mpy",
+    "iot/crypto/x509.mpy", "firmware/app.mpy", "iot/wifi/scan.mpy", "iot/clock/adjust.mpy",
+    "iot/clock/sntp.mpy", "iot/mqtt/handshake.mpy",
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 # Modules that an application calls: of those all parameters keep their names.
-_CALLED = ("thing", "flash", "events", "log", "packets", "mqtt/queues", "mqtt/client")
+_CALLED = ("thing", "storage/user_bytes", "events", "log", "ble/packets", "mqtt/queues", "mqtt/client")
 _NOBODY = b"_"
 _HEADER_SIZE = 4  # version, architecture, bits of small integers
 

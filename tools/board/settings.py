@@ -3,7 +3,7 @@
 import ast
 from contextlib import suppress
 
-from tools.ble.protocol import label  # the device's own module
+from tools.ble.protocol import identity  # the device's own module
 
 from . import files
 from .errors import BoardError
@@ -26,6 +26,6 @@ def check() -> None:
                     values[node.targets[0].id] = ast.literal_eval(node.value)
     if "NAME_PREFIX" in values:
         try:
-            label.device_id(values["NAME_PREFIX"], bytes(6))
+            identity.device_id(values["NAME_PREFIX"], bytes(6))
         except ValueError as error:
             raise BoardError(f"{_FILE}: {error}", _REMEDY) from None

@@ -77,7 +77,7 @@ def _endpoint(aws: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _roots(aws: dict[str, Any], now: datetime) -> Iterator[Finding]:
-    from iot import pem  # noqa: PLC0415 # the path to it is laid by tools.board.document
+    from iot.crypto import pem  # noqa: PLC0415 # the path to it is laid by tools.board.document
 
     roots = [root for root in map(_loaded, pem.certificates(aws["root_ca"])) if root]
     late = [root for root in roots if root.not_valid_after_utc < now]

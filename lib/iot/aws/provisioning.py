@@ -9,9 +9,14 @@ import time
 
 from micropython import const
 
-from iot.aws import topics
+CREATE_KEYS = "$aws/certificates/create/json"  # CreateKeysAndCertificate
 
 _POLL_MS = const(50)
+
+
+def register_topic(template):
+    """RegisterThing's; `template` has 1 to 36 of `0-9A-Za-z_-`."""
+    return "$aws/provisioning-templates/" + template + "/provision/json"
 
 
 class ProvisioningError(Exception):
@@ -52,18 +57,17 @@ class Provisioning:
 
     async def create_keys(self):
         """CreateKeysAndCertificate: the service makes the key pair. Returns its answer as a dictionary."""
-        return await self._ask(topics.create_keys(), {})
+        return await self._ask(CREATE_KEYS, {})
 
     async def register(self, token, parameters):
         """RegisterThing: gives the certificate that `token` owns to a thing. Returns the thing's name."""
         request = {"certificateOwnershipToken": token, "parameters": parameters}
-        return _member(await self._ask(topics.register_thing(self._template), request), "thingName")
+        return _member(await self._ask(register_topic(self._template), request), "thingName")
 
     async def _ask(self, topic, request):
         """Publishes `request` and returns the answer that comes on …/accepted."""
         accepted, rejected = [
-            self._client.subscribe(answer, depth=1)
-            for answer in (topics.accepted(topic), topics.rejected(topic))
+            self._client.subscribe(answer, depth=1) for answer in (topic + "/accepted", topic + "/rejected")
         ]
         try:
             await self._until(lambda: accepted.granted and rejected.granted, topic, "subscription")

@@ -14,7 +14,7 @@ _KEY = const("wrong")
 
 
 class Door:
-    """Args: retained: keeps numbers until the power is cut, the module iot.retained.
+    """Args: retained: keeps numbers until the power is cut, the module iot.storage.rtc.
 
     Attributes: pause_ms: how long no phone is welcome before the next one; 0 where it is at once.
     """

@@ -43,7 +43,7 @@ class Service:
     """Runs Bluetooth LE, once in the life of a program: NimBLE gives its memory back only by a reset.
 
     Args:
-        name: what the device calls itself, up to 28 bytes (iot.label.on_air).
+        name: what the device calls itself, up to 28 bytes (iot.identity.on_air).
         info: bytes that reading AUTH gives.
         converse: called with a coroutine function (channel, message) that sends; returns a Conversation.
         pause: coroutine function that returns when the next phone is welcome.

@@ -18,11 +18,11 @@ _PAYLOAD = '{"temperature": 21.5, "humidity": 48.0, "uptime": 123456, "rssi": -6
 # module itself), the function there, and the place.
 _WATCHED = {
     "iot.application": (("", "run", "application"),),
-    "iot.clock": (("Clock", "run", "clock"),),
-    "iot.console": (("", "run", "console"),),
-    "iot.flash": (("Flash", "run", "flash"),),
-    "iot.link": (("Link", "run", "link"),),
-    "iot.joining": (("", "join", "Wi-Fi"),),
+    "iot.clock.keeper": (("Clock", "run", "clock"),),
+    "iot.console.lines": (("", "run", "console"),),
+    "iot.storage.user_bytes": (("Flash", "run", "flash"),),
+    "iot.aws.cloud": (("Cloud", "run", "link"),),
+    "iot.wifi.join": (("", "join", "Wi-Fi"),),
     "iot.mqtt.client": (("Client", "connect", "MQTT connect"),),
     "iot.mqtt.connection": (
         ("Connection", "_read", "MQTT reader"),
@@ -31,7 +31,7 @@ _WATCHED = {
     ),
     "iot.mqtt.handshake": (("", "_greet", "TLS handshake"),),
     "iot.tls": (("", "context", "TLS context"),),
-    "iot.wifi": (("Wifi", "run", "Wi-Fi"),),
+    "iot.wifi.station": (("Wifi", "run", "Wi-Fi"),),
 }
 
 

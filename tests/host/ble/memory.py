@@ -9,11 +9,11 @@ from iot.ble.codes import NAMES
 from iot.ble.conversation import Conversation, Ended
 from iot.ble.door import Door
 from iot.ble.frames import split
+from iot.ble.packets import Packets
 from iot.ble.requests import DATA, Requests, packet
 from iot.ble.session import Session
+from iot.ble.setup import Setup
 from iot.log import Log
-from iot.packets import Packets
-from iot.setup import Setup
 
 from tests.host import certificates as make
 from tools.ble.errors import LinkLost

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from iot import pem
+from iot.crypto import pem
 
 from tests.host.ble.memory import CODE, NETWORKS, Board, Memory, large
 from tests.patience import PATIENCE_S

@@ -236,7 +236,7 @@ async def test_a_board_that_does_not_come_up(board: Board, tmp_path: Path) -> No
 
 async def test_a_board_that_comes_up_otherwise(board: Board, tmp_path: Path) -> None:
     fault = "    def load(self):\n        raise OSError(5)\n    Store.load = load\n"
-    await change(board, "lib/iot/store.py", lambda text: f"{text}\n{RESTARTED}\n{fault}")
+    await change(board, "lib/iot/storage/store.py", lambda text: f"{text}\n{RESTARTED}\n{fault}")
     file = write(tmp_path / "board.json", claim())
     done = await run_verb("configure", board.port, file)
     assert done.status == 1

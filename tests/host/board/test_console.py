@@ -45,7 +45,7 @@ async def test_over_the_network(board: Board, scheme: str) -> None:
 
 async def test_every_mode_answers(board: Board) -> None:
     await board.device.power_off()
-    store = board.device.files / "lib/iot/store.py"
+    store = board.device.files / "lib/iot/storage/store.py"
     store.write_text(
         store.read_text().replace("def load(self):", "def load(self):\n        raise OSError(5)\n")
     )

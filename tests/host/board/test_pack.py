@@ -69,7 +69,7 @@ def test_modules_lie_in_the_order_of_a_start_with_no_gap_between_what_imports_re
     there = {path_in_pack(file.as_posix()) for file in device_files()}
     assert len({*START}) == len(START) and there.issuperset(START)
     loaded = {name.replace(".", "/") + ".mpy" for _, names, _ in STEPS for name in names.split()}
-    assert loaded & there <= {*START, path_in_pack("lib/pack.py"), path_in_pack("lib/iot/status.py")}
+    assert loaded & there <= {*START, path_in_pack("lib/pack.py"), path_in_pack("lib/iot/console/status.py")}
     read = int(re.search(r"_BUFFER_SIZE = const\((\d+)\)", (ROOT / READER).read_text())[1])  # type: ignore[index]
     modules = {path: filled(path.encode() * 9) for path in there}
     assert list(read_from(pack(modules)))[: len(START)] == list(START)

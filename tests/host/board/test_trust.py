@@ -10,7 +10,8 @@ from typing import Any
 import certifi
 import pytest
 from documents import claim, own
-from iot import config, pem
+from iot import config
+from iot.crypto import pem
 
 from tests.host import certificates as make
 from tests.host.board.support import run_verb

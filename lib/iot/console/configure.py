@@ -97,7 +97,7 @@ async def _commit(system, told):
         config = borrow("iot.config")
         with open(_path(system), "rb") as file:  # noqa: ASYNC230
             document = config.parse(file)
-        borrow("iot.fallback").replace(system, document)
+        borrow("iot.probation").replace(system, document)
     except Exception:  # whatever it is
         if stopped:
             system.restart("the new configuration was refused, the old one stays")
@@ -108,8 +108,8 @@ async def _commit(system, told):
 
 async def _make_room(system):
     """Ends the connection and the application, which have most of the memory."""
-    if system.link:
-        await system.link.client.disconnect()
+    if system.cloud:
+        await system.cloud.client.disconnect()
     for name in ("cloud", "application"):
         if name in system.tasks:
             system.tasks[name].cancel()

@@ -16,7 +16,7 @@ _HIDDEN = {
 
 
 def words(result, network, found):
-    """What the number of a result code (docs/ble.md) means, as iot.attempt gives it for these arguments."""
+    """What the number of a result code (docs/ble.md) means, as iot.wifi.attempt gives it for these."""
     names = [point[0] for point in found]
     hidden = b"" in names and network["ssid"].encode() not in names
     text = (hidden and _HIDDEN.get(result)) or _WORDS.get(result) or "it does not let the device in"

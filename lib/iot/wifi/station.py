@@ -79,7 +79,7 @@ class Wifi:
                 pass  # what cancelled it has to pass
 
     def _join(self):
-        return borrow("iot.joining").join(self._wlan, self.networks, self._backoff, self._log, self._notify)
+        return borrow("iot.wifi.join").join(self._wlan, self.networks, self._backoff, self._log, self._notify)
 
     def _found(self):
         ip, rssi = self.ip(), self.rssi()

@@ -68,7 +68,7 @@ async def once(wlan, network, found, bssid):
         wlan.config(reconnects=_RECONNECTS)
         wlan.disconnect()  # connect() while connecting raises
         if "static" in network:
-            borrow("iot.static").use(wlan, network["static"])
+            borrow("iot.wifi.static").use(wlan, network["static"])
         elif wlan.ifconfig()[0] != _UNSET:  # that of the network before
             wlan.ipconfig(dhcp4=True)
         wlan.connect(network["ssid"], network["password"] or None, bssid=bssid)

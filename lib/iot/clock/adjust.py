@@ -139,7 +139,7 @@ async def _ask(clock, built, accepted):
     hosts = [host for host in clock.hosts if clock.borne_out or host not in clock.doubted]
     start_ms = time.ticks_ms()
     try:
-        answers = await borrow("iot.sntp").ask(hosts, built, wait_ms, accepted, clock.log)
+        answers = await borrow("iot.clock.sntp").ask(hosts, built, wait_ms, accepted, clock.log)
         if not answers:
             clock.hosts.append(clock.hosts.pop(0))  # the first one's name may have taken all the time
         return answers

@@ -15,15 +15,15 @@ async def join(wlan, networks, backoff, log, notify):
     rounds = 0
     while not ssid:
         found = await heard(wlan, log)
-        attempt = borrow("iot.attempt")
+        attempt = borrow("iot.wifi.attempt")
         for number, network in enumerate(networks):
             log.debug("wifi", 'trying "{}"', network["ssid"])
             result, bssid = await attempt.join(wlan, network, found)
             if not result:
-                borrow("iot.retained").set_station(number, bssid)
+                borrow("iot.storage.rtc").set_station(number, bssid)
                 ssid = network["ssid"]
                 break
-            reason = borrow("iot.words").words(result, network, found)
+            reason = borrow("iot.wifi.words").words(result, network, found)
             log.warning("wifi", "{}", reason)
             notify("unreached", reason)
         if ssid:
@@ -41,17 +41,17 @@ async def join(wlan, networks, backoff, log, notify):
 
 async def _where_it_was(wlan, networks, log):
     """The name of the network that was joined last, where it is there again; to look around takes seconds."""
-    number, bssid = borrow("iot.retained").station()
+    number, bssid = borrow("iot.storage.rtc").station()
     if not 0 <= number < len(networks):
         return None
     network = networks[number]
     log.debug("wifi", 'trying "{}" again', network["ssid"])
-    return None if await borrow("iot.attempt").once(wlan, network, (), bssid) else network["ssid"]
+    return None if await borrow("iot.wifi.attempt").once(wlan, network, (), bssid) else network["ssid"]
 
 
 async def heard(wlan, log):
     """The access points around; none where the radio does not tell: then the driver takes the first."""
-    scan = borrow("iot.scan")
+    scan = borrow("iot.wifi.scan")
     try:
         wlan.disconnect()  # while it connects it does not scan; and it tries for ever by itself
         return await scan.scan(wlan)

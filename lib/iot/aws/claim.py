@@ -96,7 +96,7 @@ class Claim:
         try:
             self._log.info("provisioning", "connecting with the claim certificate")
             await client.connect()
-            borrow("iot.renewal").asked(self._store())
+            borrow("iot.aws.renewal").asked(self._store())
             self._log.info("provisioning", "asking for keys and a certificate")
             provisioning = Provisioning(client, self._aws["template"])
             name, certificate, key = await provisioning.run(self._parameters())
@@ -107,7 +107,7 @@ class Claim:
 
     def _pause_s(self):
         try:
-            return borrow("iot.renewal").pause_s(self._store())
+            return borrow("iot.aws.renewal").pause_s(self._store())
         except (OSError, MemoryError):
             return 0  # the try tells
 

@@ -40,7 +40,7 @@ def _code(system, argument):
     """For the label; who types on the console may see it."""
     if system.nvs is None:
         raise OSError("flash could not be initialised")
-    label = borrow("iot.label")
+    label = borrow("iot.identity")
     return (
         label.shown(label.code(system.nvs, system.settings.SETUP_CODE, os.urandom)) + " " + system.device_id
     )
@@ -53,7 +53,7 @@ def _log(system, argument):
 
 def _time(system, argument):
     """For a device that reaches no time server: what a computer's clock says, as an estimate."""
-    timekeeping = borrow("iot.timekeeping")
+    timekeeping = borrow("iot.clock.adjust")
     if not argument.isdigit():
         raise ValueError("time SECONDS: since 1970, UTC")
     if timekeeping.tell(system, int(argument)):

@@ -59,7 +59,7 @@ class Clock:
             return
         if good or "validity" in str(detail):  # so mbedTLS says that dates are wrong
             try:
-                borrow("iot.timekeeping").judge(self, good)
+                borrow("iot.clock.adjust").judge(self, good)
             except MemoryError as error:  # of what came of it, others have to hear all the same
                 self.log.warning("clock", "{}", error)
 
@@ -87,7 +87,7 @@ class Clock:
         """Sets the chip's clock as well as can be; True for SNTP."""
         state = None
         try:
-            state = await borrow("iot.timekeeping").adjust(self)  # a few times a day
+            state = await borrow("iot.clock.adjust").adjust(self)  # a few times a day
         except (OSError, MemoryError) as error:
             self.log.warning("clock", "{}", error)
         if state not in (None, self.state):

@@ -60,7 +60,7 @@ def replace(system, document):
         store = system.store()
         set_reached(nvs, False)  # first: cut here, the old one has to show once more that it works
         store.save(document)
-        borrow("iot.retained").set_station(-1, None)  # of other networks
+        borrow("iot.storage.rtc").set_station(-1, None)  # of other networks
     except (OSError, ValueError, MemoryError):
         if before:
             set_reached(nvs, True)
@@ -78,9 +78,9 @@ async def watch(system):
         what, why = await _outcome(system)
         if what is None:
             return
-        from iot import retained
+        from iot.storage import rtc
 
-        retained.set("setup", 1)
+        rtc.set("setup", 1)
         system.restart(what + why)
         nvs = system.nvs
         nvs.set_blob(_UNREACHED, why[:_REASON_MAX].encode())

@@ -7,15 +7,16 @@ import os
 import network
 from micropython import const
 
-from iot import fallback, label, retained
+from iot import identity, probation
 from iot.application import Application
 from iot.ble.codes import number
 from iot.ble.conversation import Conversation
 from iot.ble.door import Door
 from iot.ble.requests import DATA, Requests, packet
 from iot.ble.session import Session
+from iot.ble.setup import Setup
 from iot.memory import borrow, forget
-from iot.setup import Setup
+from iot.storage import rtc
 from iot.thing import Thing
 
 _PROTOCOL = const(1)
@@ -30,11 +31,11 @@ def enter(system, configured):
     """
     settings, tasks = system.settings, system.tasks
     if configured:  # however this life ends, the next one goes on, even where the button is stuck
-        retained.set("setup", 2)
+        rtc.set("setup", 2)
     try:
         network.WLAN(network.STA_IF).active(True)  # without a radio the chip's random numbers are none
-        code = label.code(system.nvs, settings.SETUP_CODE, os.urandom)
-        system.unreached = fallback.reason(system.nvs)
+        code = identity.code(system.nvs, settings.SETUP_CODE, os.urandom)
+        system.unreached = probation.reason(system.nvs)
         if system.unreached:
             system.log.warning("setup", "the cloud was not reached: {}", system.unreached)
         from iot.ble.service import Service
@@ -87,7 +88,7 @@ class Configuring:
         self._code = code
         self._configured = configured
         self._wlan = network.WLAN(network.STA_IF)
-        self._door = Door(retained)
+        self._door = Door(rtc)
         self._packets = system.thing.ble
         self._facts = {"id": system.device_id, "version": system.settings.VERSION}
         status = {"mode": system.mode}
@@ -102,12 +103,12 @@ class Configuring:
     async def serve(self):
         """Serves phones until none has come for long."""
         system = self._system
-        system.log.info("ble", "code {}", label.shown(self._code))
+        system.log.info("ble", "code {}", identity.shown(self._code))
         self.setup.begin_scan()
         facts = {"protocol": _PROTOCOL}
         facts.update(self._facts)
         info = json.dumps(facts).encode()
-        name = label.on_air(system.device_id)
+        name = identity.on_air(system.device_id)
         service = self._make_service(name, info, self._converse, self._pause, system.log, self._on_service)
         await service.run(system.settings.CONFIG_MS, self._configured)
         self._wlan.active(False)
@@ -140,7 +141,7 @@ class Configuring:
         return self._conversation
 
     def _tell_time(self, unix_s):
-        borrow("iot.timekeeping").tell(self._system, unix_s)
+        borrow("iot.clock.adjust").tell(self._system, unix_s)
 
     def _opened(self):
         """The phone has proved itself: from now on it is told what happens."""
@@ -155,20 +156,20 @@ class Configuring:
         self._system.tell(event, detail)
 
     def _save(self, document):
-        fallback.replace(self._system, document)
+        probation.replace(self._system, document)
 
     async def _scan(self):
-        from iot import networks, scan
+        from iot.wifi import scan
 
-        forget("iot.networks", "iot.scan")
-        return networks.shown(await scan.scan(self._wlan))
+        forget("iot.wifi.scan")
+        return scan.shown(await scan.scan(self._wlan))
 
     async def _join(self, wanted):
-        from iot import attempt, joining, words
+        from iot.wifi import attempt, join, words
 
-        forget("iot.attempt", "iot.joining", "iot.words")
+        forget("iot.wifi.attempt", "iot.wifi.join", "iot.wifi.words")
         wlan = self._wlan
-        found = await joining.heard(wlan, self._system.log)
+        found = await join.heard(wlan, self._system.log)
         result, _ = await attempt.join(wlan, wanted, found)
         attempt.leave(wlan)
         return result, words.words(result, wanted, found)

@@ -6,9 +6,9 @@ All that takes long gives the loop a turn at least every 20 ms. It is not consta
 
 from micropython import const
 
-from iot import hmac256
-from iot.curve import G, N, P, affine, combine, inverse, point
-from iot.der import BIT_STRING, OCTET_STRING, SEQUENCE, Reader, element, integer, sequence
+from iot.crypto import hmac256
+from iot.crypto.curve import G, N, P, affine, combine, inverse, point
+from iot.crypto.der import BIT_STRING, OCTET_STRING, SEQUENCE, Reader, element, integer, sequence
 
 _P256 = const(b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07")  # OBJECT IDENTIFIER prime256v1
 _ALGORITHM = const(

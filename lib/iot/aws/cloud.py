@@ -5,7 +5,7 @@ from iot.memory import borrow
 from iot.mqtt.client import Client
 
 
-class Link:
+class Cloud:
     """Keeps the thing connected, and tells when its certificate is refused for good.
 
     Args:
@@ -13,7 +13,7 @@ class Link:
         aws: the section `aws` of the configuration.
         store: called for the Store that has the thing's certificate.
         refusals: attempts in a row after which the certificate is refused for good; None: never. Whether it
-            is then replaced, iot.renewal decides.
+            is then replaced, iot.aws.renewal decides.
         log: a Log.
         notify: called with ("connecting", whether), ("cloud_up", session_present), ("cloud_down", reason),
             ("starved", reason), ("published", packet id) and ("certificate_refused", reason).
@@ -50,7 +50,7 @@ class Link:
         credentials = store.thing_credentials()
         self._doubted = bool((store.renewal() or b"\0")[0])
         try:
-            self.certificate_ends = borrow("iot.x509").not_after(credentials[1])
+            self.certificate_ends = borrow("iot.crypto.x509").not_after(credentials[1])
         except ValueError as error:
             self.certificate_ends = str(error)
         return credentials
@@ -69,9 +69,9 @@ class Link:
             event = "cloud_down"
         self._notify(event, detail)
         if event == "cloud_up" and self._doubted:
-            borrow("iot.renewal").connected(self._store())
+            borrow("iot.aws.renewal").connected(self._store())
             self._doubted = False
         elif event == "cloud_down" and self._refusals and " by the broker" in detail:
             refusals = self.client.refusals
             if refusals and refusals % self._refusals == 0:
-                borrow("iot.renewal").refused(self._store(), detail, self._log, self._notify)
+                borrow("iot.aws.renewal").refused(self._store(), detail, self._log, self._notify)

@@ -6,7 +6,7 @@ load is refused here in words: one such root would spoil its whole bundle, all t
 
 from micropython import const
 
-from iot.x509 import behind, content, inside
+from iot.crypto.x509 import behind, content, inside
 
 _INTEGER = const(0x02)
 _OCTET_STRING = const(0x04)

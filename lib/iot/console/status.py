@@ -40,11 +40,11 @@ def _pieces(system, only, heap_piece):
 
 
 def _values(system, heap_piece):
-    link, wifi = system.link, system.wifi
+    cloud, wifi = system.cloud, system.wifi
     yield system.mode
     yield system.settings.VERSION
     yield system.device_id
-    yield link.name if link else None
+    yield cloud.name if cloud else None
     yield system.log.uptime_ms() // 1000
     yield _RESET_CAUSES[machine.reset_cause()]
     yield wifi.ssid if wifi else None
@@ -52,11 +52,11 @@ def _values(system, heap_piece):
     yield wifi.rssi() if wifi else None
     yield [network["ssid"] for network in wifi.networks] if wifi else []
     yield system.clock.state if system.clock else None
-    yield bool(link and link.client.connected)
+    yield bool(cloud and cloud.client.connected)
     yield system.unreached
-    yield link.certificate_ends if link else None
-    yield len(link.client.outbox) if link else 0
-    yield _dropped(link.client) if link else 0
+    yield cloud.certificate_ends if cloud else None
+    yield len(cloud.client.outbox) if cloud else 0
+    yield _dropped(cloud.client) if cloud else 0
     used, free = system.memory
     yield used + free
     yield used

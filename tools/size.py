@@ -80,7 +80,7 @@ def forgotten() -> set[str]:
     found: set[str] = set()
     for file in device_files():
         for node in ast.walk(ast.parse((ROOT / file).read_bytes())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("forget", "borrow"):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("borrow",):
                 found.update(str(name.value) for name in node.args if isinstance(name, ast.Constant))
     return found
 

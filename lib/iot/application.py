@@ -30,6 +30,7 @@ class Application:
         self._load = load
         self._name = name
         self.thing = thing
+        thing.start = self.start
         self.log = log
         self.tasks, self.leaving = [], False
         self._failed = asyncio.Event()

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from iot.memory import borrow, forget
+from iot.memory import borrow
 
 _NETWORKS_MAX = const(8)
 _PEM_MAX = const(4096)  # bytes of one certificate or key, with all that its file says beside it
@@ -101,9 +101,7 @@ def _static(path, value):
 
 
 def _aws(value):
-    from iot.crypto import loadable, pem
-
-    forget("iot.crypto.loadable", "iot.crypto.pem", "iot.crypto.x509")
+    pem, loadable = borrow("iot.crypto.pem"), borrow("iot.crypto.loadable")
     allowed = ("endpoint", "port", "template", "parameters", "thing_name") + PEM_MEMBERS
     members = _members("aws", value, allowed, ("endpoint", "root_ca"))
     result = {

@@ -6,14 +6,12 @@ import time
 import machine
 from micropython import const
 
-from iot.storage import rtc
+from iot.memory import borrow
 
 _FIRST_MS = const(5000)  # a fault that is there again at once shall not wear the chip
 _DOUBLINGS_MOST = const(6)
 _WELL_MS = const(600000)  # a life of that length begins to count anew
 _STEP_MS = const(500)
-# Tasks that last as long as their mode: their end is a death, whatever they end by.
-_LASTING = const(("flash", "wifi", "clock", "application", "setup", "packets"))
 
 
 async def of_task(system, name):
@@ -22,7 +20,7 @@ async def of_task(system, name):
     """
     try:
         await system.tasks.pop(name)
-        if name not in _LASTING:
+        if name not in borrow("iot.modes").LASTING:
             return
         raise RuntimeError("it returned")
     except asyncio.CancelledError:  # not of the system's own task, which is cancelled by nobody
@@ -30,7 +28,7 @@ async def of_task(system, name):
     except Exception as error:  # whatever a task dies of
         system.log.exception("system", name + " died", error)
     for _ in range(_count(system) // _STEP_MS):
-        if system.ending():
+        if system.event and borrow("iot.modes").following(system.mode, system.event)[0] == "RESTART":
             return
         system.watchdog.feed()
         await asyncio.sleep_ms(_STEP_MS)
@@ -48,6 +46,7 @@ def of_loop(system, error):
 
 def _count(system):
     """Counts a death; returns how long the pause before the restart is, in ms."""
+    rtc = borrow("iot.storage.rtc")
     deaths = rtc.get("died") if system.log.uptime_ms() < _WELL_MS else 0
     rtc.set("died", deaths + 1)
     pause_ms = _FIRST_MS << min(deaths, _DOUBLINGS_MOST)

@@ -7,6 +7,10 @@ import asyncio
 import gc
 import sys
 
+# The library's modules that stay in this mode; none before the first one. As sys.modules it is the process's:
+# it says what in that is no cache.
+_STAYING = []  # type: list[str]
+
 
 async def load(*names):
     """Imports modules one by one, each before those that need it: a large one holds the loop long enough."""
@@ -15,24 +19,42 @@ async def load(*names):
         await asyncio.sleep_ms(0)
 
 
-def borrow(name, *others):
-    """A module for a moment: imports it, forgets it and `others`, which it imports, and returns it."""
+def borrow(name):
+    """A module for a moment: imports it, returns it, and lets go at once of what does not stay in this mode.
+
+    What was taken out of it goes on working, and keeps its code in memory for as long as that is referred to.
+    """
     __import__(name)
     module = sys.modules[name]
-    forget(name, *others)
+    if _STAYING:
+        sweep()
+    else:
+        _forget(name)
     return module
 
 
-def forget(*names):
-    """Lets go of imported modules, e.g. "iot.console.commands"; the next import loads them again.
+def stay(names):
+    """From now on these modules stay, and no other of the library's: a mode begins."""
+    _STAYING[:] = names
+    sweep()
 
-    What was taken out of one goes on working, and keeps its code in memory for as long as it lives.
+
+def sweep():
+    """Lets go of the library's modules that do not stay, and of their packages; the application's are its.
+
+    The next import loads them again: so it may come while others are in the midst of imports.
     """
-    for name in names:
-        if name in sys.modules:
-            del sys.modules[name]
-            package, _, module = name.rpartition(".")
-            delattr(sys.modules[package], module)  # an import leaves a reference there, too
+    for name in tuple(sys.modules):
+        if name.startswith("iot.") and name not in _STAYING:
+            _forget(name)
+
+
+def _forget(name):
+    del sys.modules[name]
+    package, _, module = name.rpartition(".")
+    package = sys.modules.get(package)
+    if package and hasattr(package, module):  # an import leaves a reference there, too
+        delattr(package, module)
 
 
 def idf_largest():

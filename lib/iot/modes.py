@@ -1,6 +1,4 @@
-"""The state machine as data: which mode follows on which event."""
-
-from micropython import const
+"""The state machine as data: where an event leads, what runs in a mode, and what stays in memory for it."""
 
 INIT = "INIT"  # parts are being initialised
 CONFIG = "CONFIG"  # waits for a configuration
@@ -9,34 +7,93 @@ OTA = "OTA"  # an update is being installed
 IDLE = "IDLE"  # a part could not be initialised: only the console and the rescue are left
 RESTART = "RESTART"  # writes are flushed, then the chip is reset
 
-MODES = (INIT, CONFIG, NORMAL, OTA, IDLE, RESTART)
+# What the way to the next mode does besides.
+ERASE = "erase"  # configuration and certificates
+REPLACE = "replace"  # the thing's certificate
 
-TABLE = {
-    (INIT, "part_failed"): IDLE,
-    (INIT, "unconfigured"): CONFIG,
-    (INIT, "configured"): NORMAL,
-    (INIT, "setup_asked"): CONFIG,
-    (CONFIG, "committed"): RESTART,
-    (NORMAL, "committed"): RESTART,
-    (IDLE, "committed"): RESTART,
-    # The chip has no memory for TLS twice in one life: what the claim's connection took comes back in pieces.
-    (NORMAL, "provisioned"): RESTART,
-    (NORMAL, "certificate_refused"): NORMAL,
-    (NORMAL, "provisioning_failed"): NORMAL,
-    (NORMAL, "update_accepted"): OTA,
-    (OTA, "update_installed"): RESTART,
-    (OTA, "update_failed"): NORMAL,
-    (OTA, "update_failed_application_stopped"): RESTART,
-    (IDLE, "rescue_accepted"): OTA,
-}
+# They lead out of every mode, and end this life.
+_ENDS = (("restart", RESTART, None), ("committed", RESTART, None), ("factory_reset", RESTART, ERASE))
 
-_ANYWHERE = const(("restart", "factory_reset"))
+# By mode: its tasks, and its turns. A turn is an event, the mode that follows, and what the way there does
+# besides; a later one is stronger: what waits gives way to that alone.
+ROWS = {
+    INIT: (
+        (),
+        (
+            ("unconfigured", CONFIG, None),
+            ("setup_asked", CONFIG, None),
+            ("configured", NORMAL, None),
+            ("part_failed", IDLE, None),
+        ) + _ENDS,
+    ),
+    CONFIG: (("console", "flash", "setup", "packets", "ble", "application"), _ENDS),
+    NORMAL: (
+        ("console", "flash", "wifi", "clock", "probation", "claim", "cloud", "application"),
+        (
+            ("provisioning_failed", NORMAL, None),
+            ("certificate_refused", NORMAL, REPLACE),
+            ("update_accepted", OTA, None),
+            # No memory for TLS twice in one life: what the claim's connection took comes back in pieces.
+            ("provisioned", RESTART, None),
+        ) + _ENDS,
+    ),
+    OTA: (
+        ("console", "flash", "wifi", "clock"),
+        (
+            ("update_failed", NORMAL, None),
+            ("update_failed_application_stopped", RESTART, None),
+            ("update_installed", RESTART, None),
+        ) + _ENDS,
+    ),
+    IDLE: (("console",), (("rescue_accepted", OTA, None),) + _ENDS),
+}  # fmt: skip
+
+# Tasks that last as long as their mode: their end is a death.
+LASTING = ("flash", "wifi", "clock", "application", "setup", "packets")
+# Tasks that begin anew where a mode follows on itself: the thing has another certificate.
+RENEWED = ("claim", "cloud", "application")
+
+# The modules that stay in memory: in every mode, and for a task. Each is behind those that it imports; all
+# others are there for a moment (iot.memory).
+ALWAYS = ("iot.memory", "iot.events", "iot.log", "iot.system", "iot.storage.user_bytes")
+_MQTT = ("iot.tls", "iot.mqtt.packet", "iot.mqtt.queues", "iot.mqtt.connection", "iot.mqtt.client")
+STAYING = {
+    "console": ("iot.console.lines",),
+    "wifi": ("iot.backoff", "iot.wifi.station"),
+    "clock": ("iot.clock.keeper",),
+    "claim": _MQTT,
+    "cloud": _MQTT + ("iot.aws.cloud",),
+    "application": ("iot.backoff", "iot.application", "iot.thing"),
+    "setup": (
+        "iot.storage.rtc", "iot.identity", "iot.probation", "iot.ble.codes", "iot.ble.document",
+        "iot.ble.frames", "iot.ble.requests", "iot.ble.setup", "iot.ble.packets",
+    ),
+    "ble": (
+        "iot.crypto.hmac256", "iot.ble.door", "iot.ble.session", "iot.ble.conversation", "iot.ble.service",
+        "iot.ble.config_mode",
+    ),
+}  # fmt: skip
 
 
 def following(mode, event):
-    """The mode that follows `mode` on `event`; ValueError where the table has no such row."""
-    if mode in MODES and event in _ANYWHERE:
-        return RESTART
-    if (mode, event) not in TABLE:
-        raise ValueError("no way out of mode {} on {}".format(mode, event))
-    return TABLE[(mode, event)]
+    """The mode that follows `mode` on `event`, and what the way there does besides, ERASE, REPLACE or None.
+
+    ValueError where the table has no such row.
+    """
+    for name, after, besides in ROWS[mode][1] if mode in ROWS else ():
+        if name == event:
+            return after, besides
+    raise ValueError("no way out of mode {} on {}".format(mode, event))
+
+
+def turns(mode):
+    """The events that lead out of `mode`, the strongest last."""
+    return tuple([turn[0] for turn in ROWS[mode][1]])
+
+
+def staying(mode):
+    """Names of the modules that stay in memory in `mode`, in the order of loading."""
+    names = list(ALWAYS)
+    for task in ROWS[mode][0]:
+        names.extend([name for name in STAYING.get(task, ()) if name not in names])
+    return names

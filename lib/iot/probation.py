@@ -47,17 +47,15 @@ def reason(nvs):
     return str(memoryview(kept)[:size], "utf-8")
 
 
-def replace(system, document):
+def replace(nvs, store, document):
     """Stores a validated configuration in place of the one there is; where that fails, the old one stays.
 
     Raises:
         OSError, ValueError: flash fails or is full.
         MemoryError: there is no memory for it.
     """
-    nvs = system.nvs
-    before = nvs and reached(nvs)
+    before = reached(nvs)
     try:
-        store = system.store()
         set_reached(nvs, False)  # first: cut here, the old one has to show once more that it works
         store.save(document)
         borrow("iot.storage.rtc").set_station(-1, None)  # of other networks
@@ -78,9 +76,7 @@ async def watch(system):
         what, why = await _outcome(system)
         if what is None:
             return
-        from iot.storage import rtc
-
-        rtc.set("setup", 1)
+        borrow("iot.storage.rtc").set("setup", 1)
         system.restart(what + why)
         nvs = system.nvs
         nvs.set_blob(_UNREACHED, why[:_REASON_MAX].encode())

@@ -10,7 +10,7 @@ from micropython import const
 from iot import memory
 from iot.events import NAMES, Events
 from iot.log import Log
-from iot.memory import borrow, forget
+from iot.memory import borrow
 
 _CONFIG_BYTES = const(2000)
 
@@ -21,11 +21,6 @@ _COMMAND_TICKS = const(1200)  # the longest that a connection in the making lets
 _HEAP_LEAST = const(4096)  # with less free the next allocation may take what Wi-Fi and TLS need
 _PROMPT_MS = const(3600 * 1000)
 
-# What a peer tells that leads to another mode.
-_TURNS = const(("provisioned", "provisioning_failed", "certificate_refused"))
-# What ends this life, each stronger than those before it: what waits gives way to a stronger one alone.
-_ENDS = const(("restart", "committed", "factory_reset"))
-
 
 class System:
     """Runs the device from power-on to reset. What happens between two modes is in iot.transitions.
@@ -35,7 +30,8 @@ class System:
 
     Attributes:
         folder: where certificates and keys are.
-        mode: one of iot.modes.MODES.
+        mode: one of iot.modes.
+        turns: the events that lead out of it, the strongest last.
         tasks: what runs in this mode, by name.
         wifi, clock, cloud, thing: the parts of the mode NORMAL, else None.
         nvs, flash: None where flash could not be initialised.
@@ -48,7 +44,6 @@ class System:
         event: what leads to another mode, None where nothing does.
         asked_ms: uptime at which the console was asked for a factory reset, None where it was not.
         document: the file with what the console has got of a configuration, None where none has begun.
-        packets: the Packets over Bluetooth LE, None before the application asks for them.
         memory: bytes of heap in use, and free, before the last command.
         heap: keeps what the heap was given (iot.heap), None where it was left as it is.
         heap_total: bytes that it then had, and keeps.
@@ -61,10 +56,11 @@ class System:
         self.log = Log(settings.LOG_LEVEL)
         self.events = Events(self.log)
         self.mode = "INIT"
+        self.turns = ()
         self.device_id = self.reason = ""
         self.tasks = {}
         self.nvs = self.flash = self.wifi = self.clock = self.cloud = self.thing = None
-        self.watchdog = self.heap = self.load_application = self.document = self.packets = self.event = None
+        self.watchdog = self.heap = self.load_application = self.document = self.event = None
         self.application = self.starved_reason = self.unreached = self.asked_ms = None
         self.connecting = False
         self.starved = self.heap_total = 0
@@ -89,22 +85,12 @@ class System:
 
     def restart(self, reason):
         """Flushes writes, takes leave of the cloud and resets the chip."""
-        self._end("restart", reason)
+        self.turn("restart", reason)
 
-    def factory_reset(self):
-        """Erases the configuration and the thing's certificate, and restarts."""
-        self._end("factory_reset", "factory reset")
-
-    def committed(self):
-        """Restarts with the configuration that was stored."""
-        self._end("committed", "new configuration")
-
-    def ending(self):
-        """Whether this life is over as soon as its mode is left."""
-        return self.event in _ENDS
-
-    def _end(self, event, reason):
-        if not self.ending() or _ENDS.index(event) > _ENDS.index(self.event):
+    def turn(self, event, reason):
+        """Leaves the mode by an event of iot.modes, unless one that is as strong waits already."""
+        turns = self.turns
+        if event in turns and (self.event is None or turns.index(event) > turns.index(self.event)):
             self.event, self.reason = event, reason
 
     def record(self, key, size):
@@ -129,22 +115,12 @@ class System:
                 await asyncio.sleep_ms(_TICK_MS)
         gc.collect()
         self.memory = gc.mem_alloc(), memory.heap_free()  # without what the command itself takes
-        try:
-            if name == "configure":
-                from iot.console import configure
-
-                return await configure.run(self, argument)
-            if name in ("status", "wifi"):
-                from iot.console import status
-
-                return status.answer(self, ("wifi", "ip", "rssi", "networks") if name == "wifi" else ())
-            from iot.console import commands
-
-            return commands.run(self, name, argument)
-        finally:
-            forget("iot.console.commands", "iot.console.status")
-            if self.document is None:  # else the next piece comes soon
-                forget("iot.console.configure")
+        if name == "configure":
+            return await borrow("iot.console.configure").run(self, argument)
+        if name in ("status", "wifi"):
+            only = ("wifi", "ip", "rssi", "networks") if name == "wifi" else ()
+            return borrow("iot.console.status").answer(self, only)
+        return borrow("iot.console.commands").run(self, name, argument)
 
     def tell(self, event, detail=None):
         """Tells the application and the state machine about a fact."""
@@ -163,8 +139,7 @@ class System:
             self.clock.tell(event, detail)
         if event == "wifi_up" and self.cloud:
             self.cloud.client.probe()  # a connection that did not survive shall end soon
-        if event in _TURNS and self.event is None:
-            self.reason = self.event = event
+        self.turn(event, event)
 
     # The life of the system.
 
@@ -183,7 +158,7 @@ class System:
                     self._look_at_heap(time.ticks_diff(time.ticks_ms(), start_ms) < _TICK_MS + _LATE_MS)
                 name = self._done()
                 if name:
-                    await borrow("iot.deaths", "iot.storage.rtc").of_task(self, name)
+                    await borrow("iot.deaths").of_task(self, name)
 
     def _look_at_heap(self, idle):
         """Collects garbage where that costs nothing, and ends an application that took too much.
@@ -196,11 +171,7 @@ class System:
             borrow("iot.starving").settle(self, _HEAP_LEAST)
 
     async def _change(self):
-        event = self.event
-        # What an ending part tells in it, `tell` does not hear.
-        await borrow("iot.transitions", "iot.modes").change(self, event)
-        if self.event == event:
-            self.event = None
+        await borrow("iot.transitions").change(self)
 
     def _done(self):
         for name in self.tasks:

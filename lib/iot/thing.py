@@ -9,37 +9,34 @@ class Thing:
     Attributes:
         name: the thing's name in AWS IoT Core.
         version: the product's version, from firmware/settings.py.
-        flash: the Flash with the application's 256 bytes.
+        mode: the system's, one of iot.modes.
         config: the section `app` of the configuration, free for the application; empty in mode CONFIG.
+        flash: the Flash with the application's 256 bytes.
         log: a Log.
     """
 
-    def __init__(self, name, version, flash, config, log, client, events, system):
+    def __init__(self, name, version, mode, config, flash, log, events, client, wifi, turn):
         self.name = name
         self.version = version
-        self.flash = flash
+        self.mode = mode
         self.config = config
+        self.flash = flash
         self.log = log
-        self._client = client
         self._events = events
-        self._system = system
+        self._client = client
+        self._wifi = wifi
+        self._turn = turn
+        self._packets = None
+        self.start = None  # the application's, which comes later
         self._handlers = []
         self._subscriptions = []
 
     @property
     def ble(self):
         """The Packets that go to and come from a phone. Bluetooth LE is on in mode CONFIG alone."""
-        system = self._system
-        if system.packets is None:
-            from iot.ble.packets import Packets
-
-            system.packets = Packets(self.log)
-        return system.packets
-
-    @property
-    def mode(self):
-        """The system's mode, one of iot.modes.MODES."""
-        return self._system.mode
+        if self._packets is None:
+            self._packets = memory.borrow("iot.ble.packets").Packets(self.log)
+        return self._packets
 
     def on(self, event, handler):
         """Calls `handler(detail)` on each `event`, one of iot.events.NAMES; handlers return at once."""
@@ -61,7 +58,7 @@ class Thing:
         It is cancelled when the application fails or its mode ends, and an error in it ends the application,
         all of which then starts again.
         """
-        return self._system.application.start(coroutine)
+        return self.start(coroutine)
 
     def publish(self, topic, payload, qos=0, retain=False):
         """Puts a message into the outbox, whether there is a connection or not.
@@ -110,8 +107,7 @@ class Thing:
 
     def rssi(self):
         """Wi-Fi signal strength in dBm, or None while there is no connection."""
-        wifi = self._system.wifi
-        return wifi.rssi() if wifi else None
+        return self._wifi.rssi() if self._wifi else None
 
     def heap_free(self):
         """Bytes free in the heap, uncollected garbage apart; gc.mem_free() also counts what Wi-Fi needs."""
@@ -119,11 +115,11 @@ class Thing:
 
     def restart(self, reason="asked by the application"):
         """Flushes what is to be written, takes leave of the cloud and resets the chip."""
-        self._system.restart(reason)
+        self._turn("restart", reason)
 
     def factory_reset(self):
         """Forgets configuration and certificate, and restarts into CONFIG mode. The 256 bytes stay."""
-        self._system.factory_reset()
+        self._turn("factory_reset", "factory reset")
 
     def close(self):
         """Lets go of handlers and subscriptions: the system calls it when the application has ended."""

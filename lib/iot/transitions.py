@@ -10,67 +10,48 @@ import sys
 
 import esp32
 import machine
+import network
 from micropython import const
 
 from iot import memory, modes
-from iot.application import Application
-from iot.console import lines
-from iot.memory import borrow, forget, load
-from iot.storage.user_bytes import Flash
-from iot.thing import Thing
+from iot.memory import borrow, load
 
 _NAMESPACE = const("iot")
 _WIFI_FIRST_MS = const(1000)
 _WIFI_MOST_MS = const(60000)
 _TRIES_TO_REPLACE = const(3)
 
-# Bytes of ESP-IDF's heap that MicroPython's leaves alone (docs/memory.md): for Wi-Fi with its buffers and TLS
-# in the handshake with RSA chains; for Wi-Fi and NimBLE.
-_RESERVED_NORMAL = const(100 * 1024)
-_RESERVED_CONFIG = const(100 * 1024)
-
-# In which modes a task runs; every other task is cancelled before the mode is entered.
-_TASKS = {
-    "console": (modes.CONFIG, modes.NORMAL, modes.OTA, modes.IDLE),
-    "flash": (modes.CONFIG, modes.NORMAL, modes.OTA),
-    "wifi": (modes.NORMAL, modes.OTA),
-    "clock": (modes.NORMAL, modes.OTA),
-    "cloud": (modes.NORMAL,),
-    "application": (modes.CONFIG, modes.NORMAL),
-    "fallback": (modes.NORMAL,),
-    "setup": (modes.CONFIG,),
-    "packets": (modes.CONFIG,),
-    "ble": (modes.CONFIG,),
-}
-# Cancelled also where a mode follows on itself: the certificate is a new one.
-_RENEWED = const(("cloud", "application"))
+# Bytes of ESP-IDF's heap that MicroPython's leaves alone (docs/memory.md): for Wi-Fi with its buffers, and
+# TLS in the handshake with RSA chains, or NimBLE.
+_RESERVED = const(100 * 1024)
 
 
-async def change(system, event):
-    """Leaves the mode for the one that follows on `event`. In INIT, what is found in flash is the event."""
+async def change(system):
+    """Leaves the mode for the one to which `system.event` leads; in INIT, to which leads what is in flash."""
     config = None
     if system.mode == modes.INIT:
-        event, config = await _init(system)
-    mode = modes.following(system.mode, event)
-    await _leave(system, mode)
+        _settle(system, modes.INIT)
+        system.event, config = await _init(system)
+    event = system.event
+    mode, besides = modes.following(system.mode, event)
+    await _leave(system, modes.ROWS[mode][0] if mode in modes.ROWS else ())
     if mode == modes.RESTART:
         await _restart(system)
-    system.mode = mode
+    _settle(system, mode)
     system.log.info("system", "mode {}", mode)
     system.tell("mode", mode)
-    tasks = system.tasks
-    if "console" not in tasks:
-        stdin = asyncio.StreamReader(sys.stdin.buffer)
-        tasks["console"] = asyncio.create_task(lines.run(stdin, sys.stdout.write, system.command))
-    if "flash" not in tasks and system.flash:
-        tasks["flash"] = asyncio.create_task(system.flash.run())
-    if mode == modes.NORMAL:
-        await _enter_normal(system, event, config)
-    elif mode == modes.CONFIG and system.settings.CONFIG_MS:
-        _grow_heap(system, _RESERVED_CONFIG)
-        from iot.ble import config_mode  # a second in which nothing else runs yet
+    await _begin_always(system)
+    if mode in _ENTER:
+        await _ENTER[mode](system, config, besides)
+    # What an ending part has told meanwhile counts only where it leads out of the new mode.
+    if system.event == event or system.event not in system.turns:
+        system.event = None
 
-        config_mode.enter(system, event == "setup_asked")
+
+def _settle(system, mode):
+    """From now on it is that mode, and what does not stay in it is forgotten."""
+    system.mode, system.turns = mode, modes.turns(mode)
+    memory.stay(modes.staying(mode))
 
 
 async def _init(system):
@@ -93,7 +74,8 @@ async def _init(system):
         return "part_failed", None
     try:
         system.nvs = esp32.NVS(_NAMESPACE)
-        system.flash = Flash(system.record, system.log)
+        await load("iot.storage.user_bytes")
+        system.flash = sys.modules["iot.storage.user_bytes"].Flash(system.record, system.log)
         store = system.store()
         found = store.load()
         if found is None and settings.CONFIG is not None:
@@ -111,21 +93,20 @@ async def _init(system):
 
 async def _setup_asked(system):
     """Whether the last life asked for CONFIG, or the button is held and that was not CONFIG itself."""
-    from iot import probation
-    from iot.storage import rtc
-
-    forget("iot.probation", "iot.storage.rtc")
+    rtc = borrow("iot.storage.rtc")
     asked = rtc.get("setup")
     if asked:
         rtc.set("setup", 0)
         return asked == 1
     pin = system.settings.BUTTON_PIN
-    return pin is not None and await probation.held(machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP))
+    if pin is None:
+        return False
+    return await borrow("iot.probation").held(machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP))
 
 
-async def _leave(system, mode):
-    """Ends every task that does not run in `mode`."""
-    ending = [name for name in system.tasks if mode not in _TASKS[name] or name in _RENEWED]
+async def _leave(system, staying):
+    """Ends every task that is not among `staying`, or has to begin anew."""
+    ending = [name for name in system.tasks if name not in staying or name in modes.RENEWED]
     if system.cloud:
         await system.cloud.client.disconnect()  # takes leave of the broker, so that it sends no last will
         system.cloud = None
@@ -146,80 +127,117 @@ async def _restart(system):
     try:
         if system.flash:
             await system.flash.flush()
-    except (OSError, ValueError, MemoryError) as error:
+    except (OSError, MemoryError) as error:
         system.log.error("flash", "{}", error)
-    if system.event == "factory_reset":  # perhaps asked for while the mode was left
+    _, besides = modes.following(system.mode, system.event)  # perhaps asked for while the mode was left
+    if besides == modes.ERASE:
         try:
-            from iot import probation
-
             system.store().erase()
-            probation.set_reached(system.nvs, False)
+            borrow("iot.probation").set_reached(system.nvs, False)
             system.log.info("system", "configuration and certificate are erased")
         except (OSError, ValueError, MemoryError) as error:
             system.log.error("flash", "configuration and certificate are not erased: {}", error)
     machine.reset()
 
 
-async def _enter_normal(system, event, config):
-    await load("iot.storage.record", "iot.storage.store")
+async def _enter_config(system, config, _):
+    """Sets up over Bluetooth LE; where nobody could come, the console is left."""
+    settings = system.settings
+    if not settings.CONFIG_MS:
+        return
+    _grow_heap(system)
+    await load(*modes.STAYING["application"])
+    module = borrow("iot.ble.config_mode")  # takes a second, in which nothing else runs yet
+    _make_thing(system, "setup", system.device_id, {}, module.NoCloud())
+    parts = module.ConfigMode(
+        system.device_id,
+        settings,
+        system.nvs,
+        system.store,
+        config is not None,
+        system.thing.ble,
+        system.log,
+        system.tell,
+        system.turn,
+    )
+    if parts.prepare():
+        _begin(system, setup=parts.setup.run(), packets=parts.send_packets(), ble=parts.serve())
+        _begin(system, application=system.application.run())
+    else:
+        _begin(system, ble=parts.go_back())
+
+
+async def _enter_normal(system, config, besides):
     store = system.store()
     config = config or store.load()
-    thing = None if event == "certificate_refused" else store.thing()
+    thing = None if besides == modes.REPLACE else store.thing()
+    store = None  # which would keep its code in memory
     if "wifi" not in system.tasks:
-        _grow_heap(system, _RESERVED_NORMAL)
-        await load("iot.backoff", "iot.clock.keeper", "iot.wifi.station", "iot.wifi.join")
+        _grow_heap(system)
+        await load(*modes.STAYING["wifi"])
+        await load(*modes.STAYING["clock"])
         _start_network(system, config)  # the radio connects while the rest is loaded
-    await load("iot.tls", "iot.mqtt.packet", "iot.mqtt.queues", "iot.mqtt.connection", "iot.mqtt.client")
     if thing is None:
-        await load("iot.aws.provisioning", "iot.aws.claim")
-        cloud = _claim(system, config["aws"], _TRIES_TO_REPLACE if event == "certificate_refused" else None)
+        await load(*modes.STAYING["claim"])
+        _begin(system, claim=_claim(system, config["aws"], _TRIES_TO_REPLACE if besides else None))
     else:
-        await load("iot.aws.cloud")
-        cloud = _connect(system, config, thing[0])
-    system.tasks["cloud"] = asyncio.create_task(cloud)
-    if system.thing:
-        system.application = Application(system.load_application, "main", system.thing, system.log)
-        system.tasks["application"] = asyncio.create_task(system.application.run())
+        await load(*modes.STAYING["cloud"])
+        await load(*modes.STAYING["application"])
+        system.cloud = _cloud(system, config["aws"], thing[0])
+        _make_thing(system, "main", thing[0], config["app"], system.cloud.client)
+        _begin(system, cloud=system.cloud.run(), application=system.application.run())
 
 
-def _grow_heap(system, reserved):
+_ENTER = {modes.CONFIG: _enter_config, modes.NORMAL: _enter_normal}
+
+
+def _begin(system, **coroutines):
+    for name, coroutine in coroutines.items():
+        system.tasks[name] = asyncio.create_task(coroutine)
+
+
+async def _begin_always(system):
+    """What runs in every mode."""
+    if "console" not in system.tasks:
+        await load(*modes.STAYING["console"])
+        stdin = asyncio.StreamReader(sys.stdin.buffer)
+        run = sys.modules["iot.console.lines"].run
+        _begin(system, console=run(stdin, sys.stdout.write, system.command))
+    if "flash" not in system.tasks and system.flash:
+        _begin(system, flash=system.flash.run())
+
+
+def _grow_heap(system):
     """Before a radio is on, and once in a life."""
-    system.heap = borrow("iot.heap").grow(reserved)
+    system.heap = borrow("iot.heap").grow(_RESERVED)
     system.heap_total = memory.heap_total()
 
 
 def _start_network(system, config):
-    import network
-
-    from iot import probation
     from iot.backoff import Backoff
     from iot.clock.keeper import Clock
     from iot.wifi.station import Wifi
 
-    forget("iot.probation")
     log, tell = system.log, system.tell
     wlan = network.WLAN(network.STA_IF)
     system.wifi = Wifi(wlan, config["wifi"], Backoff(_WIFI_FIRST_MS, _WIFI_MOST_MS), log, tell)
     online, built = system.wifi.connected, system.settings.BUILT
     system.clock = Clock(config["time"]["ntp"], built, system.nvs, online, log, tell)
-    system.tasks["wifi"] = asyncio.create_task(system.wifi.run())
-    system.tasks["clock"] = asyncio.create_task(system.clock.run())
-    system.tasks["fallback"] = asyncio.create_task(probation.watch(system))
+    watch = borrow("iot.probation").watch(system)
+    _begin(system, wifi=system.wifi.run(), clock=system.clock.run(), probation=watch)
 
 
 def _claim(system, aws, tries):
-    """The coroutine that earns the thing's certificate with the claim's and stores it."""
-    module = borrow("iot.aws.claim", "iot.aws.provisioning")  # once in a device's life
-    claim = module.Claim(aws, system.store, system.device_id, system.clock.ready, system.log)
+    """The coroutine that earns the thing's certificate: once in a device's life."""
+    claim = borrow("iot.aws.claim").Claim(aws, system.store, system.device_id, system.clock.ready, system.log)
     return claim.run(tries, system.tell)
 
 
-def _connect(system, config, name):
-    """Makes the thing; returns the coroutine that keeps it connected."""
-    from iot.aws.cloud import Cloud  # half of the library: not needed in any other mode
+def _cloud(system, aws, name):
+    from iot.aws.cloud import Cloud
 
-    aws, settings = config["aws"], system.settings
-    system.cloud = cloud = Cloud(
+    settings = system.settings
+    return Cloud(
         name,
         aws,
         system.store,
@@ -232,14 +250,23 @@ def _connect(system, config, name):
         outbox_bytes=settings.OUTBOX_BYTES,
         packet_limit=settings.PACKET_LIMIT,
     )
-    system.thing = Thing(
+
+
+def _make_thing(system, function, name, config, client):
+    """Makes the thing and the application, of which `function` is run."""
+    from iot.application import Application
+    from iot.thing import Thing
+
+    system.thing = thing = Thing(
         name,
-        settings.VERSION,
+        system.settings.VERSION,
+        system.mode,
+        config,
         system.flash,
-        config["app"],
         system.log,
-        cloud.client,
         system.events,
-        system,
+        client,
+        system.wifi,
+        system.turn,
     )
-    return cloud.run()
+    system.application = Application(system.load_application, function, thing, system.log)

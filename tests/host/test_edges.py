@@ -5,11 +5,10 @@ from collections.abc import Coroutine
 from typing import Any
 
 from clock_bench import BUILT_S, NOW_S, YEAR_S, Chip, Server
-from fakes import FakeChip, FakeNVS
+from fakes import FakeChip, FakeNVS, forget
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from iot.backoff import Backoff
-from iot.memory import forget
 from iot.mqtt.client import Client
 from stream import Broker, Notes
 

@@ -5,8 +5,7 @@ import types
 from collections.abc import Iterator
 
 import pytest
-from fakes import FakeLog
-from iot.memory import forget
+from fakes import FakeLog, forget
 
 from tests.unit.test_renewal import FakeStore
 

@@ -4,8 +4,7 @@ import asyncio
 import struct
 import sys
 
-from fakes import FakeLog, FakeNVS
-from iot.memory import forget
+from fakes import FakeLog, FakeNVS, forget
 
 UNIX_2000_S = 946684800
 NTP_2000_S = 3155673600

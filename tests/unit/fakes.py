@@ -4,7 +4,13 @@ import asyncio
 import sys
 
 from iot import memory
-from iot.memory import forget
+
+
+def forget(*names):
+    """Has the next import load these modules anew."""
+    for name in names:
+        if name in sys.modules:
+            memory._forget(name)
 
 
 class FakeNVS:

@@ -308,18 +308,14 @@ async def test_other_failures_say_nothing_about_the_time():
     assert [how for _, how in chip.events] == ["sntp"] and chip.made.state == "sntp"
 
 
-class FakeSystem:
-    def __init__(self, chip, clock=None):
-        self.nvs, self.clock = chip.nvs, clock
-        self.settings = self
-        self.BUILT = (2026, 11, 20)
+BUILT = (2026, 11, 20)
 
 
 def tell(chip, unix_s, clock=None):
     with chip:
         from iot.clock import adjust
 
-        adjust.tell(FakeSystem(chip, clock), unix_s)
+        adjust.tell(unix_s, BUILT, chip.nvs, clock)
 
 
 async def test_a_time_that_is_handed_over_is_an_estimate_of_the_next_start():
@@ -344,7 +340,7 @@ async def test_a_time_that_is_handed_over_while_it_waits():
 def tell_running(chip):
     from iot.clock import adjust
 
-    adjust.tell(FakeSystem(chip, chip.made), chip.true_s() + UNIX_2000_S)
+    adjust.tell(chip.true_s() + UNIX_2000_S, BUILT, chip.nvs, chip.made)
 
 
 async def test_a_server_near_to_the_time_handed_over_is_enough():

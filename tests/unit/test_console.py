@@ -42,8 +42,8 @@ class FakeSystem:
     def restart(self, reason):
         self.calls.append("restart")
 
-    def factory_reset(self):
-        self.calls.append("factory_reset")
+    def turn(self, event, reason):
+        self.calls.append(event)
 
     def store(self):
         return self
@@ -52,9 +52,6 @@ class FakeSystem:
         if self.error:
             raise self.error
         self.calls.append(document)
-
-    def committed(self):
-        self.calls.append("committed")
 
 
 async def answers(text, system=None, run=None):

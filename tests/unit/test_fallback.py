@@ -133,13 +133,10 @@ async def test_a_reason_is_kept_until_it_no_longer_counts():
 
 
 class FakeStore:
-    """A system with a store that saves, or raises."""
+    """A store that saves, or raises."""
 
     def __init__(self, nvs, error=None):
         self.nvs, self.error, self.saved = nvs, error, []
-
-    def store(self):
-        return self
 
     def save(self, document):
         if self.error:
@@ -155,7 +152,7 @@ def test_a_new_configuration_has_to_show_that_it_works():
         from iot.storage import rtc
 
         rtc.set_station(2, b"\2\0\0\0\0\1")
-        probation.replace(store, "new")
+        probation.replace(nvs, store, "new")
         from iot.storage import rtc
 
         assert rtc.station() == (-1, None), "the new one has networks of its own"
@@ -168,7 +165,7 @@ def test_one_that_cannot_be_stored_changes_nothing():
             nvs = FakeNVS()
             probation.set_reached(nvs, before)
             with FakeMachine():
-                raises(type(error), "", probation.replace, FakeStore(nvs, error), "new")
+                raises(type(error), "", probation.replace, nvs, FakeStore(nvs, error), "new")
             assert probation.reached(nvs) == before
 
 
@@ -180,7 +177,7 @@ def test_a_power_cut_never_has_a_new_configuration_count():
         store = FakeStore(nvs)
         try:
             with FakeMachine():
-                probation.replace(store, "new")
+                probation.replace(nvs, store, "new")
         except PowerCut:
             pass
         assert not (store.saved and probation.reached(nvs))

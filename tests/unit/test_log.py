@@ -2,9 +2,8 @@
 
 from check import raises
 from clock_bench import Chip, Over
-from fakes import FakeChip
+from fakes import FakeChip, forget
 from iot.log import Log
-from iot.memory import forget
 
 
 def test_levels():

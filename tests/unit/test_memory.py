@@ -1,53 +1,120 @@
-"""Modules that are forgotten."""
+"""Modules that are there for a moment, and those that stay."""
 
 import asyncio
 import sys
 
-from iot.memory import borrow, forget, load
+from fakes import forget
+from iot import memory
+from iot.memory import borrow, load, stay, sweep
 
 
-def test_a_forgotten_module_is_loaded_anew_and_what_was_taken_from_it_works_on():
-    from iot.crypto import x509
+class Mode:
+    """Within a `with`, what is in `names` stays; then all is as it was before."""
 
-    not_after = x509.not_after
-    forget("iot.crypto.x509")
-    import iot
+    def __init__(self, *names):
+        self._names = names
 
-    assert "iot.crypto.x509" not in sys.modules and not hasattr(iot, "x509")
+    def __enter__(self):
+        self._modules = dict(sys.modules)
+        stay(self._names)
+
+    def __exit__(self, *error):
+        memory._STAYING.clear()
+        for name in [name for name in sys.modules if name.startswith("iot.")]:
+            forget(name)
+        for name in sorted(self._modules):  # packages first
+            if name.startswith("iot.") and name not in sys.modules:
+                sys.modules[name] = self._modules[name]
+                package, _, module = name.rpartition(".")
+                setattr(self._modules[package], module, self._modules[name])
+
+
+def loaded(name):
+    """Whether sys.modules and the package have it: both or neither."""
+    package, _, module = name.rpartition(".")
+    there = name in sys.modules
+    assert not (package in sys.modules and hasattr(sys.modules[package], module)) or there
+    return there
+
+
+def test_what_was_taken_out_of_a_borrowed_module_works_on():
+    module = borrow("iot.crypto.x509")
+    assert not loaded("iot.crypto.x509")
     try:
-        not_after(b"nonsense")
+        module.not_after(b"nonsense")
         raise AssertionError("accepted")
     except ValueError:
         pass
-    from iot.crypto import x509 as again
-
-    assert again is not x509 and again is sys.modules["iot.crypto.x509"]
+    assert borrow("iot.crypto.x509") is not module
 
 
-def test_a_borrowed_module_is_forgotten_at_once():
-    import iot
-
-    forget("iot.crypto.x509")
-    module = borrow("iot.crypto.x509")
-    assert "iot.crypto.x509" not in sys.modules and not hasattr(iot, "x509")
-    assert module.not_after and borrow("iot.crypto.x509") is not module
-
-
-def test_forgetting_what_is_not_there():
-    forget("iot.no_such_module", "iot.crypto.x509", "iot.crypto.x509")
+def test_a_borrowed_module_goes_with_all_that_it_brought():
+    with Mode("iot.memory", "iot.crypto.der"):
+        borrow("iot.crypto.p256")
+        assert loaded("iot.crypto.der") and loaded("iot.memory")
+        for name in ("iot.crypto.p256", "iot.crypto.curve", "iot.crypto.hmac256", "iot.crypto"):
+            assert not loaded(name), name
 
 
-async def test_modules_are_loaded_one_by_one_with_turns_for_others_in_between():
+def test_what_stays_is_loaded_once():
+    with Mode("iot.memory", "iot.crypto.der"):
+        from iot.crypto import der
+
+        borrow("iot.crypto.p256")
+        sweep()
+        from iot.crypto import der as again
+
+        assert again is der and borrow("iot.crypto.der") is der
+        from iot.crypto import p256
+
+        assert p256.sequence is der.sequence
+
+
+def test_what_is_not_the_library_s_is_not_swept():
+    class Application:
+        pass
+
+    names = ("firmware.app", "iotx.y", "iotx")
+    try:
+        with Mode("iot.memory"):
+            for name in names:
+                sys.modules[name] = Application
+            before = [name for name in sys.modules if not name.startswith("iot.")]
+            borrow("iot.crypto.x509")
+            sweep()
+            assert [name for name in sys.modules if not name.startswith("iot.")] == before
+    finally:
+        for name in names:
+            sys.modules.pop(name, None)
+
+
+def test_a_module_that_cannot_be_imported_leaves_nothing():
+    with Mode("iot.memory"):
+        try:
+            borrow("iot.no_such_module")
+            raise AssertionError("imported")
+        except ImportError:
+            pass
+        sweep()
+        assert not loaded("iot.no_such_module") and loaded("iot.memory")
+
+
+async def test_modules_are_loaded_one_by_one_and_others_may_borrow_in_between():
     names = ("iot.backoff", "iot.crypto.x509", "iot.config")
-    forget(*names)
     seen = []
 
     async def other():
         while True:
+            borrow("iot.crypto.der")
             seen.append([name in sys.modules for name in names])
             await asyncio.sleep(0)
 
-    task = asyncio.create_task(other())
-    await load(*names)
-    task.cancel()
+    with Mode("iot.memory", *names):
+        forget(*names)
+        task = asyncio.create_task(other())
+        await load(*names)
+        task.cancel()
+        first = [sys.modules[name] for name in names]
+        await load(*names)
+        assert [sys.modules[name] for name in names] == first
     assert [True, False, False] in seen and [True, True, False] in seen

@@ -3,11 +3,10 @@
 from binascii import hexlify, unhexlify
 
 from check import araises, raises
-from fakes import FakeDoor
+from fakes import FakeDoor, forget
 from iot.ble.codes import Refused
 from iot.ble.session import Session
 from iot.crypto import p256
-from iot.memory import forget
 from phone import CODE, CONFIG, DATA, DEVICE_PRIVATE, STATUS, Keys, Phone
 
 # By Python's cryptography: both sides' proofs, the device's first message, and the stream of AES-256-CTR for

@@ -2,7 +2,7 @@
 
 import sys
 
-from iot.memory import forget
+from fakes import forget
 
 
 class FakeTls:

@@ -60,9 +60,10 @@ async def _boot(steps):
                 _make_buffers() if module == _BUFFERS else __import__(module)
                 await _allocated()
             if gone:
-                from iot.memory import forget
+                from iot import memory
 
-                forget(*gone)
+                for name in gone:
+                    memory._forget(name)
             await _allocated()
             micropython.mem_info()
     except MemoryError as error:

@@ -85,7 +85,7 @@ class Session:
 
     async def _hello(self, phone):
         self.reset()
-        p256 = borrow("iot.crypto.p256", "iot.crypto.curve", "iot.crypto.der")  # for a second in a session
+        p256 = borrow("iot.crypto.p256")  # for a second in a session
         private = await p256.generate(self._random)
         try:
             secret = await p256.ecdh(private, phone)  # which looks at the point before it calculates

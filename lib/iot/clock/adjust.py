@@ -102,29 +102,31 @@ def _remember(clock):
         clock.log.warning("clock", "the time is not remembered: {}", error)
 
 
-def tell(system, seconds):
+def tell(seconds, built, nvs, clock):
     """Takes a time from phone, cable or console as an estimate; False where the cloud has borne out another.
 
     Args:
-        seconds:  since 1970, UTC.
+        seconds: since 1970, UTC.
+        built: (year, month, day) of the firmware's build.
+        nvs: an esp32.NVS, None where flash could not be initialised.
+        clock: the Clock, None in a mode without one.
 
     Raises:
         ValueError: it cannot be, for this firmware.
         OSError: flash fails.
     """
     seconds = seconds - (_UNIX_2000_S if time.gmtime(0)[0] == 2000 else 0)
-    ahead_s = seconds - _built(system.settings.BUILT)
+    ahead_s = seconds - _built(built)
     if not 0 <= ahead_s <= _LIFE_S:
         raise ValueError(
             "time: {} this firmware was built".format("before" if ahead_s < 0 else "30 years after")
         )
-    if system.nvs is None:
+    if nvs is None:
         raise OSError("flash could not be initialised")
-    clock = system.clock
     if clock and clock.borne_out:
         return False
-    system.nvs.set_i32(_TOLD, seconds)
-    system.nvs.commit()
+    nvs.set_i32(_TOLD, seconds)
+    nvs.commit()
     _write(seconds)
     if clock:
         clock.source = ("told",)

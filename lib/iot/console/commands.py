@@ -40,9 +40,11 @@ def _code(system, argument):
     """For the label; who types on the console may see it."""
     if system.nvs is None:
         raise OSError("flash could not be initialised")
-    label = borrow("iot.identity")
+    identity = borrow("iot.identity")
     return (
-        label.shown(label.code(system.nvs, system.settings.SETUP_CODE, os.urandom)) + " " + system.device_id
+        identity.shown(identity.code(system.nvs, system.settings.SETUP_CODE, os.urandom))
+        + " "
+        + system.device_id
     )
 
 
@@ -53,10 +55,10 @@ def _log(system, argument):
 
 def _time(system, argument):
     """For a device that reaches no time server: what a computer's clock says, as an estimate."""
-    timekeeping = borrow("iot.clock.adjust")
     if not argument.isdigit():
         raise ValueError("time SECONDS: since 1970, UTC")
-    if timekeeping.tell(system, int(argument)):
+    settings, adjust = system.settings, borrow("iot.clock.adjust")
+    if adjust.tell(int(argument), settings.BUILT, system.nvs, system.clock):
         return "taken as an estimate"
     return "not taken, the cloud was reached with the time there is"
 
@@ -74,5 +76,5 @@ def _factory_reset(system, argument):
         system.asked_ms = now_ms
         text = "this erases configuration and certificate: type it again within {} s, or factory-reset --yes"
         raise ValueError(text.format(_TWICE_MS // 1000))
-    system.factory_reset()
+    system.turn("factory_reset", "factory reset")
     return "erasing configuration and certificate, then restarting"

@@ -88,7 +88,7 @@ async def _commit(system, told):
     _close(system)
     if told:
         _check(_path(system), told)
-    stopped = "cloud" in system.tasks
+    stopped = "wifi" in system.tasks
     try:
         if stopped:
             await _make_room(system)
@@ -97,12 +97,12 @@ async def _commit(system, told):
         config = borrow("iot.config")
         with open(_path(system), "rb") as file:  # noqa: ASYNC230
             document = config.parse(file)
-        borrow("iot.probation").replace(system, document)
+        borrow("iot.probation").replace(system.nvs, system.store(), document)
     except Exception:  # whatever it is
         if stopped:
             system.restart("the new configuration was refused, the old one stays")
         raise
-    system.committed()
+    system.turn("committed", "new configuration")
     return "stored, restarting"
 
 
@@ -110,7 +110,7 @@ async def _make_room(system):
     """Ends the connection and the application, which have most of the memory."""
     if system.cloud:
         await system.cloud.client.disconnect()
-    for name in ("cloud", "application"):
+    for name in ("claim", "cloud", "application"):
         if name in system.tasks:
             system.tasks[name].cancel()
             await system.ended(name)

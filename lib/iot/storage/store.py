@@ -50,8 +50,6 @@ class Store:
 
     def save(self, document):
         """Replaces the configuration by a validated `document`; OSError where flash is full or fails."""
-        from iot.storage import schema  # not needed for reading what is stored
-
         aws = document["aws"]
         parts = {name: value for name, value in aws.items() if isinstance(value, bytes)}  # in DER
         plain = dict(document)
@@ -60,7 +58,7 @@ class Store:
         number = 1 - stored["set"] if stored else 0
         try:
             self._credentials.save(_CONFIG_SETS[number], parts)
-            self._record.store(schema.written(number, plain))
+            self._record.store(borrow("iot.storage.schema").written(number, plain))
         except (OSError, ValueError, MemoryError):
             if self._stored() == stored:  # it does not count, so its keys are not to stay behind
                 self._credentials.remove(_CONFIG_SETS[number])

@@ -9,7 +9,6 @@ from tools.board.parameters import without_names
 
 ROOT = files.ROOT
 SOURCE = b"""
-from iot.memory import forget
 
 aloft = 3
 

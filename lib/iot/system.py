@@ -43,6 +43,7 @@ class System:
         reason: why the device restarts.
         event: what leads to another mode, None where nothing does.
         asked_ms: uptime at which the console was asked for a factory reset, None where it was not.
+        stored: what the Store has read of the configuration, None where there is none.
         document: the file with what the console has got of a configuration, None where none has begun.
         memory: bytes of heap in use, and free, before the last command.
         heap: keeps what the heap was given (iot.heap), None where it was left as it is.
@@ -60,7 +61,7 @@ class System:
         self.device_id = self.reason = ""
         self.tasks = {}
         self.nvs = self.flash = self.wifi = self.clock = self.cloud = self.thing = None
-        self.watchdog = self.heap = self.load_application = self.document = self.event = None
+        self.watchdog = self.heap = self.load_application = self.document = self.event = self.stored = None
         self.application = self.starved_reason = self.unreached = self.asked_ms = None
         self.connecting = False
         self.starved = self.heap_total = 0
@@ -103,7 +104,7 @@ class System:
         """A Store, as a `record`."""
         record = self.record("config", _CONFIG_BYTES)
         module = borrow("iot.storage.store")
-        return module.Store(record, module.Credentials(self.folder))
+        return module.Store(record, module.Credentials(self.folder), self.stored)
 
     async def command(self, name, argument):
         """Carries out a command of the console and returns the answer."""

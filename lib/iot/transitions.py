@@ -28,10 +28,9 @@ _RESERVED = const(100 * 1024)
 
 async def change(system):
     """Leaves the mode for the one to which `system.event` leads; in INIT, to which leads what is in flash."""
-    config = None
     if system.mode == modes.INIT:
         _settle(system, modes.INIT)
-        system.event, config = await _init(system)
+        system.event = await _init(system)
     event = system.event
     mode, besides = modes.following(system.mode, event)
     await _leave(system, modes.ROWS[mode][0] if mode in modes.ROWS else ())
@@ -42,7 +41,7 @@ async def change(system):
     system.tell("mode", mode)
     await _begin_always(system)
     if mode in _ENTER:
-        await _ENTER[mode](system, config, besides)
+        await _ENTER[mode](system, besides)
     # What an ending part has told meanwhile counts only where it leads out of the new mode.
     if system.event == event or system.event not in system.turns:
         system.event = None
@@ -55,7 +54,7 @@ def _settle(system, mode):
 
 
 async def _init(system):
-    """Initialises what every mode needs; returns the event that says where to go, and the configuration."""
+    """Initialises what every mode needs; returns the event that says where to go."""
     settings = system.settings
     address = machine.unique_id()
     wrong = None
@@ -71,7 +70,7 @@ async def _init(system):
     )
     if wrong:  # nothing that has no name shall reach a cloud: the console is left, and says it again
         system.log.error("system", "firmware/settings.py: {}", wrong)
-        return "part_failed", None
+        return "part_failed"
     try:
         system.nvs = esp32.NVS(_NAMESPACE)
         await load("iot.storage.user_bytes")
@@ -83,12 +82,13 @@ async def _init(system):
             found = store.load()
     except (OSError, ValueError) as error:
         system.log.exception("system", "flash", error)
-        return "part_failed", None
+        return "part_failed"
     if found is None:
-        return "unconfigured", None
+        return "unconfigured"
+    system.stored = store.stored
     # With CONFIG_MS 0 nobody could set it up there, nor would it ever go on.
     asked = settings.CONFIG_MS and await _setup_asked(system)
-    return "setup_asked" if asked else "configured", found
+    return "setup_asked" if asked else "configured"
 
 
 async def _setup_asked(system):
@@ -140,7 +140,7 @@ async def _restart(system):
     machine.reset()
 
 
-async def _enter_config(system, config, _):
+async def _enter_config(system, _):
     """Sets up over Bluetooth LE; where nobody could come, the console is left."""
     settings = system.settings
     if not settings.CONFIG_MS:
@@ -154,7 +154,7 @@ async def _enter_config(system, config, _):
         settings,
         system.nvs,
         system.store,
-        config is not None,
+        system.stored is not None,
         system.thing.ble,
         system.log,
         system.tell,
@@ -167,11 +167,9 @@ async def _enter_config(system, config, _):
         _begin(system, ble=parts.go_back())
 
 
-async def _enter_normal(system, config, besides):
-    store = system.store()
-    config = config or store.load()
-    thing = None if besides == modes.REPLACE else store.thing()
-    store = None  # which would keep its code in memory
+async def _enter_normal(system, besides):
+    config = system.stored["config"]
+    thing = None if besides == modes.REPLACE else system.store().thing()
     if "wifi" not in system.tasks:
         _grow_heap(system)
         await load(*modes.STAYING["wifi"])

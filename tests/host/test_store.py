@@ -57,6 +57,23 @@ def test_a_configuration_comes_back_without_its_certificates():
     empty()
 
 
+def test_what_one_store_has_read_another_need_not():
+    store, nvs = make()
+    store.save(config.validate(claim()))
+    store.save_thing("broker.example.com", "lamp-1", OWN, OWN_KEY)
+    read, get_blob = [], nvs.get_blob
+    nvs.get_blob = lambda key, buffer: read.append(key) or get_blob(key, buffer)
+    first = Store(Record(nvs, "config", 2000), Credentials(FOLDER))
+    plain = first.load()
+    assert first.thing()[0] == "lamp-1" and first.claim_credentials() and len(read) == len(set(read)) > 0
+    read.clear()
+    other = Store(Record(nvs, "config", 2000), Credentials(FOLDER), first.stored)
+    assert other.thing()[0] == "lamp-1" and other.claim_credentials() and not read
+    other.save(config.validate(own()))
+    assert other.load() == config.plain(config.validate(own())) != plain
+    empty()
+
+
 def test_a_new_configuration_replaces_the_old_one_and_its_files():
     store, _ = make()
     for round_ in range(4):

@@ -335,6 +335,20 @@ async def test_what_is_needed_for_a_moment_is_gone_in_normal_mode(house: House) 
     await until(lambda: all(seen(device, rf"iot\.{name} is gone") for name in names), "the modules' end")
 
 
+async def test_no_record_is_read_twice_at_a_start(house: House) -> None:
+    device = house.device()
+    await house.telemetry(device)
+    await device.power_off()
+    file = device.files / "lib/iot/storage/record.py"
+    text, call = file.read_text(), "    def load(self):\n"
+    assert text.count(call) == 1
+    file.write_text(text.replace(call, call + "        print('reads', self._keys)\n"))
+    await device.power_on()
+    await device.expect(r"app: telemetry 1 acknowledged", START_S)
+    reads = [line for line in device.lines if line.startswith("reads ")]
+    assert len(reads) == len(set(reads)) == 2, reads  # the configuration, and the application's bytes
+
+
 async def test_a_part_that_cannot_be_initialised_leads_to_idle(house: House) -> None:
     device = house.device()
     await house.telemetry(device)

@@ -62,8 +62,8 @@ async def _boot(steps):
             if gone:
                 from iot import memory
 
-                for name in gone:
-                    memory._forget(name)
+                for module in gone:
+                    memory._forget(module)
             await _allocated()
             micropython.mem_info()
     except MemoryError as error:

@@ -98,6 +98,7 @@ async def _commit(system, told):
         with open(_path(system), "rb") as file:  # noqa: ASYNC230
             document = config.parse(file)
         borrow("iot.probation").replace(system.nvs, system.store(), document)
+        system.stored = None
     except Exception:  # whatever it is
         if stopped:
             system.restart("the new configuration was refused, the old one stays")

@@ -32,20 +32,26 @@ class Store:
     Args:
         record: the Record for what is no certificate.
         credentials: the Credentials that hold the sets.
+        stored: that of another Store since which nothing was saved or erased: the record is not read again.
+
+    Attributes:
+        stored: {"set": number, "config": with defaults filled in}; None where none is, or none was read.
     """
 
-    def __init__(self, record, credentials):
+    def __init__(self, record, credentials, stored=None):
         self._record = record
         self._credentials = credentials
+        self.stored = stored
 
     def load(self):
         """The configuration without its certificates and keys, or None where there is none that is whole.
 
         Finishes a factory reset that was begun; else nothing is changed by it, whatever is found.
         """
-        stored = self._stored()
-        if stored is None and self._record.load() == _BEING_ERASED:
+        value = self._record.load()
+        if value == _BEING_ERASED:
             self.erase()
+        self.stored = stored = _parsed(value)
         return stored["config"] if stored and self._credentials.load(_CONFIG_SETS[stored["set"]]) else None
 
     def save(self, document):
@@ -60,9 +66,10 @@ class Store:
             self._credentials.save(_CONFIG_SETS[number], parts)
             self._record.store(borrow("iot.storage.schema").written(number, plain))
         except (OSError, ValueError, MemoryError):
-            if self._stored() == stored:  # it does not count, so its keys are not to stay behind
+            if self._read() == stored:  # it does not count, so its keys are not to stay behind
                 self._credentials.remove(_CONFIG_SETS[number])
             raise
+        self.stored = None
         for name in (_CONFIG_SETS[1 - number], _RENEWAL):
             self._credentials.remove(name)
 
@@ -71,6 +78,7 @@ class Store:
 
         A mark comes first and goes last: cut anywhere, the next start finishes it.
         """
+        self.stored = None
         self._record.store(_BEING_ERASED)
         for name in _CONFIG_SETS + (_THING_SET, _DOCUMENT, _RENEWAL):
             self._credentials.remove(name)
@@ -124,11 +132,16 @@ class Store:
         return parts[_RENEWAL] if parts else None
 
     def _stored(self):
-        """{"set": number, "config": with defaults filled in}, or None for none that can be read."""
-        value = self._record.load()
-        if not value:
-            return None
-        return borrow("iot.storage.schema").read(value)
+        if self.stored is None:
+            self.stored = self._read()
+        return self.stored
+
+    def _read(self):
+        return _parsed(self._record.load())
+
+
+def _parsed(value):
+    return borrow("iot.storage.schema").read(value) if value else None
 
 
 class Credentials:

@@ -48,7 +48,7 @@ def connect(device: Device, world: World, load) -> Callable[..., Awaitable[Peer]
         if main:
             load(program(main))
             await device.power_on()
-        phone = await world.air_ble.phone(mtu)
+        phone = await world.phone(mtu)
         return await phone.connect(device.chip.ble.address, timeout_s=PATIENCE_S)
 
     return connect
@@ -59,7 +59,7 @@ def value_of(peer: Peer, number: int = 0x2A56) -> CharacteristicProxy:
 
 
 async def scan(device: Device, world: World) -> AdvertisingData:
-    return await (await world.air_ble.phone()).scan(device.chip.ble.address, timeout_s=PATIENCE_S)
+    return await (await world.phone()).scan(device.chip.ble.address, timeout_s=PATIENCE_S)
 
 
 async def test_advertising_fills_the_advertisement_first(device: Device, world: World, load) -> None:

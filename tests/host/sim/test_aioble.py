@@ -10,6 +10,7 @@ from bumble.controller import LegacyAdvertiser
 from bumble.core import UUID, AdvertisingData
 from bumble.device import Peer
 from bumble.gatt_client import CharacteristicProxy
+from bumble.hci import HCI_LE_Set_Advertising_Parameters_Command
 
 from tests.patience import PATIENCE_S, until
 from tools.sim import Device, World
@@ -117,7 +118,7 @@ async def test_kinds_of_advertisement(
     await until(lambda: advertisers(world), "an advertisement")
     (advertiser,) = advertisers(world)
     assert advertiser.advertising_data == advertisement
-    assert advertiser.advertising_type.name == kind
+    assert advertiser.advertising_type == HCI_LE_Set_Advertising_Parameters_Command.AdvertisingType[kind]
 
 
 async def test_what_fits_neither_is_refused(run) -> None:

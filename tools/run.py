@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from tools.ble.errors import BleError
+from tools.board.errors import wrong_arguments
 from tools.cloud import Cloud, StateError
 from tools.cloud.ca import CHAINS
 from tools.cloud.events import printable
@@ -90,13 +91,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    console = Console()
     if not 1 <= args.devices <= 200:
-        console.print("--devices: 1 to 200")
-        return 2
+        return wrong_arguments("run", "--devices: 1 to 200")
     if not _MTU_LEAST <= args.mtu <= _MTU_MOST:
-        console.print(f"--mtu: {_MTU_LEAST} to {_MTU_MOST}")
-        return 2
+        return wrong_arguments("run", f"--mtu: {_MTU_LEAST} to {_MTU_MOST}")
+    console = Console()
     try:
         asyncio.run(run(args, Timeline(console)))
     except KeyboardInterrupt:

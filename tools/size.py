@@ -158,6 +158,7 @@ def show(measured: Measured) -> None:
 def show_json(measured: Measured, failures: list[str]) -> None:
     """The same for a program."""
     numbers = {
+        "ok": not failures,
         "library": library(measured.sizes),
         "budget": BUDGET_BYTES,
         "mpy": measured.sizes,
@@ -166,4 +167,6 @@ def show_json(measured: Measured, failures: list[str]) -> None:
         "failures": failures,
         "boot": start_size.as_json(measured.starts),
     }
+    if failures:
+        numbers |= {"text": "; ".join(failures), "remedy": "Make the heaviest modules smaller."}
     print(json.dumps(numbers, indent=2))

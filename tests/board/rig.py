@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 import pytest
 
+from tests import patience
 from tests.board.report import Report
 from tests.board.runner import Runner
 from tools.board.deploy import Deployment, deploy
@@ -335,10 +336,5 @@ class Rig:
 
 
 async def until(condition: Callable[[], object], what: str, timeout_s: float = 120) -> None:
-    """Wait until `condition()` is true; TimeoutError says what did not come."""
-    try:
-        async with asyncio.timeout(timeout_s):
-            while not condition():
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        raise TimeoutError(f"{what}: not within {timeout_s:g} s") from None
+    """As patience.until; a chip is not as slow as a machine under load."""
+    await patience.until(condition, what, timeout_s)

@@ -96,10 +96,21 @@ def test_the_exit_status(measured: size.Measured, monkeypatch: pytest.MonkeyPatc
         measured.starts.pop()
 
 
+def test_over_budget_a_program_is_told_too(
+    measured: size.Measured, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.setattr(size, "measure", lambda: measured)
+    monkeypatch.setattr(size, "BUDGET_BYTES", size.library(measured.sizes) - 7)
+    assert size.main(size.argparse.Namespace(json=True)) == 1
+    told = capsys.readouterr()
+    numbers = json.loads(told.out)
+    assert numbers["ok"] is False and numbers["text"] == "Over budget by 7 bytes" == told.err.strip()
+
+
 def test_as_json() -> None:
     command = [sys.executable, "-m", "tools", "size", "--json"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
     numbers = json.loads(result.stdout)
-    assert numbers["library"] <= numbers["budget"] and numbers["mpy"]["iot.system"] > 1000
+    assert numbers["ok"] and numbers["library"] <= numbers["budget"] and numbers["mpy"]["iot.system"] > 1000
     for start in numbers["boot"].values():
         assert start["failure"] is None and start["steps"][-1]["free"] > 0

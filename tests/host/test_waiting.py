@@ -1,15 +1,13 @@
 """What waits says so: after 20 s, ever more rarely, and never where nothing is waited for."""
 
-import asyncio
 import io
 import re
 import time
-from collections.abc import Callable
 
 import pytest
 from rich.console import Console
 
-from tests.patience import PATIENCE_S
+from tests.patience import block_until, until
 from tools import timeline, waiting
 from tools.board import progress
 
@@ -21,17 +19,10 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "SILENCE_S", SILENCE_S)
 
 
-def until(condition: Callable[[], object]) -> None:
-    give_up = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
-
-
 def test_it_speaks_again_and_again_while_a_call_blocks() -> None:
     said: list[str] = []
     with waiting.Waiting("waiting for the board", said.append):
-        until(lambda: len(said) == 3)
+        block_until(lambda: len(said) == 3)
     assert all(line.startswith("… waiting for the board, for ") for line in said)
 
 
@@ -39,16 +30,16 @@ def test_ever_more_rarely() -> None:
     said: list[str] = []
     begin_s = time.monotonic()
     with waiting.Waiting("it", said.append):
-        until(lambda: len(said) == 4)
+        block_until(lambda: len(said) == 4)
     assert time.monotonic() - begin_s >= (1 + 1 + 2 + 4) * SILENCE_S * 0.99
 
 
 def test_what_happens_begins_the_wait_anew() -> None:
     said: list[str] = []
     with waiting.Waiting("first", said.append) as wait:
-        until(lambda: said)
+        block_until(lambda: said)
         wait.now("second")
-        until(lambda: "second" in said[-1])
+        block_until(lambda: "second" in said[-1])
         wait.now("")
         count = len(said)
         time.sleep(5 * SILENCE_S)
@@ -65,24 +56,20 @@ def test_progress_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
 
     with progress.bar() as show:
         show("getting packages", 0, 0)
-        until(lambda: told("… getting packages, for "))
+        block_until(lambda: told("… getting packages, for "))
         show("starting", 0, 0)
-        until(lambda: told("… starting, for "))
+        block_until(lambda: told("… starting, for "))
     with progress.status("The board connects to its cloud"):
-        until(lambda: told("… The board connects to its cloud, for "))
+        block_until(lambda: told("… The board connects to its cloud, for "))
 
 
 async def test_a_timeline_that_nobody_adds_to() -> None:
     shown = io.StringIO()
     line = timeline.Timeline(Console(file=shown, width=200))
     with line.telling_silence(lambda: "esp32-1 said last: mode CONFIG"):
-        async with asyncio.timeout(PATIENCE_S):
-            while len(shown.getvalue().splitlines()) < 3:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(shown.getvalue().splitlines()) >= 3)
         line.say("esp32-1", "system", "mode NORMAL")
-        async with asyncio.timeout(PATIENCE_S):
-            while len(shown.getvalue().splitlines()) < 5:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(shown.getvalue().splitlines()) >= 5)
     before, _, after = shown.getvalue().partition("mode NORMAL")
     for part in (before, after):
         assert re.search(r"(?m) s +… nothing, for \d+ s: esp32-1 said last: mode CONFIG$", part)

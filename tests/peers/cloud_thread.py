@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -64,11 +63,3 @@ class CloudThread:
         for file, pem in zip(files, (certificate, key), strict=True):
             file.write_text(pem)
         return str(files[0]), str(files[1])
-
-
-def until(condition: Callable[[], Any], what: str) -> None:
-    """Wait for a condition; `what` is said if it does not come true."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {DEADLINE_S} s: {what}"
-        time.sleep(0.005)

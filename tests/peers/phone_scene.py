@@ -86,7 +86,7 @@ async def scene(folder: Path, mtu: int = 247) -> AsyncIterator[Scene]:
         del product["wifi"]
         device = house.device(SETUP_CODE=CODE)
         visit = await chromium.Visit.start(browser)
-        central = await world.air_ble.phone(mtu)
+        central = await world.phone(mtu)
         async with (
             phone.Page(0, product) as site,
             device,

@@ -138,7 +138,7 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
         world.hosts[HOST] = ("127.0.0.1", int((await cloud.says(r"listens on \S+ port (\d+)"))[1]))
         await cloud.says("^next: ")
         visit = await chromium.Visit.start(browser)
-        central = await world.air_ble.phone(247)
+        central = await world.phone(247)
         await board.device.power_on()
         await board.device.expect("system: mode CONFIG")
         async with Bridge(browser, visit.page, central, board.device.chip.ble.address) as bridge:

@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +14,12 @@ from iot.log import Log
 from iot.mqtt.client import Client
 from iot.mqtt.packet import MQTTError, Refused
 
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 from tools.bench import mosquitto
 from tools.bench.streams import client_context, opener
 from tools.cloud.ca import Authority
 
 DEADLINE_S = PATIENCE_S
-
-
-async def until(condition: Callable[[], Any], what: str) -> None:
-    """Wait until `condition()` is true."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"never happened: {what}"
-        await asyncio.sleep(0.01)
 
 
 async def ended(device: Client) -> None:

@@ -11,7 +11,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from tests.peers.cloud_thread import DEADLINE_S, CloudThread, until
+from tests.patience import block_until
+from tests.peers.cloud_thread import DEADLINE_S, CloudThread
 from tools.cloud import Limits
 
 
@@ -63,13 +64,13 @@ class Client:
         """Connect and wait for the CONNACK."""
         self.paho.connect("localhost", self._cloud.port)
         self.paho.loop_start()
-        until(lambda: self.connected, "CONNACK")
+        block_until(lambda: self.connected, "CONNACK")
         return self
 
     def subscribe(self, topic_filter: str, qos: int) -> None:
         before = len(self.granted)
         self.paho.subscribe(topic_filter, qos)
-        until(lambda: len(self.granted) > before, "SUBACK")
+        block_until(lambda: len(self.granted) > before, "SUBACK")
         assert self.granted[-1] == qos
 
     def has(self, count: int) -> bool:
@@ -83,7 +84,7 @@ class Client:
 
     def disconnect(self) -> None:
         self.paho.disconnect()
-        until(lambda: self.disconnected, "end of the connection")
+        block_until(lambda: self.disconnected, "end of the connection")
         self.paho.loop_stop()
 
     def drop(self) -> None:
@@ -107,7 +108,7 @@ def test_both_ways(cloud: CloudThread, qos: int) -> None:
         receiver.subscribe("from/#", qos)
         for size in (0, 1, 200, 20_000, 128 * 1024):
             sender.publish("from/it", bytes(size), qos)
-        until(partial(receiver.has, 5), "five messages")
+        block_until(partial(receiver.has, 5), "five messages")
         assert [len(message.payload) for message in receiver.messages[:5]] == [0, 1, 200, 20_000, 128 * 1024]
         assert {message.qos for message in receiver.messages} == {qos}
     for client in (one, two):
@@ -120,7 +121,7 @@ def test_retained(cloud: CloudThread) -> None:
     publisher.publish("lamp", b"on", 1, retain=True)
     subscriber = Client(cloud, "subscriber", identity).connect()
     subscriber.subscribe("lamp", 1)
-    until(lambda: subscriber.messages, "the retained message")
+    block_until(lambda: subscriber.messages, "the retained message")
     assert (subscriber.messages[0].payload, subscriber.messages[0].retain) == (b"on", True)
     publisher.disconnect()
     subscriber.disconnect()
@@ -136,7 +137,7 @@ def test_will(cloud: CloudThread) -> None:
     lost = Client(cloud, "lost", identity)
     lost.paho.will_set("wills", b"lost", 1)
     lost.connect().drop()
-    until(lambda: watcher.messages, "the will")
+    block_until(lambda: watcher.messages, "the will")
     assert [message.payload for message in watcher.messages] == [b"lost"]
     watcher.disconnect()
 
@@ -152,7 +153,7 @@ def test_persistent_session(cloud: CloudThread) -> None:
         publisher.publish("a", str(i).encode(), 1)
     back = Client(cloud, "away", identity, clean=False).connect()
     assert back.connected == [True]
-    until(lambda: len(back.messages) == 300, "300 messages kept")
+    block_until(lambda: len(back.messages) == 300, "300 messages kept")
     assert [int(message.payload) for message in back.messages] == list(range(300))
     back.disconnect()
     publisher.disconnect()
@@ -164,12 +165,12 @@ def test_takeover_and_denial_end_the_connection(cloud: CloudThread) -> None:
     old.paho.reconnect_delay_set(60, 60)
     old.connect()
     new = Client(cloud, "same", identity).connect()
-    until(lambda: old.disconnected, "end of the old connection")
+    block_until(lambda: old.disconnected, "end of the old connection")
     old.paho.loop_stop()
     new.publish("alive", b"", 1)
     new.paho.reconnect_delay_set(60, 60)
     new.paho.publish("$aws/events/mine", b"", 1)
-    until(lambda: new.disconnected, "end of the connection that published to a reserved topic")
+    block_until(lambda: new.disconnected, "end of the connection that published to a reserved topic")
     new.paho.loop_stop()
 
 
@@ -181,7 +182,7 @@ def test_a_client_of_mqtt_5_is_told_so_by_mqtt_5(cloud: CloudThread) -> None:
     client.reconnect_delay_set(60, 60)
     client.connect("localhost", cloud.port)
     client.loop_start()
-    until(lambda: codes, "CONNACK")
+    block_until(lambda: codes, "CONNACK")
     assert (codes[0].value, str(codes[0])) == (0x84, "Unsupported protocol version")
     client.loop_stop()
 
@@ -194,7 +195,7 @@ def test_shared_subscription(cloud: CloudThread) -> None:
     publisher = Client(cloud, "publisher", identity).connect()
     for i in range(10):
         publisher.publish("a/b", str(i).encode(), 1)
-    until(lambda: all(len(member.messages) == 5 for member in members), "half of the messages at each")
+    block_until(lambda: all(len(member.messages) == 5 for member in members), "half of the messages at each")
     for client in (*members, publisher):
         client.disconnect()
 
@@ -208,6 +209,6 @@ def test_throughput(cloud: CloudThread, qos: int) -> None:
     publisher = Client(cloud, "publisher", identity).connect()
     for i in range(1000):
         publisher.paho.publish(f"a/{i % 10}", bytes(100), qos)
-    until(lambda: len(subscriber.messages) == 1000, "1000 messages")
+    block_until(lambda: len(subscriber.messages) == 1000, "1000 messages")
     subscriber.disconnect()
     publisher.disconnect()

@@ -13,10 +13,10 @@ import pytest
 from iot.ble.frames import split
 from playwright.async_api import expect
 
+from tests.patience import until
 from tests.peers import chromium
 from tests.peers.chromium import Visit, needs_chromium
 from tests.peers.inspection import inspect
-from tests.system.house import until
 from tools import phone
 from tools.phone.serve import PAGE, version
 

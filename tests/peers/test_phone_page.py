@@ -9,11 +9,11 @@ import pytest
 from documents import OWN_KEY
 from playwright.async_api import FilePayload, expect
 
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 from tests.peers.chromium import needs_chromium
 from tests.peers.inspection import inspect
 from tests.peers.phone_scene import CODE, PASSWORD, WAIT_MS, WRONG_CODE, Scene, scene
-from tests.system.house import HOST, until
+from tests.system.house import HOST
 
 pytestmark = needs_chromium
 

@@ -1,6 +1,5 @@
 """A cloud, a world and devices, as the system tests use them."""
 
-import asyncio
 import copy
 import json
 import re
@@ -114,16 +113,6 @@ async def status(device: Device) -> dict[str, Any]:
     answer = await ask(device, "status")
     assert answer.startswith("ok "), answer
     return json.loads(answer[3:])
-
-
-async def until(condition: Callable[[], object], what: str, timeout_s: float = PATIENCE_S) -> None:
-    """Wait until `condition()` is true; TimeoutError says what did not come."""
-    try:
-        async with asyncio.timeout(timeout_s):
-            while not condition():
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        raise TimeoutError(f"{what}: not within {timeout_s:g} s") from None
 
 
 def seen(device: Device, pattern: str) -> int:

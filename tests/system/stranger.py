@@ -36,7 +36,7 @@ class Stranger:
         self._assembler = Assembler()
 
     async def __aenter__(self) -> "Stranger":
-        self.phone = await self._world.air_ble.phone(self._mtu)
+        self.phone = await self._world.phone(self._mtu)
         self._transport = OverBumble(self.phone.device, name_of(self._device), self._mtu)
         self._transport.on_disconnect = self.gone.set
         try:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from firmware.settings import WINDOW
-from tests.system.house import ALL, HOST, START_S, WIFI, House, ask, until
+from tests.patience import until
+from tests.system.house import ALL, HOST, START_S, WIFI, House, ask
 from tools.cloud import Cloud
 from tools.configure import configure
 from tools.sim import Device, World

@@ -183,7 +183,7 @@ async def test_a_session_is_not_taken_over(target: Target) -> None:
 
 async def test_one_phone_at_a_time(target: Target) -> None:
     async with target.stranger() as stranger:
-        phone = await target.world.air_ble.phone()
+        phone = await target.world.phone()
         with pytest.raises(TimeoutError):
             await phone.scan(target.device.chip.ble.address, timeout_s=2)
         phone.power_off()
@@ -229,14 +229,14 @@ async def test_wrong_codes_cost_pauses_and_not_the_door(target: Target) -> None:
 
 async def closed(target: Target) -> None:
     """Whoever knows the code is not welcome either."""
-    phone = await target.world.air_ble.phone()
+    phone = await target.world.phone()
     with pytest.raises(TimeoutError):
         await phone.scan(target.device.chip.ble.address, timeout_s=1)
     phone.power_off()
 
 
 async def transport(target: Target) -> OverBumble:
-    phone = await target.world.air_ble.phone()
+    phone = await target.world.phone()
     return OverBumble(phone.device, name_of(target.device))
 
 

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from tests.patience import until
 from tests.system.house import (
     ALL,
     START_S,
@@ -16,7 +17,6 @@ from tests.system.house import (
     seen,
     send_configuration,
     status,
-    until,
 )
 from tools.configure import ConfigureError
 from tools.sim import Device

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from tests.system.house import START_S, House, ask, seen, send_configuration, status, until
+from tests.patience import until
+from tests.system.house import START_S, House, ask, seen, send_configuration, status
 from tools.configure import ConfigureError
 from tools.sim import Device
 from tools.sim.memory import NO_WIFI, SILENCE

@@ -5,7 +5,8 @@ import re
 from functools import partial
 from pathlib import Path
 
-from tests.system.house import START_S, House, ask, until
+from tests.patience import until
+from tests.system.house import START_S, House, ask
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
 NAME = "esp32-240ac4000001"

@@ -41,7 +41,7 @@ async def started(device: Device) -> str:
 
 @asynccontextmanager
 async def phone_of(world: World, device: Device, code: str) -> AsyncIterator[Client]:
-    phone = await world.air_ble.phone()
+    phone = await world.phone()
     try:
         async with Client(OverBumble(phone.device, name_of(device)), code) as client:
             yield client
@@ -217,7 +217,7 @@ async def test_no_frame_is_lost_where_they_follow_each_other_at_once(house: Hous
     document["wifi"] = [{"ssid": "Nowhere", "password": "correct horse"}]
     for number in range(8):
         document["app"] = {"number": number}  # another document, so that all of it is sent
-        phone = await house.world.air_ble.phone(23)
+        phone = await house.world.phone(23)
         async with Client(OverBumble(phone.device, name_of(device), 23), code) as client:
             with pytest.raises(BleError) as refused:
                 await client.configure(document)
@@ -448,7 +448,7 @@ async def test_packets_of_the_application_both_ways(house: House) -> None:
 async def test_who_is_not_in_a_session_reads_what_the_document_says(house: House) -> None:
     device = house.device()
     await started(device)
-    phone = await house.world.air_ble.phone()
+    phone = await house.world.phone()
     transport = OverBumble(phone.device, name_of(device))
     await transport.connect()
     for _ in range(2):

@@ -230,7 +230,7 @@ async def test_no_command_ends_the_console_in_idle(house: House) -> None:
     await device.power_on()
     await device.expect(r"system: mode IDLE", START_S)
     del device.lines[:]
-    device._read = 0
+    device._console.pass_all()
     await answers_everything(device, 2)
 
 

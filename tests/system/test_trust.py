@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import pytest
 
-from tests.system.house import HOST, START_S, House, ask, both_chains, status, until
+from tests.patience import until
+from tests.system.house import HOST, START_S, House, ask, both_chains, status
 from tests.system.impostor import Impostor, impostor
 from tools.ble.phone import set_up
 from tools.cloud.ca import CHAINS, Authority, ServerChain

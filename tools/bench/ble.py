@@ -65,7 +65,7 @@ async def _set_up(
     world: World, device: Device, code: str, document: dict[str, Any], mtu: int
 ) -> tuple[float, int, int]:
     """Seconds, frames sent and received: discovery, session, pieces, the trial of the Wi-Fi, storing."""
-    phone = await world.air_ble.phone(mtu)
+    phone = await world.phone(mtu)
     try:
         start = time.perf_counter()
         async with Client(OverBumble(phone.device, _name(device), mtu), code) as client:
@@ -77,7 +77,7 @@ async def _set_up(
 
 async def _bare(world: World, device: Device, size: int, mtu: int) -> float:
     """Seconds for discovery and as many bytes, written with response to the same characteristic."""
-    phone = await world.air_ble.phone(mtu)
+    phone = await world.phone(mtu)
     try:
         start = time.perf_counter()
         transport = OverBumble(phone.device, _name(device), mtu)

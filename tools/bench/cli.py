@@ -175,7 +175,7 @@ def table_of_p256(figures: dict[str, Any]) -> Table:
 
 
 def main(args: argparse.Namespace) -> int:
-    tell = Console(stderr=True, quiet=args.json)
+    tell = Console(stderr=True, quiet=args.json and not sys.stderr.isatty())
     try:
         figures = asyncio.run(measure(args, tell))
     except (umqtt.FetchError, measures.BenchError, MQTTError, RuntimeError, OSError) as error:

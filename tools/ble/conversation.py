@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from tools.news import News
+
 from .errors import BleError, LinkLost, refusal
 from .protocol import AUTH, CHANNELS, DATA, VERSION, Assembler, FrameError, result_name, split
 from .session import Session, refused
@@ -56,7 +58,7 @@ class Conversation:
         self._answer_s = answer_s
         self._assembler = Assembler()
         self._requesting = asyncio.Lock()
-        self._news = asyncio.Event()
+        self._news = News()
         self._expected: Callable[[bytes], None] | None = None  # takes the next message on AUTH
         self._asked: tuple[int, int | None] | None = None  # channel and operation of the open request
         self._answer: Members | None = None
@@ -110,18 +112,14 @@ class Conversation:
 
     async def wait(self, condition: Callable[[], object], timeout_s: float) -> None:
         """Return once `condition` is true of what came; TimeoutError, or the `failure`."""
-        async with asyncio.timeout(timeout_s):
-            while not condition():
-                if self.failure:
-                    raise self.failure
-                await self._news.wait()
+        await self._news.until(condition, timeout_s, lambda: self.failure)
 
     def fail(self, error: BleError) -> None:
         """End it for this reason; the first one counts."""
         if self.failure is None:
             self.failure = error
             self._on_failure(error)
-            self._tell()
+            self._news.tell()
 
     async def _deliver(self, channel: int, message: bytes, done: Callable[[], bool]) -> None:
         """Send a message, again where the device lacks a frame of it, until `done`."""
@@ -173,7 +171,7 @@ class Conversation:
                 self.fail(LinkLost("a piece of the device's answer was lost on the way"))
             except BleError as error:
                 self.fail(error)
-            self._tell()
+            self._news.tell()
 
         return receive
 
@@ -211,10 +209,6 @@ class Conversation:
             self._answer = members
         else:
             self._on_push(channel, members)
-
-    def _tell(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
 
 
 def nonsense() -> BleError:

@@ -48,7 +48,7 @@ async def set_up(
         BleError: it did not work.
     """
     start = time.monotonic()
-    phone = await world.air_ble.phone(mtu)
+    phone = await world.phone(mtu)
     networks: list[Members] = []
 
     def connect() -> Client:

@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 
 import serial
 
+from tools.lines import Lines
+
 from .errors import BoardError
 from .ports import BAUDRATE, close_port, open_port
 from .silence import explain_silence
 
 ANSWER_S = 20.0  # a look-up in a network without DNS holds the device's loop for 7 s, and often two follow
 _CONNECTING_S = 120.0  # for which a connection in the making may let a command wait
-_HISTORY_LINES = 20_000
-_TAIL_MAX = 8192
 _CHUNK = 4096
 _INTERRUPT_S = 10.0
 _FOREVER_S = 3600.0
@@ -74,13 +74,10 @@ class Link:
         self, port: str, on_line: Callable[[str], None] | None = None, baudrate: int = BAUDRATE
     ) -> None:
         self.port = port
-        self.lines: list[str] = []
-        self._on_line = on_line
+        self._console = Lines(port, on_line, self._is_for_us)
+        self.lines = self._console.lines
         self._baudrate = baudrate
-        self._passed = 0  # lines that `expect` has passed
-        self._tail = b""  # of a line that is not whole yet
         self._measuring = False  # a command that has MicroPython print of memory is on its way
-        self._news = asyncio.Event()
         self._asking = asyncio.Lock()
         self._sending = asyncio.Lock()
         self._failure: BoardError | None = None
@@ -108,12 +105,7 @@ class Link:
 
         Raises TimeoutError, which shows the last lines.
         """
-        regex = re.compile(pattern)
-        if match := await self._wait(lambda: self._find(regex), timeout_s):
-            return match
-        last = "\n".join(self.lines[-30:])
-        complaint = f"{self.port}: no line with {pattern!r} within {timeout_s:g} s"
-        raise TimeoutError(f"{complaint}; last lines:\n{last}")
+        return await self._console.expect(pattern, timeout_s, lambda: self._failure)
 
     async def ask(self, line: str, timeout_s: float = ANSWER_S) -> Answer:
         """Send a command and return its answer; BoardError where none comes, with what may be the reason.
@@ -122,7 +114,8 @@ class Link:
         A device that says that it is connecting gets more time.
         """
         async with self._asking:
-            self._passed = start = len(self.lines)
+            self._console.pass_all()
+            start = len(self.lines)
             self._measuring = line.partition(" ")[0] in _MEASURING
             try:
                 await self.send(line)
@@ -139,7 +132,7 @@ class Link:
 
     async def _answer(self, timeout_s: float, *others: re.Pattern[str]) -> re.Match[str] | bool | None:
         """The next line that is an answer or one of `others`; True at the prompt of the REPL, else None."""
-        return await self._wait(lambda: self._find(_ANSWER, *others) or self._prompted, timeout_s)
+        return await self._wait(lambda: self._console.find(_ANSWER, *others) or self._prompted, timeout_s)
 
     async def gone(self) -> None:
         """Raise the BoardError as soon as the port is gone; return never."""
@@ -148,23 +141,14 @@ class Link:
 
     async def interrupt(self) -> None:
         """Stop the application (Ctrl-C, twice), which leaves the friendly REPL; BoardError if it does not."""
-        self._tail = b""
+        self._console.tail = b""
         await self._write(b"\r\x03\x03\x02")  # Ctrl-B, in case it was started from the raw REPL
         if not await self._wait(lambda: self._prompted, _INTERRUPT_S):
             raise self._silence([])
 
-    def _find(self, *regexes: re.Pattern[str]) -> re.Match[str] | None:
-        """The next line in which one of `regexes` is found, behind those that were passed."""
-        while self._passed < len(self.lines):
-            self._passed += 1
-            for regex in regexes:
-                if match := regex.search(self.lines[self._passed - 1]):
-                    return match
-        return None
-
     @property
     def _prompted(self) -> bool:
-        return self._tail.decode(errors="replace").endswith(_PROMPT)
+        return self._console.tail.decode(errors="replace").endswith(_PROMPT)
 
     async def _write(self, data: bytes) -> None:
         async with self._sending:
@@ -184,12 +168,7 @@ class Link:
     async def _wait(self, condition: Callable[[], _Found | None], timeout_s: float) -> _Found | None:
         """What `condition` gives as soon as it is true; None after `timeout_s`."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                while not (found := condition()):
-                    if self._failure:
-                        raise self._failure
-                    await self._news.wait()
-                return found
+            return await self._console.until(condition, timeout_s, lambda: self._failure)
         return None
 
     def _read(self, device: serial.Serial, loop: asyncio.AbstractEventLoop) -> None:
@@ -200,7 +179,7 @@ class Link:
                 while data and len(data) < _CHUNK and (waiting := device.in_waiting):
                     data += device.read(waiting)
                 if data:
-                    loop.call_soon_threadsafe(self._received, data)
+                    loop.call_soon_threadsafe(self._console.feed, data)
         except OSError:
             loop.call_soon_threadsafe(self._fail)
 
@@ -209,24 +188,8 @@ class Link:
         self._reader.join()
         close_port(self._serial)
 
-    def _received(self, data: bytes) -> None:
-        *lines, self._tail = (self._tail + data).split(b"\n")
-        if len(self._tail) > _TAIL_MAX:
-            lines, self._tail = [*lines, self._tail], b""
-        for line in lines:
-            self._add(line.decode(errors="replace").rstrip("\r"))
-        self._tell()
-
-    def _add(self, line: str) -> None:
-        if self._measuring and _MEM_INFO.match(line):
-            return  # said to the device itself
-        self.lines.append(line)
-        if len(self.lines) > _HISTORY_LINES:
-            dropped = _HISTORY_LINES // 10
-            del self.lines[:dropped]
-            self._passed = max(0, self._passed - dropped)
-        if self._on_line:
-            self._on_line(line)
+    def _is_for_us(self, line: str) -> bool:
+        return not (self._measuring and _MEM_INFO.match(line))  # else it was said to the device itself
 
     def _fail(self) -> BoardError:
         if self._failure is None:
@@ -234,15 +197,11 @@ class Link:
                 f"{self.port}: the connection to the board is gone",
                 "See that its cable is plugged in and that no other program uses the port, and try again.",
             )
-            self._tell()
+            self._console.tell()
         return self._failure
-
-    def _tell(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
 
     def _silence(self, since: list[str]) -> BoardError:
         """Why no answer may have come: told by what came instead, or before."""
         return explain_silence(
-            self.port, "\n".join([*(since or self.lines[-30:]), self._tail.decode(errors="replace")])
+            self.port, "\n".join([*(since or self.lines[-30:]), self._console.tail.decode(errors="replace")])
         )

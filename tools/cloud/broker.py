@@ -8,11 +8,10 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
 
 from . import connection as wire
 from . import tls, topics
-from .client import Client
+from .client import Client, Service
 from .errors import InternalFailureException, ResourceNotFoundException
 from .events import Event
 from .limits import Limits
@@ -25,19 +24,6 @@ from .store import Message, Store
 _SHUTDOWN_S = 3
 _SWEEP_S = 60
 _BACKLOG = 128
-
-
-class Service(Protocol):
-    """Something that answers on reserved topics."""
-
-    def claims(self, topic: str) -> bool:
-        """Whether a publish to the topic is for this service."""
-
-    def handle(self, client: Client, topic: str, payload: bytes) -> None:
-        """Answer it with client.answer()."""
-
-    def sweep(self) -> None:
-        """Drop what has expired; called once a minute."""
 
 
 class Broker:

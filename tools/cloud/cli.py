@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tools.board import document
-from tools.board.errors import run_verb
+from tools.board.errors import run_verb, wrong_arguments
 from tools.signals import stop_event
 from tools.waiting import Waiting
 
@@ -128,8 +128,7 @@ def main(args: argparse.Namespace) -> int:
     if args.action:
         return run_verb(f"cloud {args.action}", lambda: run_action(args), args.json)
     if (args.write_config is None) != (args.wifi is None):
-        print("cloud: --write-config and --wifi go together", file=sys.stderr)
-        return 2
+        return wrong_arguments("cloud", "--write-config and --wifi go together")
     args.listen = args.listen or ("0.0.0.0" if args.host else "127.0.0.1")  # noqa: S104
     return run_verb("cloud", lambda: asyncio.run(_run_until_stopped(args)))
 

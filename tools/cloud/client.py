@@ -1,23 +1,61 @@
 """What the packets of one connection mean: identity, authorisation, limits, and AWS's manners."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Protocol
 
+from . import checks, topics
 from . import connection as wire
 from . import packet as mqtt
-from . import topics
 from .authorization import Authorization, connect_variables, connection_variables
 from .ca import certificate_id
 from .errors import InternalFailureException, ResourceNotFoundException
 from .events import Event, shown
-from .limits import TokenBucket
+from .limits import Limits, TokenBucket
+from .registry import Registry
+from .router import Router
 from .session import Session
 from .store import Message
 
-if TYPE_CHECKING:
-    from .broker import Broker
-
 _LOOK_S = 0.02
+
+
+class Service(Protocol):
+    """Something that answers on reserved topics."""
+
+    def claims(self, topic: str) -> bool:
+        """Whether a publish to the topic is for this service."""
+
+    def handle(self, client: "Client", topic: str, payload: bytes) -> None:
+        """Answer it with client.answer()."""
+
+    def sweep(self) -> None:
+        """Drop what has expired; called once a minute."""
+
+
+class Server(Protocol):
+    """The broker, as one of its clients sees it."""
+
+    registry: Registry
+    router: Router
+    limits: Limits
+    tell: Callable[[Event], None]
+    tell_messages: bool
+    monotonic: Callable[[], float]
+
+    def service(self, topic: str) -> Service | None:
+        """The service that claims a reserved topic."""
+
+    def joining(self, client: "Client", clean: bool) -> tuple[Session, bool]:
+        """A CONNECT is accepted: gives its session, and whether there was one."""
+
+    def joined(self, client: "Client") -> None:
+        """The CONNACK is sent."""
+
+    def left(
+        self, client: "Client", session: Session, reason: str, detail: str, will: mqtt.Will | None
+    ) -> None:
+        """A connected client's connection ended; `will` is to be published."""
 
 
 class Client:
@@ -27,7 +65,7 @@ class Client:
     (MQTT 3.1.1), so that a device sees a connection that is closed after CONNECT.
     """
 
-    def __init__(self, broker: "Broker", address: str) -> None:
+    def __init__(self, broker: Server, address: str) -> None:
         self.address = address
         self.client_id = ""
         self.certificate_id = ""
@@ -169,7 +207,7 @@ class Client:
         if not self._authorization.allows("iot:Connect", f"client/{packet.client_id}"):
             self._close(wire.FORBIDDEN_ACCESS, f"iot:Connect on client/{packet.client_id} is not allowed")
             return
-        if packet.will is not None and (error := self._will_error(packet.will)):
+        if packet.will is not None and (error := checks.will_error(packet.will, self._limits)):
             self._close(wire.CLIENT_ERROR, f"will: {error}")
             return
         self._will = packet.will
@@ -194,13 +232,6 @@ class Client:
             connect_variables(not packet.clean_session, will_topic),
         )
 
-    def _will_error(self, will: mqtt.Will) -> str | None:
-        if topics.is_reserved(will.topic):
-            return "on a reserved topic"
-        if len(will.payload) > self._limits.payload_bytes:
-            return f"payload larger than {self._limits.payload_bytes} bytes"
-        return topics.topic_error(will.topic, self._limits)
-
     def _dispatch(self, session: Session, packet: mqtt.Packet) -> None:
         match packet:
             case mqtt.Publish():
@@ -224,7 +255,7 @@ class Client:
             return
         topic = packet.topic
         service = self._broker.service(topic) if topics.is_reserved(topic) else None
-        if error := self._publish_error(packet, service is not None):
+        if error := checks.publish_error(packet, service is not None, self._limits):
             self._close(wire.CLIENT_ERROR, f"PUBLISH: {error}")
             return
         if not self.may_publish(topic, packet.retain):
@@ -242,16 +273,6 @@ class Client:
         if service is not None:
             service.handle(self, topic, packet.payload)
 
-    def _publish_error(self, packet: mqtt.Publish, served: bool) -> str | None:
-        if len(packet.payload) > self._limits.payload_bytes:
-            return f"payload larger than {self._limits.payload_bytes} bytes"
-        if topics.is_reserved(packet.topic):
-            if packet.retain:
-                return f"RETAIN on the reserved topic {packet.topic}"
-            if not served:
-                return f"the reserved topic {packet.topic} is not served here"
-        return topics.topic_error(packet.topic, self._limits)
-
     def _discard(self, packet: mqtt.Publish) -> None:
         """Over the rate AWS discards the message; a QoS 1 one gets no PUBACK."""
         if not self.discarded:
@@ -262,10 +283,11 @@ class Client:
         self.discarded += 1
 
     def _subscribe(self, session: Session, packet: mqtt.Subscribe) -> None:
-        if error := self._subscribe_error(session, [topic_filter for topic_filter, _ in packet.filters]):
+        filters = [topic_filter for topic_filter, _ in packet.filters]
+        if error := checks.subscribe_error(filters, session.subscriptions, self._limits):
             self._close(wire.CLIENT_ERROR, f"SUBSCRIBE: {error}")
             return
-        for topic_filter, _ in packet.filters:
+        for topic_filter in filters:
             if not self._authorization.allows("iot:Subscribe", f"topicfilter/{topic_filter}"):
                 self._close(wire.AUTH_ERROR, f"iot:Subscribe on topicfilter/{topic_filter} is not allowed")
                 return
@@ -278,11 +300,3 @@ class Client:
         self._connection.send(mqtt.suback(packet.packet_id, [qos for _, qos in packet.filters]))
         for topic_filter, qos in packet.filters:
             self._broker.router.send_retained(session, topic_filter, qos)
-
-    def _subscribe_error(self, session: Session, filters: list[str]) -> str | None:
-        limits = self._limits
-        if len(filters) > limits.filters_per_subscribe:
-            return f"more than {limits.filters_per_subscribe} filters"
-        if len(session.subscriptions.keys() | set(filters)) > limits.subscriptions_per_connection:
-            return f"more than {limits.subscriptions_per_connection} subscriptions"
-        return next((f"{f}: {error}" for f in filters if (error := topics.filter_error(f, limits))), None)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from . import documents
 from .client import Client
 from .database import Database
 from .errors import AwsError, CertificateValidationException, ResourceNotFoundException
@@ -211,13 +212,11 @@ def _parameters(request: dict[str, Any]) -> dict[str, Any]:
 
 def _json_object(payload: bytes) -> dict[str, Any]:
     try:
-        request = json.loads(payload or b"{}")
-        json.dumps(request, ensure_ascii=False).encode()  # refuses surrogates, which no database takes
-    except (ValueError, RecursionError):
-        raise _Rejected(400, "InvalidPayload", "the payload is not JSON") from None
-    if not isinstance(request, dict):
-        raise _Rejected(400, "InvalidPayload", "the payload is not a JSON object")
-    return request
+        return documents.load(payload.decode() or "{}")
+    except UnicodeDecodeError:
+        raise _Rejected(400, "InvalidPayload", "the payload is not UTF-8") from None
+    except ValueError as error:
+        raise _Rejected(400, "InvalidPayload", f"the payload {error}") from None
 
 
 def _event(client: Client, kind: str, reason: str, detail: str) -> Event:

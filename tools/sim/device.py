@@ -9,20 +9,17 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
+from tools.lines import Lines
 from tools.sim import running
 from tools.sim.files import HostFolder, Image, product
 from tools.sim.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
 _START = Path(__file__).with_name("start.py")
-_HISTORY_LINES = 20_000
-_LINE_LIMIT = 8192
 _WAIT_S = 200  # a machine under load is ten times slower
 _OWNER_ONLY = 0o700
 FLASH_KINDS = ("littlefs", "folder")
-_Found = TypeVar("_Found")
 
 
 class Device:
@@ -56,14 +53,12 @@ class Device:
         self.chip = world.chip(mac)
         self.chip.prompt = False if prompt else None
         self.on_output: Callable[[bytes], None] | None = None  # called with whatever it prints, as it comes
-        self.lines: list[str] = []
+        self._console = Lines(mac, on_line)
+        self.lines = self._console.lines
         self._micropython = _program(micropython) if micropython else None
         self._heap_bytes = heap_bytes
         folder_of_aioble = os.environ.get("AIOBLE") if aioble is None else aioble
         self._aioble = str(Path(folder_of_aioble).resolve()) if folder_of_aioble else ""
-        self._on_line = on_line
-        self._read = 0  # lines that `expect` has passed
-        self._news = asyncio.Event()  # the next there will be
         self._process: asyncio.subprocess.Process | None = None
         self._life: asyncio.Task[None] | None = None
         self._locks = contextlib.ExitStack()  # on its flash, while it has power
@@ -111,7 +106,7 @@ class Device:
             running.tell(self.folder, self.world.port, self.chip.mac)
             self.chip.power_on()
             self._life = asyncio.create_task(self._live())
-            self._life.add_done_callback(lambda _: self._tell())
+            self._life.add_done_callback(lambda _: self._console.tell())
 
     async def power_off(self) -> None:
         """Take its power away, in the middle of whatever it does."""
@@ -152,24 +147,15 @@ class Device:
 
         Raises TimeoutError, which shows the last lines.
         """
-        regex = re.compile(pattern)
-
-        def search() -> re.Match[str] | None:
-            while self._read < len(self.lines):
-                self._read += 1
-                if match := regex.search(self.lines[self._read - 1]):
-                    return match
-            return None
-
-        return await self._wait(search, timeout_s, f"no line with {pattern!r}")
+        return await self._console.expect(pattern, timeout_s)
 
     async def ended(self, timeout_s: float = _WAIT_S) -> None:
         """Wait until no program runs and none will by itself: main.py ended, or the power was cut."""
-        await self._wait(lambda: not self.running, timeout_s, "still running")
+        await self._console.wait(lambda: not self.running, timeout_s, "still running")
 
     async def power_lost(self, timeout_s: float = _WAIT_S) -> None:
         """Wait until the power is gone, by a cut."""
-        await self._wait(lambda: not self.powered, timeout_s, "still powered")
+        await self._console.wait(lambda: not self.powered, timeout_s, "still powered")
 
     def cut_at_write(self, n: int, outcome: str = "torn") -> None:
         """Cut its power at the n-th flash write from now, n from 1; `power_on` brings it back.
@@ -179,15 +165,6 @@ class Device:
         block's piece, no value under an NVS key.
         """
         self.chip.cut_at_write(n, outcome)
-
-    async def _wait(self, condition: Callable[[], _Found | None], timeout_s: float, complaint: str) -> _Found:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                while not (found := condition()):
-                    await self._news.wait()
-                return found
-        last = "\n".join(self.lines[-30:])
-        raise TimeoutError(f"{self.chip.mac}: {complaint} within {timeout_s:g} s; last lines:\n{last}")
 
     async def _live(self) -> None:
         """Run the program, and again after every reset, for as long as there is power."""
@@ -234,36 +211,15 @@ class Device:
             await process.wait()
             self.chip.kill = lambda: None
             self._process = None
-            self._tell()
+            self._console.tell()
 
     async def _read_console(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout
-        rest = b""
         while data := await process.stdout.read(4096):
             if self.on_output:
                 self.on_output(data)
-            *lines, rest = (rest + data).split(b"\n")
-            if len(rest) > _LINE_LIMIT:
-                lines, rest = [*lines, rest], b""
-            for line in lines:
-                self._add(line)
-            self._tell()
-        if rest:
-            self._add(rest)
-
-    def _add(self, line: bytes) -> None:
-        text = line.decode(errors="replace").rstrip("\r")
-        self.lines.append(text)
-        if len(self.lines) > _HISTORY_LINES:
-            dropped = _HISTORY_LINES // 10
-            del self.lines[:dropped]
-            self._read = max(0, self._read - dropped)
-        if self._on_line:
-            self._on_line(text)
-
-    def _tell(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+            self._console.feed(data)
+        self._console.end()
 
 
 def _program(name: str | Path) -> str:

@@ -15,6 +15,7 @@ from tools.sim.relay import Relay
 
 if TYPE_CHECKING:
     from tools.sim.ble.air import BleAir
+    from tools.sim.ble.phone import Phone
 
 EAI_FAIL = -202  # what lwIP's getaddrinfo answers without a network and for an unknown name
 _NTP_PORT = 123
@@ -44,6 +45,7 @@ class World:
         self.delay_ms = 0.0
         self.port = 0
         self._air_ble: BleAir | None = None
+        self._phones: list[Phone] = []
         self._chips: dict[str, Chip] = {}
         self._links: dict[tuple[str, str, str, int], tuple[Relay | NtpServer, int]] = {}
         self._talks: set[asyncio.Task[None]] = set()
@@ -63,8 +65,8 @@ class World:
         await asyncio.gather(*talks, return_exceptions=True)
         for chip in self._chips.values():
             chip.silence()
-        if self._air_ble:
-            self._air_ble.close()
+        for phone in self._phones:
+            phone.power_off()
         for link, _port in self._links.values():
             await link.stop()
         self._links.clear()
@@ -75,12 +77,21 @@ class World:
 
     @property
     def air_ble(self) -> "BleAir":
-        """The air of Bluetooth LE, where phones are made; it needs a running event loop."""
+        """The air of Bluetooth LE; it needs a running event loop."""
         if not self._air_ble:
             from tools.sim.ble.air import BleAir  # noqa: PLC0415  # bumble takes a while to import
 
             self._air_ble = BleAir()
         return self._air_ble
+
+    async def phone(self, mtu: int = 247) -> "Phone":
+        """A new phone with Bluetooth LE, switched on, that asks for this ATT MTU (23: does not ask)."""
+        from tools.sim.ble.phone import Phone  # noqa: PLC0415  # as above
+
+        phone = Phone(self.air_ble, len(self._phones) + 1, mtu)
+        self._phones.append(phone)
+        await phone.power_on()
+        return phone
 
     def wifi_lost(self, lost: bool) -> None:
         """Take all access points off the air, or bring them back."""

@@ -93,7 +93,7 @@ async def test_the_link_is_lost_half_way(device: Device, world: World) -> None:
 
 async def test_the_phone_goes_silent(device: Device, world: World) -> None:
     code = await started(device)
-    phone = await world.air_ble.phone()
+    phone = await world.phone()
     async with Client(OverBumble(phone.device, NAME), code) as client:
         client._talk._answer_s = 0.2  # only now: until here everything has to come
         world.air_ble.silent = True
@@ -119,7 +119,7 @@ async def test_no_device_of_that_name(device: Device, world: World, monkeypatch:
 
 async def test_two_phones_one_after_the_other(device: Device, world: World) -> None:
     code = await started(device)
-    first, second = await world.air_ble.phone(), await world.air_ble.phone(23)
+    first, second = await world.phone(), await world.phone(23)
     async with Client(OverBumble(first.device, NAME), code) as client:
         assert (await client.refresh())["mode"] == "CONFIG"
         waiting = asyncio.create_task(Client(OverBumble(second.device, NAME, 23), code).__aenter__())
@@ -132,7 +132,7 @@ async def test_two_phones_one_after_the_other(device: Device, world: World) -> N
 
 async def test_by_its_address(device: Device, world: World) -> None:
     code = await started(device)
-    phone = await world.air_ble.phone()
+    phone = await world.phone()
     async with Client(OverBumble(phone.device, BLE_ADDRESS), code) as client:
         assert client.about["protocol"] == 1 and client.about["id"] == NAME
         with pytest.raises(BleError, match="takes no packets called 'nobody'"):

@@ -5,11 +5,14 @@ import os
 from collections.abc import Awaitable, Callable
 
 import pytest
+from bumble.att import ATT_Error
+from bumble.controller import LegacyAdvertiser
 from bumble.core import UUID, AdvertisingData
 from bumble.device import Peer
 from bumble.gatt_client import CharacteristicProxy
+from bumble.hci import HCI_LE_Set_Advertising_Parameters_Command
 
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 from tools.sim import Device, World
 from tools.sim.ble.phone import subscribe
 
@@ -48,7 +51,7 @@ def connect(device: Device, world: World, load) -> Callable[..., Awaitable[Peer]
         if main:
             load(program(main))
             await device.power_on()
-        phone = await world.air_ble.phone(mtu)
+        phone = await world.phone(mtu)
         return await phone.connect(device.chip.ble.address, timeout_s=PATIENCE_S)
 
     return connect
@@ -59,7 +62,13 @@ def value_of(peer: Peer, number: int = 0x2A56) -> CharacteristicProxy:
 
 
 async def scan(device: Device, world: World) -> AdvertisingData:
-    return await (await world.air_ble.phone()).scan(device.chip.ble.address, timeout_s=PATIENCE_S)
+    return await (await world.phone()).scan(device.chip.ble.address, timeout_s=PATIENCE_S)
+
+
+def advertisers(world: World) -> list[LegacyAdvertiser]:
+    """Those on the air that advertise."""
+    every = [radio.le_legacy_advertiser for radio in world.air_ble.controllers]
+    return [one for one in every if one.enabled]
 
 
 async def test_advertising_fills_the_advertisement_first(device: Device, world: World, load) -> None:
@@ -80,13 +89,36 @@ async def test_advertising_fills_the_advertisement_first(device: Device, world: 
     )
     await device.power_on()
     await scan(device, world)
-    advertisers = (radio.le_legacy_advertiser for radio in world.air_ble.controllers)
-    (advertiser,) = (one for one in advertisers if one.enabled)
+    (advertiser,) = advertisers(world)
     uuid = bytes(UUID("5704246a-5d4c-4f19-9b53-157d8824063d"))
     assert advertiser.advertising_data == (
         b"\x02\x01\x06" + b"\x03\x03\x15\x18" + b"\x11\x07" + uuid + b"\x03\x19\x40\x05"
     )
     assert advertiser.scan_response_data == b"\x0d\x09twelve bytes" + b"\x04\xff\xe5\x02x"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advertisement", "kind"),
+    [
+        ("limited_disc=True", b"\x02\x01\x05", "ADV_IND"),
+        ("br_edr=True", b"\x02\x01\x1a", "ADV_IND"),
+        ("connectable=False", b"\x02\x01\x06", "ADV_SCAN_IND"),
+        ('name=b"bytes"', b"\x02\x01\x06\x06\x09bytes", "ADV_IND"),
+        # A text's length is taken in characters, so who listens misses its end.
+        ('name="caf\u00e9"', b"\x02\x01\x06\x05\x09" + "caf\u00e9".encode(), "ADV_IND"),
+        ('adv_data=b"\\x02\\x01\\x06", name="not in it"', b"\x02\x01\x06", "ADV_IND"),
+        ('resp_data=b"\\x03\\x09ab", name="not in it"', b"", "ADV_IND"),
+    ],
+)
+async def test_kinds_of_advertisement(
+    device: Device, world: World, load, arguments: str, advertisement: bytes, kind: str
+) -> None:
+    load(program(f"    async def main():\n        await aioble.advertise(30_000, {arguments})"))
+    await device.power_on()
+    await until(lambda: advertisers(world), "an advertisement")
+    (advertiser,) = advertisers(world)
+    assert advertiser.advertising_data == advertisement
+    assert advertiser.advertising_type == HCI_LE_Set_Advertising_Parameters_Command.AdvertisingType[kind]
 
 
 async def test_what_fits_neither_is_refused(run) -> None:
@@ -156,6 +188,24 @@ SERVE = """
 """
 
 
+async def test_addresses(run) -> None:
+    lines = await run(
+        program(
+            """
+    async def main():
+        public = aioble.Device(aioble.ADDR_PUBLIC, "24:0a:c4:00:00:03")
+        random = aioble.Device(aioble.ADDR_RANDOM, bytes([0x24, 0x0A, 0xC4, 0, 0, 3]))
+        print(aioble.ADDR_PUBLIC, aioble.ADDR_RANDOM, public, random.addr_hex(), random.addr == public.addr)
+        print(public == random, random == aioble.Device(1, public.addr), len({public, random, random}))
+    """
+        )
+    )
+    assert lines == [
+        "0 1 Device(ADDR_PUBLIC, 24:0a:c4:00:00:03) 24:0a:c4:00:00:03 True",
+        "False True 2",
+    ]
+
+
 async def test_a_connection_and_its_device(device: Device, connect) -> None:
     peer = await connect(
         SERVE
@@ -208,6 +258,70 @@ async def test_values_are_read_and_written_from_both_sides(device: Device, conne
     await device.expect("^timeout$")
     assert await value.read_value() == b"a local value is not cut to twenty bytes"
     assert await value_of(peer, 0x2A57).read_value() == b"asked"
+
+
+async def test_a_read_can_be_refused(device: Device, connect) -> None:
+    peer = await connect(
+        SERVE
+        + """
+        first.on_read = lambda by: print("asked", by is connection) or 5
+        await connection.disconnected()
+    """
+    )
+    await device.expect("^connected ")
+    with pytest.raises(ATT_Error) as refused:
+        await value_of(peer).read_value()
+    assert refused.value.error_code == 5
+    await device.expect("^asked True$")
+
+
+async def test_descriptors_are_values_too(device: Device, connect) -> None:
+    peer = await connect(
+        """
+    async def main():
+        service = aioble.Service(SERVICE)
+        first = aioble.Characteristic(service, FIRST, read=True)
+        uuid = bluetooth.UUID(0x2901)
+        fixed = aioble.Descriptor(first, uuid, read=True, initial=b"fixed")
+        free = aioble.Descriptor(first, bluetooth.UUID(0x2912), read=True, write=True, initial=b"free")
+        aioble.register_services(service)
+        print(service.uuid == SERVICE, service.characteristics == [first], first.descriptors == [fixed, free])
+        print(first.uuid == FIRST, fixed.uuid == uuid, first.flags, fixed.flags, free.flags)
+        connection = await advertise()
+        print(await fixed.written(), await free.written() is connection, free.read())
+        free.write(b"by the chip")
+        print("ready")
+        await connection.disconnected()
+    """
+    )
+    descriptors = await value_of(peer).discover_descriptors()
+    by_number = {int.from_bytes(bytes(one.type), "little"): one for one in descriptors}
+    assert await by_number[0x2901].read_value() == b"fixed"
+    assert await by_number[0x2912].read_value() == b"free"
+    await by_number[0x2912].write_value(b"by the phone", with_response=True)
+    await device.expect("^ready$")
+    assert await by_number[0x2912].read_value() == b"by the chip"
+    assert device.lines[:3] == ["True True True", "True True 2 2 10", "None True b'by the phone'"]
+
+
+async def test_a_buffer_that_appends_is_emptied_by_reading(device: Device, connect) -> None:
+    peer = await connect(
+        """
+    async def main():
+        service = aioble.Service(SERVICE)
+        first = aioble.BufferedCharacteristic(service, FIRST, max_len=8, append=True, **ALL)
+        second = aioble.Characteristic(service, SECOND, **ALL)
+        aioble.register_services(service)
+        connection = await advertise()
+        await second.written()
+        print(first.read(), first.read())
+        await connection.disconnected()
+    """
+    )
+    for part in (b"abc", b"def", b"ghi"):
+        await value_of(peer).write_value(part, with_response=True)
+    await value_of(peer, 0x2A57).write_value(b"go", with_response=True)
+    await device.expect("^b'abcdefgh' b''$")
 
 
 async def test_before_it_is_registered_a_value_is_kept_aside(run) -> None:
@@ -360,7 +474,37 @@ async def test_notifications_and_indications(device: Device, connect) -> None:
     assert third.startswith("TypeError")
 
 
-async def test_who_sends_carelessly_runs_out_of_memory(device: Device, connect) -> None:
+@pytest.mark.parametrize("end", ["time", "loss"])
+async def test_an_indication_that_nobody_confirms(device: Device, world: World, connect, end: str) -> None:
+    peer = await connect(
+        SERVE
+        + """
+        await first.written()
+        task = asyncio.create_task(second.indicate(connection, b"unheard", timeout_ms=TIMEOUT))
+        await asyncio.sleep(0)
+        print("sent")
+        try:
+            await task
+        except asyncio.TimeoutError:
+            print("no answer", connection.is_connected())
+        except aioble.DeviceDisconnectedError:
+            print("gone", connection.is_connected())
+        await connection.disconnected()
+    """.replace("TIMEOUT", "300" if end == "time" else "None")
+    )
+    await value_of(peer).write_value(b"go", with_response=True)
+    world.air_ble.silent = True
+    await device.expect("^sent$")
+    if end == "time":
+        await device.expect("^no answer True$")
+        world.air_ble.break_links()
+    else:
+        world.air_ble.break_links()
+        await device.expect("^gone False$")
+    await device.expect("^end of main.py$")
+
+
+async def test_who_sends_carelessly_runs_out_of_memory(device: Device, world: World, connect) -> None:
     peer = await connect(
         SERVE
         + """
@@ -376,6 +520,7 @@ async def test_who_sends_carelessly_runs_out_of_memory(device: Device, connect) 
     """
     )
     values = await subscribe(value_of(peer))
+    world.air_ble.interval_ms = 200  # so that what it sends waits, however slow the chip is
     await value_of(peer).write_value(b"go", with_response=True)
     sent = await device.expect(r"^sent (\d+) 12$")
     assert [await values.get() for _ in range(int(sent[1]))] == [bytes([n]) for n in range(int(sent[1]))]
@@ -433,6 +578,70 @@ async def test_whoever_ends_a_connection_wakes_who_waits_on_it(
         world.air_ble.break_links()
     await device.expect("^disconnected$")
     await device.expect("^over False$")
+
+
+async def test_a_connection_without_pairing_and_its_waits_without_end(device: Device, connect) -> None:
+    """A timeout of 0 is none, as None is; the end of the connection ends these too."""
+    peer = await connect(
+        SERVE
+        + """
+        print(connection.encrypted, connection.authenticated, connection.bonded, connection.key_size)
+        async def wait(timeout_ms):
+            try:
+                with connection.timeout(timeout_ms):
+                    await asyncio.sleep(3600)
+            except aioble.DeviceDisconnectedError:
+                print("disconnected", timeout_ms)
+        tasks = [asyncio.create_task(wait(timeout_ms)) for timeout_ms in (0, None)]
+        await first.written(timeout_ms=0)
+        await connection.disconnect()
+        for task in tasks:
+            await task
+    """
+    )
+    await value_of(peer).write_value(b"go", with_response=True)
+    await device.expect("^end of main.py$")
+    assert device.lines[1] == "False False False False"
+    assert sorted(device.lines[2:4]) == ["disconnected 0", "disconnected None"]
+
+
+async def test_two_who_disconnect_at_once(device: Device, world: World, connect) -> None:
+    peer = await connect(
+        SERVE
+        + """
+        await first.written()
+        tasks = [asyncio.create_task(connection.disconnect()) for _ in range(2)]
+        for task in tasks:
+            await task
+        print("over", connection.is_connected())
+    """
+    )
+    world.air_ble.interval_ms = 300  # so that it is not over before it is asked for again
+    await value_of(peer).write_value(b"go", with_response=True)
+    await device.expect("^over False$")
+    assert device.lines[1].startswith("[aioble] E: Disconnect ") and device.lines[2] == "over False"
+
+
+async def test_while_advertising_nothing_is_registered(run) -> None:
+    lines = await run(
+        program(
+            """
+    async def main():
+        service = aioble.Service(SERVICE)
+        first = aioble.Characteristic(service, FIRST, read=True, initial=b"first")
+        aioble.register_services(service)
+        task = asyncio.create_task(advertise())
+        await asyncio.sleep_ms(50)
+        error(aioble.register_services, service)
+        task.cancel()
+        await task
+        aioble.config(mtu=100, gap_name="lamp")
+        print(aioble.config("mtu"), aioble.config("gap_name"), first.read())
+    """
+        )
+    )
+    assert lines[0].startswith("OSError ")
+    assert lines[1:] == ["100 b'lamp' b'first'"]
 
 
 async def test_a_wait_for_the_end_that_times_out_is_the_last(device: Device, connect) -> None:
@@ -542,6 +751,10 @@ async def test_the_mtu_can_be_asked_for(device: Device, connect) -> None:
         + """
         await first.written()
         print("mtu", await connection.exchange_mtu(100), connection.mtu)
+        try:
+            await connection.exchange_mtu()
+        except OSError as error_:
+            print("once", error_.errno)
         await connection.disconnect()
         try:
             await connection.exchange_mtu()
@@ -551,4 +764,5 @@ async def test_the_mtu_can_be_asked_for(device: Device, connect) -> None:
     )
     await value_of(peer).write_value(b"go", with_response=True)
     await device.expect("^mtu 23 23$")
+    await device.expect("^once 114$")  # EALREADY
     await device.expect("^Not connected$")

@@ -64,7 +64,7 @@ def connect(device: Device, world: World, load) -> Callable[..., Awaitable[Peer]
             load(SERVE + program)
             await device.power_on()
             await device.expect("^serving$")
-        return await (await world.air_ble.phone(mtu)).connect(device.chip.ble.address)
+        return await (await world.phone(mtu)).connect(device.chip.ble.address)
 
     return connect
 
@@ -149,7 +149,7 @@ async def test_an_active_scan_hears_advertisement_and_response(device: Device, w
     load(SERVE + SLEEP)
     await device.power_on()
     await device.expect("^serving$")
-    phone = await world.air_ble.phone()
+    phone = await world.phone()
     heard = await phone.scan(device.chip.ble.address)
     assert heard.get(AdvertisingData.COMPLETE_LOCAL_NAME) == "lamp"
     assert heard.get(AdvertisingData.FLAGS) == 6
@@ -170,7 +170,7 @@ async def test_who_is_not_connectable_is_heard_and_not_connected(device: Device,
     """
     )
     await device.power_on()
-    phone = await world.air_ble.phone()
+    phone = await world.phone()
     await phone.scan(device.chip.ble.address)
     with pytest.raises(BumbleTimeout):
         await phone.connect(device.chip.ble.address, timeout_s=0.3)
@@ -196,7 +196,7 @@ async def test_advertising_has_limits_and_stops_for_services_and_by_a_connection
     )
     assert device.lines[:3] == ["errno 22", "errno 22", "errno 16"]  # EINVAL, EBUSY
     with pytest.raises(TimeoutError):
-        await (await world.air_ble.phone()).scan(timeout_s=0.3)
+        await (await world.phone()).scan(timeout_s=0.3)
     await peer.connection.disconnect()
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.patience import PATIENCE_S
+from tests.patience import until
 from tools.sim import Device, World
 from tools.sim.ntp import NtpBehaviour
 
@@ -54,12 +54,6 @@ async def echo(world: World) -> AsyncIterator[Echo]:
     async with echo.serving() as port:
         world.hosts["echo.example"] = ("127.0.0.1", port)
         yield echo
-
-
-async def until(condition, timeout_s: float = PATIENCE_S) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_names_need_wifi_and_have_to_be_known(world: World, run) -> None:
@@ -119,7 +113,7 @@ async def test_a_stream_through_the_relay(echo: Echo, run) -> None:
     """
     )
     assert lines[0] == r"b'one line\n' b'and'" and "more" in lines[1] and lines[2] == "b'open'"
-    await until(lambda: echo.ended == 1)
+    await until(lambda: echo.ended == 1, "the end of the connection")
 
 
 async def test_a_reader_is_woken_when_its_stream_is_closed(echo: Echo, run) -> None:
@@ -249,7 +243,7 @@ async def test_lost_wifi_swallows_everything_and_its_return_resets(
     world.wifi_lost(False)
     await device.expect("^reset 104$")
     await device.expect("after")
-    await until(lambda: isinstance(echo.ended_by, ConnectionResetError))
+    await until(lambda: isinstance(echo.ended_by, ConnectionResetError), "a reset")
 
 
 async def test_a_lost_network_takes_only_a_little(device: Device, world: World, echo: Echo, load) -> None:

@@ -20,7 +20,8 @@ CONNECT = """
 """
 
 
-async def test_connect_and_disconnect(run) -> None:
+async def test_connect_and_disconnect(world: World, run) -> None:
+    world.air.join_ms = 1000  # so that it still joins when a slow chip asks for a scan
     lines = await run(
         CONNECT
         + """

@@ -8,9 +8,6 @@ from collections.abc import Callable
 from bumble import controller, core, hci, ll
 from bumble.link import LocalLink
 
-from tools.sim.ble.phone import Phone
-from tools.sim.ble.radio import Radio
-
 logging.getLogger("bumble").setLevel(logging.ERROR)  # it warns of every packet that comes after a link's end
 
 
@@ -39,16 +36,6 @@ class BleAir(LocalLink):
         self.silent = False
         self.captured: list[Packet] = []
         self.on_packet: Callable[[Packet], None] | None = None
-        self._phones: list[Phone] = []
-
-    async def phone(self, mtu: int = 247) -> Phone:
-        """A new phone, switched on, that asks for this ATT MTU when it connects (23: does not ask)."""
-        number = len(self._phones) + 1
-        address = f"c0:00:00:00:00:{number:02x}"
-        phone = Phone(Radio(f"phone {number}", self, "00:00:00:00:00:00"), address, mtu)
-        self._phones.append(phone)
-        await phone.power_on()
-        return phone
 
     def break_links(self, address: str | None = None) -> None:
         """End all links, or those of one address, as when a radio goes out of reach: both sides time out."""
@@ -69,11 +56,6 @@ class BleAir(LocalLink):
         else:
             loop = asyncio.get_running_loop()
             loop.call_later(self.supervision_ms / 1000, self._time_out, connection)
-
-    def close(self) -> None:
-        """Take all phones off the air."""
-        for phone in self._phones:
-            phone.power_off()
 
     def _time_out(self, gone: controller.Connection) -> None:
         for one in self.controllers:

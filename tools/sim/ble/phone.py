@@ -10,6 +10,7 @@ from bumble.gatt_client import CharacteristicProxy
 from bumble.host import Host
 from bumble.transport.common import AsyncPipeSink
 
+from tools.sim.ble.air import BleAir
 from tools.sim.ble.radio import Radio
 
 _MTU_MIN = 23
@@ -23,14 +24,17 @@ class _Host(Host):
 
 
 class Phone:
-    """A central with an address of its own. `device` and `host` are bumble's, for whatever is not here."""
+    """A central on the air. `device` and `host` are bumble's, for whatever is not here.
 
-    def __init__(self, radio: Radio, address: str, mtu: int) -> None:
-        self.address = address
+    number: 1 to 255, the end of its address. mtu: the ATT MTU that it asks for (23: does not ask).
+    """
+
+    def __init__(self, air: BleAir, number: int, mtu: int) -> None:
+        self.address = f"c0:00:00:00:00:{number:02x}"
         self.mtu = mtu
-        self.radio = radio
-        self.host = _Host(radio, AsyncPipeSink(radio))
-        configuration = DeviceConfiguration(name=radio.name, address=hci.Address(address))
+        self.radio = Radio(f"phone {number}", air, "00:00:00:00:00:00")
+        self.host = _Host(self.radio, AsyncPipeSink(self.radio))
+        configuration = DeviceConfiguration(name=self.radio.name, address=hci.Address(self.address))
         self.device = Device(config=configuration, host=self.host)
         self.device.gatt_server.max_mtu = max(mtu, _MTU_MIN)
 

@@ -2,12 +2,11 @@
 
 import asyncio
 import collections
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bumble import controller, hci, ll
 
-if TYPE_CHECKING:
-    from tools.sim.ble.air import BleAir
+from tools.sim.ble.air import BleAir
 
 _PACKETS_AN_EVENT = 4  # of each side in one connection event: what phones allow
 _PACKET_BYTES = 251  # with data length extension, which ESP32 and phones have
@@ -41,7 +40,7 @@ class Radio(controller.Controller):
     )
     acl_data_packet_length = le_acl_data_packet_length = _PACKET_BYTES
 
-    def __init__(self, name: str, air: "BleAir", address: str) -> None:
+    def __init__(self, name: str, air: BleAir, address: str) -> None:
         super().__init__(name, link=air, public_address=address)
         self.le_legacy_advertiser = _Advertiser(self)
         self._air = air

@@ -4,7 +4,7 @@ _PIECE_BYTES = 4096
 
 
 class Reads:
-    """`read` and `readline` of a stream whose `_some(size)` gives what is there: b"" at its end, or None."""
+    """How a stream is read whose `_some(size)` gives what is there: b"" at its end, or None."""
 
     def read(self, size=-1):
         """Up to `size` bytes, or for -1 all until the peer closes; None when nothing is there yet."""
@@ -16,6 +16,14 @@ class Reads:
             if size >= 0 or not part:
                 return data + part
             data += part
+
+    def readinto(self, buffer, size=None):
+        """Fill the start of `buffer`; None when nothing is there yet."""
+        data = self._some(len(buffer) if size is None else min(size, len(buffer)))
+        if data is None:
+            return None
+        buffer[: len(data)] = data
+        return len(data)
 
     def readline(self):
         """A line, or what there is of one; None when nothing is there yet."""

@@ -157,13 +157,6 @@ class SSLSocket(Reads):
         """Whether it is the socket's writability to wait for: in a handshake, a write may wait for a read."""
         return writing if self._shaken else bool(self._unsent)
 
-    def readinto(self, buffer, size=None):
-        data = self._some(len(buffer) if size is None else size)
-        if data is not None:
-            buffer[: len(data)] = data
-            return len(data)
-        return None
-
     def write(self, data):
         """Send some of `data`. After None, the same data have to be given again."""
         if self._accepted:

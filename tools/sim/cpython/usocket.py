@@ -19,13 +19,6 @@ __all__ = [
 class socket(Reads, _socket.socket):
     """A socket that has a stream's methods too, as in MicroPython."""
 
-    def readinto(self, buffer, size=None):
-        """Fill the start of `buffer`; None when nothing is there yet."""
-        try:
-            return self.recv_into(buffer, len(buffer) if size is None else size)
-        except BlockingIOError:
-            return None
-
     def write(self, data):
         """Send what fits and return how much that was; None when nothing does."""
         try:

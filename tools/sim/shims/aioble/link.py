@@ -232,14 +232,15 @@ def _pack(flags, services, name, appearance, manufacturer):
         if uuids:
             fields.append((code, b"".join(uuids)))
     if name:
-        fields.append((_NAME, name.encode() if isinstance(name, str) else name))
+        fields.append((_NAME, name))
     if appearance:
         fields.append((_APPEARANCE, struct.pack("<H", appearance)))
     if manufacturer:
         fields.append((_MANUFACTURER, struct.pack("<H", manufacturer[0]) + manufacturer[1]))
     parts = [bytearray(), bytearray()]
     for code, value in fields:
-        field = bytes([len(value) + 1, code]) + value
+        field = bytes([len(value) + 1, code])  # of a text as many as its characters, as the real one says
+        field += value.encode() if isinstance(value, str) else value
         for part in parts:
             if len(part) + len(field) <= _FIELDS_LIMIT:
                 part.extend(field)

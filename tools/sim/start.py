@@ -15,7 +15,7 @@ _ON_CPYTHON = sys.implementation.name == "cpython"
 def main(here, files, nvs, host, port, mac, aioble=None):
     if _ON_CPYTHON:
         sys.path[0] = here[: -len("/tools/sim")]
-        from tools.sim.cpython import install_device, join_packed_with_text, load_shim
+        from tools.sim.cpython import clock, install_device, join_packed_with_text, load_shim
         from tools.sim.cpython.importer import import_from
         from tools.sim.cpython.vfs import VfsPosix, mount
 
@@ -38,6 +38,8 @@ def main(here, files, nvs, host, port, mac, aioble=None):
         for name, stands_for in _IN_PLACE_OF.items():
             sys.modules[stands_for] = load_shim(name)
     shims["time"]._offset[0] = kept["clock"]
+    if _ON_CPYTHON:
+        clock.run_ahead(kept["speed"], kept["ahead"], lambda us: shims["_world"].call("skip", us))
     shims["machine"]._kept.update(kept)
     shims["network"]._mac[0] = shims["machine"].unique_id()
 

@@ -8,8 +8,8 @@ from typing import Any
 class Clock:
     """What a chip and the world around it take for the time, where that is what a test waits for.
 
-    speed: how much faster it runs while the program waits. While it works it runs as the host's does; so it does
-    where the world is late with an answer: a slow machine brings no deadline nearer.
+    speed: how much faster it runs while the program waits. While that works it runs as the host's does, and
+    where the world is late with an answer too: a slow machine brings no deadline nearer.
     """
 
     def __init__(self) -> None:
@@ -54,6 +54,10 @@ class Timer:
     ) -> None:
         self._timers, self._due_s, self._callback, self._arguments = timers, due_s, callback, arguments
         self._handle: asyncio.TimerHandle | None = None
+
+    def when(self) -> float:
+        """The clock's time at which it is due."""
+        return self._due_s
 
     def arm(self, ahead_s: float) -> None:
         self.cancel()

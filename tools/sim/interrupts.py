@@ -47,9 +47,7 @@ class Interrupts:
     def timer(self, number: int, period_s: float, repeat: bool) -> None:
         """Start a timer, or start it again."""
         self.stop_timer(number)
-        self._timers[number] = self._clock.call_later(
-            period_s, self._fire, number, period_s if repeat else 0
-        )
+        self._timers[number] = self._clock.call_later(period_s, self._fire, number, period_s if repeat else 0)
 
     def stop_timer(self, number: int) -> None:
         """Stop a timer, if it runs."""

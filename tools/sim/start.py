@@ -38,8 +38,6 @@ def main(here, files, nvs, host, port, mac, aioble=None):
         for name, stands_for in _IN_PLACE_OF.items():
             sys.modules[stands_for] = load_shim(name)
     shims["time"]._offset[0] = kept["clock"]
-    if _ON_CPYTHON:
-        clock.run_ahead(kept["speed"], kept["ahead"], lambda us: shims["_world"].call("skip", us))
     shims["machine"]._kept.update(kept)
     shims["network"]._mac[0] = shims["machine"].unique_id()
 
@@ -58,6 +56,7 @@ def main(here, files, nvs, host, port, mac, aioble=None):
     if _ON_CPYTHON:
         import_from(root, files)
         sys.path += late
+        clock.run_ahead(kept["speed"], kept["ahead"], lambda us: call("skip", us))
     else:
         umount("/")
         sys.path[:] = ["", ".frozen", "/lib"]

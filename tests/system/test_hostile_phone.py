@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 from contextlib import AsyncExitStack
 
 import pytest
@@ -352,13 +351,15 @@ async def test_who_says_nothing_is_shown_out(house: House) -> None:
         """The second proof has its 30 s from the second hello on."""
         async with target.stranger(code=target.code) as stranger:
             await stranger.prove()
-            await asyncio.sleep(SILENCE_S / 2)
+            await stranger.clock.sleep(SILENCE_S / 2)
             await stranger.say(AUTH, Session(WRONG).hello())
             await timed(stranger, SILENCE_S)
 
     async def who_asks_stays(target: Target) -> None:
-        async with Client(await transport(target), target.code, keep_alive_s=10) as client:
-            await asyncio.sleep(SILENCE_S + 5)
+        clock = target.device.chip.clock
+        keep_alive_s = 10 / clock.speed
+        async with Client(await transport(target), target.code, keep_alive_s=keep_alive_s) as client:
+            await clock.sleep(SILENCE_S + 5)
             assert (await client.refresh())["mode"] == "CONFIG"
 
     cases = [
@@ -378,15 +379,16 @@ async def test_who_says_nothing_is_shown_out(house: House) -> None:
 
 async def timed(stranger: Stranger, limit_s: float, channel: int = 0, message: bytes = b"") -> None:
     """Waits for the end of the connection, which comes after a time; meanwhile writes a message or frames."""
-    start = time.monotonic()
+    clock = stranger.clock
+    start = clock.time()
     while not stranger.gone.is_set():
-        assert time.monotonic() - start < limit_s + LATE_S, "still connected"
+        assert clock.time() - start < limit_s + LATE_S, "still connected"
         if channel == AUTH:
             await stranger.say(channel, message)
         elif channel:
             await stranger.write(channel, b"\0" + message)
-        await asyncio.sleep(0.5)
-    assert time.monotonic() - start > limit_s - EARLY_S, "shown out early"
+        await clock.sleep(0.5)
+    assert clock.time() - start > limit_s - EARLY_S, "shown out early"
 
 
 async def test_ten_thousand_random_writes_on_each_characteristic(house: House) -> None:

@@ -1,6 +1,5 @@
 """Want of memory: known by its faces, told, healed by itself, or by a restart where nothing else helps."""
 
-import asyncio
 import re
 
 import pytest
@@ -184,7 +183,7 @@ async def test_an_application_is_ended_where_the_heap_has_grown(house: House) ->
     device.chip.memory.shrink_heap()
     assert ended[1] == "the application takes too much: 38000 bytes of heap are free, 8000 too many taken"
     await device.expect(r"app: telemetry 1 acknowledged", START_S)
-    await asyncio.sleep(2)  # it is looked at every second
+    await device.chip.clock.sleep(2)  # it is looked at every second
     now = await status(device)
     assert now["starved"] == 0 and now["cloud"] is True
     assert device.chip.boots == boots and seen(device, "E application: failed") == 1
@@ -244,7 +243,7 @@ async def test_a_command_waits_for_a_connection_in_the_making(house: House) -> N
     house.world.delay_ms = 500
     await starts_again(device)
     await device.expect(r"clock: set by sntp", START_S)
-    await asyncio.sleep(0.5)
+    await device.chip.clock.sleep(0.5)
     await device.send("mode")
     await device.expect(r"I console: connecting, a moment", START_S)
     await device.expect(r"I cloud: connected", START_S)

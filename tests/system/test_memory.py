@@ -37,7 +37,7 @@ def change(device: Device, module: str, *changes: tuple[str, str]) -> None:
 def hasten(device: Device) -> None:
     """Attempts as fast as they may be, one a second, and short pauses after a failed application."""
     change(device, "backoff", ("base_ms=1000, cap_ms=64000", "base_ms=10, cap_ms=20"))
-    change(device, "mqtt/client", ("connect_timeout_ms=30000", "connect_timeout_ms=1000"))
+    change(device, "mqtt/client", ("connect_timeout_ms=30000", f"connect_timeout_ms={1000 * device.chip.clock.speed:.0f}"))
     change(device, "wifi", ("_BEGIN_MS = const(5000)", "_BEGIN_MS = const(1000)"))
     change(device, "application", ("_FIRST_MS = const(10000)", "_FIRST_MS = const(1)"))
     change(device, "claim", ("_FIRST_MS = const(2000)", "_FIRST_MS = const(1)"))

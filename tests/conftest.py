@@ -24,7 +24,6 @@ EXTRAS = {
     "aioble": ("AIOBLE", "the real aioble (AIOBLE=folder)"),
 }
 
-os.environ.setdefault("SIM_SPEED", "5")  # of simulated devices' clocks; `make test-slow` says 1
 install_language()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by `make test &`; devices would not hear it either
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -36,6 +36,7 @@ PUBLISH_500 = f"""
 """
 
 
+@pytest.mark.slow
 async def test_wifi_lost_for_a_while_loses_no_message(house: House) -> None:
     device = house.device()
     counts: list[int] = []

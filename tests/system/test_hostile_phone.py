@@ -8,7 +8,7 @@ import pytest
 
 from tests.system.house import START_S, House, ask, seen, status
 from tests.system.stranger import Stranger, name_of, together
-from tools.ble.client import Client
+from tools.ble.client import KEEP_ALIVE_S, Client
 from tools.ble.errors import BleError, LinkLost
 from tools.ble.over_bumble import OverBumble
 from tools.ble.phone import set_up
@@ -209,6 +209,7 @@ async def test_a_phone_that_vanishes_in_the_middle(target: Target) -> None:
     await target.unharmed()
 
 
+@pytest.mark.slow
 async def test_wrong_codes_cost_pauses_and_not_the_door(target: Target) -> None:
     """Over a reset, too; afterwards whoever knows the code is let in."""
     device = target.device
@@ -249,6 +250,7 @@ async def test_a_right_code_begins_to_count_anew(target: Target) -> None:
     await target.unharmed()
 
 
+@pytest.mark.slow
 async def test_who_sits_silent_does_not_use_the_time_up(house: House) -> None:
     """Only the time in which a phone could have come counts: more than CONFIG_MS goes by with a stranger."""
     target = await Target(house, CONFIG_MS=9000).start()
@@ -258,6 +260,7 @@ async def test_who_sits_silent_does_not_use_the_time_up(house: House) -> None:
     await target.can_be_set_up()
 
 
+@pytest.mark.slow
 async def test_strangers_do_not_keep_a_configured_device_from_its_cloud(house: House) -> None:
     """Not by coming again and again, nor by wrong codes."""
     target = Target(house, CONFIG_MS=3000)
@@ -318,6 +321,7 @@ async def test_what_a_connection_raises_ends_it_alone(house: House, module: str,
     assert not seen(target.device, r"E system: ")
 
 
+@pytest.mark.slow
 async def test_who_says_nothing_is_shown_out(house: House) -> None:
     """10 s without a hello, whatever else is written; 30 s without a proof or a frame. All side by side."""
 
@@ -357,7 +361,7 @@ async def test_who_says_nothing_is_shown_out(house: House) -> None:
 
     async def who_asks_stays(target: Target) -> None:
         clock = target.device.chip.clock
-        keep_alive_s = 10 / clock.speed
+        keep_alive_s = KEEP_ALIVE_S / clock.speed
         async with Client(await transport(target), target.code, keep_alive_s=keep_alive_s) as client:
             await clock.sleep(SILENCE_S + 5)
             assert (await client.refresh())["mode"] == "CONFIG"

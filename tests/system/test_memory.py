@@ -37,7 +37,11 @@ def change(device: Device, module: str, *changes: tuple[str, str]) -> None:
 def hasten(device: Device) -> None:
     """Attempts as fast as they may be, one a second, and short pauses after a failed application."""
     change(device, "backoff", ("base_ms=1000, cap_ms=64000", "base_ms=10, cap_ms=20"))
-    change(device, "mqtt/client", ("connect_timeout_ms=30000", f"connect_timeout_ms={1000 * device.chip.clock.speed:.0f}"))
+    change(
+        device,
+        "mqtt/client",
+        ("connect_timeout_ms=30000", f"connect_timeout_ms={1000 * device.chip.clock.speed:.0f}"),
+    )
     change(device, "wifi", ("_BEGIN_MS = const(5000)", "_BEGIN_MS = const(1000)"))
     change(device, "application", ("_FIRST_MS = const(10000)", "_FIRST_MS = const(1)"))
     change(device, "claim", ("_FIRST_MS = const(2000)", "_FIRST_MS = const(1)"))
@@ -92,6 +96,7 @@ async def test_the_claim_s_connection_may_want_memory_too(house: House) -> None:
     assert not seen(device, RESTARTING)
 
 
+@pytest.mark.slow
 async def test_where_it_stays_the_device_restarts_ever_more_rarely(house: House) -> None:
     device = house.device()
     hasten(device)
@@ -114,6 +119,7 @@ async def test_where_it_stays_the_device_restarts_ever_more_rarely(house: House)
     await restarts_after_three(device)
 
 
+@pytest.mark.slow
 async def test_a_power_cut_forgets_the_restarts(house: House) -> None:
     device = house.device()
     hasten(device)
@@ -189,6 +195,7 @@ async def test_an_application_is_ended_where_the_heap_has_grown(house: House) ->
     assert device.chip.boots == boots and seen(device, "E application: failed") == 1
 
 
+@pytest.mark.slow
 async def test_where_the_memory_does_not_come_back_the_device_restarts(house: House) -> None:
     of_cpython(house)
     device = house.device()
@@ -213,6 +220,7 @@ HOARDS = """
 """
 
 
+@pytest.mark.slow
 async def test_an_application_that_takes_too_much(house: House) -> None:
     of_cpython(house)
     device = house.device(HOARDS)

@@ -63,6 +63,7 @@ NO_INBOX = """
 """
 
 
+@pytest.mark.slow
 async def test_messages_that_the_cloud_hangs_up_on_do_not_silence_the_device(house: House) -> None:
     device = house.device(DENIED % {"retained": True})
     received: list[bytes] = []
@@ -93,6 +94,7 @@ async def test_a_subscription_that_the_cloud_hangs_up_on_leaves_the_others(house
     assert any("subscribe to elsewhere/#: given up" in line for line in device.lines)
 
 
+@pytest.mark.slow
 async def test_what_the_cloud_kept_waits_for_the_application_to_subscribe(house: House) -> None:
     device = house.device(LATE)
     async with house.subscriber(lambda *_: None) as subscriber:
@@ -122,6 +124,7 @@ async def test_a_direct_message_comes_to_the_inbox(house: House, confirmation: b
     assert (await status(device))["dropped"] == 0
 
 
+@pytest.mark.slow
 async def test_a_direct_message_that_nobody_takes_is_not_told_delivered(house: House) -> None:
     device = house.device(NO_INBOX)
     await house.normal(device)

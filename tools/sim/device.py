@@ -1,7 +1,9 @@
 """The launcher of one simulated ESP32: power, restarts, console, and faults at a chosen flash write."""
 
 import asyncio
+import compileall
 import contextlib
+import functools
 import os
 import re
 import shutil
@@ -111,6 +113,7 @@ class Device:
         """Give it power, if it has none. InUse where another device has it on the same flash."""
         if not self.powered:
             self._locks.enter_context(self._flash.lock())
+            _compile()
             running.tell(self.folder, self.world.port, self.chip.mac)
             self.chip.power_on()
             self._life = asyncio.create_task(self._live())
@@ -267,6 +270,13 @@ class Device:
     def _tell(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
+
+
+@functools.cache
+def _compile() -> None:
+    """Compile what a device's process imports, once for all: a chip leaves no bytecode behind."""
+    if not sys.dont_write_bytecode:
+        compileall.compile_dir(_START.parent, quiet=2)
 
 
 def _program(name: str | Path) -> str:

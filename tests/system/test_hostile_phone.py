@@ -31,9 +31,11 @@ WRITES = 10_000
 class Target:
     """A device in mode CONFIG, and what must not change while it is attacked."""
 
-    def __init__(self, house: House, **settings: int) -> None:
+    def __init__(self, house: House, speed: float | None = None, **settings: int) -> None:
+        """speed: 1 for long messages: the air has the real time, and without a hello they have 10 s."""
         self.house, self.world = house, house.world
         self.device: Device = house.device(None, **settings)
+        self.device.chip.clock.speed = speed or self.device.chip.clock.speed
         self.code = ""
 
     async def start(self) -> "Target":
@@ -143,9 +145,7 @@ async def answered(stranger: Stranger, channel: int) -> bytes:
 
 
 async def test_a_message_of_64_kilobytes(house: House) -> None:
-    target = Target(house)
-    target.device.chip.clock.speed = 1  # 10 s without a hello are few for 800 frames, on an air of real time
-    await target.start()
+    target = await Target(house, speed=1).start()
     target.world.air_ble.interval_ms = 1
     async with target.stranger() as stranger:
         await stranger.say(AUTH, bytes(65_536))
@@ -400,7 +400,7 @@ async def timed(stranger: Stranger, limit_s: float, channel: int = 0, message: b
 
 async def test_ten_thousand_random_writes_on_each_characteristic(house: House) -> None:
     """On an air without a pace: at a phone's 57 writes a second 40,000 would take twelve minutes."""
-    targets = [await Target(house).start() for _ in range(4)]
+    targets = [await Target(house, speed=1).start() for _ in range(4)]
     house.world.air_ble.interval_ms = 0
     await together(*[pour(target, channel) for channel, target in enumerate(targets, AUTH)])
     await together(*[target.unharmed() for target in targets])

@@ -18,7 +18,7 @@ export PATH := $(PATH):/usr/sbin
 PIP := $(BIN)/pip install -qq --disable-pip-version-check
 PINS = $(BIN)/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; print(*$(1))'
 
-.PHONY: help setup run flash deploy configure console phone packages test test-unit test-board lint format size bench clean
+.PHONY: help setup run flash deploy configure console phone packages test test-slow test-unit test-board lint format size bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -79,6 +79,9 @@ test: packages setup  ## run all tests, four at a time: most of them wait for so
 	@echo "All tests: about ten minutes on two cores, longer where those have other work (make test-unit: one minute)"
 	@status=0; $(BIN)/python -m pytest tests -n 4 --dist worksteal || status=$$?; \
 	$(PYTHON) tests/programs.py --missing; exit $$status
+
+test-slow: packages setup  ## run the tests that wait for a device's real deadlines with its clock at their real speed
+	@SIM_SPEED=1 $(BIN)/python -m pytest tests -m slow -n 4 --dist worksteal
 
 test-unit: .venv/ready  ## run the device modules' unit tests on CPython alone
 	@$(BIN)/python -m pytest tests/unit

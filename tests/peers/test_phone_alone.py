@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from iot.ble.frames import split
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
 from tests.patience import until
 from tests.peers import chromium
@@ -29,48 +30,60 @@ NO_BLUETOOTH = 'Object.defineProperty(Navigator.prototype, "bluetooth", {value: 
 PRODUCT = {"aws": {"endpoint": "iot.example.com", "root_ca": "…"}}
 
 
-@pytest.fixture
+def in_browser(test: Any) -> Any:
+    """A test of the page, in the one browser that all tests here share: each has a profile of its own."""
+    return needs_chromium(pytest.mark.asyncio(loop_scope="module")(test))
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def site() -> AsyncIterator[phone.Page]:
     async with phone.Page(0, PRODUCT) as made:
         yield made
 
 
-@pytest.fixture
-async def visit() -> AsyncIterator[Visit]:
-    async with chromium.running() as browser:
-        yield await Visit.start(browser)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium.running() as running:
+        yield running
 
 
-@needs_chromium
+@pytest_asyncio.fixture(loop_scope="module")
+async def visit(browser: Browser) -> AsyncIterator[Visit]:
+    visit = await Visit.start(browser)
+    yield visit
+    await visit.context.close()
+
+
+@in_browser
 @pytest.mark.parametrize(
     ("agent", "todo"), [(IPHONE, "Bluefy"), (FIREFOX, "Chrome or Edge")], ids=["iphone", "firefox"]
 )
 async def test_a_browser_without_bluetooth_is_told_what_to_do(
-    site: phone.Page, agent: str, todo: str
+    site: phone.Page, browser: Browser, agent: str, todo: str
 ) -> None:
-    async with chromium.running() as browser:
-        visit = await Visit.start(browser, user_agent=agent)
-        await visit.page.add_init_script(NO_BLUETOOTH)
-        label = f"{site.url}#code=7K3M9PQRW2XY&name=esp32-240ac4000001"
-        await visit.page.goto(label)
-        await expect(visit.page.locator("#unsupported-title")).to_be_focused()
-        await expect(visit.page.locator("#unsupported-todo")).to_contain_text(todo)
-        address = visit.page.get_by_label("Address", exact=True)
-        await expect(address).to_have_value(label)
-        assert visit.page.url == label, "what the browser's own sharing takes"
-        said = visit.page.locator("#unsupported-copied")
-        await visit.context.grant_permissions([])
-        await visit.page.get_by_role("button", name="Copy address").click()
-        await expect(said).not_to_be_empty()
-        await visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        await visit.page.get_by_role("button", name="Copy address").click()
-        await expect(said).to_have_text("Copied.")
-        assert await visit.page.evaluate("navigator.clipboard.readText()") == label
-        await inspect(visit.page, f"0-unsupported-{'iphone' if agent == IPHONE else 'firefox'}")
-        assert visit.complaints == []
+    visit = await Visit.start(browser, user_agent=agent)
+    await visit.page.add_init_script(NO_BLUETOOTH)
+    label = f"{site.url}#code=7K3M9PQRW2XY&name=esp32-240ac4000001"
+    await visit.page.goto(label)
+    await expect(visit.page.locator("#unsupported-title")).to_be_focused()
+    await expect(visit.page.locator("#unsupported-todo")).to_contain_text(todo)
+    address = visit.page.get_by_label("Address", exact=True)
+    await expect(address).to_have_value(label)
+    assert visit.page.url == label, "what the browser's own sharing takes"
+    said = visit.page.locator("#unsupported-copied")
+    await visit.context.grant_permissions([])
+    await visit.page.get_by_role("button", name="Copy address").click()
+    await expect(said).not_to_be_empty()
+    await visit.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await visit.page.get_by_role("button", name="Copy address").click()
+    await expect(said).to_have_text("Copied.")
+    assert await visit.page.evaluate("navigator.clipboard.readText()") == label
+    await inspect(visit.page, f"0-unsupported-{'iphone' if agent == IPHONE else 'firefox'}")
+    assert visit.complaints == []
+    await visit.context.close()
 
 
-@needs_chromium
+@in_browser
 async def test_a_page_that_is_not_secure_says_so(site: phone.Page, visit: Visit) -> None:
     await visit.page.add_init_script('Object.defineProperty(window, "isSecureContext", {value: false});')
     await visit.page.add_init_script(
@@ -86,7 +99,7 @@ async def test_a_page_that_is_not_secure_says_so(site: phone.Page, visit: Visit)
     assert await visit.page.evaluate(marked) == [0, len(site.url) + 1 + len("#code=7K3M9PQRW2XY")]
 
 
-@needs_chromium
+@in_browser
 async def test_bluetooth_that_is_off_and_a_choice_that_is_refused(site: phone.Page, visit: Visit) -> None:
     browser = visit.context.browser
     assert browser
@@ -107,9 +120,10 @@ async def test_bluetooth_that_is_off_and_a_choice_that_is_refused(site: phone.Pa
     await until(lambda: prompts, "a prompt")
     await access.send("DeviceAccess.cancelPrompt", {"id": prompts[0]})
     await expect(error).to_contain_text("No device was chosen.")
+    await bluetooth.send("BluetoothEmulation.disable")  # the browser is there for other tests as well
 
 
-@needs_chromium
+@in_browser
 async def test_it_opens_without_a_network(site: phone.Page, visit: Visit) -> None:
     await visit.page.goto(site.url)
     await visit.page.wait_for_function("() => navigator.serviceWorker.controller")
@@ -123,7 +137,7 @@ async def test_it_opens_without_a_network(site: phone.Page, visit: Visit) -> Non
     assert answer.headers["content-type"].startswith("application/manifest+json")
 
 
-@needs_chromium
+@in_browser
 async def test_it_can_be_installed(site: phone.Page, visit: Visit) -> None:
     await visit.page.goto(site.url)
     session = await visit.context.new_cdp_session(visit.page)
@@ -135,7 +149,7 @@ async def test_it_can_be_installed(site: phone.Page, visit: Visit) -> None:
     assert set(errors) <= {"in-incognito"}  # as which Playwright's profile counts
 
 
-@needs_chromium
+@in_browser
 async def test_a_changed_product_file_is_taken(site: phone.Page, visit: Visit) -> None:
     await visit.page.goto(site.url)
     await visit.page.wait_for_function("() => navigator.serviceWorker.controller")
@@ -150,7 +164,7 @@ async def run(visit: Visit, script: str, argument: Any = None) -> Any:
     return await visit.page.evaluate(f"async (given) => {{ {modules} {script} }}", argument)
 
 
-@needs_chromium
+@in_browser
 async def test_frames_are_the_devices(site: phone.Page, visit: Visit) -> None:
     await visit.page.goto(site.url)
     message = bytes(number * 7 % 256 for number in range(3000))
@@ -171,7 +185,7 @@ async def test_frames_are_the_devices(site: phone.Page, visit: Visit) -> None:
             assert bytes(joined) == message[:length]
 
 
-@needs_chromium
+@in_browser
 @pytest.mark.parametrize(
     "frames",
     [[(2, 0x80), (2, 0x42)], [(2, 0x80), (3, 0x41)], [(2, 0x41)], [(2, 0x80), (2, 0x80), (2, 0x42)]],
@@ -187,7 +201,7 @@ async def test_frames_that_do_not_fit_are_dropped(site: phone.Page, visit: Visit
     assert made == [None] * len(frames)
 
 
-@needs_chromium
+@in_browser
 async def test_codes_are_read_as_people_write_them(site: phone.Page, visit: Visit) -> None:
     await visit.page.goto(site.url)
     for written in ("abcd-efgh-jkmn", " ABCD EFGH JKMN ", "ABCD–EFGH–JKMN"):  # noqa: RUF001
@@ -224,7 +238,7 @@ await session.onHello(bytes("HELLO of the device"));
 """
 
 
-@needs_chromium
+@in_browser
 async def test_a_session_by_the_worked_example(site: phone.Page, visit: Visit) -> None:
     await visit.page.goto(site.url)
     given = example()
@@ -250,7 +264,7 @@ async def test_a_session_by_the_worked_example(site: phone.Page, visit: Visit) -
     assert json.loads(bytes(made[4])) == {"op": 1, "code": 0, "name": "SUCCESS"}
 
 
-@needs_chromium
+@in_browser
 async def test_a_session_refuses_what_is_not_the_devices(site: phone.Page, visit: Visit) -> None:
     await visit.page.goto(site.url)
     names = await run(

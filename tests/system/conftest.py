@@ -11,6 +11,14 @@ from tools.cloud import Cloud
 from tools.cloud.ca import ServerChain
 from tools.sim import World
 
+SPEED = os.environ.get("SIM_SPEED", "5")
+
+
+@pytest.fixture(autouse=True)
+def speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Devices' clocks run fast, while they wait; `make test-slow` has them run as a board's."""
+    monkeypatch.setenv("SIM_SPEED", SPEED)
+
 
 @pytest.fixture
 def server_chain() -> ServerChain:

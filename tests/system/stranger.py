@@ -23,6 +23,7 @@ class Stranger:
     """A connection to a device in mode CONFIG, as an async context manager.
 
     Attributes:
+        clock: the device's.
         heard: the messages that came, each with its characteristic.
         gone: set once the connection has ended.
         session: the phone's half, if it is used.
@@ -32,6 +33,7 @@ class Stranger:
         self.heard: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue()
         self.gone = asyncio.Event()
         self.session = Session(code)
+        self.clock = device.chip.clock
         self._world, self._device, self._mtu = world, device, mtu
         self._assembler = Assembler()
 

@@ -2,14 +2,13 @@
 
 import asyncio
 import random
-import time
 from contextlib import AsyncExitStack
 
 import pytest
 
 from tests.system.house import START_S, House, ask, seen, status
 from tests.system.stranger import Stranger, name_of, together
-from tools.ble.client import Client
+from tools.ble.client import KEEP_ALIVE_S, Client
 from tools.ble.errors import BleError, LinkLost
 from tools.ble.over_bumble import OverBumble
 from tools.ble.phone import set_up
@@ -32,9 +31,11 @@ WRITES = 10_000
 class Target:
     """A device in mode CONFIG, and what must not change while it is attacked."""
 
-    def __init__(self, house: House, **settings: int) -> None:
+    def __init__(self, house: House, speed: float | None = None, **settings: int) -> None:
+        """speed: 1 for long messages: the air has the real time, and without a hello they have 10 s."""
         self.house, self.world = house, house.world
         self.device: Device = house.device(None, **settings)
+        self.device.chip.clock.speed = speed or self.device.chip.clock.speed
         self.code = ""
 
     async def start(self) -> "Target":
@@ -143,8 +144,9 @@ async def answered(stranger: Stranger, channel: int) -> bytes:
             return plaintext
 
 
-async def test_a_message_of_64_kilobytes(target: Target) -> None:
-    target.world.air_ble.interval_ms = 1  # it is 800 frames
+async def test_a_message_of_64_kilobytes(house: House) -> None:
+    target = await Target(house, speed=1).start()
+    target.world.air_ble.interval_ms = 1
     async with target.stranger() as stranger:
         await stranger.say(AUTH, bytes(65_536))
         assert await stranger.next() == (AUTH, bytes((0xFF, TOO_LARGE)))
@@ -210,6 +212,7 @@ async def test_a_phone_that_vanishes_in_the_middle(target: Target) -> None:
     await target.unharmed()
 
 
+@pytest.mark.slow
 async def test_wrong_codes_cost_pauses_and_not_the_door(target: Target) -> None:
     """Over a reset, too; afterwards whoever knows the code is let in."""
     device = target.device
@@ -250,6 +253,7 @@ async def test_a_right_code_begins_to_count_anew(target: Target) -> None:
     await target.unharmed()
 
 
+@pytest.mark.slow
 async def test_who_sits_silent_does_not_use_the_time_up(house: House) -> None:
     """Only the time in which a phone could have come counts: more than CONFIG_MS goes by with a stranger."""
     target = await Target(house, CONFIG_MS=9000).start()
@@ -259,6 +263,7 @@ async def test_who_sits_silent_does_not_use_the_time_up(house: House) -> None:
     await target.can_be_set_up()
 
 
+@pytest.mark.slow
 async def test_strangers_do_not_keep_a_configured_device_from_its_cloud(house: House) -> None:
     """Not by coming again and again, nor by wrong codes."""
     target = Target(house, CONFIG_MS=3000)
@@ -319,6 +324,7 @@ async def test_what_a_connection_raises_ends_it_alone(house: House, module: str,
     assert not seen(target.device, r"E system: ")
 
 
+@pytest.mark.slow
 async def test_who_says_nothing_is_shown_out(house: House) -> None:
     """10 s without a hello, whatever else is written; 30 s without a proof or a frame. All side by side."""
 
@@ -352,13 +358,15 @@ async def test_who_says_nothing_is_shown_out(house: House) -> None:
         """The second proof has its 30 s from the second hello on."""
         async with target.stranger(code=target.code) as stranger:
             await stranger.prove()
-            await asyncio.sleep(SILENCE_S / 2)
+            await stranger.clock.sleep(SILENCE_S / 2)
             await stranger.say(AUTH, Session(WRONG).hello())
             await timed(stranger, SILENCE_S)
 
     async def who_asks_stays(target: Target) -> None:
-        async with Client(await transport(target), target.code, keep_alive_s=10) as client:
-            await asyncio.sleep(SILENCE_S + 5)
+        clock = target.device.chip.clock
+        keep_alive_s = KEEP_ALIVE_S / clock.speed
+        async with Client(await transport(target), target.code, keep_alive_s=keep_alive_s) as client:
+            await clock.sleep(SILENCE_S + 5)
             assert (await client.refresh())["mode"] == "CONFIG"
 
     cases = [
@@ -378,20 +386,21 @@ async def test_who_says_nothing_is_shown_out(house: House) -> None:
 
 async def timed(stranger: Stranger, limit_s: float, channel: int = 0, message: bytes = b"") -> None:
     """Waits for the end of the connection, which comes after a time; meanwhile writes a message or frames."""
-    start = time.monotonic()
+    clock = stranger.clock
+    start = clock.time()
     while not stranger.gone.is_set():
-        assert time.monotonic() - start < limit_s + LATE_S, "still connected"
+        assert clock.time() - start < limit_s + LATE_S, "still connected"
         if channel == AUTH:
             await stranger.say(channel, message)
         elif channel:
             await stranger.write(channel, b"\0" + message)
-        await asyncio.sleep(0.5)
-    assert time.monotonic() - start > limit_s - EARLY_S, "shown out early"
+        await clock.sleep(0.5)
+    assert clock.time() - start > limit_s - EARLY_S, "shown out early"
 
 
 async def test_ten_thousand_random_writes_on_each_characteristic(house: House) -> None:
     """On an air without a pace: at a phone's 57 writes a second 40,000 would take twelve minutes."""
-    targets = [await Target(house).start() for _ in range(4)]
+    targets = [await Target(house, speed=1).start() for _ in range(4)]
     house.world.air_ble.interval_ms = 0
     await together(*[pour(target, channel) for channel, target in enumerate(targets, AUTH)])
     await together(*[target.unharmed() for target in targets])

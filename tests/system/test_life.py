@@ -278,6 +278,7 @@ async def test_a_hung_application_is_reset_by_the_watchdog(house: House) -> None
     await device.expect(r"app: back after the watchdog", START_S)
 
 
+@pytest.mark.slow
 async def test_a_task_that_dies_restarts_the_device(house: House) -> None:
     device = house.device()
     await house.telemetry(device)

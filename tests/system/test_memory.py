@@ -1,6 +1,5 @@
 """Want of memory: known by its faces, told, healed by itself, or by a restart where nothing else helps."""
 
-import asyncio
 import re
 
 import pytest
@@ -39,7 +38,11 @@ def change(device: Device, module: str, *changes: tuple[str, str]) -> None:
 def hasten(device: Device) -> None:
     """Attempts as fast as they may be, one a second, and short pauses after a failed application."""
     change(device, "backoff", ("base_ms=1000, cap_ms=64000", "base_ms=10, cap_ms=20"))
-    change(device, "mqtt/client", ("connect_timeout_ms=30000", "connect_timeout_ms=1000"))
+    change(
+        device,
+        "mqtt/client",
+        ("connect_timeout_ms=30000", f"connect_timeout_ms={1000 * device.chip.clock.speed:.0f}"),
+    )
     change(device, "wifi/station", ("_BEGIN_MS = const(5000)", "_BEGIN_MS = const(1000)"))
     change(device, "application", ("_FIRST_MS = const(10000)", "_FIRST_MS = const(1)"))
     change(device, "aws/claim", ("_FIRST_MS = const(2000)", "_FIRST_MS = const(1)"))
@@ -94,6 +97,7 @@ async def test_the_claim_s_connection_may_want_memory_too(house: House) -> None:
     assert not seen(device, RESTARTING)
 
 
+@pytest.mark.slow
 async def test_where_it_stays_the_device_restarts_ever_more_rarely(house: House) -> None:
     device = house.device()
     hasten(device)
@@ -116,6 +120,7 @@ async def test_where_it_stays_the_device_restarts_ever_more_rarely(house: House)
     await restarts_after_three(device)
 
 
+@pytest.mark.slow
 async def test_a_power_cut_forgets_the_restarts(house: House) -> None:
     device = house.device()
     hasten(device)
@@ -185,12 +190,13 @@ async def test_an_application_is_ended_where_the_heap_has_grown(house: House) ->
     device.chip.memory.shrink_heap()
     assert ended[1] == "the application takes too much: 38000 bytes of heap are free, 8000 too many taken"
     await device.expect(r"app: telemetry 1 acknowledged", START_S)
-    await asyncio.sleep(2)  # it is looked at every second
+    await device.chip.clock.sleep(2)  # it is looked at every second
     now = await status(device)
     assert now["starved"] == 0 and now["cloud"] is True
     assert device.chip.boots == boots and seen(device, "E application: failed") == 1
 
 
+@pytest.mark.slow
 async def test_where_the_memory_does_not_come_back_the_device_restarts(house: House) -> None:
     of_cpython(house)
     device = house.device()
@@ -215,6 +221,7 @@ HOARDS = """
 """
 
 
+@pytest.mark.slow
 async def test_an_application_that_takes_too_much(house: House) -> None:
     of_cpython(house)
     device = house.device(HOARDS)
@@ -245,7 +252,7 @@ async def test_a_command_waits_for_a_connection_in_the_making(house: House) -> N
     house.world.delay_ms = 500
     await starts_again(device)
     await device.expect(r"clock: set by sntp", START_S)
-    await asyncio.sleep(0.5)
+    await device.chip.clock.sleep(0.5)
     await device.send("mode")
     await device.expect(r"I console: connecting, a moment", START_S)
     await device.expect(r"I cloud: connected", START_S)

@@ -1,7 +1,5 @@
 """Messages that the cloud hangs up on, messages that it kept, and messages that nobody asked for."""
 
-import asyncio
-
 import pytest
 
 from tests.patience import PATIENCE_S
@@ -65,6 +63,7 @@ NO_INBOX = """
 """
 
 
+@pytest.mark.slow
 async def test_messages_that_the_cloud_hangs_up_on_do_not_silence_the_device(house: House) -> None:
     device = house.device(DENIED % {"retained": True})
     received: list[bytes] = []
@@ -95,13 +94,14 @@ async def test_a_subscription_that_the_cloud_hangs_up_on_leaves_the_others(house
     assert any("subscribe to elsewhere/#: given up" in line for line in device.lines)
 
 
+@pytest.mark.slow
 async def test_what_the_cloud_kept_waits_for_the_application_to_subscribe(house: House) -> None:
     device = house.device(LATE)
     async with house.subscriber(lambda *_: None) as subscriber:
         await house.normal(device)
         await device.expect(r"cloud: connected", START_S)
         subscriber.publish(f"cmd/{NAME}", b"first")
-        await asyncio.sleep(5)
+        await device.chip.clock.sleep(5)
         subscriber.publish(f"cmd/{NAME}", b"second")
         await device.expect(r"app: got second", START_S)
         await device.power_off()
@@ -124,10 +124,12 @@ async def test_a_direct_message_comes_to_the_inbox(house: House, confirmation: b
     assert (await status(device))["dropped"] == 0
 
 
+@pytest.mark.slow
 async def test_a_direct_message_that_nobody_takes_is_not_told_delivered(house: House) -> None:
     device = house.device(NO_INBOX)
     await house.normal(device)
     await device.expect(r"cloud: connected", START_S)
-    assert not await house.cloud.send_direct_message(NAME, f"cmd/{NAME}", b"hello")
+    # The device keeps its PUBACK back for 10 s of its clock.
+    assert not await house.cloud.send_direct_message(NAME, f"cmd/{NAME}", b"hello", timeout_s=1)
     await device.expect(rf"nobody takes what comes on cmd/{NAME}", START_S)
     assert (await status(device))["dropped"] == 1

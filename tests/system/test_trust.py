@@ -30,6 +30,7 @@ THIS_YEAR = datetime.datetime.now(datetime.UTC).year
 FOREVER = datetime.datetime(2049, 1, 1)
 
 
+@pytest.mark.slow
 async def test_without_an_answer_from_ntp_an_estimate_has_to_do(house: House) -> None:
     house.world.ntp.mode = "silent"
     device = house.device()
@@ -40,6 +41,7 @@ async def test_without_an_answer_from_ntp_an_estimate_has_to_do(house: House) ->
     await device.expect(r"clock: set by sntp")
 
 
+@pytest.mark.slow
 async def test_nonsense_from_ntp_is_no_answer(house: House) -> None:
     house.world.ntp.mode = "garbage"
     device = house.device()
@@ -48,6 +50,7 @@ async def test_nonsense_from_ntp_is_no_answer(house: House) -> None:
     await device.expect(r"clock: set by estimate", START_S)
 
 
+@pytest.mark.slow
 async def test_a_time_before_the_build_is_not_believed(house: House) -> None:
     house.world.ntp.offset_s = -10 * 365 * 86400
     device = house.device()
@@ -56,6 +59,7 @@ async def test_a_time_before_the_build_is_not_believed(house: House) -> None:
     await device.expect(r"clock: set by estimate", START_S)
 
 
+@pytest.mark.slow
 async def test_the_last_time_known_is_better_than_the_build(house: House) -> None:
     device = house.device(LOG_YEAR, BUILT=(2020, 1, 2))
     await house.normal(device)
@@ -68,6 +72,7 @@ async def test_the_last_time_known_is_better_than_the_build(house: House) -> Non
     await device.expect(rf"app: year {THIS_YEAR}", START_S)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("left", "built"),
     [
@@ -88,6 +93,7 @@ async def test_the_time_of_the_deployment_counts_where_it_is_told(
     await device.expect(rf"app: year {THIS_YEAR}", START_S)
 
 
+@pytest.mark.slow
 async def test_the_time_of_the_build_is_better_than_the_year_2000(house: House) -> None:
     house.world.ntp.mode = "silent"
     device = house.device(LOG_YEAR, BUILT=(2024, 5, 6))
@@ -173,6 +179,7 @@ async def test_garbage_from_the_broker_ends_the_connection_with_its_reason(
 LIE_S = 28 * 365 * 86400  # behind the end of every certificate, within the life of a firmware
 
 
+@pytest.mark.slow
 async def test_one_time_server_that_is_years_ahead_locks_nobody_out(house: House) -> None:
     """The other one is silent; and what it said is not remembered."""
     house.world.time_servers["pool.ntp.org"] = NtpBehaviour(offset_s=LIE_S)
@@ -196,6 +203,7 @@ async def test_of_two_time_servers_that_differ_the_next_is_asked_at_once(house: 
     await device.expect(rf"app: year {THIS_YEAR}", START_S)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["zero", "kiss"])
 async def test_an_answer_without_a_time_is_refused(house: House, mode: Literal["zero", "kiss"]) -> None:
     house.world.ntp.mode = mode
@@ -220,6 +228,7 @@ async def young_cloud(house: House) -> AsyncIterator[tuple[Impostor, Device, dic
         yield server, house.device(BUILT=(2024, 5, 6)), house.configuration(root_ca=server.root)
 
 
+@pytest.mark.slow
 async def test_the_console_tells_the_time(house: House) -> None:
     async with young_cloud(house) as (server, device, document):
         await house.normal(device, document)
@@ -231,6 +240,7 @@ async def test_the_console_tells_the_time(house: House) -> None:
         await until(lambda: server.heard, "a connection")
 
 
+@pytest.mark.slow
 async def test_the_cable_tells_the_time_which_a_cut_of_power_does_not_take(house: House) -> None:
     async with young_cloud(house) as (server, device, document):
         await device.power_on()
@@ -244,6 +254,7 @@ async def test_the_cable_tells_the_time_which_a_cut_of_power_does_not_take(house
         assert not any(re.search(FUTURE, line) for line in device.lines)
 
 
+@pytest.mark.slow
 async def test_the_phone_tells_the_time(house: House) -> None:
     async with young_cloud(house) as (server, device, document):
         await device.power_on()

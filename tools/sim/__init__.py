@@ -15,7 +15,23 @@ In the device's process, which start begins, boot.py and main.py find a chip's m
   unix port needs none of it.
 """
 
-from tools.sim.device import Device
-from tools.sim.world import World
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tools.sim.device import Device
+    from tools.sim.world import World
 
 __all__ = ["Device", "World"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imported when asked for: the device's own process, in this package too, has no use for them."""
+    if name == "Device":
+        from tools.sim.device import Device  # noqa: PLC0415
+
+        return Device
+    if name == "World":
+        from tools.sim.world import World  # noqa: PLC0415
+
+        return World
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from tools.sim.clock import Clock, Timer
 from tools.sim.memory import Memory
 from tools.sim.peripherals import Peripherals
 from tools.sim.radio import Air, Station
@@ -26,7 +27,8 @@ class Chip:
 
     def __init__(self, mac: str, air: Air, air_ble: "Callable[[], BleAir]") -> None:
         self.mac = mac
-        self.station = Station(air)
+        self.clock = Clock()
+        self.station = Station(air, self.clock)
         self._air_ble = air_ble
         self._ble: ChipRadio | None = None
         self.has_bluetooth = True  # the ESP32-S2 has none, nor then its MicroPython the module
@@ -35,7 +37,7 @@ class Chip:
         # Pins whose buttons somebody holds, over resets and losses of power too.
         self.held_low: set[int] = set()
         self._pulled_up: set[int] = set()
-        self.peripherals = Peripherals(lambda: self.station.active, self.pins)
+        self.peripherals = Peripherals(lambda: self.station.active, self.pins, self.clock)
         self.prompt: bool | None = None  # whether the raw REPL; None: the program ends with main.py
         self.at_prompt = False  # it waits for what is typed
         self.prompts = 0  # how often it has begun to wait
@@ -46,10 +48,10 @@ class Chip:
         self.stopped = asyncio.Event()  # the chip was reset or lost power: `next_cause` says which
         self.next_cause: int | None = None
         self._cut: tuple[int, str] = (0, "")
-        self._watchdog: asyncio.TimerHandle | None = None
+        self._watchdog: Timer | None = None
         self.watchdog_s = 0.0
         self._rtc_memory = ""
-        self._clock_offset_s = 0.0
+        self._clock_offset_s = 0.0  # by which its `time` differs from the host's, beside what it skipped
 
     @property
     def ble(self) -> "ChipRadio":
@@ -63,7 +65,7 @@ class Chip:
     def power_on(self) -> None:
         """The state of a chip that just got power: its clock starts in 2000, its RTC memory is empty."""
         self._rtc_memory = ""
-        self._clock_offset_s = SECONDS_1970_TO_2000 - time.time()
+        self._clock_offset_s = SECONDS_1970_TO_2000 - time.time() - self.clock.ahead_s
         self.peripherals.power_on()
         self.restart(PWRON_RESET)
 
@@ -128,6 +130,8 @@ class Chip:
             "mac": self.mac,
             "cause": self.reset_cause,
             "clock": self._clock_offset_s,
+            "ahead": self.clock.ahead_s,
+            "speed": self.clock.speed,
             "memory": self._rtc_memory,
             "bluetooth": self.has_bluetooth,
             "prompt": self.prompt,
@@ -139,6 +143,9 @@ class Chip:
 
     def _on_clock(self, offset_s: float) -> None:
         self._clock_offset_s = offset_s
+
+    def _on_skip(self, us: int) -> None:
+        self.clock.skip(us / 1_000_000)
 
     def _on_memory(self, memory: str) -> None:
         self._rtc_memory = memory
@@ -194,7 +201,7 @@ class Chip:
     def _on_feed(self) -> None:
         if self._watchdog:
             self._watchdog.cancel()
-        self._watchdog = asyncio.get_running_loop().call_later(self.watchdog_s, self.stop, WDT_RESET)
+        self._watchdog = self.clock.call_later(self.watchdog_s, self.stop, WDT_RESET)
 
     def _on_wifi_active(self, active: bool) -> bool:
         if not self.memory.wifi(active):

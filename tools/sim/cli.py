@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import math
 import os
 import re
 import sys
@@ -99,6 +100,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how its files are kept: as on a chip, or for debuggers in a folder; default: $SIM_FLASH, else "
         "littlefs",
     )
+    parser.add_argument(
+        "--speed",
+        type=_speed,
+        metavar="N",
+        help="how much faster its clock runs while its program waits; default: $SIM_SPEED, else 1",
+    )
     parts = parser.add_subparsers(dest="part", metavar="files", help="list or copy the files in its flash")
     files_cli.add_arguments(parts.add_parser("files"))
 
@@ -107,6 +114,13 @@ def _mac(text: str) -> str:
     if not _MAC.fullmatch(text.lower()):
         raise argparse.ArgumentTypeError("an address as 24:0a:c4:00:00:01")
     return text.lower()
+
+
+def _speed(text: str) -> float:
+    speed = float(text)
+    if not 1 <= speed < math.inf:
+        raise argparse.ArgumentTypeError("1 or more")
+    return speed
 
 
 def _tcp(text: str) -> int:
@@ -166,6 +180,7 @@ async def _run(args: argparse.Namespace) -> None:
             on_line=print,
             prompt=args.port is not None,
             flash=args.flash,
+            speed=args.speed,
         )
         peripherals = device.chip.peripherals
         peripherals.on_io = Seldom(lambda name, text: print(f"[{name} {text}]", flush=True))

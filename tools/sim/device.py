@@ -1,7 +1,9 @@
 """The launcher of one simulated ESP32: power, restarts, console, and faults at a chosen flash write."""
 
 import asyncio
+import compileall
 import contextlib
+import functools
 import os
 import re
 import shutil
@@ -30,7 +32,8 @@ class Device:
     real package `aioble`, by default $AIOBLE; "" for the simulator's own. prompt: MicroPython's prompt is
     there when main.py has ended; without, the program ends too. flash: how its files are kept,
     by default $SIM_FLASH or "littlefs", as on a chip, in `folder`/vfs.bin; with "folder" they are the host's,
-    for debuggers, in `folder`/files, and no cut falls on them.
+    for debuggers, in `folder`/files, and no cut falls on them. speed: how much faster its clock runs
+    while its program waits, by default $SIM_SPEED or 1; always 1 where `micropython` is given.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Device:
         aioble: str | Path | None = None,
         prompt: bool = False,
         flash: str | None = None,
+        speed: float | None = None,
     ) -> None:
         self.folder = Path(folder).resolve()
         self._flash = self._flash_of(flash or os.environ.get("SIM_FLASH") or "littlefs")
@@ -52,6 +56,7 @@ class Device:
         self.world = world
         self.chip = world.chip(mac)
         self.chip.prompt = False if prompt else None
+        self.chip.clock.speed = 1 if micropython else speed or float(os.environ.get("SIM_SPEED") or 1)
         self.on_output: Callable[[bytes], None] | None = None  # called with whatever it prints, as it comes
         self._console = Lines(mac, on_line)
         self.lines = self._console.lines
@@ -103,6 +108,7 @@ class Device:
         """Give it power, if it has none. InUse where another device has it on the same flash."""
         if not self.powered:
             self._locks.enter_context(self._flash.lock())
+            _compile()
             running.tell(self.folder, self.world.port, self.chip.mac)
             self.chip.power_on()
             self._life = asyncio.create_task(self._live())
@@ -220,6 +226,13 @@ class Device:
                 self.on_output(data)
             self._console.feed(data)
         self._console.end()
+
+
+@functools.cache
+def _compile() -> None:
+    """Compile what a device's process imports, once for all: a chip leaves no bytecode behind."""
+    if not sys.dont_write_bytecode:
+        compileall.compile_dir(_START.parent, quiet=2)
 
 
 def _program(name: str | Path) -> str:

@@ -4,6 +4,8 @@ import asyncio
 import json
 from typing import Any
 
+from tools.sim.clock import Clock, Timer
+
 _DEPTH = 8  # MICROPY_SCHEDULER_DEPTH: what comes while so many wait is lost, as on the chip
 _RISING, _FALLING = 1, 2
 
@@ -11,10 +13,11 @@ _RISING, _FALLING = 1, 2
 class Interrupts:
     """What interrupts one program, one after the other; `lost` counts what came while too many waited."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self.lost = 0
         self._waiting: asyncio.Queue[list[Any]] = asyncio.Queue(_DEPTH)
-        self._timers: dict[int, asyncio.TimerHandle] = {}
+        self._timers: dict[int, Timer] = {}
         self._edges: dict[int, int] = {}
         self._levels: dict[int, int] = {}
         self._listener: asyncio.Task[Any] | None = None
@@ -44,9 +47,7 @@ class Interrupts:
     def timer(self, number: int, period_s: float, repeat: bool) -> None:
         """Start a timer, or start it again."""
         self.stop_timer(number)
-        self._timers[number] = asyncio.get_running_loop().call_later(
-            period_s, self._fire, number, period_s if repeat else 0
-        )
+        self._timers[number] = self._clock.call_later(period_s, self._fire, number, period_s if repeat else 0)
 
     def stop_timer(self, number: int) -> None:
         """Stop a timer, if it runs."""

@@ -47,14 +47,14 @@ class NtpServer(asyncio.DatagramProtocol):
             self._transport.sendto(b"\xff" * 11, addr)
         elif self._behaviour.mode != "silent" and len(data) >= 48:
             answer = self._answer(data)
-            asyncio.get_running_loop().call_later(self._behaviour.late_s, self._send, answer, addr)
+            self._station.clock.call_later(self._behaviour.late_s, self._send, answer, addr)
 
     def _send(self, answer: bytes, addr: tuple[str, int]) -> None:
         if not self._transport.is_closing():
             self._transport.sendto(answer, addr)
 
     def _answer(self, request: bytes) -> bytes:
-        now = _timestamp(time.time() + self._behaviour.offset_s)
+        now = _timestamp(time.time() + self._station.clock.ahead_s + self._behaviour.offset_s)
         version = request[0] & 0x38
         stratum, name = (0, b"RATE") if self._behaviour.mode == "kiss" else (2, b"SIM\0")
         head = struct.pack(">BBbbII4s", version | 4, stratum, 6, -20, 0, 0, name)  # mode 4 (server)

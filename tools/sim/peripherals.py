@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tools.sim.buses import BusError, I2c, Spi
+from tools.sim.clock import Clock
 from tools.sim.interrupts import Interrupts
 from tools.sim.onewire import OneWire, Probe
 from tools.sim.wiring import Wiring
@@ -25,10 +26,10 @@ class Peripherals:
     wifi_on: whether Wi-Fi is on; pins: what the program puts out.
     """
 
-    def __init__(self, wifi_on: Callable[[], bool], pins: dict[int, int]) -> None:
+    def __init__(self, wifi_on: Callable[[], bool], pins: dict[int, int], clock: Clock) -> None:
         self.wiring = Wiring()
         self.wiring.on_change = self._changed
-        self.interrupts = Interrupts()
+        self.interrupts = Interrupts(clock)
         self.pwm: dict[int, tuple[int, int]] = {}  # by pin: Hz, and how long it is high of 65,535
         self.lights: dict[int, bytes] = {}  # by pin: what was last sent as a bit stream
         self.sent: dict[int, bytes] = {}  # by UART: what was sent last

@@ -5,6 +5,8 @@ import contextlib
 import dataclasses
 import ipaddress
 
+from tools.sim.clock import Clock
+
 # Disconnect reasons of esp_wifi_types.h that `WLAN.status()` may pass on.
 ASSOC_LEAVE, HANDSHAKE_4WAY_TIMEOUT, BEACON_TIMEOUT, NO_AP_FOUND, AUTH_FAIL = 8, 15, 200, 201, 202
 NO_AP_FOUND_W_COMPATIBLE_SECURITY, NO_AP_FOUND_IN_AUTHMODE_THRESHOLD = 210, 211
@@ -80,8 +82,9 @@ class Air:
 class Station:
     """One chip's Wi-Fi station. `up` and `down`: whether data passes now; the device is told later."""
 
-    def __init__(self, air: Air) -> None:
+    def __init__(self, air: Air, clock: Clock | None = None) -> None:
         self.air = air
+        self.clock = clock or Clock()
         self.active = self.connected = self.requested = False
         self.joined: AccessPoint | None = None  # also without an address
         self.reconnects = -1
@@ -207,7 +210,7 @@ class Station:
 
     async def _stay_connected(self) -> None:
         while not self._gave_up():
-            await asyncio.sleep(self.air.join_ms / 1000)
+            await self.clock.sleep(self.air.join_ms / 1000)
             self._reason = self._attempt()
             if self.joined:
                 address = asyncio.create_task(self._get_address())
@@ -226,7 +229,7 @@ class Station:
         if self.static is None:
             if self._ssid in self.air.no_address:
                 return
-            await asyncio.sleep(self.air.address_ms / 1000)
+            await self.clock.sleep(self.air.address_ms / 1000)
         self.connected = True
         self._reason = 0
         self._update_link()

@@ -68,7 +68,7 @@ class Relay:
                 while await reader.read(_CHUNK_BYTES):
                     pass
                 return
-            await asyncio.sleep(2 * self._delay_s())  # SYN and its answer
+            await self._station.clock.sleep(2 * self._delay_s())  # SYN and its answer
             await self._station.up.wait()
             far_reader, far_writer = await asyncio.open_connection(*self._target, limit=_CHUNK_BYTES)
             for end in (writer, far_writer):
@@ -122,7 +122,7 @@ class Relay:
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tls: Tls | None = None
     ) -> None:
-        loop = asyncio.get_running_loop()
+        clock = self._station.clock
         in_flight: asyncio.Queue[tuple[float, bytes | None]] = asyncio.Queue(_CHUNKS_IN_FLIGHT)
 
         async def read() -> None:
@@ -135,12 +135,12 @@ class Relay:
                     data = None  # behind what is in flight
                 if tls:
                     tls.sent(data or b"")
-                await in_flight.put((loop.time() + self._delay_s(), data))
+                await in_flight.put((clock.time() + self._delay_s(), data))
 
         async def write() -> None:
             while True:
                 due, data = await in_flight.get()
-                await asyncio.sleep(due - loop.time())
+                await clock.sleep(due - clock.time())
                 await self._station.up.wait()
                 if data is None:
                     raise ConnectionResetError

@@ -15,7 +15,7 @@ _ON_CPYTHON = sys.implementation.name == "cpython"
 def main(here, files, nvs, host, port, mac, aioble=None):
     if _ON_CPYTHON:
         sys.path[0] = here[: -len("/tools/sim")]
-        from tools.sim.cpython import install_device, join_packed_with_text, load_shim
+        from tools.sim.cpython import clock, install_device, join_packed_with_text, load_shim
         from tools.sim.cpython.importer import import_from
         from tools.sim.cpython.vfs import VfsPosix, mount
 
@@ -56,6 +56,7 @@ def main(here, files, nvs, host, port, mac, aioble=None):
     if _ON_CPYTHON:
         import_from(root, files)
         sys.path += late
+        clock.run_ahead(kept["speed"], kept["ahead"], lambda us: call("skip", us))
     else:
         umount("/")
         sys.path[:] = ["", ".frozen", "/lib"]

@@ -38,7 +38,8 @@ def install_language() -> None:
 
 def install_device() -> None:
     """Replace CPython's modules by MicroPython's surface: for the process of a simulated device only."""
-    from tools.sim.cpython import aio, heap, tls, uio, ujson, ussl  # slow to import, of no use to host code
+    # Slow to import, of no use to host code; `lfs` needs what is replaced here.
+    from tools.sim.cpython import aio, heap, lfs, tls, uio, ujson, ussl
 
     install_language()
     asyncio.get_event_loop_policy()  # made now: asyncio looks itself up in sys.modules for it

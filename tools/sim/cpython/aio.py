@@ -10,6 +10,7 @@ import sys as _sys
 import weakref as _weakref
 from asyncio import CancelledError, Event, Lock
 
+from tools.sim.cpython import clock as _clock
 from tools.sim.cpython.streams import StreamReader, StreamWriter, open_connection
 from tools.sim.cpython.ticks import _limited
 
@@ -214,7 +215,7 @@ def run(coro):
         _aio.get_running_loop().set_exception_handler(_report)
         return await coro
 
-    loop = _aio.new_event_loop()
+    loop = _clock.new_event_loop()
     try:
         return loop.run_until_complete(main())
     finally:

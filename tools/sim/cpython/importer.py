@@ -1,12 +1,19 @@
 """Imports from a simulated chip's file system on CPython, as MicroPython does from "" and "/lib"."""
 
+import contextlib
+import hashlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import marshal
 import os
 import sys
+from pathlib import Path
 
 _ROOTS = ("", "/lib/")  # of the chip's sys.path
+_COMPILED = (
+    Path(__file__).parents[3] / "build/sim"
+)  # a third of a start is compiling what was compiled before
 
 
 def import_from(root, place):
@@ -55,6 +62,24 @@ class _Loader(importlib.abc.SourceLoader):
     def get_data(self, path):
         with self._root.open(path, "rb") as file:
             return file.read()
+
+    def source_to_code(self, data, path, *, _optimization=-1):
+        """The code of a text, on the host from the last time if it is the same text."""
+        kept = _COMPILED / path.strip("/").replace("/", ".")
+        key = hashlib.sha256(importlib.util.MAGIC_NUMBER + path.encode() + b"\0" + data).digest()
+        with contextlib.suppress(OSError, ValueError, EOFError, TypeError):
+            known = kept.read_bytes()
+            if known.startswith(key):
+                return marshal.loads(known[len(key) :])  # noqa: S302 - ours, as what is in __pycache__
+        code = super().source_to_code(data, path)
+        with contextlib.suppress(
+            OSError
+        ):  # nowhere to keep it, or another device was there at the same moment
+            _COMPILED.mkdir(parents=True, exist_ok=True)
+            new = kept.with_name(f"{kept.name}.{os.getpid()}")
+            new.write_bytes(key + marshal.dumps(code))
+            new.replace(kept)
+        return code
 
 
 def _spec(name, loader, is_package):

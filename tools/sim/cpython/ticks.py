@@ -1,6 +1,6 @@
 """The parts of MicroPython's `time` that CPython lacks."""
 
-import time
+from tools.sim.cpython import clock as _clock
 
 _PERIOD = 1 << 30  # as on the ESP32: ticks wrap after 12.4 days (ticks_ms) or 18 minutes (ticks_us)
 _HALF = _PERIOD >> 1
@@ -8,12 +8,12 @@ _HALF = _PERIOD >> 1
 
 def ticks_ms():
     """Milliseconds of a counter that wraps at 2**30."""
-    return time.monotonic_ns() // 1_000_000 % _PERIOD
+    return _clock.monotonic_ns() // 1_000_000 % _PERIOD
 
 
 def ticks_us():
     """Microseconds of a counter that wraps at 2**30."""
-    return time.monotonic_ns() // 1_000 % _PERIOD
+    return _clock.monotonic_ns() // 1_000 % _PERIOD
 
 
 def ticks_add(ticks, delta):
@@ -37,9 +37,9 @@ def _limited(ms):
 
 def sleep_ms(ms):
     """Block for `ms` milliseconds."""
-    time.sleep(max(0, ms) / 1000)
+    _clock.sleep(ms / 1000)
 
 
 def sleep_us(us):
     """Block for `us` microseconds."""
-    time.sleep(max(0, us) / 1_000_000)
+    _clock.sleep(us / 1_000_000)

@@ -1,7 +1,6 @@
 """MicroPython's built-in `utime` as far as the simulated chip's `time` builds on it."""
 
-from time import sleep, time_ns
-
+from tools.sim.cpython.clock import sleep, time_ns
 from tools.sim.cpython.ticks import sleep_ms, sleep_us, ticks_add, ticks_diff, ticks_ms, ticks_us
 
 __all__ = [

@@ -13,6 +13,8 @@ VM := tests/vm/node_modules
 export MICROPYTHON
 # Debian keeps mosquitto where only root looks.
 export PATH := $(PATH):/usr/sbin
+# Images for containers say so; here a thousand processes would compile the same files, each for itself.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Both set-up steps leave a stamp: done again when a pin changes, and not a word to the network otherwise.
 PIP := $(BIN)/pip install -qq --disable-pip-version-check
@@ -81,7 +83,7 @@ test: packages setup  ## run all tests, four at a time: most of them wait for so
 	$(PYTHON) tests/programs.py --missing; exit $$status
 
 test-unit: .venv/ready  ## run the device modules' unit tests on CPython alone
-	@$(BIN)/python -m pytest tests/unit
+	@$(BIN)/python -m pytest tests/unit -n 4 --dist worksteal
 
 test-board: .venv/ready  ## test a board, and report (PORT=… WIFI=ssid:password HOST=address LISTEN=… NTP=… PACKAGES=… ONLY=soak|memory|config)
 	@:$(call needs,WIFI,$(WIFI),WIFI=ssid:password HOST=address)

@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/pip install -qq --disable-pip-version-check
 PINS = $(BIN)/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; print(*$(1))'
 
-.PHONY: help setup run flash deploy configure console phone packages test test-unit test-board lint format size bench clean
+.PHONY: help setup run flash deploy configure console phone packages test test-unit coverage test-board lint format size bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -84,6 +84,11 @@ test: packages setup  ## run all tests, four at a time: most of them wait for so
 
 test-unit: .venv/ready  ## run the device modules' unit tests on CPython alone
 	@$(BIN)/python -m pytest tests/unit -n 4 --dist worksteal
+
+coverage: setup  ## the lines of device code that the tests on CPython reach, in process
+	@rm -rf build/coverage; mkdir -p build/coverage
+	@status=0; $(BIN)/python -m coverage run -m pytest tests/unit tests/host -n 4 --dist worksteal || status=$$?; \
+	$(BIN)/python -m coverage combine -q; $(BIN)/python -m coverage report; exit $$status
 
 test-board: .venv/ready  ## test a board, and report (PORT=… WIFI=ssid:password HOST=address LISTEN=… NTP=… PACKAGES=… ONLY=soak|memory|config)
 	@:$(call needs,WIFI,$(WIFI),WIFI=ssid:password HOST=address)

@@ -13,12 +13,14 @@ VM := tests/vm/node_modules
 export MICROPYTHON
 # Debian keeps mosquitto where only root looks.
 export PATH := $(PATH):/usr/sbin
+# Images for containers say so; here a thousand processes would compile the same files, each for itself.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Both set-up steps leave a stamp: done again when a pin changes, and not a word to the network otherwise.
 PIP := $(BIN)/pip install -qq --disable-pip-version-check
 PINS = $(BIN)/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; print(*$(1))'
 
-.PHONY: help setup run flash deploy configure console phone packages test test-slow test-unit test-board lint format size bench clean
+.PHONY: help setup run flash deploy configure console phone packages test test-slow test-unit coverage test-board lint format size bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -76,7 +78,7 @@ packages:  # installs what some tests need, where the system's package manager m
 	@$(PYTHON) tests/programs.py
 
 test: packages setup  ## run all tests, four at a time: most of them wait for something
-	@echo "All tests: about ten minutes on two cores, longer where those have other work (make test-unit: one minute)"
+	@echo "All tests: about ten minutes on two cores, longer where those have other work (make test-unit: some seconds)"
 	@status=0; $(BIN)/python -m pytest tests -n 4 --dist worksteal || status=$$?; \
 	$(PYTHON) tests/programs.py --missing; exit $$status
 
@@ -84,7 +86,12 @@ test-slow: packages setup  ## run the tests that wait for a device's real deadli
 	@SIM_SPEED=1 $(BIN)/python -m pytest tests -m slow -n 4 --dist worksteal
 
 test-unit: .venv/ready  ## run the device modules' unit tests on CPython alone
-	@$(BIN)/python -m pytest tests/unit
+	@$(BIN)/python -m pytest tests/unit -n 4 --dist worksteal
+
+coverage: setup  ## the lines of device code that the tests on CPython reach, in process
+	@rm -rf build/coverage; mkdir -p build/coverage
+	@status=0; $(BIN)/python -m coverage run -m pytest tests/unit tests/host -n 4 --dist worksteal || status=$$?; \
+	$(BIN)/python -m coverage combine -q; $(BIN)/python -m coverage report; exit $$status
 
 test-board: .venv/ready  ## test a board, and report (PORT=… WIFI=ssid:password HOST=address LISTEN=… NTP=… PACKAGES=… ONLY=soak|memory|config)
 	@:$(call needs,WIFI,$(WIFI),WIFI=ssid:password HOST=address)

@@ -9,7 +9,6 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 
 from tests.extras import LEFT_OUT
@@ -27,8 +26,6 @@ EXTRAS = {
 install_language()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by `make test &`; devices would not hear it either
     signal.signal(signal.SIGINT, signal.default_int_handler)
-hypothesis.settings.register_profile("house", deadline=None)  # machines are slow, each in its own way
-hypothesis.settings.load_profile("house")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

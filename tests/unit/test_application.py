@@ -41,7 +41,7 @@ class Bench:
     async def until(self, condition):
         """Runs it until something is so; nothing of it is left then."""
         running = asyncio.create_task(self.application.run())
-        for _ in range(200):
+        for _ in range(40_000):
             if condition():
                 break
             assert not running.done(), self.lines

@@ -136,7 +136,7 @@ async def test_writes_in_the_background_are_joined():
     task = asyncio.create_task(flash.run())
     for i in range(50):
         flash.write(i, bytes([i]))
-    for _ in range(200):
+    for _ in range(20_000):
         if nvs.writes:
             break
         await asyncio.sleep_ms(10)

@@ -83,7 +83,7 @@ class Bench:
         return self.phone.on(CONFIG)[0]
 
     async def until(self, condition):
-        for _ in range(2000):
+        for _ in range(200_000):
             if condition():
                 return
             await asyncio.sleep_ms(1)

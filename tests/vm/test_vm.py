@@ -1,6 +1,8 @@
 """The dual tests (tests/unit/test_*.py) in real MicroPython: the VM from npm, and a unix port if present."""
 
 import ast
+import fcntl
+import hashlib
 import json
 import os
 import re
@@ -49,8 +51,8 @@ dual = pytest.mark.parametrize(("file", "test"), CASES, ids=[f"{file}::{test}" f
 @pytest.mark.parametrize("version", VERSIONS)
 @dual
 @pytest.mark.timeout(TIMEOUT_S)
-def test_in_webassembly_vm(file: str, test: str, version: str) -> None:
-    check(test, run(file, vm_command(file, FOLDERS, version)))
+def test_in_webassembly_vm(file: str, test: str, version: str, kept: Path) -> None:
+    check(test, run_once(file, vm_command(file, FOLDERS, version), kept))
 
 
 def test_the_vms_are_of_the_versions_they_are_called_by() -> None:
@@ -72,9 +74,9 @@ def test_tells_what_fails(tmp_path: Path) -> None:
 @dual
 @pytest.mark.micropython
 @pytest.mark.timeout(TIMEOUT_S)
-def test_on_unix_port(file: str, test: str) -> None:
+def test_on_unix_port(file: str, test: str, kept: Path) -> None:
     program = f"import asyncio, sys, dual; sys.exit(asyncio.run(dual.main([{file!r}])))"
-    check(test, run(file, (os.environ["MICROPYTHON"], "-X", "heapsize=1m", "-c", program)))
+    check(test, run_once(file, (os.environ["MICROPYTHON"], "-X", "heapsize=1m", "-c", program), kept))
 
 
 def vm_command(file: str, folders: dict[Path, str], version: str) -> tuple[str, ...]:
@@ -87,7 +89,29 @@ def vm_command(file: str, folders: dict[Path, str], version: str) -> tuple[str, 
     return (node, str(VM / "run.mjs"), str(VM / "dual.py"), f"--vm={version}", *copied, "--", file)
 
 
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for this run of the tests, the same for all workers of pytest-xdist."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "vm"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @cache
+def run_once(file: str, command: tuple[str, ...], kept: Path) -> tuple[dict[str, str], str]:
+    """`run`, by the first worker that comes: the others wait for what it says, and read that."""
+    name = hashlib.sha256(repr(command).encode()).hexdigest()
+    with (kept / name).open("a+") as result:
+        fcntl.flock(result, fcntl.LOCK_EX)
+        result.seek(0)
+        if not (outcome := result.read()):
+            outcome = json.dumps(run(file, command))
+            result.write(outcome)
+    parts, output = json.loads(outcome)
+    return parts, output
+
+
 def run(file: str, command: tuple[str, ...]) -> tuple[dict[str, str], str]:
     """Run all tests of a file at once; return each test's part of what was printed, and all of it."""
     path = ":".join(str(folder) for folder in (ROOT, ".frozen", ROOT / "lib", UNIT, VM))

@@ -1,10 +1,10 @@
 """The way back to CONFIG for a device that has a configuration, but perhaps none that works."""
 
 import asyncio
-import time
 
 from micropython import const
 
+from iot.events import within
 from iot.memory import borrow
 
 _REACHED = const("reached")
@@ -91,33 +91,23 @@ async def watch(system):
 
 async def _outcome(system):
     """What was not reached, and why; (None, None) once the cloud is, which is then remembered."""
-    came = []
+    came = asyncio.Event()
 
     def handler(session):
-        came.append(session)
+        came.set()
         set_reached(system.nvs, True)  # at once: a restart may be on its way
 
     system.events.on("cloud_up", handler)
     try:
-        joined = await _wait(lambda: system.wifi.ssid, system.settings.WIFI_REACH_MS)
-        if not joined:
+        if not await within(system.settings.WIFI_REACH_MS, system.wifi.connected()):
             return "Wi-Fi was never reached: ", system.unreached or "no network lets the device in"
-        if await _wait(lambda: came, system.settings.CLOUD_REACH_MS):
+        if await within(system.settings.CLOUD_REACH_MS, came.wait()):
             return None, None
     finally:
         system.events.off("cloud_up", handler)
     if system.clock.state == "unset":
         return "the cloud was never reached: ", "no time server answers"
     return "the cloud was never reached: ", system.unreached or "no answer came"
-
-
-async def _wait(condition, timeout_ms):
-    start_ms = time.ticks_ms()
-    while not condition():
-        if time.ticks_diff(time.ticks_ms(), start_ms) > timeout_ms:
-            return False
-        await asyncio.sleep_ms(10 * _POLL_MS)
-    return True
 
 
 async def held(pin):

@@ -4,7 +4,8 @@ import asyncio
 import sys
 import time
 
-from iot.mqtt.queues import Outbox, within
+from iot.events import within
+from iot.mqtt.queues import Outbox
 
 
 def fill(outbox, size, packet_id=0, first=0x32):

@@ -86,7 +86,7 @@ def judge(clock, borne_out):
         names = ", ".join(clock.source)
         clock.log.warning("clock", "a certificate's dates speak against the time of {}", names)
         clock.doubted += clock.source
-        clock.state = "unset"
+        clock.become("unset")
 
 
 def _remember(clock):
@@ -129,7 +129,7 @@ def tell(system, seconds):
     if clock:
         clock.source = ("told",)
         clock.doubted.clear()
-        clock.state = "unset"
+        clock.become("unset")
     return True
 
 

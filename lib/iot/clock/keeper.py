@@ -4,9 +4,9 @@ import asyncio
 
 from micropython import const
 
+from iot.events import within
 from iot.memory import borrow
 
-_POLL_MS = const(100)
 _RETRY_UNSET_MS = const(1000)
 _RETRY_FIRST_MS = const(15000)
 _RETRY_MOST_MS = const(3600 * 1000)
@@ -42,6 +42,7 @@ class Clock:
         self.source = None
         self.doubted = []
         self.borne_out = False
+        self._changed = asyncio.Event()  # the state
 
     async def ready(self):
         """Returns when there is a network, and a time that is right or as good as it gets.
@@ -50,7 +51,13 @@ class Clock:
         """
         await self._online()
         while self.state == "unset":
-            await asyncio.sleep_ms(_POLL_MS)
+            self._changed.clear()
+            await self._changed.wait()
+
+    def become(self, state):
+        """Takes a new state and wakes who waits for one."""
+        self.state = state
+        self._changed.set()
 
     def tell(self, event, detail):
         """Takes what came of a connection: it bears the time out, or its certificate's dates are wrong."""
@@ -79,9 +86,9 @@ class Clock:
 
     async def _pause(self, pause_ms):
         """Waits, but not where the time is in doubt."""
-        while pause_ms > 0 and self.state != "unset":
-            await asyncio.sleep_ms(_RETRY_UNSET_MS)
-            pause_ms -= _RETRY_UNSET_MS
+        if self.state != "unset":  # from here on all that it becomes is that
+            self._changed.clear()
+            await within(pause_ms, self._changed.wait())
 
     async def _adjust(self):
         """Sets the chip's clock as well as can be; True for SNTP."""
@@ -91,7 +98,7 @@ class Clock:
         except (OSError, MemoryError) as error:
             self.log.warning("clock", "{}", error)
         if state not in (None, self.state):
-            self.state = state
+            self.become(state)
             self.log.info("clock", "set by {}", state)
             self._notify("clock_set", state)
         return state == "sntp"

@@ -6,8 +6,7 @@ from micropython import const
 
 from iot.memory import borrow
 
-_POLL_MS = const(100)
-_WATCH_MS = const(500)
+_WATCH_MS = const(500)  # the driver has to be asked: a WLAN of MicroPython calls nobody back
 _BEGIN_MS = const(5000)
 _ERRORS = (OSError, RuntimeError, ValueError, MemoryError, OverflowError)  # of a driver: there are many
 
@@ -35,6 +34,7 @@ class Wifi:
         self._log = log
         self._notify = notify
         self.ssid = None
+        self._up = asyncio.Event()  # set at each look that finds a connection
 
     def rssi(self):
         """Signal strength in dBm, or None while there is no connection."""
@@ -50,7 +50,8 @@ class Wifi:
     async def connected(self):
         """Returns when there is a connection: an attempt in vain takes memory that joining needs."""
         while not (self.ssid and self._wlan.isconnected()):
-            await asyncio.sleep_ms(_POLL_MS)
+            self._up.clear()  # it may be of a connection that has gone since
+            await self._up.wait()
 
     async def run(self):
         """Stays connected, for ever; leaves the radio off when it is cancelled."""
@@ -64,6 +65,7 @@ class Wifi:
                     self.ssid = await self._join()
                     self._found()
                     while self._wlan.isconnected():
+                        self._up.set()
                         await asyncio.sleep_ms(_WATCH_MS)
                 except _ERRORS as error:  # mostly, no memory for its buffers; else it needs a restart, too
                     self._log.error("wifi", "the radio fails: {}", error)

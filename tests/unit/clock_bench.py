@@ -145,6 +145,7 @@ class Chip:
     # The module asyncio.
 
     Event = asyncio.Event
+
     async def within(self, timeout_ms, coroutine):
         """As that of iot.events: time goes on from hook to hook until what is awaited has come."""
         assert 0 <= timeout_ms < PERIOD_MS // 2, "longer than MicroPython waits"

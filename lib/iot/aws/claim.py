@@ -84,10 +84,12 @@ class Claim:
             notify("connecting", False)
 
     async def _provision(self):
+        provisioning = Provisioning(self._aws["template"])
         client = Client(
             "claim-" + self._device_id,
             self._opener.open,
             self._log,
+            provisioning.on_client,
             clean=True,
             packet_limit=_PACKET_LIMIT,
             outbox_bytes=_OUTBOX_BYTES,
@@ -98,8 +100,7 @@ class Claim:
             await client.connect()
             borrow("iot.aws.renewal").asked(self._store())
             self._log.info("provisioning", "asking for keys and a certificate")
-            provisioning = Provisioning(client, self._aws["template"])
-            name, certificate, key = await provisioning.run(self._parameters())
+            name, certificate, key = await provisioning.run(client, self._parameters())
         finally:
             await client.disconnect()
         self._store().save_thing(self._aws["endpoint"], name, certificate, key)

@@ -40,7 +40,7 @@ class FakeService:
         self.script = script
         self.published = []
         self.late = False
-        self.notify = None
+        self.notify = self.task = None
         self.subscriptions = {}
         self._granted = granted
         self._hangs_up_on = hangs_up_on
@@ -56,9 +56,9 @@ class FakeService:
             granted, answer = self.script[topic]
             answer_topic = topic + ("/accepted" if granted else "/rejected")
             payload = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-            asyncio.create_task(self._come(self.subscriptions[answer_topic], payload))
+            self.task = asyncio.create_task(self._come(self.subscriptions[answer_topic], payload))
         elif topic == self._hangs_up_on:
-            asyncio.create_task(self._end())
+            self.task = asyncio.create_task(self._end())
 
     async def _come(self, subscription, payload):
         if self.late:  # beside what is waited for something else happens

@@ -46,7 +46,7 @@ class Provisioning:
         """Creates keys and registers the thing.
 
         Args:
-            client: a connected MQTT client that notifies `on_client`; it must take a packet with a key (6 KiB).
+            client: a connected MQTT client that notifies `on_client`, and receives an answer with a key (6 KiB).
             parameters: {name: value} of strings, as the template declares them.
 
         Returns:

@@ -11,7 +11,7 @@ from iot.events import within
 from iot.memory import borrow
 from iot.mqtt import packet
 from iot.mqtt.connection import Connection
-from iot.mqtt.packet import Framer, MQTTError, Starved
+from iot.mqtt.packet import Framer, MQTTError, Refused, Starved
 from iot.mqtt.queues import Inbox, Outbox
 
 _STABLE_MS = const(30000)  # a connection that lasted this long starts the backoff anew
@@ -131,9 +131,12 @@ class Client:
             handshake = borrow("iot.mqtt.handshake")
             self._attempt_ms = time.ticks_ms()
             stream, session_present = await handshake.begin(self)
+            handshake.rewind(self.inbox, session_present)
         except (MQTTError, MemoryError) as error:
             if isinstance(error, MemoryError):  # not even for the code
                 error = Starved("no memory for a connection")
+            elif isinstance(error, Refused) and (error.code is None or error.code > 3):
+                self.refusals += 1  # it hung up, or TLS's alert or CONNACK's code may mean the certificate
             self.reason = str(error)
             self.tell("disconnected", self.reason)
             if isinstance(error, Starved):

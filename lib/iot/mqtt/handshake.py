@@ -39,18 +39,6 @@ async def begin(client):
 
     What came behind the CONNACK waits in the client's framer. Raises Refused, Starved or another MQTTError.
     """
-    try:
-        stream, session_present = await _begin(client)
-        rewind(client.inbox, session_present)
-        return stream, session_present
-    except Refused as error:
-        # The certificate may be what a broker means that hung up, or said so (CONNACK's codes, TLS's alerts).
-        if error.code is None or error.code > 3:
-            client.refusals += 1
-        raise
-
-
-async def _begin(client):
     timeout_ms = client.connect_timeout_ms
     stream = session = None
     try:

@@ -4,7 +4,7 @@ import asyncio
 
 from micropython import const
 
-_WAIT_MOST_MS = const((1 << 29) - 1)  # 6.2 days: MicroPython ends longer waits by OverflowError
+_WAIT_MOST_MS = const(86400000)  # MicroPython ends waits of over 6.2 days by OverflowError
 
 #: Every event there is, and its detail.
 NAMES = (
@@ -21,16 +21,6 @@ NAMES = (
     "ble_proved",  # None: the phone has proved that it knows the code
     "ble_down",  # reason
 )
-
-
-async def within(timeout_ms, coroutine):
-    """Awaits a coroutine; False if that took `timeout_ms` (None: for ever) and it was cancelled."""
-    timeout_ms = timeout_ms and min(timeout_ms, _WAIT_MOST_MS)
-    try:
-        await (coroutine if timeout_ms is None else asyncio.wait_for_ms(coroutine, timeout_ms))
-    except asyncio.TimeoutError:
-        return False
-    return True
 
 
 class Events:

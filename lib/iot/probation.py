@@ -4,7 +4,6 @@ import asyncio
 
 from micropython import const
 
-from iot.events import within
 from iot.memory import borrow
 
 _REACHED = const("reached")
@@ -12,6 +11,7 @@ _UNREACHED = const("unreached")
 _REASON_MAX = const(100)  # characters, of up to four bytes
 _HOLD_MS = const(1000)
 _POLL_MS = const(50)
+_WAIT_MOST_MS = const((1 << 29) - 1)  # 6.2 days: MicroPython ends longer waits by OverflowError
 _NOT_FOUND = const(-0x1102)  # ESP_ERR_NVS_NOT_FOUND
 
 
@@ -99,15 +99,23 @@ async def _outcome(system):
 
     system.events.on("cloud_up", handler)
     try:
-        if not await within(system.settings.WIFI_REACH_MS, system.wifi.connected()):
+        if not await _within(system.settings.WIFI_REACH_MS, system.wifi.connected()):
             return "Wi-Fi was never reached: ", system.unreached or "no network lets the device in"
-        if await within(system.settings.CLOUD_REACH_MS, came.wait()):
+        if await _within(system.settings.CLOUD_REACH_MS, came.wait()):
             return None, None
     finally:
         system.events.off("cloud_up", handler)
     if system.clock.state == "unset":
         return "the cloud was never reached: ", "no time server answers"
     return "the cloud was never reached: ", system.unreached or "no answer came"
+
+
+async def _within(timeout_ms, coroutine):
+    try:
+        await asyncio.wait_for_ms(coroutine, min(timeout_ms, _WAIT_MOST_MS))
+    except asyncio.TimeoutError:
+        return False
+    return True
 
 
 async def held(pin):

@@ -49,7 +49,7 @@ LEVELS = {
     "iot.aws": 0,
     "iot.backoff": 0,
     "iot.config": 0,
-    "iot.events": -1,
+    "iot.events": 0,
     "iot.heap": 0,
     "iot.wifi.join": 1,
     "iot.log": 0,

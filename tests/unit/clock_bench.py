@@ -92,9 +92,7 @@ class Chip:
         forget("iot.clock.keeper", "iot.clock.adjust", "iot.clock.sntp")
 
     def clock(self, hosts=None, built=BUILT):
-        from iot.clock import keeper
-
-        keeper.within = self.within
+        from iot.clock.keeper import Clock
 
         async def online():
             pass
@@ -102,7 +100,7 @@ class Chip:
         def notify(event, how):
             self.events.append((self.passed_ms, how))
 
-        made = keeper.Clock(hosts or sorted(self.servers), built, self.nvs, online, self.log, notify)
+        made = Clock(hosts or sorted(self.servers), built, self.nvs, online, self.log, notify)
         self.made = made
         return made
 
@@ -145,28 +143,6 @@ class Chip:
     # The module asyncio.
 
     Event = asyncio.Event
-
-    async def within(self, timeout_ms, coroutine):
-        """As that of iot.events: time goes on from hook to hook until what is awaited has come."""
-        assert 0 <= timeout_ms < PERIOD_MS // 2, "longer than MicroPython waits"
-        task = asyncio.create_task(coroutine)
-        end_ms = self.passed_ms + timeout_ms
-        try:
-            while True:
-                for _ in range(3):  # an event, who waits for it, and what that one is awaited by
-                    await asyncio.sleep_ms(0)
-                if task.done():
-                    return True
-                if self.passed_ms >= end_ms:
-                    return False
-                next_ms = min([end_ms, self.limit_ms + 1] + [hook[0] for hook in self.hooks])
-                self._pass(max(0, next_ms - self.passed_ms))
-        finally:
-            task.cancel()
-            try:
-                await task
-            except asyncio.CancelledError:
-                pass
 
     async def sleep_ms(self, ms):
         assert 0 <= ms < PERIOD_MS // 2, "MicroPython raises OverflowError"

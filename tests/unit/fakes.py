@@ -117,7 +117,7 @@ class FakeTime:
     Event = asyncio.Event
 
     async def within(self, timeout_ms, coroutine):
-        """As that of iot.events, a tenth of a second after the other."""
+        """As that of iot.probation, a tenth of a second after the other."""
         task = asyncio.create_task(coroutine)
         end_ms = self.now_ms + timeout_ms
         while not task.done() and self.now_ms < end_ms:

@@ -5,7 +5,7 @@ import sys
 
 from check import raises
 from fakes import FakeLog
-from iot.events import Events, within
+from iot.events import Events
 
 
 def test_handlers_hear_in_order_until_they_are_off():
@@ -113,35 +113,3 @@ async def test_a_wait_of_weeks():
             assert sum(with_pieces) == weeks * 7 * 86400000
     finally:
         module.asyncio = asyncio
-
-
-async def test_a_wait_within_a_time_tells_whether_it_came():
-    happened = asyncio.Event()
-    for timeout_ms in (0, 5):
-        assert not await within(timeout_ms, happened.wait())
-    happened.set()
-    for timeout_ms in (None, 10000, 1 << 40):
-        assert await within(timeout_ms, happened.wait())
-
-
-async def test_a_wait_within_a_time_that_is_cancelled_ends_what_it_waits_for():
-    ended = []
-
-    async def forever():
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.append(True)
-
-    for timeout_ms in (None, 60000):
-        task = asyncio.create_task(within(timeout_ms, forever()))
-        for _ in range(5):
-            await asyncio.sleep_ms(0)
-        task.cancel()
-        try:
-            await task
-            raise AssertionError("not cancelled")
-        except asyncio.CancelledError:
-            pass
-        await asyncio.sleep_ms(0)
-    assert len(ended) == 2

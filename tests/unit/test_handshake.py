@@ -3,9 +3,9 @@
 import errno
 
 from check import araises
-from iot.mqtt.client import Client
 from iot.mqtt.packet import MQTTError, Refused, Starved
 from stream import Broker, Notes, Stream
+from stream import client as made
 
 
 class Socket:
@@ -44,7 +44,7 @@ def client(error, socket, **options):
         return broker.streams[-1]
 
     notes = Notes()
-    return Client("thing-1", open_stream, notes, notes.notify, **options), broker
+    return made(open_stream, notes, notes.notify, **options), broker
 
 
 def alert(number, level=2):
@@ -131,11 +131,11 @@ async def test_it_returns_or_raises_and_changes_nothing_that_is_the_clients():
         it.subscribe("a")
         it.inbox.waiting.append(("b", b"x", 0, 0))
         before = {name: repr(getattr(it, name)) for name in ("refusals", "reason", "connected", "connection")}
-        queued = it.inbox.due(), len(it.inbox.waiting), it.inbox.unclaimed
+        queued = it.inbox.due(), len(it.inbox.waiting), it.inbox.counts["unclaimed"]
         if begins:
             stream, session_present = await handshake.begin(it)
             assert stream is broker.streams[-1] and session_present is False and not stream.closed
         else:
             await araises(Refused, "unknown CA", handshake.begin(it))
         assert before == {name: repr(getattr(it, name)) for name in before}
-        assert queued == (it.inbox.due(), len(it.inbox.waiting), it.inbox.unclaimed)
+        assert queued == (it.inbox.due(), len(it.inbox.waiting), it.inbox.counts["unclaimed"])

@@ -7,7 +7,7 @@ import asyncio
 import json
 import time
 
-from iot.events import within
+from iot.mqtt.queues import within
 
 CREATE_KEYS = "$aws/certificates/create/json"  # CreateKeysAndCertificate
 
@@ -46,7 +46,7 @@ class Provisioning:
         """Creates keys and registers the thing.
 
         Args:
-            client: a connected MQTT client that notifies `on_client`, and receives an answer with a key (6 KiB).
+            client: a connected MQTT client that notifies `on_client` and takes in the 6 KiB of a key.
             parameters: {name: value} of strings, as the template declares them.
 
         Returns:

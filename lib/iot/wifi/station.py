@@ -62,8 +62,7 @@ class Wifi:
                     if not begun:
                         self._wlan.active(True)
                         begun = True
-                    self.ssid = await self._join()
-                    self._found()
+                    await self._join()
                     while self._wlan.isconnected():
                         self._up.set()
                         await asyncio.sleep_ms(_WATCH_MS)
@@ -80,13 +79,10 @@ class Wifi:
             except _ERRORS:
                 pass  # what cancelled it has to pass
 
-    def _join(self):
-        return borrow("iot.wifi.join").join(self._wlan, self.networks, self._backoff, self._log, self._notify)
-
-    def _found(self):
-        ip, rssi = self.ip(), self.rssi()
-        self._log.info("wifi", 'connected to "{}" as {}, {} dBm', self.ssid, ip, rssi)
-        self._notify("wifi_up", {"ssid": self.ssid, "ip": ip, "rssi": rssi})
+    async def _join(self):
+        join = borrow("iot.wifi.join")
+        self.ssid = await join.join(self._wlan, self.networks, self._backoff, self._log, self._notify)
+        join.tell(self, self._log, self._notify)
 
     def _lost(self):
         ssid, self.ssid = self.ssid, None

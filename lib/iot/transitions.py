@@ -23,6 +23,7 @@ _NAMESPACE = const("iot")
 _WIFI_FIRST_MS = const(1000)
 _WIFI_MOST_MS = const(60000)
 _TRIES_TO_REPLACE = const(3)
+_COUNTS = const(("refused", "lost", "oversize", "unclaimed", "dropped"))
 
 # Bytes of ESP-IDF's heap that MicroPython's leaves alone (docs/memory.md): for Wi-Fi with its buffers and TLS
 # in the handshake with RSA chains; for Wi-Fi and NimBLE.
@@ -127,7 +128,9 @@ async def _leave(system, mode):
     """Ends every task that does not run in `mode`."""
     ending = [name for name in system.tasks if mode not in _TASKS[name] or name in _RENEWED]
     if system.cloud:
-        await system.cloud.client.disconnect()  # takes leave of the broker, so that it sends no last will
+        client = system.cloud.client
+        await client.disconnect()  # takes leave of the broker, so that it sends no last will
+        system.counts["lost"] += len(client.outbox)
         system.cloud = None
     system.connecting = False
     for name in ending:
@@ -169,6 +172,7 @@ async def _enter_normal(system, event, config):
         _grow_heap(system, _RESERVED_NORMAL)
         await load("iot.backoff", "iot.clock.keeper", "iot.wifi.station", "iot.wifi.join")
         _start_network(system, config)  # the radio connects while the rest is loaded
+    system.counts = system.counts or dict.fromkeys(_COUNTS, 0)
     await load("iot.tls", "iot.mqtt.packet", "iot.mqtt.queues", "iot.mqtt.connection", "iot.mqtt.client")
     if thing is None:
         await load("iot.aws.provisioning", "iot.aws.claim")
@@ -210,13 +214,15 @@ def _start_network(system, config):
 def _claim(system, aws, tries):
     """The coroutine that earns the thing's certificate with the claim's and stores it."""
     module = borrow("iot.aws.claim", "iot.aws.provisioning")  # once in a device's life
-    claim = module.Claim(aws, system.store, system.device_id, system.clock.ready, system.log)
+    claim = module.Claim(aws, system.store, system.device_id, system.clock.ready, system.counts, system.log)
     return claim.run(tries, system.tell)
 
 
 def _connect(system, config, name):
     """Makes the thing; returns the coroutine that keeps it connected."""
     from iot.aws.cloud import Cloud  # half of the library: not needed in any other mode
+    from iot.mqtt.packet import Framer
+    from iot.mqtt.queues import Inbox, Outbox
 
     aws, settings = config["aws"], system.settings
     system.cloud = cloud = Cloud(
@@ -226,11 +232,10 @@ def _connect(system, config, name):
         settings.REFUSALS_FOR_GOOD if "template" in aws else None,
         system.log,
         system.tell,
-        ready=system.clock.ready,
-        keep_alive_s=settings.KEEP_ALIVE_S,
-        window=settings.WINDOW,
-        outbox_bytes=settings.OUTBOX_BYTES,
-        packet_limit=settings.PACKET_LIMIT,
+        system.clock.ready,
+        Outbox(settings.OUTBOX_BYTES, settings.WINDOW, system.counts),
+        Inbox(Framer(settings.PACKET_LIMIT), system.counts),
+        settings.KEEP_ALIVE_S,
     )
     system.thing = Thing(
         name,

@@ -15,9 +15,11 @@ WIFI_REACH_MS = 300_000  # a new configuration's Wi-Fi not reached within this: 
 CLOUD_REACH_MS = 300_000  # and from then on its cloud not
 CONFIG = None  # a whole configuration, for a product that brings its own; else it is asked for
 
-# Limits of the connection to the cloud, in bytes and messages.
-OUTBOX_BYTES = 2048  # all messages that wait to be sent or acknowledged
-PACKET_LIMIT = 3072  # the largest message that is received
+# What goes out to the cloud.
+OUTBOX_BYTES = 2048  # all messages that wait to be sent or acknowledged, and so the largest one
 WINDOW = 16  # QoS 1 messages in flight
+# What comes in.
+PACKET_LIMIT = 3072  # bytes of the largest message; a larger one is dropped and counted
+
 KEEP_ALIVE_S = 60
 REFUSALS_FOR_GOOD = 20  # attempts in a row, with pauses up to a minute, after which the claim is used again

@@ -1,7 +1,6 @@
 """The way back to CONFIG for a device that has a configuration, but perhaps none that works."""
 
 import asyncio
-import time
 
 from micropython import const
 
@@ -12,6 +11,7 @@ _UNREACHED = const("unreached")
 _REASON_MAX = const(100)  # characters, of up to four bytes
 _HOLD_MS = const(1000)
 _POLL_MS = const(50)
+_WAIT_MOST_MS = const((1 << 29) - 1)  # 6.2 days: MicroPython ends longer waits by OverflowError
 _NOT_FOUND = const(-0x1102)  # ESP_ERR_NVS_NOT_FOUND
 
 
@@ -87,18 +87,17 @@ async def watch(system):
 
 async def _outcome(system):
     """What was not reached, and why; (None, None) once the cloud is, which is then remembered."""
-    came = []
+    came = asyncio.Event()
 
     def handler(session):
-        came.append(session)
+        came.set()
         set_reached(system.nvs, True)  # at once: a restart may be on its way
 
     system.events.on("cloud_up", handler)
     try:
-        joined = await _wait(lambda: system.wifi.ssid, system.settings.WIFI_REACH_MS)
-        if not joined:
+        if not await _within(system.settings.WIFI_REACH_MS, system.wifi.connected()):
             return "Wi-Fi was never reached: ", system.unreached or "no network lets the device in"
-        if await _wait(lambda: came, system.settings.CLOUD_REACH_MS):
+        if await _within(system.settings.CLOUD_REACH_MS, came.wait()):
             return None, None
     finally:
         system.events.off("cloud_up", handler)
@@ -107,12 +106,11 @@ async def _outcome(system):
     return "the cloud was never reached: ", system.unreached or "no answer came"
 
 
-async def _wait(condition, timeout_ms):
-    start_ms = time.ticks_ms()
-    while not condition():
-        if time.ticks_diff(time.ticks_ms(), start_ms) > timeout_ms:
-            return False
-        await asyncio.sleep_ms(10 * _POLL_MS)
+async def _within(timeout_ms, coroutine):
+    try:
+        await asyncio.wait_for_ms(coroutine, min(timeout_ms, _WAIT_MOST_MS))
+    except asyncio.TimeoutError:
+        return False
     return True
 
 

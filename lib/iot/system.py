@@ -36,6 +36,7 @@ class System:
         wifi, clock, cloud, thing: the parts of the mode NORMAL, else None.
         nvs, flash: None where flash could not be initialised.
         application: the Application, None in modes without one.
+        counts: messages that did not get through to the cloud or from it, by the reason (iot.mqtt.queues).
         connecting: whether a connection is in the making, which takes nearly all memory there is.
         starved: attempts in a row that failed for want of memory.
         starved_reason: the last one that did, None where none has.
@@ -60,6 +61,7 @@ class System:
         self.turns = ()
         self.device_id = self.reason = ""
         self.tasks = {}
+        self.counts = {}
         self.nvs = self.flash = self.wifi = self.clock = self.cloud = self.thing = None
         self.watchdog = self.heap = self.load_application = self.document = self.event = self.stored = None
         self.application = self.starved_reason = self.unreached = self.asked_ms = None

@@ -20,6 +20,7 @@ _NAMESPACE = const("iot")
 _WIFI_FIRST_MS = const(1000)
 _WIFI_MOST_MS = const(60000)
 _TRIES_TO_REPLACE = const(3)
+_COUNTS = const(("refused", "lost", "oversize", "unclaimed", "dropped"))
 
 # Bytes of ESP-IDF's heap that MicroPython's leaves alone (docs/memory.md): for Wi-Fi with its buffers, and
 # TLS in the handshake with RSA chains, or NimBLE.
@@ -108,7 +109,9 @@ async def _leave(system, staying):
     """Ends every task that is not among `staying`, or has to begin anew."""
     ending = [name for name in system.tasks if name not in staying or name in modes.RENEWED]
     if system.cloud:
-        await system.cloud.client.disconnect()  # takes leave of the broker, so that it sends no last will
+        client = system.cloud.client
+        await client.disconnect()  # takes leave of the broker, so that it sends no last will
+        system.counts["lost"] += len(client.outbox)
         system.cloud = None
     system.connecting = False
     for name in ending:
@@ -175,6 +178,7 @@ async def _enter_normal(system, besides):
         await load(*modes.STAYING["wifi"])
         await load(*modes.STAYING["clock"])
         _start_network(system, config)  # the radio connects while the rest is loaded
+    system.counts = system.counts or dict.fromkeys(_COUNTS, 0)
     if thing is None:
         await load(*modes.STAYING["claim"])
         _begin(system, claim=_claim(system, config["aws"], _TRIES_TO_REPLACE if besides else None))
@@ -227,12 +231,15 @@ def _start_network(system, config):
 
 def _claim(system, aws, tries):
     """The coroutine that earns the thing's certificate: once in a device's life."""
-    claim = borrow("iot.aws.claim").Claim(aws, system.store, system.device_id, system.clock.ready, system.log)
+    module = borrow("iot.aws.claim")
+    claim = module.Claim(aws, system.store, system.device_id, system.clock.ready, system.counts, system.log)
     return claim.run(tries, system.tell)
 
 
 def _cloud(system, aws, name):
     from iot.aws.cloud import Cloud
+    from iot.mqtt.packet import Framer
+    from iot.mqtt.queues import Inbox, Outbox
 
     settings = system.settings
     return Cloud(
@@ -242,11 +249,10 @@ def _cloud(system, aws, name):
         settings.REFUSALS_FOR_GOOD if "template" in aws else None,
         system.log,
         system.tell,
-        ready=system.clock.ready,
-        keep_alive_s=settings.KEEP_ALIVE_S,
-        window=settings.WINDOW,
-        outbox_bytes=settings.OUTBOX_BYTES,
-        packet_limit=settings.PACKET_LIMIT,
+        system.clock.ready,
+        Outbox(settings.OUTBOX_BYTES, settings.WINDOW, system.counts),
+        Inbox(Framer(settings.PACKET_LIMIT), system.counts),
+        settings.KEEP_ALIVE_S,
     )
 
 

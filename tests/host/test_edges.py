@@ -9,8 +9,8 @@ from fakes import FakeChip, FakeNVS, forget
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from iot.backoff import Backoff
-from iot.mqtt.client import Client
 from stream import Broker, Notes
+from stream import client as made
 
 from tests.patience import PATIENCE_S
 
@@ -218,7 +218,7 @@ def test_the_client_survives_whatever_a_connection_raises_and_a_broker_says(
         return stream
 
     async def live() -> None:
-        client = Client("thing", open_stream, notes, notes.notify, backoff=Backoff(1, 1))
+        client = made(open_stream, notes, notes.notify, backoff=Backoff(1, 1))
         running = asyncio.create_task(client.run())
         while not client.connected:
             assert not running.done(), await running

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from fakes import FakeLog, forget
+from iot.mqtt.packet import Framer
+from iot.mqtt.queues import Inbox, Outbox
 
 from tests.unit.test_renewal import FakeStore
 
@@ -20,7 +22,8 @@ def link(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[object, list[tuple[s
     told: list[tuple[str, object]] = []
     store = FakeStore()
     aws = {"endpoint": "broker.example.com", "port": 8883}
-    yield Cloud("lamp", aws, lambda: store, 3, FakeLog(), lambda *event: told.append(event)), told, store
+    notify, queues = lambda *event: told.append(event), (Outbox(64, 1, {}), Inbox(Framer(64), {}))
+    yield Cloud("lamp", aws, lambda: store, 3, FakeLog(), notify, None, *queues), told, store
     forget("iot.aws.cloud", "iot.tls")
 
 

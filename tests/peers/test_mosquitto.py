@@ -12,7 +12,8 @@ import pytest
 from iot.backoff import Backoff
 from iot.log import Log
 from iot.mqtt.client import Client
-from iot.mqtt.packet import MQTTError, Refused
+from iot.mqtt.packet import Framer, MQTTError, Refused
+from iot.mqtt.queues import Inbox, Outbox
 
 from tests.patience import PATIENCE_S, until
 from tools.bench import mosquitto
@@ -81,9 +82,19 @@ class House:
         self.peer = Peer(broker, folder, "up/#")
         self.context = client_context(broker.authority.root_pem, broker.authority.issue(), folder)
 
-    def device(self, name: str = "device", context: Any = None, **options: Any) -> Client:
+    def device(
+        self,
+        name: str = "device",
+        context: Any = None,
+        outbox_bytes: int = 8192,
+        window: int = 16,
+        packet_limit: int = 4096,
+        **options: Any,
+    ) -> Client:
         open_stream = opener("localhost", self.broker.port, context or self.context)
-        return Client(name, open_stream, Log("error"), **options)
+        counts = dict.fromkeys(("refused", "lost", "oversize", "unclaimed", "dropped"), 0)
+        outbox, inbox = Outbox(outbox_bytes, window, counts), Inbox(Framer(packet_limit), counts)
+        return Client(name, open_stream, outbox, inbox, Log("error"), **options)
 
 
 @pytest.fixture
@@ -159,7 +170,7 @@ async def test_the_will_is_sent_for_a_device_that_vanishes_only(house: House) ->
 
 
 async def test_oversize_is_refused_or_dropped_and_nothing_else_suffers(house: House) -> None:
-    device = house.device(packet_limit=1024)
+    device = house.device(outbox_bytes=1024, packet_limit=1024)
     await device.connect()
     with pytest.raises(ValueError, match='publish to "up/big": 2011 bytes; the limit is 1024'):
         device.publish("up/big", bytes(2000))
@@ -169,12 +180,12 @@ async def test_oversize_is_refused_or_dropped_and_nothing_else_suffers(house: Ho
     house.peer.publish("down/big", bytes(300_000), qos=0)
     house.peer.publish("down/small", b"after")
     assert await asyncio.wait_for(anext(down), DEADLINE_S) == ("down/small", b"after")
-    assert device.inbox.oversize == 2
+    assert device.inbox.counts["oversize"] == 2
     await device.disconnect()
     again = house.device(packet_limit=1024)  # the broker has it acknowledged, so it does not come back
     await again.connect()
     await again.ping()
-    assert again.inbox.oversize == 0
+    assert again.inbox.counts["oversize"] == 0
     await again.disconnect()
 
 

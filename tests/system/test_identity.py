@@ -8,7 +8,7 @@ import pytest
 from iot.crypto import pem
 from iot.storage.store import Credentials
 
-from tests.system.house import ALL, HOST, START_S, House, ask, seen, send_configuration
+from tests.system.house import ALL, HOST, START_S, House, ask, seen, send_configuration, status
 from tests.system.test_memory import hasten
 from tools.cloud import fleet
 from tools.cloud.ca import Authority
@@ -127,6 +127,31 @@ async def test_a_certificate_refused_within_the_handshake_is_replaced(house: Hou
     await device.expect(r"provisioning: this is thing", START_S)
     await device.expect(ACKNOWLEDGED, START_S)
     assert certificates(house) == 2 and seen(device, r"disconnected: \d+$") == 0
+
+
+async def test_what_got_lost_is_counted_on_where_a_client_follows_the_other(house: House) -> None:
+    app = """
+        import asyncio
+
+        async def main(thing):
+            for _ in range(6):  # the outbox holds one of them
+                thing.publish("t", bytes(1500), qos=1)
+            thing.log.info("app", "published")
+            await asyncio.sleep(10000)
+    """
+    device = house.device(app, REFUSALS_FOR_GOOD=3)
+    hasten(device)
+    await house.normal(device)
+    await device.expect(r"cloud: connected", 2 * START_S)
+    for one in house.cloud.registry.list_certificates()["certificates"]:  # the claim's, too
+        house.cloud.registry.update_certificate(certificateId=one["certificateId"], newStatus="INACTIVE")
+    assert (await ask(device, "restart")).startswith("ok")
+    await device.expect(r"app: published", START_S)
+    await device.expect(r"cloud: the certificate is refused for good: ", START_S)
+    await device.expect(r"provisioning: given up after 3 tries", START_S)
+    await device.expect(r"app: published", START_S)
+    # Twice five that found no room, and the one that waited in the first client's outbox.
+    assert (await status(device))["dropped"] == 11
 
 
 async def test_a_broker_that_is_down_refuses_nobody(house: House) -> None:

@@ -141,6 +141,8 @@ class Chip:
 
     # The module asyncio.
 
+    Event = asyncio.Event
+
     async def sleep_ms(self, ms):
         assert 0 <= ms < PERIOD_MS // 2, "MicroPython raises OverflowError"
         self._pass(ms)

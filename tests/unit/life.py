@@ -5,8 +5,7 @@ import time
 
 from iot.backoff import Backoff
 from iot.mqtt import culprit
-from iot.mqtt.client import Client
-from stream import Broker, Notes, payload
+from stream import Broker, Notes, client, payload
 
 PUBLISH, SUBSCRIBE, UNSUBSCRIBE = 0x30, 0x80, 0xA0
 
@@ -19,7 +18,7 @@ class Life:
         self.notes = Notes()
         self.connections = 0
         options["backoff"] = Backoff(1000, 64000)
-        self.client = Client("thing-1", self.broker.open_stream, self.notes, **options)
+        self.client = client(self.broker.open_stream, self.notes, **options)
 
     async def connection(self):
         """One connection, to its end or until nothing is queued any more: returns whether it lived."""

@@ -2,6 +2,22 @@
 
 import asyncio
 
+from iot.mqtt.client import Client
+from iot.mqtt.packet import Framer
+from iot.mqtt.queues import Inbox, Outbox
+
+
+def none_lost():
+    """What has not got through as yet."""
+    return dict.fromkeys(("refused", "lost", "oversize", "unclaimed", "dropped"), 0)
+
+
+def client(open_stream, *others, outbox_bytes=8192, window=16, packet_limit=4096, **options):
+    """A Client whose queues have these bounds."""
+    counts = none_lost()
+    outbox, inbox = Outbox(outbox_bytes, window, counts), Inbox(Framer(packet_limit), counts)
+    return Client("thing-1", open_stream, outbox, inbox, *others, **options)
+
 
 class Stream:
     """The client's end. The broker feeds bytes in, and is handed what is written once it is drained."""

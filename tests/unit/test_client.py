@@ -8,8 +8,9 @@ import time
 from check import araises, raises
 from iot.backoff import Backoff
 from iot.mqtt.client import Client
-from iot.mqtt.packet import MQTTError, Refused, Starved
-from stream import Broker, Notes, packet_id, payload, publish
+from iot.mqtt.packet import Framer, MQTTError, Refused, Starved
+from iot.mqtt.queues import Inbox, Outbox
+from stream import Broker, Notes, client, packet_id, payload, publish
 
 PUBLISH, PUBACK, SUBSCRIBE, UNSUBSCRIBE, PINGREQ, DISCONNECT = 0x30, 0x40, 0x80, 0xA0, 0xC0, 0xE0
 SESSION_PRESENT = b"\x20\x02\x01\x00"
@@ -21,7 +22,7 @@ class Bench:
     def __init__(self, **options):
         self.broker = Broker()
         self.notes = Notes()
-        self.client = Client("thing-1", self.broker.open_stream, self.notes, self.notes.notify, **options)
+        self.client = client(self.broker.open_stream, self.notes, self.notes.notify, **options)
 
     async def __aenter__(self):
         await self.client.connect()
@@ -125,7 +126,7 @@ async def test_the_will_goes_with_the_connect():
 
 
 async def test_arguments_that_cannot_be_are_refused():
-    b = Bench(packet_limit=128)
+    b = Bench(outbox_bytes=128)
     raises(ValueError, "no wildcards", b.client.publish, "a/#", b"")
     raises(ValueError, "QoS 2: only 0 and 1", b.client.publish, "a", b"", 2)
     raises(ValueError, "QoS 2", b.client.subscribe, "a", 2)
@@ -140,8 +141,8 @@ async def test_arguments_that_cannot_be_are_refused():
     raises(ValueError, "257 bytes; AWS IoT takes 256", b.client.publish, "ä" * 128 + "x", b"")
     raises(ValueError, "no service of AWS IoT has that", b.client.publish, "$SYS/x", b"")
     raises(ValueError, "AWS IoT retains nothing there", b.client.publish, "$aws/things/x", b"", 1, True)
-    raises(ValueError, "client id: 1 to 128 bytes, not 129", Client, "x" * 129, None, None)
-    raises(ValueError, "keep_alive_s: 0 to 65535, not -1", Client, "x", None, None, keep_alive_s=-1)
+    raises(ValueError, "client id: 1 to 128 bytes, not 129", Client, "x" * 129, *[None] * 4)
+    raises(ValueError, "keep_alive_s: 0 to 65535, not -1", Client, "x", *[None] * 4, keep_alive_s=-1)
 
 
 # QoS 1
@@ -243,7 +244,7 @@ async def test_while_disconnected_messages_wait_in_a_bounded_outbox():
     b = Bench(outbox_bytes=1024)
     receipts = [b.client.publish("t", bytes(200), qos=1) for _ in range(7)]
     assert [bool(receipt) for receipt in receipts] == [True] * 4 + [False] * 3
-    assert b.client.outbox.refused == 3 and not await receipts[6].wait()
+    assert b.client.outbox.counts["refused"] == 3 and not await receipts[6].wait()
     async with b:
         assert await b.client.flush(1000) and receipts[3].done
         assert len(b.broker.sent(PUBLISH)) == 4
@@ -267,7 +268,7 @@ async def test_an_oversize_message_costs_no_memory_and_is_acknowledged():
         assert await subscription.__anext__() == ("ok", b"after")
         await b.broker.until_sent(PUBACK, 2)
         assert [body for _, body in b.broker.sent(PUBACK)] == [b"\x00\x09", b"\x00\x0a"]
-        assert b.client.inbox.oversize == 2 and b.stream.largest_read <= 256
+        assert b.client.inbox.counts["oversize"] == 2 and b.stream.largest_read <= 256
         assert "dropped 100015 bytes on big/one" in b.notes.lines
         assert "dropped 308 bytes on a topic too long to show" in b.notes.lines
 
@@ -363,7 +364,7 @@ async def test_a_message_without_memory_is_dropped_and_does_not_come_again():
         b.client.inbox.deliver = deliver
         b.stream.feed(publish("t", b"x", 1, 5))
         await b.broker.until_sent(PUBACK)
-        assert b.client.inbox.oversize == 1 and b.client.connected
+        assert b.client.inbox.counts["oversize"] == 1 and b.client.connected
         assert "dropped 8 bytes on t" in b.notes.lines
 
 
@@ -422,7 +423,26 @@ async def test_a_write_that_never_ends_ends_the_connection():
         b.stream.stuck = True
         receipt = b.client.publish("t", "x")
         assert await b.lost() == "a write took more than 100 ms"
-        assert not await receipt.wait() and b.client.outbox.lost == 1
+        assert not await receipt.wait() and b.client.outbox.counts["lost"] == 1
+
+
+async def test_the_next_client_counts_on_and_so_does_what_was_unsubscribed():
+    b = Bench(outbox_bytes=256, packet_limit=256)
+    async with b:
+        subscription = b.client.subscribe("t", depth=1)
+        assert await subscription.acknowledged(10000)
+        b.stream.feed(publish("t", b"1") + publish("t", b"2") + publish("t", bytes(300)))
+        await b.broker.until(lambda: b.client.inbox.counts["oversize"])
+        subscription.close()
+        await b.broker.until(lambda: not b.client.inbox.subscriptions)
+        assert b.client.publish("t", bytes(200), 1) and not b.client.publish("t", bytes(200), 1)
+    counts = b.client.outbox.counts
+    assert counts == {"refused": 1, "lost": 0, "oversize": 1, "unclaimed": 0, "dropped": 1}
+    outbox, inbox = Outbox(256, 1, counts), Inbox(Framer(256), counts)
+    b.client = Client("thing-1", b.broker.open_stream, outbox, inbox, b.notes, b.notes.notify)
+    async with b:
+        assert b.client.publish("t", bytes(200), 1) and not b.client.publish("t", bytes(200), 1)
+    assert counts["refused"] == 2 and counts["dropped"] == 1
 
 
 async def test_connecting_has_a_deadline():
@@ -434,8 +454,8 @@ async def test_connecting_has_a_deadline():
     async def never():
         await asyncio.sleep_ms(60_000)
 
-    client = Client("x", never, b.notes, connect_timeout_ms=50)
-    await araises(MQTTError, "no answer within 50 ms", client.connect())
+    waiting = client(never, b.notes, connect_timeout_ms=50)
+    await araises(MQTTError, "no answer within 50 ms", waiting.connect())
 
 
 async def test_disconnect_has_a_deadline_too():
@@ -546,7 +566,7 @@ async def test_a_bug_before_the_connack_is_not_hidden_either():
     b.broker.open_error = KeyError("a bug")
     await araises(KeyError, "a bug", b.client.connect())
     b.broker.open_error = None
-    b.client.framer.next = None
+    b.client.inbox.framer.next = None
     await araises(TypeError, "", b.client.connect())
     assert b.stream.closed and not b.client.connected
 
@@ -641,7 +661,7 @@ async def test_a_handler_that_raises_is_logged_and_harms_nobody():
     def notify(event, detail):
         raise KeyError(event)
 
-    b.client = Client("thing-1", b.broker.open_stream, b.notes, notify)
+    b.client = client(b.broker.open_stream, b.notes, notify)
     async with b:
         assert await b.client.publish("t", "x", qos=1).wait(1000)
     assert [line[:16] for line in b.notes.lines if "notify" in line] == [

@@ -1,5 +1,7 @@
 """The chip's clock: whom it believes, and when."""
 
+import asyncio
+
 from check import raises
 from clock_bench import BUILT_S, DAY_S, NOW_S, UNIX_2000_S, YEAR_S, Chip, Server, silent
 from fakes import FakeNVS
@@ -294,6 +296,51 @@ def test_a_deployment_in_a_time_that_cannot_be():
             adjust._deployed_s = lambda deployed_s=deployed_s: deployed_s
             assert adjust._built((2026, 11, 20)) == result
     assert not chip.set_to
+
+
+async def test_all_who_wait_for_the_time_go_on_but_who_is_cancelled():
+    chip = Chip({"a": Server(), "b": Server()})
+    with chip:
+        clock = chip.clock()
+        waiting = [asyncio.create_task(clock.ready()) for _ in range(3)]
+        for _ in range(3):
+            await asyncio.sleep_ms(0)
+        assert not [task for task in waiting if task.done()]
+        waiting[1].cancel()
+        await chip.run(clock, 1000)
+        await asyncio.wait_for_ms(waiting[0], 10000)
+        await asyncio.wait_for_ms(waiting[2], 10000)
+        try:
+            await waiting[1]
+            raise AssertionError("not cancelled")
+        except asyncio.CancelledError:
+            pass
+    await asyncio.wait_for_ms(clock.ready(), 10000)  # once it is there nobody waits
+
+
+async def test_a_time_that_is_doubted_before_who_waits_has_looked_is_waited_for_again():
+    with Chip({}) as chip:
+        clock = chip.clock()
+        waiting = asyncio.create_task(clock.ready())
+        await asyncio.sleep_ms(0)
+        for clock.state in ("estimate", "unset"):
+            clock.changed.set()
+        for _ in range(3):
+            await asyncio.sleep_ms(0)
+        assert not waiting.done()
+        clock.state = "estimate"
+        clock.changed.set()
+        await asyncio.wait_for_ms(waiting, 10000)
+
+
+async def test_a_doubt_ends_the_pause_within_a_second():
+    """That of hours after an answer, and those between two tries: of these one takes 2 s where none comes."""
+    for servers, took_ms in (({"a": Server(), "b": Server()}, 0), ({"a": Server(packet=silent)}, 2000)):
+        chip = Chip(servers, remembering(NOW_S - DAY_S))
+        chip.at(9900, lambda chip=chip: chip.made.tell("cloud_down", EXPIRED))
+        await started(chip, 15000)
+        passed_ms, how = chip.events[1]
+        assert how == "estimate" and took_ms <= passed_ms - 9900 <= took_ms + 1000, chip.events
 
 
 async def test_other_failures_say_nothing_about_the_time():

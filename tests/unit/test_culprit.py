@@ -21,7 +21,7 @@ async def test_a_message_that_the_broker_hangs_up_on_is_given_up_and_the_others_
         await life.settle(5)
         assert [receipt.done for receipt in receipts] == [name == "good" for name in names]
         assert not await receipts[place].wait(0), "who waits is told"
-        assert life.client.outbox.lost == 1
+        assert life.client.outbox.counts["lost"] == 1
         told = [line for line in life.notes.lines if "given up" in line]
         assert told == ["publish to bad: given up, the broker hangs up on it"]
         numbers = [number for i, number in enumerate(life.got()) if number not in life.got()[:i]]
@@ -37,7 +37,7 @@ async def test_a_message_whose_ack_got_lost_is_not_the_culprit():
     assert not await life.connection()
     life.broker.acknowledges = True
     await life.settle(6)
-    assert all([receipt.done for receipt in good]) and not bad.done and life.client.outbox.lost == 1
+    assert all([receipt.done for receipt in good]) and not bad.done and life.client.outbox.counts["lost"] == 1
 
 
 async def test_a_subscription_that_the_broker_hangs_up_on_is_not_granted():
@@ -50,7 +50,7 @@ async def test_a_subscription_that_the_broker_hangs_up_on_is_not_granted():
         assert receipt.done
         for subscription in subscriptions:
             assert await subscription.acknowledged(0) == (subscription.topic_filter != name)
-        assert life.client.outbox.lost == 1
+        assert life.client.outbox.counts["lost"] == 1
         assert "subscribe to {}: given up, the broker hangs up on it".format(name) in life.notes.lines
 
 
@@ -83,7 +83,7 @@ async def test_a_topic_given_up_once_costs_less_the_next_time():
     life.connections = 0
     life.client.publish("bad", "2", qos=1)
     await life.settle(3)
-    assert life.client.outbox.lost == 2
+    assert life.client.outbox.counts["lost"] == 2
 
 
 async def test_several_bad_ones_between_good_ones():
@@ -93,7 +93,7 @@ async def test_several_bad_ones_between_good_ones():
     receipts = [life.client.publish(name, "x", qos=1) for name in names]
     await life.settle(20)
     assert [receipt.done for receipt in receipts] == [name == "good" for name in names]
-    assert life.client.outbox.lost == 4 and life.client.doubt <= 1
+    assert life.client.outbox.counts["lost"] == 4 and life.client.doubt <= 1
 
 
 async def test_while_in_doubt_nothing_goes_together_and_then_it_does_again():
@@ -140,7 +140,7 @@ async def test_a_network_that_fails_loses_no_message():
         life.client.publish("t", "x", qos=1)
         for _ in range(10):
             await hung_up_in_flight(life, error)
-        assert len(life.client.outbox) == 1 and life.client.outbox.lost == 0
+        assert len(life.client.outbox) == 1 and life.client.outbox.counts["lost"] == 0
 
 
 async def test_a_reset_and_an_alert_are_ways_to_hang_up():
@@ -155,9 +155,9 @@ async def test_a_reset_and_an_alert_are_ways_to_hang_up():
         life.broker.acknowledges = False
         life.client.publish("t", "x", qos=1)
         for i in range(4):
-            assert life.client.outbox.lost == 0, i
+            assert life.client.outbox.counts["lost"] == 0, i
             await hung_up_in_flight(life, error)
-        assert len(life.client.outbox) == 0 and life.client.outbox.lost == 1
+        assert len(life.client.outbox) == 0 and life.client.outbox.counts["lost"] == 1
 
 
 async def test_hanging_up_late_or_before_the_packet_was_sent_blames_nobody():

@@ -1,5 +1,7 @@
 """The way back to CONFIG: a Wi-Fi or a cloud that is never reached, and a button that is held."""
 
+import asyncio
+
 from check import raises
 from fakes import FakeLog, FakeMachine, FakeNVS, FakeTime, PowerCut
 from iot import probation
@@ -18,15 +20,15 @@ class FakeSystem:
         self.unreached = None
         self.restarts = []
         self._time, self._wifi_ms, self._cloud_ms = time, wifi_ms, cloud_ms
-        self._saves = True
+        self._joined = asyncio.Event()
 
-    @property
-    def ssid(self):
-        """Asked for at each look: so the cloud's answer comes in between."""
-        return "Home" if self._wifi_ms is not None and self._time.now_ms >= self._wifi_ms else None
+    async def connected(self):
+        await self._joined.wait()
 
     def pass_time(self, ms):
         self._time.now_ms += ms
+        if self._wifi_ms is not None and self._time.now_ms >= self._wifi_ms:
+            self._joined.set()
         if self._cloud_ms is not None and self._time.now_ms >= self._cloud_ms:
             self.events.emit("cloud_up", False)
             self._cloud_ms = None
@@ -47,12 +49,13 @@ class FakePin:
 
 async def timed(function, *args):
     """The function's result and the milliseconds that it took; `args` get the time first."""
-    real = probation.time, probation.asyncio
-    time = probation.time = probation.asyncio = FakeTime()
+    real = probation.asyncio, probation._within
+    time = probation.asyncio = FakeTime()
+    probation._within = time.within
     try:
         return await function(time, *args), time.now_ms
     finally:
-        probation.time, probation.asyncio = real
+        probation.asyncio, probation._within = real
 
 
 async def watched(nvs, wifi_ms, cloud_ms, clock="sntp", unreached=None):

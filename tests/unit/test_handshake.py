@@ -3,9 +3,9 @@
 import errno
 
 from check import araises
-from iot.mqtt.client import Client
 from iot.mqtt.packet import MQTTError, Refused, Starved
 from stream import Broker, Notes, Stream
+from stream import client as made
 
 
 class Socket:
@@ -44,7 +44,7 @@ def client(error, socket, **options):
         return broker.streams[-1]
 
     notes = Notes()
-    return Client("thing-1", open_stream, notes, notes.notify, **options), broker
+    return made(open_stream, notes, notes.notify, **options), broker
 
 
 def alert(number, level=2):
@@ -121,3 +121,21 @@ async def test_an_alert_is_a_refusal_even_where_memory_is_short_and_its_absence_
     await araises(Refused, "unknown CA", it.connect())
     it, _ = client(BROKEN[0], Socket(b""), is_starved=lambda error: True)
     await araises(Starved, "no memory for TLS: ", it.connect())
+
+
+async def test_it_returns_or_raises_and_changes_nothing_that_is_the_clients():
+    from iot.mqtt import handshake
+
+    for begins in (True, False):
+        it, broker = client(None if begins else BROKEN[0], Socket(alert(48)))
+        it.subscribe("a")
+        it.inbox.waiting.append(("b", b"x", 0, 0))
+        before = {name: repr(getattr(it, name)) for name in ("refusals", "reason", "connected", "connection")}
+        queued = it.inbox.due(), len(it.inbox.waiting), it.inbox.counts["unclaimed"]
+        if begins:
+            stream, session_present = await handshake.begin(it)
+            assert stream is broker.streams[-1] and session_present is False and not stream.closed
+        else:
+            await araises(Refused, "unknown CA", handshake.begin(it))
+        assert before == {name: repr(getattr(it, name)) for name in before}
+        assert queued == (it.inbox.due(), len(it.inbox.waiting), it.inbox.counts["unclaimed"])

@@ -6,6 +6,7 @@ import time
 from iot.mqtt.handshake import rewind
 from iot.mqtt.queues import Inbox, matches
 from iot.mqtt.requests import answered
+from stream import none_lost
 
 
 class Calls:
@@ -16,6 +17,12 @@ class Calls:
 
     def __call__(self):
         self.count += 1
+
+
+def an_inbox(changed=None):
+    inbox = Inbox(None, none_lost())  # what is received goes through no buffer here
+    inbox.changed = changed or Calls()
+    return inbox
 
 
 def ask(inbox, packet_id):
@@ -49,7 +56,7 @@ def test_filters_match_as_in_the_standard():
 
 
 def test_messages_go_to_every_subscription_that_takes_them():
-    inbox = Inbox(Calls())
+    inbox = an_inbox()
     exact, wild = inbox.subscribe("a/b", 1, 4), inbox.subscribe("a/+", 1, 4)
     assert inbox.deliver("a/b", memoryview(b"1"))
     assert inbox.deliver("a/c", memoryview(b"2"))
@@ -59,7 +66,7 @@ def test_messages_go_to_every_subscription_that_takes_them():
 
 
 def test_a_payload_is_a_copy():
-    inbox = Inbox(Calls())
+    inbox = an_inbox()
     subscription = inbox.subscribe("a", 0, 4)
     buf = bytearray(b"before")
     inbox.deliver("a", memoryview(buf))
@@ -68,16 +75,16 @@ def test_a_payload_is_a_copy():
 
 
 def test_the_oldest_is_dropped_and_counted():
-    inbox = Inbox(Calls())
+    inbox = an_inbox()
     subscription = inbox.subscribe("a", 1, 3)
     for i in range(10):
         inbox.deliver("a", bytes([i]))
-    assert subscription.dropped == 7
+    assert subscription.dropped == inbox.counts["dropped"] == 7
     assert [subscription.read()[1][0] for _ in range(3)] == [7, 8, 9]
 
 
 async def test_iteration_waits_for_messages_and_ends_with_close():
-    inbox = Inbox(Calls())
+    inbox = an_inbox()
     subscription = inbox.subscribe("a", 1, 3)
     seen = []
 
@@ -97,7 +104,7 @@ async def test_iteration_waits_for_messages_and_ends_with_close():
 
 
 async def test_acknowledged_does_not_wait_for_what_was_closed():
-    inbox = Inbox(Calls())
+    inbox = an_inbox()
     subscription = inbox.subscribe("a", 1, 3)
     task = asyncio.create_task(subscription.acknowledged(60_000))
     await asyncio.sleep_ms(0)
@@ -106,7 +113,7 @@ async def test_acknowledged_does_not_wait_for_what_was_closed():
 
 
 async def test_acknowledged_tells_what_the_broker_said():
-    inbox = Inbox(Calls())
+    inbox = an_inbox()
     subscription = inbox.subscribe("a", 1, 3)
     assert not await subscription.acknowledged(5)
     ask(inbox, 1)
@@ -125,7 +132,7 @@ async def test_acknowledged_tells_what_the_broker_said():
 
 def test_each_request_is_due_once_and_again_if_it_is_not_answered():
     changed = Calls()
-    inbox = Inbox(changed)
+    inbox = an_inbox(changed)
     subscription = inbox.subscribe("a", 1, 3)
     assert changed.count == 1 and inbox.due() is subscription
     ask(inbox, 9)
@@ -140,7 +147,7 @@ def test_each_request_is_due_once_and_again_if_it_is_not_answered():
 
 
 def test_close_unsubscribes():
-    inbox = Inbox(Calls())
+    inbox = an_inbox()
     subscription = inbox.subscribe("a", 1, 3)
     granted(inbox)
     subscription.close()
@@ -157,7 +164,7 @@ def test_close_unsubscribes():
 
 
 def test_close_leaves_the_broker_alone_while_another_has_the_same_filter():
-    inbox = Inbox(Calls())
+    inbox = an_inbox()
     one, two = inbox.subscribe("a", 1, 3), inbox.subscribe("a", 1, 3)
     granted(inbox, 1)
     granted(inbox, 2)
@@ -168,7 +175,7 @@ def test_close_leaves_the_broker_alone_while_another_has_the_same_filter():
 
 
 def test_a_new_connection_asks_only_what_the_broker_does_not_know():
-    inbox = Inbox(Calls())
+    inbox = an_inbox()
     known, asked, fresh = (inbox.subscribe(name, 1, 3) for name in ("known", "asked", "fresh"))
     granted(inbox, 1)
     assert ask(inbox, 2) is asked
@@ -180,7 +187,7 @@ def test_a_new_connection_asks_only_what_the_broker_does_not_know():
 
 
 def test_a_new_session_knows_nothing_of_what_was_closed():
-    inbox = Inbox(Calls())
+    inbox = an_inbox()
     kept, gone = inbox.subscribe("kept", 1, 3), inbox.subscribe("gone", 1, 3)
     granted(inbox, 1)
     granted(inbox, 2)
@@ -193,7 +200,7 @@ def test_a_new_session_knows_nothing_of_what_was_closed():
 
 
 def test_what_was_refused_is_not_asked_again_in_a_new_session():
-    inbox = Inbox(Calls())
+    inbox = an_inbox()
     subscription = inbox.subscribe("no", 1, 3)
     ask(inbox, 1)
     assert answered(inbox, 1, False) is subscription
@@ -202,7 +209,7 @@ def test_what_was_refused_is_not_asked_again_in_a_new_session():
 
 
 def test_an_unanswered_request_is_repeated_after_growing_pauses():
-    inbox = Inbox(Calls())
+    inbox = an_inbox()
     subscription = inbox.subscribe("a", 1, 3)
     for pause_s in (10, 20, 40, 80, 160, 160):
         ask(inbox, 1)
@@ -218,7 +225,7 @@ def test_an_unanswered_request_is_repeated_after_growing_pauses():
 
 
 async def test_the_rest_gets_what_no_other_takes():
-    inbox = Inbox(Calls())
+    inbox = an_inbox()
     assert not inbox.deliver("x", b"1")
     exact, rest = inbox.subscribe("a", 1, 3), inbox.subscribe(None, 0, 2)
     assert inbox.deliver("a", b"2") and inbox.deliver("x", b"3") and inbox.deliver("$y", b"4")

@@ -5,6 +5,7 @@ import sys
 import time
 
 from iot.mqtt.queues import Outbox, within
+from stream import none_lost
 
 
 def fill(outbox, size, packet_id=0, first=0x32):
@@ -18,7 +19,7 @@ def take(outbox):
 
 
 def test_neighbours_leave_in_one_write():
-    outbox = Outbox(1024, 8)
+    outbox = Outbox(1024, 8, none_lost())
     zero, one = fill(outbox, 4), fill(outbox, 4, 7)
     assert zero and one and len(outbox) == 2
     assert take(outbox) == b"\x32\0\0\0\x32\7\7\7"
@@ -30,14 +31,14 @@ def test_neighbours_leave_in_one_write():
 
 
 def test_a_write_is_no_longer_than_a_segment_unless_one_packet_is():
-    outbox = Outbox(8192, 8)
+    outbox = Outbox(8192, 8, none_lost())
     for size in (1000, 400, 200, 3000):
         fill(outbox, size)
     assert [len(take(outbox)) for _ in range(3)] == [1400, 200, 3000]
 
 
 def test_the_window_bounds_qos_1_in_flight_and_keeps_the_order():
-    outbox = Outbox(1024, 2)
+    outbox = Outbox(1024, 2, none_lost())
     for packet_id in (1, 2, 3, 0):
         fill(outbox, 8, packet_id)
     assert len(take(outbox)) == 16
@@ -50,7 +51,7 @@ def test_the_window_bounds_qos_1_in_flight_and_keeps_the_order():
 
 
 def test_only_what_is_in_flight_can_be_acknowledged():
-    outbox = Outbox(1024, 2)
+    outbox = Outbox(1024, 2, none_lost())
     receipt = fill(outbox, 8, 5)
     assert outbox.find(5) is receipt and outbox.find(6) is None
     assert not outbox.acknowledge(5)
@@ -60,24 +61,24 @@ def test_only_what_is_in_flight_can_be_acknowledged():
 
 
 def test_what_does_not_fit_is_refused_and_counted():
-    outbox = Outbox(256, 8)
+    outbox = Outbox(256, 8, none_lost())
     assert fill(outbox, 200, 1)
     refused = fill(outbox, 57, 2)
-    assert not refused and not refused.done and outbox.refused == 1
+    assert not refused and not refused.done and outbox.counts["refused"] == 1
     assert fill(outbox, 56, 3)
     outbox.take()
     assert outbox.acknowledge(1)
     assert fill(outbox, 200, 4)
-    assert not fill(outbox, 1, 5) and outbox.refused == 2
+    assert not fill(outbox, 1, 5) and outbox.counts["refused"] == 2
 
 
 def test_the_number_of_messages_is_bounded_too():
-    outbox = Outbox(640, 8)
+    outbox = Outbox(640, 8, none_lost())
     assert [bool(fill(outbox, 4)) for _ in range(11)] == [True] * 10 + [False]
 
 
 def test_the_ring_wraps_and_never_overlaps():
-    outbox = Outbox(640, 100)
+    outbox = Outbox(640, 100, none_lost())
     living = {}
     packet_id = 0
     sizes = (100, 33, 64, 150, 7, 91, 128, 2)
@@ -95,11 +96,11 @@ def test_the_ring_wraps_and_never_overlaps():
             for known in sorted(living, key=lambda i: (packet_id - i) % 250)[-2:]:
                 assert outbox.acknowledge(known)
                 del living[known]
-    assert outbox.refused > 0
+    assert outbox.counts["refused"] > 0
 
 
 def test_an_overdue_message_goes_again_as_it_was_but_for_dup():
-    outbox = Outbox(1024, 8)
+    outbox = Outbox(1024, 8, none_lost())
     fill(outbox, 6, 1)
     fill(outbox, 6, 2)
     first = take(outbox)
@@ -116,7 +117,7 @@ def test_an_overdue_message_goes_again_as_it_was_but_for_dup():
 
 
 def test_after_a_lost_connection_what_was_in_flight_goes_first_with_dup():
-    outbox = Outbox(1024, 2)
+    outbox = Outbox(1024, 2, none_lost())
     for packet_id in (1, 2, 3):
         fill(outbox, 4, packet_id)
     outbox.take()
@@ -127,7 +128,7 @@ def test_after_a_lost_connection_what_was_in_flight_goes_first_with_dup():
 
 
 def test_an_unacknowledged_message_is_repeated_after_growing_pauses():
-    outbox = Outbox(1024, 8)
+    outbox = Outbox(1024, 8, none_lost())
     receipt = fill(outbox, 6, 1)
     for pause_s in (10, 20, 40, 80, 160, 160):
         assert outbox.take() is not None
@@ -143,19 +144,19 @@ def test_an_unacknowledged_message_is_repeated_after_growing_pauses():
 
 
 async def test_qos_0_is_lost_with_the_connection_that_was_writing_it():
-    outbox = Outbox(1024, 2)
+    outbox = Outbox(1024, 2, none_lost())
     written, unsent = fill(outbox, 4), None
     outbox.take()
     unsent = fill(outbox, 4)
     outbox.rewind()
-    assert outbox.lost == 1 and not await written.wait() and not written.done
+    assert outbox.counts["lost"] == 1 and not await written.wait() and not written.done
     outbox.take()
     outbox.written()
-    assert await unsent and outbox.lost == 1
+    assert await unsent and outbox.counts["lost"] == 1
 
 
 async def test_a_receipt_can_be_awaited_by_several():
-    outbox = Outbox(1024, 2)
+    outbox = Outbox(1024, 2, none_lost())
     receipt = fill(outbox, 4, 1)
     assert not await receipt.wait(5)
     waiting = [asyncio.create_task(receipt.wait()) for _ in range(2)]
@@ -166,12 +167,12 @@ async def test_a_receipt_can_be_awaited_by_several():
 
 
 async def test_a_refused_receipt_does_not_wait():
-    outbox = Outbox(64, 1)
+    outbox = Outbox(64, 1, none_lost())
     assert not await outbox.add(b"", bytes(65), 1).wait()
 
 
 async def test_emptied_waits_for_the_last_ack():
-    outbox = Outbox(1024, 2)
+    outbox = Outbox(1024, 2, none_lost())
     await outbox.emptied()
     fill(outbox, 4, 1)
     fill(outbox, 4)
@@ -193,3 +194,35 @@ async def test_a_wait_of_weeks_is_no_error():
 
 async def _soon():
     await asyncio.sleep_ms(0)
+
+
+async def test_a_wait_within_a_time_tells_whether_it_came():
+    happened = asyncio.Event()
+    for timeout_ms in (0, 5):
+        assert not await within(timeout_ms, happened.wait())
+    happened.set()
+    for timeout_ms in (None, 10000):
+        assert await within(timeout_ms, happened.wait())
+
+
+async def test_a_wait_within_a_time_that_is_cancelled_ends_what_it_waits_for():
+    ended = []
+
+    async def forever():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+
+    for timeout_ms in (None, 60000):
+        task = asyncio.create_task(within(timeout_ms, forever()))
+        for _ in range(5):
+            await asyncio.sleep_ms(0)
+        task.cancel()
+        try:
+            await task
+            raise AssertionError("not cancelled")
+        except asyncio.CancelledError:
+            pass
+        await asyncio.sleep_ms(0)
+    assert len(ended) == 2

@@ -1,5 +1,6 @@
 """Provisioning by claim, against a scripted service."""
 
+import asyncio
 import json
 
 from check import araises
@@ -21,6 +22,7 @@ class FakeSubscription:
         self.granted = granted
         self.messages = []
         self.closed = False
+        self.event = asyncio.Event()
 
     def read(self):
         return self.messages.pop(0) if self.messages else None
@@ -37,6 +39,8 @@ class FakeService:
         self.reason = "the broker is gone"
         self.script = script
         self.published = []
+        self.late = False
+        self.notify = self.task = None
         self.subscriptions = {}
         self._granted = granted
         self._hangs_up_on = hangs_up_on
@@ -47,16 +51,31 @@ class FakeService:
 
     def publish(self, topic, payload, qos=0, retain=False):
         self.published.append((topic, payload))
-        self.connected = topic != self._hangs_up_on
+        self.connected = topic != self._hangs_up_on or self.late
         if topic in self.script:
             granted, answer = self.script[topic]
             answer_topic = topic + ("/accepted" if granted else "/rejected")
             payload = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-            self.subscriptions[answer_topic].messages.append((answer_topic, payload))
+            self.task = asyncio.create_task(self._come(self.subscriptions[answer_topic], payload))
+        elif topic == self._hangs_up_on:
+            self.task = asyncio.create_task(self._end())
+
+    async def _come(self, subscription, payload):
+        if self.late:  # beside what is waited for something else happens
+            subscription.event.set()
+            await asyncio.sleep_ms(20)
+        subscription.messages.append((subscription.topic_filter, payload))
+        subscription.event.set()
+
+    async def _end(self):
+        self.connected = False
+        self.notify("disconnected", self.reason)
 
 
-def run(service, timeout_ms=200):
-    return Provisioning(service, "Fleet", timeout_ms).run({"SerialNumber": "7"})
+def run(service, timeout_ms=10000):
+    provisioning = Provisioning("Fleet", timeout_ms)
+    service.notify = provisioning.on_client
+    return provisioning.run(service, {"SerialNumber": "7"})
 
 
 async def test_a_certificate_is_earned():
@@ -100,6 +119,27 @@ async def test_a_connection_that_ends_is_not_waited_for():
     for script, topic in (({}, CREATE), ({CREATE: (True, KEYS)}, REGISTER)):
         service = FakeService(script, hangs_up_on=topic)
         await araises(ProvisioningError, topic + ": connection lost: the broker is gone", run(service, 60000))
+
+
+async def test_what_comes_while_it_waits_is_not_waited_for_any_longer():
+    """An answer, and the connection's end; what else happens meanwhile changes nothing."""
+    answers = {CREATE: (True, KEYS), REGISTER: (True, {"thingName": "lamp-7"})}
+    service = FakeService(answers)
+    service.late = True
+    assert (await run(service, 60000))[0] == "lamp-7"
+    service = FakeService({}, hangs_up_on=CREATE)
+    service.late = True
+    await araises(ProvisioningError, "connection lost: the broker is gone", run(service, 60000))
+
+
+async def test_it_can_be_cancelled_while_it_waits():
+    service = FakeService({})
+    task = asyncio.create_task(run(service, 60000))
+    while not service.published:
+        await asyncio.sleep_ms(1)
+    task.cancel()
+    await araises(asyncio.CancelledError, "", task)
+    assert all(subscription.closed for subscription in service.subscriptions.values())
 
 
 async def test_answers_that_make_no_sense_are_not_quoted():

@@ -2,8 +2,7 @@
 
 import asyncio
 
-from iot.mqtt.client import Client
-from stream import Broker, Notes, publish
+from stream import Broker, Notes, client, publish
 
 PUBACK, SUBSCRIBE = 0x40, 0x80
 SESSION_PRESENT = b"\x20\x02\x01\x00"
@@ -16,7 +15,7 @@ class Bench:
         self.broker = Broker()
         self.broker.connack = SESSION_PRESENT + kept
         self.notes = Notes()
-        self.client = Client("thing-1", self.broker.open_stream, self.notes, **options)
+        self.client = client(self.broker.open_stream, self.notes, **options)
 
     async def __aenter__(self):
         await self.client.connect()
@@ -45,7 +44,7 @@ async def test_kept_messages_wait_for_who_subscribes_a_moment_later():
         subscription = b.client.subscribe("cmd/+")
         assert subscription.read() == ("cmd/a", b"1") and subscription.read() == ("cmd/b", b"2")
         await b.broker.until_sent(PUBACK, 2)
-        assert b.acknowledged() == [1, 2] and b.client.inbox.unclaimed == 0
+        assert b.acknowledged() == [1, 2] and b.client.inbox.counts["unclaimed"] == 0
         late = b.client.subscribe("else")
         assert await late.__anext__() == ("else", b"3")
         await b.broker.until_sent(PUBACK, 3)
@@ -74,7 +73,7 @@ async def test_what_nobody_took_is_counted_told_and_then_acknowledged():
     async with Bench(timeout_ms=1000) as b:
         b.feed(publish("x", b"1", 1, 1), publish("y", b"2"), publish("x", b"3", 1, 3))
         await b.broker.until_sent(PUBACK, 2)
-        assert b.acknowledged() == [1, 3] and b.client.inbox.unclaimed == 3
+        assert b.acknowledged() == [1, 3] and b.client.inbox.counts["unclaimed"] == 3
         assert [line for line in b.notes.lines if "nobody" in line] == [
             "nobody takes what comes on x; dropped in all: 1",
             "nobody takes what comes on y; dropped in all: 2",
@@ -88,7 +87,7 @@ async def test_a_flood_that_nobody_takes_is_bounded_and_told_in_few_lines():
         await b.broker.until_sent(PUBACK, 52)
         assert len(b.client.inbox.waiting) <= 8
         await b.broker.until_sent(PUBACK, 60)
-        assert b.client.inbox.unclaimed == 60
+        assert b.client.inbox.counts["unclaimed"] == 60
         assert len([line for line in b.notes.lines if "nobody" in line]) <= 8 + 6
 
 
@@ -119,7 +118,7 @@ async def test_on_a_new_connection_the_broker_sends_what_was_not_acknowledged():
         b.broker.connack = SESSION_PRESENT + publish("x", b"1", 1, 7, 0x08)
         await b.client.connect()
         await b.waiting(1)
-        assert b.client.inbox.unclaimed == 1, "that of QoS 0 is lost and counted"
+        assert b.client.inbox.counts["unclaimed"] == 1, "that of QoS 0 is lost and counted"
         assert b.client.subscribe("x").read() == ("x", b"1")
         await b.broker.until_sent(PUBACK)
         assert b.acknowledged() == [7]
@@ -129,7 +128,9 @@ async def test_on_a_new_connection_the_broker_sends_what_was_not_acknowledged():
         await b.broker.until(lambda: not b.client.connected and b.client.connection.closed)
         b.broker.connack = b"\x20\x02\x00\x00"
         await b.client.connect()
-        assert b.client.inbox.unclaimed == 2 and b.client.inbox.waiting == [], "without a session it is gone"
+        assert b.client.inbox.counts["unclaimed"] == 2 and b.client.inbox.waiting == [], (
+            "without a session it is gone"
+        )
 
 
 async def test_who_subscribes_between_two_connections_gets_what_waits():

@@ -135,6 +135,32 @@ async def test_nothing_connects_through_a_network_that_is_gone_though_nobody_has
         await asyncio.wait_for_ms(waiting, PATIENCE_MS)
 
 
+async def test_all_who_wait_go_on_but_who_is_cancelled():
+    async with Bench([]) as b:
+        waiting = [asyncio.create_task(b.wifi.connected()) for _ in range(3)]
+        await b.until(lambda: b.told)
+        assert not [task for task in waiting if task.done()]
+        waiting[1].cancel()
+        b.wlan.in_reach.append("Open")
+        await asyncio.wait_for_ms(waiting[0], 10000)
+        await asyncio.wait_for_ms(waiting[2], 10000)
+        try:
+            await waiting[1]
+            raise AssertionError("not cancelled")
+        except asyncio.CancelledError:
+            pass
+
+
+async def test_a_connection_that_comes_and_goes_between_two_looks_is_waited_for_and_not_missed():
+    """The driver joins again by itself, and the watch may have seen it where who waits does not."""
+    async with Bench(["First"]) as b:
+        await asyncio.wait_for_ms(b.wifi.connected(), 10000)
+        answers = [False, True, False, True, True]  # who waits, the watch, who waits, the watch, who waits
+        b.wlan.isconnected = lambda: answers.pop(0) if answers else True
+        await asyncio.wait_for_ms(b.wifi.connected(), 10000)
+        assert not answers and [event for event, _ in b.told] == ["wifi_up"]
+
+
 async def test_what_a_network_is_called_is_no_format():
     """A name may have braces in it, and what is told of it is logged and told as it is."""
     odd = [{"ssid": "{0} {", "password": "correct horse"}]

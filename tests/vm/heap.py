@@ -72,12 +72,13 @@ async def _boot(steps):
 
 def _make_buffers():
     from iot.mqtt.packet import Framer
-    from iot.mqtt.queues import Outbox
+    from iot.mqtt.queues import Inbox, Outbox
 
     from firmware import settings
 
-    _kept.append(Framer(settings.PACKET_LIMIT))
-    _kept.append(Outbox(settings.OUTBOX_BYTES, settings.WINDOW))
+    counts = dict.fromkeys(("refused", "lost", "oversize", "unclaimed", "dropped"), 0)
+    _kept.append(Outbox(settings.OUTBOX_BYTES, settings.WINDOW, counts))
+    _kept.append(Inbox(Framer(settings.PACKET_LIMIT), counts))
 
 
 async def main(arguments):

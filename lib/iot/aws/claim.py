@@ -10,10 +10,12 @@ from iot.aws.provisioning import Provisioning, ProvisioningError
 from iot.backoff import Backoff
 from iot.memory import borrow
 from iot.mqtt.client import Client
-from iot.mqtt.packet import MQTTError, Starved
+from iot.mqtt.packet import Framer, MQTTError, Starved
+from iot.mqtt.queues import Inbox, Outbox
 
-_PACKET_LIMIT = const(6144)  # an answer with an RSA key in PEM has about 4 KB
 _OUTBOX_BYTES = const(2048)
+_WINDOW = const(1)
+_PACKET_BYTES = const(6144)  # an answer with an RSA key in PEM has about 4 KB
 _FIRST_MS = const(2000)
 _MOST_MS = const(300000)
 
@@ -27,15 +29,17 @@ class Claim:
         device_id: the parameter SerialNumber, and after "claim-" the client id: with the thing's own, whoever
             has the claim's key could throw the thing off and take what is kept for it.
         ready: a coroutine function that returns when network and clock are there.
+        counts: of what does not get through, as iot.mqtt.queues has them.
         log: a Log.
     """
 
-    def __init__(self, aws, store, device_id, ready, log):
+    def __init__(self, aws, store, device_id, ready, counts, log):
         self._aws = aws
         self._store = store
         self._device_id = device_id
         self._opener = tls.Opener(aws["endpoint"], aws["port"], self._credentials)
         self._ready = ready
+        self._counts = counts
         self._log = log
 
     async def run(self, tries, notify):
@@ -84,13 +88,15 @@ class Claim:
             notify("connecting", False)
 
     async def _provision(self):
+        provisioning = Provisioning(self._aws["template"])
         client = Client(
             "claim-" + self._device_id,
             self._opener.open,
+            Outbox(_OUTBOX_BYTES, _WINDOW, self._counts),
+            Inbox(Framer(_PACKET_BYTES), self._counts),
             self._log,
+            provisioning.on_client,
             clean=True,
-            packet_limit=_PACKET_LIMIT,
-            outbox_bytes=_OUTBOX_BYTES,
             is_starved=tls.is_starved,
         )
         try:
@@ -98,8 +104,7 @@ class Claim:
             await client.connect()
             borrow("iot.aws.renewal").asked(self._store())
             self._log.info("provisioning", "asking for keys and a certificate")
-            provisioning = Provisioning(client, self._aws["template"])
-            name, certificate, key = await provisioning.run(self._parameters())
+            name, certificate, key = await provisioning.run(client, self._parameters())
         finally:
             await client.disconnect()
         self._store().save_thing(self._aws["endpoint"], name, certificate, key)

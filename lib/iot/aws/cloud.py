@@ -17,18 +17,28 @@ class Cloud:
         log: a Log.
         notify: called with ("connecting", whether), ("cloud_up", session_present), ("cloud_down", reason),
             ("starved", reason), ("published", packet id) and ("certificate_refused", reason).
-        **limits: further arguments of the Client.
+        ready: coroutine function that is awaited before each attempt: for network and clock.
+        outbox, inbox: of iot.mqtt.queues, with the bounds of what goes out and of what comes in.
+        keep_alive_s: 30 to 1200.
 
     Attributes:
         client: the MQTT Client.
         certificate_ends: of the thing's certificate, e.g. "2049-12-31T23:59:59Z"; None until it was read.
     """
 
-    def __init__(self, name, aws, store, refusals, log, notify, **limits):
+    def __init__(self, name, aws, store, refusals, log, notify, ready, outbox, inbox, keep_alive_s=60):
         self.name = name
         self._opener = tls.Opener(aws["endpoint"], aws["port"], self._credentials)
         self.client = Client(
-            name, self._opener.open, log, self._on_client, is_starved=tls.is_starved, **limits
+            name,
+            self._opener.open,
+            outbox,
+            inbox,
+            log,
+            self._on_client,
+            ready,
+            keep_alive_s,
+            is_starved=tls.is_starved,
         )
         self._store = store
         self._refusals = refusals

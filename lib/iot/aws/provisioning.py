@@ -7,11 +7,9 @@ import asyncio
 import json
 import time
 
-from micropython import const
+from iot.mqtt.queues import within
 
 CREATE_KEYS = "$aws/certificates/create/json"  # CreateKeysAndCertificate
-
-_POLL_MS = const(50)
 
 
 def register_topic(template):
@@ -29,20 +27,26 @@ class Provisioning:
     Broken off anywhere, it is simply started again: a certificate that RegisterThing left alone expires.
 
     Args:
-        client: a connected MQTT client; its packet limit must hold an answer with a key (6 KiB).
         template: name of the provisioning template.
         timeout_ms: deadline for each answer.
     """
 
-    def __init__(self, client, template, timeout_ms=30000):
-        self._client = client
+    def __init__(self, template, timeout_ms=30000):
+        self._client = None
         self._template = template
         self._timeout_ms = timeout_ms
+        self._changed = asyncio.Event()  # an answer, or the connection's end
 
-    async def run(self, parameters):
+    def on_client(self, event, detail):
+        """What the client is to notify: its connection may end."""
+        if event == "disconnected":
+            self._changed.set()
+
+    async def run(self, client, parameters):
         """Creates keys and registers the thing.
 
         Args:
+            client: a connected MQTT client that notifies `on_client` and takes in the 6 KiB of a key.
             parameters: {name: value} of strings, as the template declares them.
 
         Returns:
@@ -51,6 +55,7 @@ class Provisioning:
         Raises:
             ProvisioningError: refused, or no answer within the deadline.
         """
+        self._client = client
         keys = await self.create_keys()
         name = await self.register(_member(keys, "certificateOwnershipToken"), parameters)
         return name, _member(keys, "certificatePem"), _member(keys, "privateKey")
@@ -69,6 +74,7 @@ class Provisioning:
         accepted, rejected = [
             self._client.subscribe(answer, depth=1) for answer in (topic + "/accepted", topic + "/rejected")
         ]
+        accepted.event = rejected.event = self._changed
         try:
             await self._until(lambda: accepted.granted and rejected.granted, topic, "subscription")
             self._client.publish(topic, request, qos=1)
@@ -81,14 +87,15 @@ class Provisioning:
         return _parse(topic, payload, answer_topic == accepted.topic_filter)
 
     async def _until(self, condition, topic, what):
-        """Returns `condition()` once it is true; polls, for this happens once in a device's life."""
+        """Returns `condition()` once it is true."""
         start_ms = time.ticks_ms()
         while not (result := condition()):
             if not self._client.connected:
                 raise ProvisioningError("{}: connection lost: {}".format(topic, self._client.reason))
-            if time.ticks_diff(time.ticks_ms(), start_ms) > self._timeout_ms:
+            left_ms = self._timeout_ms - time.ticks_diff(time.ticks_ms(), start_ms)
+            self._changed.clear()
+            if not await within(max(0, left_ms), self._changed.wait()):
                 raise ProvisioningError("{}: no {} within {} s".format(topic, what, self._timeout_ms // 1000))
-            await asyncio.sleep_ms(_POLL_MS)
         return result
 
 

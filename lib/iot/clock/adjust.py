@@ -26,6 +26,20 @@ _DOUBT_MS = const(2000)  # and where a time was wrong already
 
 
 async def adjust(clock):
+    """Sets the chip's clock as well as can be; True for SNTP.
+
+    Raises:
+        OSError, MemoryError: it is left as it is.
+    """
+    state = await _adjust(clock)
+    if state not in (None, clock.state):
+        _become(clock, state)
+        clock.log.info("clock", "set by {}", state)
+        clock.notify("clock_set", state)
+    return state == "sntp"
+
+
+async def _adjust(clock):
     """Sets the chip's clock; returns "sntp", "estimate" or, where it is left as it is, None."""
     built_s = _built(clock.built)
     last_s = max(_kept(clock.nvs, _LAST), built_s)
@@ -86,7 +100,12 @@ def judge(clock, borne_out):
         names = ", ".join(clock.source)
         clock.log.warning("clock", "a certificate's dates speak against the time of {}", names)
         clock.doubted += clock.source
-        clock.state = "unset"
+        _become(clock, "unset")
+
+
+def _become(clock, state):
+    clock.state = state
+    clock.changed.set()
 
 
 def _remember(clock):
@@ -131,7 +150,7 @@ def tell(seconds, built, nvs, clock):
     if clock:
         clock.source = ("told",)
         clock.doubted.clear()
-        clock.state = "unset"
+        _become(clock, "unset")
     return True
 
 

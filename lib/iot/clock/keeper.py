@@ -6,11 +6,10 @@ from micropython import const
 
 from iot.memory import borrow
 
-_POLL_MS = const(100)
-_RETRY_UNSET_MS = const(1000)
-_RETRY_FIRST_MS = const(15000)
-_RETRY_MOST_MS = const(3600 * 1000)
-_RESYNC_MS = const(6 * 3600 * 1000)  # the chip's crystal drifts by seconds a day
+_RETRY_UNSET_S = const(1)
+_RETRY_FIRST_S = const(15)
+_RETRY_MOST_S = const(3600)
+_RESYNC_S = const(6 * 3600)  # the chip's crystal drifts by seconds a day
 
 
 class Clock:
@@ -28,6 +27,7 @@ class Clock:
         state: "unset", "estimate" or "sntp".
         source: names of what the time came from, None before it was set.
         doubted: names of what gave a time that a certificate's dates speak against.
+        changed: an Event, set by who changes `state`.
         borne_out: whether the cloud was reached with this time.
     """
 
@@ -37,11 +37,12 @@ class Clock:
         self.nvs = nvs
         self.log = log
         self._online = online
-        self._notify = notify
+        self.notify = notify
         self.state = "unset"
         self.source = None
         self.doubted = []
         self.borne_out = False
+        self.changed = asyncio.Event()
 
     async def ready(self):
         """Returns when there is a network, and a time that is right or as good as it gets.
@@ -50,7 +51,8 @@ class Clock:
         """
         await self._online()
         while self.state == "unset":
-            await asyncio.sleep_ms(_POLL_MS)
+            self.changed.clear()
+            await self.changed.wait()
 
     def tell(self, event, detail):
         """Takes what came of a connection: it bears the time out, or its certificate's dates are wrong."""
@@ -65,33 +67,22 @@ class Clock:
 
     async def run(self):
         """Asks the servers, for ever: until one answers, then a few times a day."""
-        retry_ms = _RETRY_FIRST_MS
+        retry_s = _RETRY_FIRST_S
         while True:
             await self._online()
-            if await self._adjust():
-                retry_ms = _RETRY_FIRST_MS
-                await self._pause(_RESYNC_MS)
+            certain = False
+            try:
+                certain = await borrow("iot.clock.adjust").adjust(self)  # a few times a day
+            except (OSError, MemoryError) as error:
+                self.log.warning("clock", "{}", error)
+            if certain:
+                pause_s, retry_s = _RESYNC_S, _RETRY_FIRST_S
             elif self.state == "unset":
-                await asyncio.sleep_ms(_RETRY_UNSET_MS)
+                pause_s = _RETRY_UNSET_S
             else:
-                await self._pause(retry_ms)
-                retry_ms = min(retry_ms * 2, _RETRY_MOST_MS)
-
-    async def _pause(self, pause_ms):
-        """Waits, but not where the time is in doubt."""
-        while pause_ms > 0 and self.state != "unset":
-            await asyncio.sleep_ms(_RETRY_UNSET_MS)
-            pause_ms -= _RETRY_UNSET_MS
-
-    async def _adjust(self):
-        """Sets the chip's clock as well as can be; True for SNTP."""
-        state = None
-        try:
-            state = await borrow("iot.clock.adjust").adjust(self)  # a few times a day
-        except (OSError, MemoryError) as error:
-            self.log.warning("clock", "{}", error)
-        if state not in (None, self.state):
-            self.state = state
-            self.log.info("clock", "set by {}", state)
-            self._notify("clock_set", state)
-        return state == "sntp"
+                pause_s, retry_s = retry_s, min(retry_s * 2, _RETRY_MOST_S)
+            # A wait for `changed` with a deadline would take two tasks more, nearly all of the time.
+            for _ in range(pause_s):
+                await asyncio.sleep_ms(1000)
+                if self.state == "unset":
+                    break

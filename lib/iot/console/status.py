@@ -56,7 +56,7 @@ def _values(system, heap_piece):
     yield system.unreached
     yield cloud.certificate_ends if cloud else None
     yield len(cloud.client.outbox) if cloud else 0
-    yield _dropped(cloud.client) if cloud else 0
+    yield sum(system.counts.values())
     used, free = system.memory
     yield used + free
     yield used
@@ -69,14 +69,6 @@ def _values(system, heap_piece):
     yield system.starved
     yield system.starved_reason
     yield len(esp32.Partition.find(esp32.Partition.TYPE_APP))
-
-
-def _dropped(client):
-    outbox, inbox = client.outbox, client.inbox
-    overflowed = sum([subscription.dropped for subscription in inbox.subscriptions])
-    if inbox.rest:
-        overflowed += inbox.rest.dropped
-    return outbox.refused + outbox.lost + inbox.oversize + inbox.unclaimed + overflowed
 
 
 def _heap_piece():

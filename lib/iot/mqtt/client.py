@@ -10,8 +10,8 @@ from iot.backoff import Backoff
 from iot.memory import borrow
 from iot.mqtt import packet
 from iot.mqtt.connection import Connection
-from iot.mqtt.packet import Framer, MQTTError, Starved
-from iot.mqtt.queues import Inbox, Outbox, within
+from iot.mqtt.packet import MQTTError, Refused, Starved
+from iot.mqtt.queues import within
 
 _STABLE_MS = const(30000)  # a connection that lasted this long starts the backoff anew
 _CONNECT_INTERVAL_MS = const(1000)  # AWS refuses a client id that connects more often
@@ -29,11 +29,12 @@ def _is_plain(topic, size, qos):
 
 
 class Client:
-    """A client that keeps to one broker; its queues outlive every connection.
+    """A client that keeps to one broker; the queues outlive every connection.
 
     Args:
         client_id: 1 to 128 bytes (AWS's limit).
         open_stream: coroutine function that returns a connected stream with MicroPython's methods.
+        outbox, inbox: the Outbox and the Inbox, with the bounds of what goes out and of what comes in.
         log: a Log.
         notify: called with ("connecting", None), ("connected", session present), ("disconnected", reason),
             after a failed attempt too, ("starved", reason) where that failed for want of memory, and
@@ -41,22 +42,19 @@ class Client:
         ready: coroutine function that `run` awaits before each attempt, without a deadline: for a network.
         keep_alive_s: 0 (off) to 65535; AWS takes 30 to 1200.
         clean: ask for no persistent session.
-        window: messages of QoS 1 in flight, at most.
-        outbox_bytes: the send buffer.
-        packet_limit: the receive buffer. A longer packet is refused by `publish`, and dropped and counted
-            when it arrives.
         connect_timeout_ms: for opening the stream, and again for the CONNACK.
         timeout_ms: after this without a PINGRESP, or in a write, the connection ends; after this without a
             PUBACK or SUBACK the request is sent again, and then after pauses that double. A message that
             nobody takes waits so long for who subscribes late.
         backoff: between the attempts of `run`, a Backoff.
-        is_starved: tells of an exception that ended an attempt whether it means want of memory.
+        is_starved: tells of an exception that ended an attempt whether it means want of memory; without it
+            that is MemoryError alone.
 
     Attributes:
         connected: True from the CONNACK to the connection's end.
         reason: why the last connection ended, None while there is one.
         refusals: attempts since the last connection that failed for this client's identity, as it seems.
-        outbox, inbox: the queues, with their counters.
+        outbox, inbox: as given.
         doubt: 0; or 1 and more while requests go one at a time, because the broker may have hung up on one of
             them: 1, and one for each connection that ended so since an answer came (iot.mqtt.culprit).
         suspect: which one that was, and how often in a row.
@@ -67,18 +65,17 @@ class Client:
         self,
         client_id,
         open_stream,
+        outbox,
+        inbox,
         log,
         notify=None,
         ready=None,
         keep_alive_s=60,
         clean=False,
-        window=16,
-        outbox_bytes=8192,
-        packet_limit=4096,
         connect_timeout_ms=30000,
         timeout_ms=10000,
         backoff=None,
-        is_starved=lambda error: isinstance(error, MemoryError),
+        is_starved=None,
     ):
         if not (1 <= len(client_id) <= 128 and 0 <= keep_alive_s <= 65535):
             borrow("iot.mqtt.checks").client(client_id, keep_alive_s)  # says why it cannot be
@@ -89,16 +86,15 @@ class Client:
         self.reason = "never connected"
         self.refusals = self.doubt = 0
         self.suspect = None
-        self.outbox = Outbox(outbox_bytes, window)
-        self.inbox = Inbox(self._wake)
-        self.framer = Framer(packet_limit)
+        self.outbox = outbox
+        self.inbox = inbox
+        inbox.changed = self._wake
         self.client_id = client_id
         self.open_stream = open_stream
         self.is_starved = is_starved
         self._notify = notify
         self._ready = ready
         self.clean = clean
-        self._limit = min(packet_limit, outbox_bytes)
         self.connect_timeout_ms = connect_timeout_ms
         self.backoff = backoff or Backoff()
         self.will = None
@@ -130,9 +126,12 @@ class Client:
             handshake = borrow("iot.mqtt.handshake")
             self._attempt_ms = time.ticks_ms()
             stream, session_present = await handshake.begin(self)
+            handshake.rewind(self.inbox, session_present)
         except (MQTTError, MemoryError) as error:
             if isinstance(error, MemoryError):  # not even for the code
                 error = Starved("no memory for a connection")
+            elif isinstance(error, Refused) and (error.code is None or error.code > 3):
+                self.refusals += 1  # it hung up, or TLS's alert or CONNACK's code may mean the certificate
             self.reason = str(error)
             self.tell("disconnected", self.reason)
             if isinstance(error, Starved):
@@ -211,8 +210,8 @@ class Client:
         """Queue a message; returns its Receipt, which is false if the outbox is full.
 
         payload: bytes, bytearray, memoryview, str, or a dict or list, which goes out as JSON.
-        Raises ValueError for a topic or QoS that cannot be, for a message over the limit, and for a member
-        that JSON has no word for.
+        Raises ValueError for a topic or QoS that cannot be, for a message longer than the whole outbox, and
+        for a member that JSON has no word for.
         """
         packet_id = self.packet_id() if qos else 0
         head, data = self._encode(topic, payload, retain, qos, packet_id)
@@ -248,9 +247,9 @@ class Client:
         if isinstance(payload, str):
             payload = payload.encode()
         head = packet.publish(name, len(payload), packet_id, retain)
-        size = len(head) + len(payload)
-        if size > self._limit:
-            raise ValueError('publish to "{}": {} bytes; the limit is {}'.format(topic, size, self._limit))
+        size, most = len(head) + len(payload), len(self.outbox.view)
+        if size > most:
+            raise ValueError('publish to "{}": {} bytes; the limit is {}'.format(topic, size, most))
         return head, payload
 
     # What the connection asks for.

@@ -126,7 +126,7 @@ class Connection:
         await self.end(reason, bug)
 
     async def _read(self):
-        framer = self._client.framer
+        framer = self._client.inbox.framer
         turn = 0
         while True:
             while (first := framer.next()) is not None:

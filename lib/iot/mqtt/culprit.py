@@ -82,7 +82,7 @@ def _blame(client, packet):
         client.suspect = packet, times
         return
     client.suspect = name, 0
-    client.outbox.lost += 1
+    client.outbox.counts["lost"] += 1
     kind = "publish" if is_message else "subscribe"
     client.log.warning("mqtt", "{} to {}: given up, the broker hangs up on it", kind, name)
     if is_message:

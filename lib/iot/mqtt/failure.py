@@ -80,7 +80,7 @@ def explained(client, error):
     if isinstance(error, Refused) and error.code is not None:
         return error
     text = " ".join(str(error).split())  # mbedTLS writes a line for each reason
-    if client.is_starved(error):
+    if client.is_starved(error) if client.is_starved else isinstance(error, MemoryError):
         return Starved("no memory for TLS: " + text)
     if isinstance(error, MQTTError):
         return error

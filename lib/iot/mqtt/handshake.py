@@ -37,20 +37,8 @@ def accepted(first, body):
 async def begin(client):
     """Open a stream and have the broker accept it; returns that, and whether there is a session from before.
 
-    What came behind the CONNACK waits in the client's framer. Raises Refused, Starved or another MQTTError.
+    What came behind the CONNACK waits in the inbox's framer. Raises Refused, Starved or another MQTTError.
     """
-    try:
-        stream, session_present = await _begin(client)
-        rewind(client.inbox, session_present)
-        return stream, session_present
-    except Refused as error:
-        # The certificate may be what a broker means that hung up, or said so (CONNACK's codes, TLS's alerts).
-        if error.code is None or error.code > 3:
-            client.refusals += 1
-        raise
-
-
-async def _begin(client):
     timeout_ms = client.connect_timeout_ms
     stream = session = None
     try:
@@ -80,7 +68,7 @@ def rewind(inbox, session_present):
     inbox.expire(0)
     for _, _, packet_id, _ in inbox.waiting:
         if not (session_present and packet_id):
-            inbox.unclaimed += 1
+            inbox.counts["unclaimed"] += 1
     inbox.waiting.clear()
     if not session_present:
         inbox.subscriptions = [living for living in inbox.subscriptions if not living.closed]
@@ -96,7 +84,7 @@ async def _closed(stream, timeout_ms):
 
 
 async def _greet(client, stream):
-    framer = client.framer
+    framer = client.inbox.framer
     framer.reset()
     stream.write(connect(client.client_id.encode(), client.keep_alive_s, client.clean, client.will))
     await stream.drain()

@@ -78,15 +78,17 @@ class Receipt:
 
 
 class Outbox:
-    """A bounded queue of encoded PUBLISH packets, sent in order; QoS 1 ones stay until their PUBACK.
+    """What goes out: encoded PUBLISH packets, sent in order; QoS 1 ones stay until their PUBACK.
 
-    size_bytes: the ring all packets share, allocated once; bounds their number too, to one per 64 bytes.
+    size_bytes: the ring that all packets share, allocated once, and so the longest packet; bounds their
+        number too, to one per 64 bytes.
     window: QoS 1 messages in flight at most.
+    counts: to go on with, {"refused": messages that found no room, "lost": messages of QoS 0 whose write
+        failed, and packets that the broker hangs up on}.
     """
 
-    def __init__(self, size_bytes, window):
-        self.refused = 0  # messages that found no room
-        self.lost = 0  # messages of QoS 0 whose write failed, and packets that the broker hangs up on
+    def __init__(self, size_bytes, window, counts):
+        self.counts = counts
         self.view = memoryview(bytearray(size_bytes))
         self._window = window
         self.receipts = []  # from the oldest to the youngest, as they lie in the ring
@@ -107,7 +109,7 @@ class Outbox:
         size = len(head) + len(payload)
         offset = self._place(size)
         if offset < 0:
-            self.refused += 1
+            self.counts["refused"] += 1
             return Receipt(0, 0, 0)
         payload_at = offset + len(head)
         self.view[offset:payload_at] = head
@@ -180,7 +182,7 @@ class Outbox:
 
     def rewind(self):
         """The connection is gone: what was in flight goes first on the next, with DUP and in order (4.4)."""
-        self.lost += len(self._writing)
+        self.counts["lost"] += len(self._writing)
         self.written(_LOST)
         self.expire(0)
 
@@ -213,7 +215,7 @@ class Subscription:
     granted: what the SUBACK said, None before it; False too where the broker hangs up on the request.
     """
 
-    def __init__(self, changed, topic_filter, qos, depth):
+    def __init__(self, inbox, topic_filter, qos, depth):
         self.topic_filter = topic_filter
         self.qos = qos
         self.dropped = 0
@@ -221,7 +223,7 @@ class Subscription:
         self.closed = False
         self.packet_id = 0  # of the request that waits for its answer
         self.sent_ms = self.repeats = 0  # of that
-        self._changed = changed
+        self._inbox = inbox
         self._depth = depth
         self._messages = []
         self.event = asyncio.Event()  # a message, an answer, or the end
@@ -231,6 +233,7 @@ class Subscription:
         if len(self._messages) >= self._depth:
             self._messages.pop(0)
             self.dropped += 1
+            self._inbox.counts["dropped"] += 1
         self._messages.append(message)
         self.event.set()
 
@@ -265,33 +268,36 @@ class Subscription:
             self.closed = True
             self.packet_id = 0
             self.event.set()
-            self._changed()
+            self._inbox.changed()
 
 
 class Inbox:
-    """All subscriptions of a client, and what the broker has yet to be told about them.
+    """What comes in: the subscriptions, and what the broker has yet to be told about them.
 
-    changed: called when a request became due.
+    framer: the Framer that all goes through; a packet that its buffer does not hold is dropped and counted.
+    counts: to go on with, {"oversize": messages longer than that, or than the memory there is, "unclaimed":
+        messages that nobody took, "dropped": messages that were not read in time}.
+    changed: called when a request became due; the client's.
     rest: the Subscription for what no other takes, None where nobody asked for it.
     waiting, told: what nobody takes, for a while, and what was said of it (iot.mqtt.unclaimed).
     """
 
-    def __init__(self, changed):
-        self.unclaimed = 0  # messages that nobody took
-        self.oversize = 0  # messages longer than the receive buffer, or than the memory there is
-        self._changed = changed
+    def __init__(self, framer, counts):
+        self.framer = framer
+        self.counts = counts
+        self.changed = None
         self.rest = self.told = None
         self.subscriptions = []
         self.waiting = []
 
     def subscribe(self, topic_filter, qos, depth):
         """A new Subscription, to be asked for; with the filter None for what no other takes."""
-        subscription = Subscription(self._changed, topic_filter, qos, depth)
+        subscription = Subscription(self, topic_filter, qos, depth)
         if topic_filter is None:
             self.rest = subscription
             return subscription
         self.subscriptions.append(subscription)
-        self._changed()
+        self.changed()
         return subscription
 
     def deliver(self, topic, payload):

@@ -24,7 +24,7 @@ def put(client, framer):
     except MemoryError:
         body = None
     if body is None:
-        inbox.oversize += 1
+        inbox.counts["oversize"] += 1
         topic = framer.topic or "a topic too long to show"
         client.log.warning("mqtt", "dropped {} bytes on {}", framer.size, topic)
         return framer.packet_id  # also of what was dropped: the broker would send it for ever
@@ -62,8 +62,8 @@ def take(client, subscription):
 
 def _drop(inbox, topic, log):
     """Count it, and tell what cannot flood the log: the first topics, and powers of two."""
-    inbox.unclaimed += 1
-    count, known, told = inbox.unclaimed, hash(topic), inbox.told or ()
+    inbox.counts["unclaimed"] += 1
+    count, known, told = inbox.counts["unclaimed"], hash(topic), inbox.told or ()
     is_new = known not in told and len(told) < _TOLD
     if is_new:
         inbox.told = told + (known,)

@@ -39,6 +39,13 @@ async def join(wlan, networks, backoff, log, notify):
     return ssid
 
 
+def tell(wifi, log, notify):
+    """Tells that it is connected."""
+    ip, rssi = wifi.ip(), wifi.rssi()
+    log.info("wifi", 'connected to "{}" as {}, {} dBm', wifi.ssid, ip, rssi)
+    notify("wifi_up", {"ssid": wifi.ssid, "ip": ip, "rssi": rssi})
+
+
 async def _where_it_was(wlan, networks, log):
     """The name of the network that was joined last, where it is there again; to look around takes seconds."""
     number, bssid = borrow("iot.storage.rtc").station()

@@ -6,8 +6,7 @@ from micropython import const
 
 from iot.memory import borrow
 
-_POLL_MS = const(100)
-_WATCH_MS = const(500)
+_WATCH_MS = const(500)  # the driver has to be asked: a WLAN of MicroPython calls nobody back
 _BEGIN_MS = const(5000)
 _ERRORS = (OSError, RuntimeError, ValueError, MemoryError, OverflowError)  # of a driver: there are many
 
@@ -35,6 +34,7 @@ class Wifi:
         self._log = log
         self._notify = notify
         self.ssid = None
+        self._up = asyncio.Event()  # set at each look that finds a connection
 
     def rssi(self):
         """Signal strength in dBm, or None while there is no connection."""
@@ -50,7 +50,8 @@ class Wifi:
     async def connected(self):
         """Returns when there is a connection: an attempt in vain takes memory that joining needs."""
         while not (self.ssid and self._wlan.isconnected()):
-            await asyncio.sleep_ms(_POLL_MS)
+            self._up.clear()  # it may be of a connection that has gone since
+            await self._up.wait()
 
     async def run(self):
         """Stays connected, for ever; leaves the radio off when it is cancelled."""
@@ -61,9 +62,9 @@ class Wifi:
                     if not begun:
                         self._wlan.active(True)
                         begun = True
-                    self.ssid = await self._join()
-                    self._found()
+                    await self._join()
                     while self._wlan.isconnected():
+                        self._up.set()
                         await asyncio.sleep_ms(_WATCH_MS)
                 except _ERRORS as error:  # mostly, no memory for its buffers; else it needs a restart, too
                     self._log.error("wifi", "the radio fails: {}", error)
@@ -78,13 +79,10 @@ class Wifi:
             except _ERRORS:
                 pass  # what cancelled it has to pass
 
-    def _join(self):
-        return borrow("iot.wifi.join").join(self._wlan, self.networks, self._backoff, self._log, self._notify)
-
-    def _found(self):
-        ip, rssi = self.ip(), self.rssi()
-        self._log.info("wifi", 'connected to "{}" as {}, {} dBm', self.ssid, ip, rssi)
-        self._notify("wifi_up", {"ssid": self.ssid, "ip": ip, "rssi": rssi})
+    async def _join(self):
+        join = borrow("iot.wifi.join")
+        self.ssid = await join.join(self._wlan, self.networks, self._backoff, self._log, self._notify)
+        join.tell(self, self._log, self._notify)
 
     def _lost(self):
         ssid, self.ssid = self.ssid, None

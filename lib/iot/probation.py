@@ -12,39 +12,25 @@ _UNREACHED = const("unreached")
 _REASON_MAX = const(100)  # characters, of up to four bytes
 _HOLD_MS = const(1000)
 _POLL_MS = const(50)
-_NOT_FOUND = const(-0x1102)  # ESP_ERR_NVS_NOT_FOUND
 
 
 def reached(nvs):
     """Whether the cloud was ever reached with this configuration, as the thing that it leads to."""
-    try:
-        return bool(nvs.get_i32(_REACHED))
-    except OSError as error:
-        if error.errno != _NOT_FOUND:
-            raise
-        return False
+    return bool(borrow("iot.storage.nvs").get_i32(nvs, _REACHED))
 
 
 def set_reached(nvs, value):
     """Remembers it, and forgets why it was not; a new configuration begins with False."""
-    if reason(nvs):
-        nvs.erase_key(_UNREACHED)
-        nvs.commit()
+    values = borrow("iot.storage.nvs")
+    values.erase_key(nvs, _UNREACHED)
     if reached(nvs) != value:
-        nvs.set_i32(_REACHED, int(value))
-        nvs.commit()
+        values.set(nvs, _REACHED, int(value))
 
 
 def reason(nvs):
     """Why the cloud was not reached before this start, or None where it led not back to CONFIG."""
-    kept = bytearray(4 * _REASON_MAX)
-    try:
-        size = nvs.get_blob(_UNREACHED, kept)
-    except OSError as error:
-        if error.errno != _NOT_FOUND:
-            raise
-        return None
-    return str(memoryview(kept)[:size], "utf-8")
+    kept = borrow("iot.storage.nvs").get_blob(nvs, _UNREACHED, bytearray(4 * _REASON_MAX))
+    return None if kept is None else str(kept, "utf-8")
 
 
 def replace(nvs, store, document):
@@ -78,9 +64,7 @@ async def watch(system):
             return
         borrow("iot.storage.rtc").set("setup", 1)
         system.restart(what + why)
-        nvs = system.nvs
-        nvs.set_blob(_UNREACHED, why[:_REASON_MAX].encode())
-        nvs.commit()
+        borrow("iot.storage.nvs").set(system.nvs, _UNREACHED, why[:_REASON_MAX].encode())
     except OSError as error:  # a flash that fails must not end what works without it
         system.log.error("flash", "{}", error)
 

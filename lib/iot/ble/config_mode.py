@@ -157,8 +157,7 @@ class ConfigMode:
         return scan.shown(await scan.scan(self._wlan))
 
     async def _join(self, wanted):
-        attempt = borrow("iot.wifi.attempt")
-        found = await borrow("iot.wifi.join").heard(self._wlan, self._log)
-        result, _ = await attempt.join(self._wlan, wanted, found)
-        attempt.leave(self._wlan)
-        return result, borrow("iot.wifi.words").words(result, wanted, found)
+        join, wlan = borrow("iot.wifi.join"), self._wlan
+        result, reason, _ = await join.enter(wlan, wanted, await join.heard(wlan, self._log))
+        borrow("iot.wifi.attempt").leave(wlan)
+        return result, reason

@@ -127,7 +127,7 @@ def imports(name: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
                 yield node.lineno, inner if inner in device_files() or node.module is None else module
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("load", "borrow"):  # of iot.memory
             constants = [name for name in node.args if isinstance(name, ast.Constant)]
-            yield from ((node.lineno, name.value) for name in constants)  # others: what modes.py lists
+            yield from ((node.lineno, str(name.value)) for name in constants)  # others: what modes.py lists
 
 
 def import_breach(name: str, imported: str) -> str | None:

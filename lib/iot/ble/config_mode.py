@@ -82,8 +82,8 @@ class ConfigMode:
             status["error"] = {"code": number(name), "name": name, "detail": unreached}
         info: dict = {"protocol": _PROTOCOL}
         info.update(facts)
-        name, info = identity.on_air(self._device_id), json.dumps(info).encode()
-        self._service = Service(name, info, self._converse, self._pause, self._log, self._on_service)
+        name, text = identity.on_air(self._device_id), json.dumps(info).encode()
+        self._service = Service(name, text, self._converse, self._pause, self._log, self._on_service)
         self.setup = Setup(
             status, self._service.send, self._scan, self._join, self._save, self._committed, self._log
         )

@@ -31,9 +31,9 @@ def erase_key(nvs, key):
     nvs.commit()
 
 
-def _found(call, *arguments):
+def _found(call, *args):
     try:
-        return call(*arguments)
+        return call(*args)
     except OSError as error:
         if error.errno != _NOT_FOUND:
             raise

@@ -23,6 +23,16 @@ NAMES = (
 )
 
 
+async def within(timeout_ms, coroutine):
+    """Await a coroutine; False if that took `timeout_ms` (None: for ever) and it was cancelled."""
+    timeout_ms = timeout_ms and min(timeout_ms, (1 << 29) - 1)  # 6.2 days: MicroPython's longest wait
+    try:
+        await (coroutine if timeout_ms is None else asyncio.wait_for_ms(coroutine, timeout_ms))
+    except asyncio.TimeoutError:
+        return False
+    return True
+
+
 class Events:
     """Tells handlers and waiters what happened. Handlers are plain functions and return at once."""
 

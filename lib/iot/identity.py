@@ -4,6 +4,8 @@ import binascii
 
 from micropython import const
 
+from iot.memory import borrow
+
 _LETTERS = const("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _PREFIX_MAX = const(109)  # of the 128 that a client id may have, 13 are the address's, and 6 "claim-"
 _ADDRESS = const(13)  # characters: a hyphen and the MAC address
@@ -12,7 +14,6 @@ _ALPHABET = const("0123456789ABCDEFGHJKMNPQRSTVWXYZ")  # Crockford's base32: no 
 _LENGTH = const(12)  # 60 bits: too many to try them all on what an impostor between phone and device sees
 _GROUP = const(4)
 _KEY = const("code")
-_NOT_FOUND = const(-0x1102)  # ESP_ERR_NVS_NOT_FOUND
 
 
 def device_id(prefix, address):
@@ -48,16 +49,12 @@ def code(nvs, text, random):
     """
     if text is not None:
         return normalised(text)
-    stored = bytearray(_LENGTH)
-    try:
-        if nvs.get_blob(_KEY, stored) == _LENGTH:
-            return str(stored, "ascii")
-    except OSError as error:
-        if error.errno != _NOT_FOUND:
-            raise
+    values = borrow("iot.storage.nvs")
+    stored = values.get_blob(nvs, _KEY, bytearray(_LENGTH))
+    if stored and len(stored) == _LENGTH:
+        return str(stored, "ascii")
     made = "".join([_ALPHABET[byte & 31] for byte in random(_LENGTH)])
-    nvs.set_blob(_KEY, made.encode())
-    nvs.commit()
+    values.set(nvs, _KEY, made.encode())
     return made
 
 

@@ -4,6 +4,7 @@ import asyncio
 
 from micropython import const
 
+from iot.events import within
 from iot.memory import borrow
 
 _REACHED = const("reached")
@@ -11,40 +12,25 @@ _UNREACHED = const("unreached")
 _REASON_MAX = const(100)  # characters, of up to four bytes
 _HOLD_MS = const(1000)
 _POLL_MS = const(50)
-_WAIT_MOST_MS = const((1 << 29) - 1)  # 6.2 days: MicroPython ends longer waits by OverflowError
-_NOT_FOUND = const(-0x1102)  # ESP_ERR_NVS_NOT_FOUND
 
 
 def reached(nvs):
     """Whether the cloud was ever reached with this configuration, as the thing that it leads to."""
-    try:
-        return bool(nvs.get_i32(_REACHED))
-    except OSError as error:
-        if error.errno != _NOT_FOUND:
-            raise
-        return False
+    return bool(borrow("iot.storage.nvs").get_i32(nvs, _REACHED))
 
 
 def set_reached(nvs, value):
     """Remembers it, and forgets why it was not; a new configuration begins with False."""
-    if reason(nvs):
-        nvs.erase_key(_UNREACHED)
-        nvs.commit()
+    values = borrow("iot.storage.nvs")
+    values.erase_key(nvs, _UNREACHED)
     if reached(nvs) != value:
-        nvs.set_i32(_REACHED, int(value))
-        nvs.commit()
+        values.set(nvs, _REACHED, int(value))
 
 
 def reason(nvs):
     """Why the cloud was not reached before this start, or None where it led not back to CONFIG."""
-    kept = bytearray(4 * _REASON_MAX)
-    try:
-        size = nvs.get_blob(_UNREACHED, kept)
-    except OSError as error:
-        if error.errno != _NOT_FOUND:
-            raise
-        return None
-    return str(memoryview(kept)[:size], "utf-8")
+    kept = borrow("iot.storage.nvs").get_blob(nvs, _UNREACHED, bytearray(4 * _REASON_MAX))
+    return None if kept is None else str(kept, "utf-8")
 
 
 def replace(nvs, store, document):
@@ -78,9 +64,7 @@ async def watch(system):
             return
         borrow("iot.storage.rtc").set("setup", 1)
         system.restart(what + why)
-        nvs = system.nvs
-        nvs.set_blob(_UNREACHED, why[:_REASON_MAX].encode())
-        nvs.commit()
+        borrow("iot.storage.nvs").set(system.nvs, _UNREACHED, why[:_REASON_MAX].encode())
     except OSError as error:  # a flash that fails must not end what works without it
         system.log.error("flash", "{}", error)
 
@@ -95,23 +79,15 @@ async def _outcome(system):
 
     system.events.on("cloud_up", handler)
     try:
-        if not await _within(system.settings.WIFI_REACH_MS, system.wifi.connected()):
+        if not await within(system.settings.WIFI_REACH_MS, system.wifi.connected()):
             return "Wi-Fi was never reached: ", system.unreached or "no network lets the device in"
-        if await _within(system.settings.CLOUD_REACH_MS, came.wait()):
+        if await within(system.settings.CLOUD_REACH_MS, came.wait()):
             return None, None
     finally:
         system.events.off("cloud_up", handler)
     if system.clock.state == "unset":
         return "the cloud was never reached: ", "no time server answers"
     return "the cloud was never reached: ", system.unreached or "no answer came"
-
-
-async def _within(timeout_ms, coroutine):
-    try:
-        await asyncio.wait_for_ms(coroutine, min(timeout_ms, _WAIT_MOST_MS))
-    except asyncio.TimeoutError:
-        return False
-    return True
 
 
 async def held(pin):

@@ -108,6 +108,10 @@ class System:
         module = borrow("iot.storage.store")
         return module.Store(record, module.Credentials(self.folder), self.stored)
 
+    def packets(self, log):
+        """The Packets that the application sends over Bluetooth LE and gets."""
+        return borrow("iot.ble.packets").Packets(log)
+
     async def command(self, name, argument):
         """Carries out a command of the console and returns the answer."""
         if self.connecting:

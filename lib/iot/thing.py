@@ -15,7 +15,7 @@ class Thing:
         log: a Log.
     """
 
-    def __init__(self, name, version, mode, config, flash, log, events, client, wifi, turn):
+    def __init__(self, name, version, mode, config, flash, log, events, client, wifi, turn, packets):
         self.name = name
         self.version = version
         self.mode = mode
@@ -26,6 +26,7 @@ class Thing:
         self._client = client
         self._wifi = wifi
         self._turn = turn
+        self._make_packets = packets
         self._packets = None
         self.start = None  # the application's, which comes later
         self._handlers = []
@@ -35,7 +36,7 @@ class Thing:
     def ble(self):
         """The Packets that go to and come from a phone. Bluetooth LE is on in mode CONFIG alone."""
         if self._packets is None:
-            self._packets = memory.borrow("iot.ble.packets").Packets(self.log)
+            self._packets = self._make_packets(self.log)
         return self._packets
 
     def on(self, event, handler):

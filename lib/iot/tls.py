@@ -25,10 +25,10 @@ def context(root_ca, certificate=None, key=None):
     if root_ca[:1] == b"-":
         result.load_verify_locations(root_ca)
     else:
-        x509 = borrow("iot.crypto.x509")
+        tlv = borrow("iot.crypto.tlv")
         at = 0
         while at < len(root_ca):  # mbedTLS takes one at a time
-            end = x509.behind(root_ca, at)
+            end = tlv.behind(root_ca, at)
             result.load_verify_locations(root_ca[at:end])
             at = end
     if certificate is not None:

@@ -74,8 +74,9 @@ async def _init(system):
         return "part_failed"
     try:
         system.nvs = esp32.NVS(_NAMESPACE)
-        await load("iot.storage.user_bytes")
-        system.flash = sys.modules["iot.storage.user_bytes"].Flash(system.record, system.log)
+        from iot.storage.user_bytes import Flash
+
+        system.flash = Flash(system.record, system.log)
         store = system.store()
         found = store.load()
         if found is None and settings.CONFIG is not None:
@@ -202,9 +203,10 @@ async def _begin_always(system):
     """What runs in every mode."""
     if "console" not in system.tasks:
         await load(*modes.STAYING["console"])
+        from iot.console import lines
+
         stdin = asyncio.StreamReader(sys.stdin.buffer)
-        run = sys.modules["iot.console.lines"].run
-        _begin(system, console=run(stdin, sys.stdout.write, system.command))
+        _begin(system, console=lines.run(stdin, sys.stdout.write, system.command))
     if "flash" not in system.tasks and system.flash:
         _begin(system, flash=system.flash.run())
 
@@ -272,5 +274,6 @@ def _make_thing(system, function, name, config, client):
         client,
         system.wifi,
         system.turn,
+        system.packets,
     )
     system.application = Application(system.load_application, function, thing, system.log)

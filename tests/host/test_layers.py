@@ -1,97 +1,40 @@
-"""The house: device modules import downwards, only what a stock ESP32 has, and do nothing when imported."""
+"""The house: device modules import downwards, only what a stock ESP32 has, and do nothing when imported.
+
+`python3 -m tests.host.test_layers` writes the picture of the rooms anew, in docs/house.md.
+"""
 
 import ast
 import re
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Mapping
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_LINES = 350
+PAGE = ROOT / "docs/house.md"
 
-# A module may import those of lower levels: neither a higher one nor a neighbour. A new module needs a level.
-LEVELS = {
-    "iot.ble": -1,
-    "iot.wifi": -1,
-    "iot.storage": -1,
-    "iot.crypto": -1,
-    "iot.console": -1,
-    "iot.clock": -1,
-    "iot.ble.codes": -1,
-    "iot.ble.door": 0,
-    "iot.ble.document": 0,
-    "iot.ble.frames": 0,
-    "iot.ble.requests": 0,
-    "iot.ble.session": 1,
-    "iot.ble.conversation": 2,
-    "iot.ble.service": 3,
-    "iot.probation": 0,
-    "iot.identity": 0,
-    "iot.ble.packets": 0,
-    "iot.storage.rtc": -1,
-    "iot.wifi.scan": 0,
-    "iot.ble.setup": 1,
-    "iot.wifi.attempt": 0,
-    "iot.wifi.words": 0,
-    "iot.ble.config_mode": 5,
-    "iot.memory": -1,
-    "iot.crypto.curve": -1,
-    "iot.crypto.der": -1,
-    "iot.crypto.hmac256": -1,
-    "iot.jsontext": -1,
-    "iot.crypto.loadable": -1,
-    "iot.wifi.static": -1,
-    "iot.mqtt.checks": -1,
-    "iot.mqtt.faults": -1,
-    "iot.crypto.pem": -1,
-    "iot": 0,
-    "iot.aws": 0,
-    "iot.backoff": 0,
-    "iot.config": 0,
-    "iot.events": 0,
-    "iot.heap": 0,
-    "iot.wifi.join": 1,
-    "iot.log": 0,
-    "iot.modes": 0,
-    "iot.mqtt": 0,
-    "iot.mqtt.packet": 0,
-    "iot.mqtt.queues": 0,
-    "iot.crypto.p256": 0,
-    "iot.storage.schema": 0,
-    "iot.clock.sntp": 0,
-    "iot.starving": 1,
-    "iot.deaths": 1,
-    "iot.endings": 0,
-    "iot.crypto.x509": -2,
-    "iot.console.configure": 1,
-    "iot.storage.record": 0,
-    "iot.storage.user_bytes": 0,
-    "iot.mqtt.connection": 2,
-    "iot.mqtt.culprit": 1,
-    "iot.mqtt.failure": 1,
-    "iot.mqtt.handshake": 2,
-    "iot.mqtt.requests": 1,
-    "iot.mqtt.unclaimed": 1,
-    "iot.aws.renewal": 0,
-    "iot.storage.store": 1,
-    "iot.clock.adjust": 1,
-    "iot.clock.keeper": 2,
-    "iot.console.lines": 2,
-    "iot.mqtt.client": 3,
-    "iot.tls": 2,
-    "iot.wifi.station": 2,
-    "iot.aws.provisioning": 3,
-    "iot.console.commands": 3,
-    "iot.application": 4,
-    "iot.aws.claim": 4,
-    "iot.console.status": 2,
-    "iot.thing": 4,
-    "iot.aws.cloud": 5,
-    "iot.transitions": 6,
-    "iot.system": 7,
-}
-# Beside the levels: the application gets iot handed in, and the scripts that the chip starts know the top.
+# The rooms of lib/iot, top floor first: a folder is a room, and a module beside it is one of its own. A room
+# is entered from above, never from its side nor from below: what two rooms need lies below both. A new room
+# needs a floor, the lowest that does.
+FLOORS = (
+    ("system",),
+    ("transitions",),
+    ("aws", "ble", "console"),
+    ("config", "tls"),
+    ("clock", "wifi", "identity", "probation", "starving", "deaths"),
+    ("storage", "mqtt", "application", "thing"),
+    ("crypto", "events", "log", "backoff", "modes", "heap", "jsontext", "endings"),
+    ("memory",),
+)
+FLOOR_OF = {room: floor for floor, rooms in enumerate(reversed(FLOORS)) for room in rooms}
+# These two make the client; what speaks AWS with it is handed it.
+CONNECT = ("iot.aws.claim", "iot.aws.cloud")
+PEERS = ("mqtt", "tls", "wifi", "clock")
+# Beside the floors: the application gets iot handed in, and the scripts that the chip starts know the top.
 MAY_IMPORT = {
     "boot": ("pack",),
     "pack": (),
@@ -119,7 +62,8 @@ TEST_BRANCH = re.compile(
 )
 
 
-def device_files() -> dict[str, str]:
+@cache
+def device_files() -> Mapping[str, str]:
     """All device sources by their module's name."""
     files = [
         ROOT / "boot.py",
@@ -139,12 +83,17 @@ def top(name: str) -> str:
     return name.partition(".")[0]
 
 
+def room(name: str) -> str:
+    """The room of a module of iot: the first part of its name there; of iot itself none, ""."""
+    return name.partition(".")[2].partition(".")[0]
+
+
 def breaches(name: str, source: str) -> Iterator[str]:
     """Everything in one module that breaks the rules of the house."""
     tree = ast.parse(source)
     package = top(name)
-    if package not in MAY_IMPORT and name not in LEVELS:
-        yield f"{name}: has no level"
+    if package not in MAY_IMPORT and name != "iot" and room(name) not in FLOOR_OF:
+        yield f"{name}: has no floor"
         return
     lines = len(source.splitlines())
     if lines > MAX_LINES:
@@ -175,10 +124,10 @@ def imports(name: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
             module = ".".join([*parents, *([node.module] if node.module else [])])
             for alias in node.names:
                 inner = f"{module}.{alias.name}"
-                yield node.lineno, inner if inner in LEVELS or node.module is None else module
+                yield node.lineno, inner if inner in device_files() or node.module is None else module
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("load", "borrow"):  # of iot.memory
             constants = [name for name in node.args if isinstance(name, ast.Constant)]
-            yield from ((node.lineno, name.value) for name in constants)  # others: what modes.py lists
+            yield from ((node.lineno, str(name.value)) for name in constants)  # others: what modes.py lists
 
 
 def import_breach(name: str, imported: str) -> str | None:
@@ -188,13 +137,63 @@ def import_breach(name: str, imported: str) -> str | None:
     if package in MAY_IMPORT:
         allowed = MAY_IMPORT[package]
         return None if imported in allowed or target in allowed else f"{package} may not import {imported}"
-    if imported not in LEVELS:
+    if target != "iot" or imported not in device_files() or not room(imported):
         return f"{imported} is not on a stock ESP32, nor a module of iot"
-    if name == "iot.aws.provisioning" and LEVELS[imported] > 1:
+    here, there = room(name), room(imported)
+    if here == "aws" and name not in CONNECT and there in PEERS:
         return f"{imported}: what speaks AWS is handed its client and knows no peer"
-    if LEVELS[imported] < LEVELS[name] or name.startswith(imported + "."):
+    if here == there or FLOOR_OF[there] < FLOOR_OF[here]:
         return None
-    return f"level {LEVELS[name]} may not import {imported} of level {LEVELS[imported]}"
+    side = "its side" if FLOOR_OF[there] == FLOOR_OF[here] else "below"
+    return f"{here} may not enter {there} from {side}, for {imported}"
+
+
+def importers(files: Mapping[str, str]) -> dict[str, set[str]]:
+    """What of iot each module of iot imports."""
+    return {
+        name: {imported for _, imported in imports(name, ast.parse(source)) if imported != name}
+        & device_files().keys()
+        for name, source in files.items()
+        if top(name) == "iot"
+    }
+
+
+def circle(imported: dict[str, set[str]]) -> str | None:
+    """A breach for modules that import each other in a circle, wherever the imports stand; None for none."""
+    try:
+        TopologicalSorter(imported).prepare()
+    except CycleError as error:
+        return "a circle of imports: " + " < ".join(error.args[1])
+    return None
+
+
+def picture() -> str:
+    """The rooms on their floors as they stand, each with those that it enters; `memory` every room may."""
+    entered: dict[str, set[str]] = {name: set() for name in FLOOR_OF}
+    for name, imported in graph().items():
+        if room(name):
+            entered[room(name)] |= {room(other) for other in imported} - {room(name), "memory"}
+    folders = {room(name) for name in device_files() if name.count(".") > 1}
+    wall, lines = 100 * "─", []
+    for rooms in FLOORS:
+        lines.append(wall)
+        shown = {name: name + "/" if name in folders else name for name in rooms}
+        for name in rooms:
+            if below := " ".join(sorted(entered[name], key=lambda other: (-FLOOR_OF[other], other))):
+                lines += textwrap.wrap(f"{shown[name]:15} ▸ {below}", len(wall), subsequent_indent=18 * " ")
+        lines += textwrap.wrap(" ".join(shown[name] for name in rooms if not entered[name]), len(wall))
+    return "\n".join([*lines, wall, ""])
+
+
+@cache
+def graph() -> dict[str, set[str]]:
+    """`importers` of the device's code."""
+    return importers(device_files())
+
+
+def with_picture(page: str) -> str:
+    """The page, with the picture in the place of its first block."""
+    return re.sub(r"(?s)^```\n.*?^```$", lambda _: f"```\n{picture()}```", page, count=1, flags=re.M)
 
 
 def names_in(node: ast.AST) -> list[str]:
@@ -245,10 +244,18 @@ def evaluated(node: ast.AST) -> Iterator[ast.AST]:
 def test_device_code_keeps_the_house_in_order() -> None:
     found = [breach for name, source in device_files().items() for breach in breaches(name, source)]
     assert not found, "\n" + "\n".join(found)
+    assert (found_circle := circle(graph())) is None, found_circle
+    print("\n" + picture())
 
 
-def test_every_level_is_of_a_module_that_exists() -> None:
-    assert set(LEVELS) <= set(device_files())
+def test_every_room_exists_and_has_one_floor() -> None:
+    assert sorted(FLOOR_OF) == sorted(name for rooms in FLOORS for name in rooms)
+    assert set(FLOOR_OF) == {room(name) for name in graph()} - {""}
+
+
+def test_the_page_shows_the_house_as_it_is() -> None:
+    page = PAGE.read_text("utf-8")
+    assert page == with_picture(page), "python3 -m tests.host.test_layers writes it anew"
 
 
 CLEAN = '''
@@ -278,39 +285,42 @@ def test_a_clean_module_has_no_breach() -> None:
 @pytest.mark.parametrize(
     ("name", "source", "breach"),
     [
-        ("iot.new", "", "iot.new: has no level"),
+        ("iot.new", "", "iot.new: has no floor"),
         ("iot.ble.setup", "import aioble", "aioble is not on a stock ESP32"),
         ("iot.ble.setup", "import bluetooth", "bluetooth is not on a stock ESP32"),
         (
             "iot.storage.user_bytes",
             "import iot.wifi.station",
-            "level 0 may not import iot.wifi.station of level 2",
+            "storage may not enter wifi from below, for iot.wifi.station",
         ),
-        ("iot.wifi.station", "from iot.clock import keeper", "may not import iot.clock.keeper of"),
+        ("iot.wifi.station", "from iot.clock import keeper", "wifi may not enter clock from its side"),
         (
             "iot.wifi.station",
             'load("iot.clock.keeper")',
-            "level 2 may not import iot.clock.keeper of level 2",
+            "wifi may not enter clock from its side, for iot.clock.keeper",
         ),
         (
             "iot.wifi.station",
             "from iot.clock.keeper import Clock",
-            "level 2 may not import iot.clock.keeper of level 2",
+            "wifi may not enter clock from its side, for iot.clock.keeper",
         ),
         (
             "iot.mqtt.packet",
-            "from .queues import Outbox",
-            "level 0 may not import iot.mqtt.queues of level 0",
+            "from .unclaimed import Unclaimed",
+            "iot.mqtt.packet < iot.mqtt.unclaimed",
         ),
-        (
-            "iot.mqtt.packet",
-            "def f():\n  borrow('iot.mqtt.client').x()",
-            "level 0 may not import iot.mqtt.client of level 3",
-        ),
-        ("iot.mqtt.packet", "from . import client", "level 0 may not import iot.mqtt.client of level 3"),
-        ("iot.mqtt.packet", "from ..wifi.station import Wifi", "may not import iot.wifi.station of level 2"),
+        ("iot.mqtt.packet", "def f():\n  borrow('iot.mqtt.client').x()", "a circle of imports: "),
+        ("iot.mqtt.packet", "from . import client", "a circle of imports: "),
+        ("iot.mqtt.packet", "from ..wifi.station import Wifi", "mqtt may not enter wifi from below"),
+        ("iot.thing", "def f():\n  from iot.ble import packets", "iot.thing:2: thing may not enter ble from"),
+        ("iot.ble.config_mode", "from iot import console", "ble may not enter console from its side"),
+        ("iot.aws.shadow", "import iot.wifi.station", "is handed its client"),
         ("iot.aws.provisioning", "from iot.mqtt.client import Client", "is handed its client"),
-        ("iot.config", "def f():\n  import iot.system", "iot.config:2: level 0 may not import iot.system"),
+        (
+            "iot.config",
+            "def f():\n  import iot.system",
+            "iot.config:2: config may not enter system from below",
+        ),
         ("iot.system", "import firmware.app", "firmware.app is not on a stock ESP32"),
         ("iot.system", "from tools import cloud", "tools is not on a stock ESP32"),
         ("iot.config", "from typing import Any", "typing is not on a stock ESP32"),
@@ -348,7 +358,8 @@ def test_a_clean_module_has_no_breach() -> None:
     ],
 )
 def test_the_check_finds(name: str, source: str, breach: str) -> None:
-    assert breach in "\n".join(breaches(name, source))
+    found = [*breaches(name, source), circle(graph() | importers({name: source})) or ""]
+    assert breach in "\n".join(found)
 
 
 def test_paths_are_absolute() -> None:
@@ -379,3 +390,8 @@ def file_paths(tree: ast.Module) -> Iterator[str]:
                 value = constants.get(ast.unparse(argument), argument)
                 if isinstance(value, ast.Constant) and isinstance(value.value, str):
                     yield value.value
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_picture(PAGE.read_text("utf-8")), "utf-8")
+    print(picture())

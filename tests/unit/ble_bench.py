@@ -27,16 +27,16 @@ class Bench:
         self.join_result, self.save_error = "SUCCESS", None
         self.saved = []
         self.done = 0
-        self.setup = Setup(FACTS, self._scan, self._join, self._save, self._done, self.log)
+        self.setup = Setup(FACTS, self._send, self._scan, self._join, self._save, self._done, self.log)
         self.sent = []
         self.slow = False
         self.opened = 0
         self.session = Session(CODE, self.door, lambda count: DEVICE_PRIVATE[:count])
         requests = Requests(self.setup, self.packets)
         self.conversation = Conversation(self.session, requests, self._transmit, self._opened)
+        self.packets.proven = lambda: self.conversation.proven
         if proven:  # without a handshake, which takes its time
             self.session._keys, self.session.proven = OKM, True
-            self.setup.conversation = self.conversation
             self.phone = Keys(OKM)
 
     async def write(self, channel, message, size=243):
@@ -81,8 +81,9 @@ class Bench:
 
     def _opened(self):
         self.opened += 1
-        self.setup.conversation = self.conversation
-        self.packets.set_open(True)
+
+    async def _send(self, channel, plaintext):
+        await self.conversation.send(channel, plaintext)
 
     async def _scan(self):
         return [{"ssid": "Home", "rssi": -50, "security": "wpa2"}]

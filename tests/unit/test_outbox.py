@@ -4,7 +4,8 @@ import asyncio
 import sys
 import time
 
-from iot.mqtt.queues import Outbox, within
+from iot.events import within
+from iot.mqtt.queues import Outbox
 from stream import none_lost
 
 

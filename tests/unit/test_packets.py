@@ -9,7 +9,7 @@ from iot.ble.packets import Packets
 
 def opened():
     packets = Packets(FakeLog())
-    packets.set_open(True)
+    packets.proven = lambda: True
     return packets
 
 
@@ -27,11 +27,16 @@ async def test_packets_go_out_in_their_order():
 async def test_without_a_phone_nothing_is_queued():
     packets = Packets(FakeLog())
     assert packets.send("a", b"1") is False and packets.dropped == 1
-    packets.set_open(True)
+    proven = [False]
+    packets.proven = lambda: proven[0]
+    assert packets.send("a", b"1") is False and packets.dropped == 2
+    proven[0] = True
     assert packets.send("a", b"2") is True
-    packets.set_open(False)  # what was not sent in a session is not for the next
-    assert packets.dropped == 2
-    packets.set_open(True)
+    proven[0] = False
+    assert packets.send("a", b"2") is False and packets.dropped == 3
+    packets.clear()  # what was not sent in a session is not for the next
+    assert packets.dropped == 4
+    proven[0] = True
     assert packets.send("a", b"3") is True
     assert await packets.next() == ("a", b"3")
 

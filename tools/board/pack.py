@@ -21,12 +21,12 @@ START = (
     "iot/system.mpy", "iot/memory.mpy", "iot/events.mpy", "iot/log.mpy", "firmware/settings.mpy",
     "iot/transitions.mpy", "iot/console/lines.mpy", "iot/modes.mpy", "iot/application.mpy",
     "iot/backoff.mpy", "iot/storage/user_bytes.mpy", "iot/thing.mpy", "iot/identity.mpy",
-    "iot/storage/record.mpy", "iot/storage/store.mpy", "iot/storage/schema.mpy", "iot/probation.mpy",
-    "iot/storage/rtc.mpy", "iot/heap.mpy", "iot/clock/keeper.mpy", "iot/wifi/station.mpy",
-    "iot/wifi/join.mpy", "iot/wifi/attempt.mpy", "iot/tls.mpy", "iot/mqtt/packet.mpy",
-    "iot/mqtt/queues.mpy", "iot/mqtt/connection.mpy", "iot/mqtt/client.mpy", "iot/aws/cloud.mpy",
-    "iot/crypto/x509.mpy", "firmware/app.mpy", "iot/wifi/scan.mpy", "iot/clock/adjust.mpy",
-    "iot/clock/sntp.mpy", "iot/mqtt/handshake.mpy",
+    "iot/storage/record.mpy", "iot/storage/nvs.mpy", "iot/storage/store.mpy", "iot/storage/schema.mpy",
+    "iot/probation.mpy", "iot/storage/rtc.mpy", "iot/heap.mpy", "iot/clock/keeper.mpy",
+    "iot/wifi/station.mpy", "iot/wifi/join.mpy", "iot/wifi/attempt.mpy", "iot/tls.mpy",
+    "iot/mqtt/packet.mpy", "iot/mqtt/queues.mpy", "iot/mqtt/connection.mpy", "iot/mqtt/client.mpy",
+    "iot/aws/cloud.mpy", "iot/crypto/tlv.mpy", "iot/crypto/x509.mpy", "firmware/app.mpy",
+    "iot/wifi/scan.mpy", "iot/clock/adjust.mpy", "iot/clock/sntp.mpy", "iot/mqtt/handshake.mpy",
 )  # fmt: skip
 
 

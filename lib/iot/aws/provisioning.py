@@ -7,7 +7,7 @@ import asyncio
 import json
 import time
 
-from iot.mqtt.queues import within
+from iot.events import within
 
 CREATE_KEYS = "$aws/certificates/create/json"  # CreateKeysAndCertificate
 

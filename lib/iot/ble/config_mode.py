@@ -58,7 +58,6 @@ class ConfigMode:
         self._turn = turn
         self._wlan = network.WLAN(network.STA_IF)
         self._door = Door(rtc)
-        self._conversation = None
         if configured:  # however this life ends, the next one goes on, even where the button is stuck
             rtc.set("setup", 2)
 
@@ -73,17 +72,23 @@ class ConfigMode:
             # Also a chip without Bluetooth (ESP32-S2), or a board without aioble.
             self._log.error("ble", "off, the console is left: {}", error)
             return False
-        self._make_service = Service
-        self._facts = {"id": self._device_id, "version": self._settings.VERSION}
+        facts = {"id": self._device_id, "version": self._settings.VERSION}
         status: dict = {"mode": "CONFIG"}
-        status.update(self._facts)
+        status.update(facts)
         if unreached:
             self._log.warning("setup", "the cloud was not reached: {}", unreached)
             self._tell("unreached", unreached)
             name = "NOT_REACHED"
             status["error"] = {"code": number(name), "name": name, "detail": unreached}
-        self.setup = Setup(status, self._scan, self._join, self._save, self._committed, self._log)
+        info: dict = {"protocol": _PROTOCOL}
+        info.update(facts)
+        name, text = identity.on_air(self._device_id), json.dumps(info).encode()
+        self._service = Service(name, text, self._converse, self._pause, self._log, self._on_service)
+        self.setup = Setup(
+            status, self._service.send, self._scan, self._join, self._save, self._committed, self._log
+        )
         self._requests = Requests(self.setup, self._packets, self._tell_time)
+        self._packets.proven = self._service.proven
         return True
 
     async def go_back(self):
@@ -96,12 +101,7 @@ class ConfigMode:
         """Serves phones until none has come for long."""
         self._log.info("ble", "code {}", identity.shown(self._code))
         self.setup.begin_scan()
-        facts = {"protocol": _PROTOCOL}
-        facts.update(self._facts)
-        info = json.dumps(facts).encode()
-        name = identity.on_air(self._device_id)
-        service = self._make_service(name, info, self._converse, self._pause, self._log, self._on_service)
-        await service.run(self._settings.CONFIG_MS, self._configured)
+        await self._service.run(self._settings.CONFIG_MS, self._configured)
         self._wlan.active(False)
         if self._configured:
             self._turn("restart", "nobody has configured it")
@@ -112,12 +112,10 @@ class ConfigMode:
         """Sends the application's packets, for ever."""
         while True:
             name, payload = await self._packets.next()
-            conversation = self.setup.conversation
-            if conversation:
-                try:
-                    await conversation.send(DATA, packet(name, payload))
-                except (OSError, MemoryError):  # the phone is gone
-                    self._packets.dropped += 1
+            try:
+                await self._service.send(DATA, packet(name, payload))
+            except (OSError, MemoryError):  # the phone is gone
+                self._packets.dropped += 1
 
     async def _pause(self):
         """Returns when the next phone is welcome."""
@@ -128,22 +126,17 @@ class ConfigMode:
 
     def _converse(self, transmit):
         session = Session(self._code, self._door, os.urandom)
-        self._conversation = Conversation(session, self._requests, transmit, self._opened)
-        return self._conversation
+        return Conversation(session, self._requests, transmit, self._opened)
 
     def _tell_time(self, unix_s):
         borrow("iot.clock.adjust").tell(unix_s, self._settings.BUILT, self._nvs, None)
 
     def _opened(self):
-        """The phone has proved itself: from now on it is told what happens."""
-        self.setup.conversation = self._conversation
-        self._packets.set_open(True)
         self._tell("ble_proved", None)
 
     def _on_service(self, event, detail):
         if event == "ble_down":
-            self.setup.conversation = self._conversation = None  # its buffer makes room for the next one's
-            self._packets.set_open(False)
+            self._packets.clear()
         self._tell(event, detail)
 
     def _save(self, document):
@@ -157,8 +150,7 @@ class ConfigMode:
         return scan.shown(await scan.scan(self._wlan))
 
     async def _join(self, wanted):
-        attempt = borrow("iot.wifi.attempt")
-        found = await borrow("iot.wifi.join").heard(self._wlan, self._log)
-        result, _ = await attempt.join(self._wlan, wanted, found)
-        attempt.leave(self._wlan)
-        return result, borrow("iot.wifi.words").words(result, wanted, found)
+        join, wlan = borrow("iot.wifi.join"), self._wlan
+        result, reason, _ = await join.enter(wlan, wanted, await join.heard(wlan, self._log))
+        borrow("iot.wifi.attempt").leave(wlan)
+        return result, reason

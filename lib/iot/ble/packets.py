@@ -16,7 +16,8 @@ class Packets:
         log: a Log.
 
     Attributes:
-        dropped: packets that `send` refused.
+        dropped: packets that `send` refused, or that a phone went away without.
+        proven: tells whether there is a phone that has proved that it knows the code; None where none comes.
     """
 
     def __init__(self, log):
@@ -24,7 +25,7 @@ class Packets:
         self._handlers = {}
         self._queue = []
         self._queued = asyncio.Event()
-        self.open = False  # whether there is a phone that has proved that it knows the code
+        self.proven = None
         self.dropped = 0
 
     def on(self, name, handler):
@@ -42,7 +43,7 @@ class Packets:
         TypeError for what is not bytes.
         """
         _check(name, payload)
-        if not self.open or len(self._queue) >= _QUEUE_MAX:
+        if not self.proven or not self.proven() or len(self._queue) >= _QUEUE_MAX:
             self.dropped += 1
             return False
         self._queue.append((name, bytes(payload)))  # its caller may go on with a bytearray
@@ -69,12 +70,10 @@ class Packets:
             await self._queued.wait()
         return self._queue.pop(0)
 
-    def set_open(self, is_open):
-        """Begins or ends a session; what was not sent in one is not for the next."""
-        self.open = is_open
-        if not is_open:
-            self.dropped += len(self._queue)
-            self._queue.clear()
+    def clear(self):
+        """Drops what waits: what was not sent to one phone is not for the next."""
+        self.dropped += len(self._queue)
+        self._queue.clear()
 
 
 def _check(name, payload):

@@ -96,6 +96,15 @@ class Service:
                 await self._hang_up(self._connection)
             aioble.stop()
 
+    def proven(self):
+        """Whether a phone is there that has proved itself, which its session alone knows."""
+        return self._conversation is not None and self._conversation.proven
+
+    async def send(self, channel, plaintext):
+        """Seals and sends, for the phone that is there; nothing without a session. Errors as `_send`."""
+        if self._conversation:
+            await self._conversation.send(channel, plaintext)
+
     async def _welcome(self, limit_ms, busy):
         left_ms, end_ms = limit_ms, time.ticks_ms()
         while left_ms > 0:
@@ -126,19 +135,19 @@ class Service:
         address = connection.device.addr_hex()
         self._log.info("ble", "{} connected", address)
         self._notify("ble_up", address)
-        conversation, reason = None, "it disconnected"
+        reason = "it disconnected"
         try:
-            self._conversation = conversation = self._converse(
+            self._conversation = self._converse(
                 lambda channel, message: self._send(connection, channel, message)
             )
-            await self._talk(connection, conversation)
+            await self._talk(connection, self._conversation)
         except (Ended, OSError) as error:
             reason = str(error)
         except Exception as error:  # e.g. no memory: whatever a phone brings about ends its connection alone
             self._log.exception("ble", "a connection failed", error)
             reason = type(error).__name__
-        proven = conversation is not None and conversation.proven
-        self._conversation = conversation = None
+        proven = self.proven()
+        self._conversation = None  # its buffer makes room for the next one's
         await self._hang_up(connection)
         self._connection = None
         self._log.info("ble", "{} gone: {}", address, reason)
@@ -178,7 +187,7 @@ class Service:
             if connection is not self._connection:
                 continue
             limit = _QUEUE_MAX
-            if not self._conversation or not self._conversation.proven:
+            if not self.proven():
                 limit, frame = _QUEUE_BEFORE, frame[:_FRAME_BEFORE]
             if len(self._frames) < limit:
                 self._frames.append((channel, frame))  # a lost one is missed by its sequence number

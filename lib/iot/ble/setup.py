@@ -19,6 +19,8 @@ class Setup:
 
     Args:
         facts: {"mode", "id", "version"}, and perhaps "error", why the last configuration failed.
+        send: coroutine function (channel, plaintext) for a phone that has proved itself; without one it does
+            nothing. OSError where that is gone.
         scan: coroutine function; returns the networks heard, or raises OSError.
         join: coroutine function; tries {"ssid", "password"}, returns a result code, and that in words.
         save: stores a validated document; OSError where it fails.
@@ -28,14 +30,13 @@ class Setup:
     Attributes:
         document: what has come of the configuration.
         committing: whether a commit is under way.
-        conversation: with the phone that is there, else None.
     """
 
-    def __init__(self, facts, scan, join, save, done, log):
+    def __init__(self, facts, send, scan, join, save, done, log):
         self.document = Document()
         self.committing = False
-        self.conversation = None
-        self._scan, self._join, self._save, self._done, self._log = scan, join, save, done, log
+        self._to_phone, self._scan, self._join, self._save = send, scan, join, save
+        self._done, self._log = done, log
         self._status = {"scanning": False, "networks": [], "progress": {"step": "idle"}, "error": None}
         self._status.update(facts)
         self._scan_asked = False
@@ -138,11 +139,7 @@ class Setup:
         await self._send(STATUS, json.dumps(members).encode())
 
     async def _send(self, channel, plaintext):
-        if self.conversation:
-            try:
-                await self.conversation.send(channel, plaintext)
-            except (
-                OSError,
-                MemoryError,
-            ) as error:  # the phone is gone; what it asked for is done all the same
-                self._log.debug("ble", "not sent: {}", error)
+        try:
+            await self._to_phone(channel, plaintext)
+        except (OSError, MemoryError) as error:  # the phone is gone; what it asked for is done all the same
+            self._log.debug("ble", "not sent: {}", error)

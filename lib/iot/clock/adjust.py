@@ -42,8 +42,9 @@ async def adjust(clock):
 async def _adjust(clock):
     """Sets the chip's clock; returns "sntp", "estimate" or, where it is left as it is, None."""
     built_s = _built(clock.built)
-    last_s = max(_kept(clock.nvs, _LAST), built_s)
-    near = [_kept(clock.nvs, _TOLD), last_s]
+    told_s, last_s = _kept(clock.nvs)
+    last_s = max(last_s, built_s)
+    near = [told_s, last_s]
     if clock.borne_out:
         near.append(time.time())
         _remember(clock)
@@ -76,7 +77,7 @@ async def _adjust(clock):
     if clock.state == "unset":
         chip_s = 0 if clock.source else int(time.time())  # a time that was set in this life is no news
         claims += [
-            (_kept(clock.nvs, _TOLD), "told"),
+            (_kept(clock.nvs)[0], "told"),  # perhaps a moment ago
             (chip_s, "its own clock"),
             (last_s, "what is kept"),
             (built_s, "built"),
@@ -112,11 +113,10 @@ def _remember(clock):
     """Keeps the time for a start without an answer from SNTP."""
     now_s = int(time.time())
     try:
-        if abs(now_s - _kept(clock.nvs, _LAST)) > _LAST_EVERY_S and now_s >= _built(clock.built):
-            clock.nvs.set_i32(_LAST, now_s)
-            if _kept(clock.nvs, _TOLD):
-                clock.nvs.erase_key(_TOLD)
-            clock.nvs.commit()
+        if abs(now_s - _kept(clock.nvs)[1]) > _LAST_EVERY_S and now_s >= _built(clock.built):
+            values = borrow("iot.storage.nvs")
+            values.set(clock.nvs, _LAST, now_s)
+            values.erase_key(clock.nvs, _TOLD)
     except (OSError, OverflowError) as error:
         clock.log.warning("clock", "the time is not remembered: {}", error)
 
@@ -144,8 +144,7 @@ def tell(seconds, built, nvs, clock):
         raise OSError("flash could not be initialised")
     if clock and clock.borne_out:
         return False
-    nvs.set_i32(_TOLD, seconds)
-    nvs.commit()
+    borrow("iot.storage.nvs").set(nvs, _TOLD, seconds)
     _write(seconds)
     if clock:
         clock.source = ("told",)
@@ -189,11 +188,13 @@ def _deployed_s():
         return 0
 
 
-def _kept(nvs, key):
+def _kept(nvs):
+    """The time that was told, and the last that the cloud bore out; 0 for none, and where flash fails."""
+    values = borrow("iot.storage.nvs")
     try:
-        return nvs.get_i32(key)
-    except OSError:  # never stored
-        return 0
+        return values.get_i32(nvs, _TOLD), values.get_i32(nvs, _LAST)
+    except OSError:  # servers may know the time
+        return 0, 0
 
 
 def _set_to(clock, seconds, source):

@@ -2,6 +2,8 @@
 
 from micropython import const
 
+from iot.crypto.tlv import content
+
 INTEGER = const(0x02)
 BIT_STRING = const(0x03)
 OCTET_STRING = const(0x04)
@@ -12,29 +14,29 @@ _INTEGER_MAX = const(33)  # bytes of a number of 256 bits, whose sign takes one 
 
 def element(tag, *parts):
     """An element whose content is `parts` (bytes, up to 65535 together) one behind another."""
-    content = b"".join(parts)
-    length = len(content)
+    value = b"".join(parts)
+    length = len(value)
     if length < 128:
-        return bytes((tag, length)) + content
+        return bytes((tag, length)) + value
     if length < 256:
-        return bytes((tag, 0x81, length)) + content
-    return bytes((tag, 0x82, length >> 8, length & 255)) + content
+        return bytes((tag, 0x81, length)) + value
+    return bytes((tag, 0x82, length >> 8, length & 255)) + value
 
 
 def integer(number):
     """An INTEGER of 0 to 2**256 - 1."""
-    content = number.to_bytes(_INTEGER_MAX, "big").lstrip(b"\0")
-    if not content or content[0] & 128:  # zero, or what would be negative
-        content = b"\0" + content
-    return element(INTEGER, content)
+    value = number.to_bytes(_INTEGER_MAX, "big").lstrip(b"\0")
+    if not value or value[0] & 128:  # zero, or what would be negative
+        value = b"\0" + value
+    return element(INTEGER, value)
 
 
 def sequence(data, place):
     """A Reader of what is in the SEQUENCE that all of `data` (bytes) is; `place` as for Reader."""
     reader = Reader(data, place)
-    content = reader.read(SEQUENCE, "SEQUENCE")
+    value = reader.read(SEQUENCE, "SEQUENCE")
     reader.end()
-    return Reader(content, place)
+    return Reader(value, place)
 
 
 class Reader:
@@ -64,32 +66,30 @@ class Reader:
             expected: bytes, the one content that will do; None: any.
         """
         data = self._left
-        start = 2
-        length = int.from_bytes(data[1:2], "big")
-        if length & 128:
-            start += length & 127
-            length = int.from_bytes(data[2:start], "big")
-        end = start + min(length, len(data))  # any number of bytes may claim to be a length
-        content = data[start:end]
-        if data[:end] != element(tag, content) or expected not in (None, content):
+        try:
+            start, end = content(data, 0)
+        except ValueError:
+            self.fail(name)
+        value = data[start:end]
+        if data[:end] != element(tag, value) or expected not in (None, value):
             self.fail(name)
         self._left = data[end:]
-        return content
+        return value
 
     def integer(self, name):
         """The value of the next element, an INTEGER of 0 to 2**256 - 1."""
-        content = self.read(INTEGER, name)
-        number = int.from_bytes(content[:_INTEGER_MAX], "big")
-        if integer(number) != element(INTEGER, content):
+        value = self.read(INTEGER, name)
+        number = int.from_bytes(value[:_INTEGER_MAX], "big")
+        if integer(number) != element(INTEGER, value):
             self.fail(name)
         return number
 
     def octets(self, name):
         """The bytes in the next element, a BIT STRING of whole bytes."""
-        content = self.read(BIT_STRING, name)
-        if content[:1] != b"\0":
+        value = self.read(BIT_STRING, name)
+        if value[:1] != b"\0":
             self.fail(name)
-        return content[1:]
+        return value[1:]
 
     def end(self):
         """Raises ValueError where anything follows."""

@@ -6,7 +6,7 @@ load is refused here in words: one such root would spoil its whole bundle, all t
 
 from micropython import const
 
-from iot.crypto.x509 import behind, content, inside
+from iot.crypto.tlv import behind, content, inside
 
 _INTEGER = const(0x02)
 _OCTET_STRING = const(0x04)
@@ -121,7 +121,7 @@ def _curve(oid):
 
 def _modulus(der, at):
     start, end = content(der, at)
-    if der[at] != _INTEGER or end > len(der):
+    if der[at] != _INTEGER:
         raise ValueError("damaged")
     modulus = der[start:end].lstrip(b"\0")
     if len(modulus) < _MODULUS_LEAST:

@@ -8,10 +8,11 @@ import binascii
 
 from micropython import const
 
+from iot.crypto.tlv import behind, inside
+
 _DASHES = const("-----")
 _BEGIN = const("-----BEGIN ")
 _LABEL_MAX = const(28)  # of what is told; a longer one is nobody's
-_SEQUENCE = const(0x30)
 _CERTIFICATE = const(("CERTIFICATE", "X509 CERTIFICATE"))
 _KEY = const(("PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY"))
 # OpenSSL's own form of a certificate; a bundle without it would lack what its owner sees in it.
@@ -97,19 +98,15 @@ def _der(label, body):
 
 
 def _sequences(data):
-    """The DER SEQUENCEs that all of `data` consists of (X.690, 8.1.3): a torn one is none."""
+    """The DER SEQUENCEs that all of `data` consists of: an empty or a torn one is none."""
     found = []
     at = 0
     while at < len(data):
-        start = at + 2
-        size = data[at + 1] if start <= len(data) else 0
-        if size & 0x80:
-            start += size & 0x7F
-            size = int.from_bytes(data[at + 2 : start], "big")
-        if data[at] != _SEQUENCE or not size or start + size > len(data):
+        end = behind(data, at)
+        if inside(data, at) == end:
             raise ValueError("damaged")
-        found.append(data[at : start + size])
-        at = start + size
+        found.append(data[at:end])
+        at = end
     if not found:
         raise ValueError("empty")
     return found

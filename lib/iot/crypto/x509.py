@@ -1,8 +1,9 @@
-"""As much of X.509 (RFC 5280) as tells when a certificate ends, and the steps through its DER (X.690)."""
+"""As much of X.509 (RFC 5280) as tells when a certificate ends."""
 
 from micropython import const
 
-_SEQUENCE = const(0x30)
+from iot.crypto.tlv import behind, content, inside
+
 _VERSION = const(0xA0)  # [0], the one member of a certificate that may be missing before its validity
 _UTC_TIME = const(0x17)  # two digits of year; of a GeneralizedTime four
 
@@ -28,26 +29,3 @@ def not_after(der):
     except (IndexError, ValueError):
         raise ValueError("no X.509 certificate")
     return "{}-{}-{}T{}:{}:{}".format(text[:4], text[4:6], text[6:8], text[8:10], text[10:12], text[12:])
-
-
-def content(der, at):
-    """Where the content of the element at `at` starts and ends (X.690, 8.1.3)."""
-    length = der[at + 1]
-    at += 2
-    if length & 128:
-        digits = length & 127
-        length = int.from_bytes(der[at : at + digits], "big")
-        at += digits
-    return at, at + length
-
-
-def behind(der, at):
-    """Where the element at `at` ends."""
-    return content(der, at)[1]
-
-
-def inside(der, at):
-    """Where the content of the SEQUENCE at `at` starts; ValueError where it is none."""
-    if der[at] != _SEQUENCE:
-        raise ValueError("damaged DER")
-    return content(der, at)[0]

@@ -7,11 +7,11 @@ import time
 from micropython import const
 
 from iot.backoff import Backoff
+from iot.events import within
 from iot.memory import borrow
 from iot.mqtt import packet
 from iot.mqtt.connection import Connection
 from iot.mqtt.packet import MQTTError, Refused, Starved
-from iot.mqtt.queues import within
 
 _STABLE_MS = const(30000)  # a connection that lasted this long starts the backoff anew
 _CONNECT_INTERVAL_MS = const(1000)  # AWS refuses a client id that connects more often

@@ -11,10 +11,10 @@ import time
 
 from micropython import const
 
+from iot.events import within
 from iot.memory import borrow
 from iot.mqtt import packet
 from iot.mqtt.packet import MQTTError, Refused, malformed
-from iot.mqtt.queues import within
 
 _PUBLISH = const(0x30)
 _PUBACK = const(0x40)

@@ -5,6 +5,7 @@ import time
 
 from micropython import const
 
+from iot.events import within
 from iot.memory import borrow
 
 _DUP = const(0x08)  # in a PUBLISH's first byte: MQTT 3.1.1, 3.3.1.1
@@ -17,16 +18,6 @@ _SENT = const(2)
 _DONE = const(3)
 _LOST = const(4)
 _LONGEST = const(4)  # times that the pause between two repeats doubles: to 160 s
-
-
-async def within(timeout_ms, coroutine):
-    """Await a coroutine; False if that took `timeout_ms` (None: for ever) and it was cancelled."""
-    timeout_ms = timeout_ms and min(timeout_ms, (1 << 29) - 1)  # 6.2 days: MicroPython's longest wait
-    try:
-        await (coroutine if timeout_ms is None else asyncio.wait_for_ms(coroutine, timeout_ms))
-    except asyncio.TimeoutError:
-        return False
-    return True
 
 
 def overdue(sent, timeout_ms):

@@ -5,9 +5,10 @@ import struct
 
 from micropython import const
 
+from iot.storage import nvs
+
 _HEADER = const(">II")  # sequence number, CRC-32 over sequence number and value
 _HEADER_SIZE = const(8)
-_NOT_FOUND = const(-0x1102)  # ESP_ERR_NVS_NOT_FOUND
 _INVALID_LENGTH = const(-0x110C)  # ESP_ERR_NVS_INVALID_LENGTH: a copy larger than the buffer
 _LARGEST = const(8192)  # bytes of a copy that is still read: another firmware may store more than this one
 
@@ -44,27 +45,21 @@ class Record:
         struct.pack_into(">I", copy, 0, sequence & 0xFFFFFFFF)
         copy[_HEADER_SIZE:] = value
         struct.pack_into(_HEADER, copy, 0, sequence & 0xFFFFFFFF, _checksum(copy))
-        self._nvs.set_blob(self._keys[slot], copy)
-        self._nvs.commit()
+        nvs.set(self._nvs, self._keys[slot], copy)
 
     def erase(self):
         """Removes both copies, the older one first, so that a cut leaves the value or nothing."""
         newest = self._newest()
         first = 1 - newest[2] if newest else 0
         for slot in (first, 1 - first):
-            try:
-                self._nvs.erase_key(self._keys[slot])
-            except OSError as error:
-                if error.errno != _NOT_FOUND:
-                    raise
-        self._nvs.commit()
+            nvs.erase_key(self._nvs, self._keys[slot])
 
     def _newest(self):
         """(sequence, value, slot) of the newer sound copy, or None."""
         newest = None
         buffer = bytearray(_HEADER_SIZE + self._size)
         for slot, key in enumerate(self._keys):
-            copy = self._copy(key, buffer)
+            copy = self._copy(key, buffer) or b""
             if len(copy) < _HEADER_SIZE:
                 continue
             sequence, checksum = struct.unpack_from(_HEADER, copy)
@@ -76,15 +71,15 @@ class Record:
         return newest
 
     def _copy(self, key, buffer):
-        """The bytes of one copy; none where there is none, or one that is too large to be read."""
+        """The bytes of one copy; None where there is none, or one that is too large to be read."""
         while True:
             try:
-                return memoryview(buffer)[: self._nvs.get_blob(key, buffer)]
+                return nvs.get_blob(self._nvs, key, buffer)
             except OSError as error:
-                if error.errno not in (_NOT_FOUND, _INVALID_LENGTH):
+                if error.errno != _INVALID_LENGTH:
                     raise
-                if error.errno == _NOT_FOUND or len(buffer) >= _LARGEST:
-                    return b""
+                if len(buffer) >= _LARGEST:
+                    return None
             buffer = bytearray(min(2 * len(buffer), _LARGEST))
 
 

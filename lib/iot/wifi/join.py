@@ -15,20 +15,18 @@ async def join(wlan, networks, backoff, log, notify):
     rounds = 0
     while not ssid:
         found = await heard(wlan, log)
-        attempt = borrow("iot.wifi.attempt")
         for number, network in enumerate(networks):
             log.debug("wifi", 'trying "{}"', network["ssid"])
-            result, bssid = await attempt.join(wlan, network, found)
+            result, reason, bssid = await enter(wlan, network, found)
             if not result:
                 borrow("iot.storage.rtc").set_station(number, bssid)
                 ssid = network["ssid"]
                 break
-            reason = borrow("iot.wifi.words").words(result, network, found)
             log.warning("wifi", "{}", reason)
             notify("unreached", reason)
         if ssid:
             break
-        found = attempt = None  # makes room meanwhile
+        found = None  # makes room meanwhile
         rounds += 1
         if rounds % _ROUNDS_TO_RESET == 0:
             log.warning("wifi", "no network after {} rounds, resetting the radio", rounds)
@@ -54,6 +52,22 @@ async def _where_it_was(wlan, networks, log):
     network = networks[number]
     log.debug("wifi", 'trying "{}" again', network["ssid"])
     return None if await borrow("iot.wifi.attempt").once(wlan, network, (), bssid) else network["ssid"]
+
+
+async def enter(wlan, network, found):
+    """Gets into one network, as iot.wifi.attempt does; what a phone has tried is what is done later.
+
+    Args:
+        wlan: an active network.WLAN in station mode.
+        network: {"ssid": str, "password": str}, and perhaps "static".
+        found: what `heard` gave.
+
+    Returns:
+        The number of a result code, what that means (None for success), and the BSSID, None for any.
+    """
+    result, bssid = await borrow("iot.wifi.attempt").join(wlan, network, found)
+    reason = borrow("iot.wifi.words").words(result, network, found) if result else None
+    return result, reason, bssid
 
 
 async def heard(wlan, log):

@@ -63,13 +63,15 @@ class Board:
         self.used = False  # an event loop has had it, and no other may
         self.door = Door(Retained())
         self.packets = Packets(log)
+        self.packets.proven = lambda: self.conversation is not None and self.conversation.proven
         facts = {"mode": "CONFIG", "id": "esp32-240ac4000001", "version": "0.1.0"}
-        self.setup = Setup(facts, self._scan, self._join, self.saved.append, self._done, log)
+        self.conversation: Conversation | None = None
+        self.setup = Setup(facts, self._send, self._scan, self._join, self.saved.append, self._done, log)
         self.requests = Requests(self.setup, self.packets)
 
     async def __aenter__(self) -> "Board":
         self.used = True
-        self._tasks = [asyncio.create_task(self.setup.run()), asyncio.create_task(self._send())]
+        self._tasks = [asyncio.create_task(self.setup.run()), asyncio.create_task(self._send_packets())]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -89,11 +91,14 @@ class Board:
     def _done(self) -> None:
         self.restarted = True
 
-    async def _send(self) -> None:
+    async def _send(self, channel: int, plaintext: bytes) -> None:
+        if self.conversation:
+            await self.conversation.send(channel, plaintext)
+
+    async def _send_packets(self) -> None:
         while True:
             name, payload = await self.packets.next()
-            if self.setup.conversation:
-                await self.setup.conversation.send(DATA, packet(name, payload))
+            await self._send(DATA, packet(name, payload))
 
 
 class Memory:
@@ -143,20 +148,16 @@ class Memory:
     async def _serve(self) -> None:
         board = self._board
         session = Session(CODE, board.door, os.urandom)
-
-        def opened() -> None:
-            board.setup.conversation = conversation
-            board.packets.set_open(True)
-
-        conversation = Conversation(session, board.requests, self._transmit, opened)
+        conversation = Conversation(session, board.requests, self._transmit, lambda: None)
+        board.conversation = conversation
         try:
             while True:
                 await conversation.frame(*await self._frames.get())
         except Ended:
             pass
         finally:
-            board.setup.conversation = None
-            board.packets.set_open(False)
+            board.conversation = None
+            board.packets.clear()
             asyncio.get_running_loop().call_soon(self.on_disconnect)
 
     async def _transmit(self, channel: int, message: bytes) -> None:

@@ -49,13 +49,13 @@ class FakePin:
 
 async def timed(function, *args):
     """The function's result and the milliseconds that it took; `args` get the time first."""
-    real = probation.asyncio, probation._within
+    real = probation.asyncio, probation.within
     time = probation.asyncio = FakeTime()
-    probation._within = time.within
+    probation.within = time.within
     try:
         return await function(time, *args), time.now_ms
     finally:
-        probation.asyncio, probation._within = real
+        probation.asyncio, probation.within = real
 
 
 async def watched(nvs, wifi_ms, cloud_ms, clock="sntp", unreached=None):

@@ -92,7 +92,8 @@ class Sets:
 
     def over_budget(self) -> list[str]:
         """What is too much, each with the heaviest."""
-        return [fault for one in [*self.stays, *self.moments] for fault in one.over_budget()]
+        faults = [one.over_budget() for one in self.stays] + [one.over_budget() for one in self.moments]
+        return sum(faults, [])
 
 
 def heaviest(modules: dict[str, int]) -> str:
@@ -167,12 +168,13 @@ def _way(way: tuple[start.Step, ...]) -> vm_heap.Steps:
     for step in way:
         actions = []
         for verb, names in start.actions(step):
+            before = len(there)
             if verb in ("import", "load"):
-                before = len(there)
                 for name in names:
                     start.from_the_ground_up(name, there)
-                names = list(there)[before:]
-            elif verb == "hold":
+                actions.append((verb, list(there)[before:]))
+                continue
+            if verb == "hold":
                 held.update(dict.fromkeys(names))
             elif verb == "drop":
                 held = {name: None for name in held if name not in names}

@@ -1,4 +1,4 @@
-"""`make size`: bytes of a slot as .mpy, heap of what stays in each mode and of what is there for a moment, a start."""
+"""`make size`: bytes of a slot as .mpy, heap of what stays in each mode and for a moment, and a start."""
 
 import argparse
 import json

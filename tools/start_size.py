@@ -90,7 +90,9 @@ def _failure(memory: list[Memory], output: str, steps: int, first_bytes: int) ->
     for step in memory:
         has_grown = has_grown or step.step == start.GROWS
         if not has_grown and step.used > first_bytes:
-            return f"{step.step}: {step.used} bytes are in use, the heap has {first_bytes} until {start.GROWS}"
+            return (
+                f"{step.step}: {step.used} bytes are in use, the heap has {first_bytes} until {start.GROWS}"
+            )
         if step.total > memory[0].total:
             return f"{step.step}: the heap had to grow by {step.total - memory[0].total} bytes"
     if len(memory) < steps:

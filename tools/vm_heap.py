@@ -48,7 +48,8 @@ class Run:
             used, names, text, total = map(int, numbers)
             used -= total - text
             if what:
-                found.append(Action(*what.split(), used - bytes_before, names - names_before))
+                verb, name = what.split()
+                found.append(Action(verb, name, used - bytes_before, names - names_before))
             bytes_before, names_before = used, names
         return found
 

@@ -13,7 +13,6 @@ What an ESP32 has in C and MicroPython elsewhere lacks is stood in for: it costs
 
 import asyncio
 import gc
-import json
 import sys
 
 import micropython

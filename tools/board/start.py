@@ -1,4 +1,4 @@
-"""How a device comes into its modes: which modules are loaded in which order, as far as no table says it.
+"""How a device comes into its modes: which modules are loaded in which order.
 
 What stays in a mode and which modules a task needs are taken from lib/iot/modes.py. A step is a name and its
 actions, each a verb and names:
@@ -54,7 +54,7 @@ STEPS: tuple[Step, ...] = (
         "borrow iot.storage.schema iot.heap",
     ),
     ("Wi-Fi", "load wifi clock", "hold iot.probation"),
-    ("joining", "hold iot.wifi.join", "borrow iot.storage.rtc", "hold iot.wifi.attempt"),
+    ("joining", "hold iot.wifi.join", "borrow iot.storage.rtc", "hold iot.wifi.scan"),
     ("MQTT", "load cloud"),
     ("thing", "load application"),
     (
@@ -69,7 +69,7 @@ STEPS: tuple[Step, ...] = (
         "drop iot.storage.record iot.storage.store",
     ),
     ("application", "import firmware.app"),
-    ("joined", "borrow iot.wifi.scan", "drop iot.wifi.attempt iot.wifi.join"),
+    ("joined", "drop iot.wifi.scan", "hold iot.wifi.attempt", "drop iot.wifi.attempt iot.wifi.join"),
     ("clock", "hold iot.clock.adjust iot.clock.sntp", "drop iot.clock.sntp iot.clock.adjust"),
     ("connection", "borrow iot.mqtt.handshake"),
     ("reached", "drop iot.probation"),

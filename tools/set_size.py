@@ -92,8 +92,8 @@ class Sets:
 
     def over_budget(self) -> list[str]:
         """What is too much, each with the heaviest."""
-        faults = [one.over_budget() for one in self.stays] + [one.over_budget() for one in self.moments]
-        return sum(faults, [])
+        stays = [fault for one in self.stays for fault in one.over_budget()]
+        return stays + [fault for one in self.moments for fault in one.over_budget()]
 
 
 def heaviest(modules: dict[str, int]) -> str:

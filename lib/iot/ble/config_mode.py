@@ -7,7 +7,6 @@ import os
 import network
 from micropython import const
 
-from iot import identity, probation
 from iot.ble.codes import number
 from iot.ble.conversation import Conversation
 from iot.ble.door import Door
@@ -15,9 +14,12 @@ from iot.ble.requests import DATA, Requests, packet
 from iot.ble.session import Session
 from iot.ble.setup import Setup
 from iot.memory import borrow
-from iot.storage import rtc
 
 _PROTOCOL = const(1)
+
+
+def _retained():
+    return borrow("iot.storage.rtc")
 
 
 class NoCloud:
@@ -57,17 +59,17 @@ class ConfigMode:
         self._tell = tell
         self._turn = turn
         self._wlan = network.WLAN(network.STA_IF)
-        self._door = Door(rtc)
+        self._door = Door(_retained)
         self._conversation = None
         if configured:  # however this life ends, the next one goes on, even where the button is stuck
-            rtc.set("setup", 2)
+            _retained().set("setup", 2)
 
     def prepare(self):
         """Makes what may fail, and returns whether it is there; without it the console is left."""
         try:
             self._wlan.active(True)  # without a radio the chip's random numbers are none
-            self._code = identity.code(self._nvs, self._settings.SETUP_CODE, os.urandom)
-            unreached = probation.reason(self._nvs)
+            self._code = borrow("iot.identity").code(self._nvs, self._settings.SETUP_CODE, os.urandom)
+            unreached = borrow("iot.probation").reason(self._nvs)
             from iot.ble.service import Service
         except (OSError, RuntimeError, MemoryError, ValueError, ImportError) as error:
             # Also a chip without Bluetooth (ESP32-S2), or a board without aioble.
@@ -94,12 +96,14 @@ class ConfigMode:
 
     async def serve(self):
         """Serves phones until none has come for long."""
+        identity = borrow("iot.identity")
         self._log.info("ble", "code {}", identity.shown(self._code))
         self.setup.begin_scan()
         facts = {"protocol": _PROTOCOL}
         facts.update(self._facts)
         info = json.dumps(facts).encode()
         name = identity.on_air(self._device_id)
+        identity = None  # which would keep it in memory
         service = self._make_service(name, info, self._converse, self._pause, self._log, self._on_service)
         await service.run(self._settings.CONFIG_MS, self._configured)
         self._wlan.active(False)
@@ -147,7 +151,7 @@ class ConfigMode:
         self._tell(event, detail)
 
     def _save(self, document):
-        probation.replace(self._nvs, self._store(), document)
+        borrow("iot.probation").replace(self._nvs, self._store(), document)
 
     def _committed(self):
         self._turn("committed", "new configuration")

@@ -17,6 +17,9 @@ from tools.board.start import modes
 
 HEAP_BYTES = 256 * 1024
 WAY_IN = "iot.transitions"
+# What happens to look like a pointer keeps garbage in one run of ten: the lowest of these counts.
+RUNS = 3
+LEFT_BYTES = 160  # of a momentary set: what asyncio happens to hold is counted, too
 HEAVIEST = 5
 KB = 1024
 # Bytes of heap of what stays: in all, or beside what NORMAL has, too.
@@ -75,12 +78,15 @@ class Moment:
 
     def over_budget(self) -> list[str]:
         """What is too much."""
-        if self.bytes <= MOMENT_BUDGET:
-            return []
-        return [
-            f"{self.name}: {self.bytes} bytes for a moment on top of {self.on}, {MOMENT_BUDGET} may; "
-            f"it consists of {', '.join(self.modules)}"
-        ]
+        faults = []
+        if self.bytes > MOMENT_BUDGET:
+            faults.append(
+                f"{self.name}: {self.bytes} bytes for a moment on top of {self.on}, {MOMENT_BUDGET} may; "
+                f"it consists of {', '.join(self.modules)}"
+            )
+        if self.left > LEFT_BYTES:
+            faults.append(f"{self.name}: {self.left} of {self.bytes} bytes do not come back on {self.on}")
+        return faults
 
 
 @dataclass
@@ -147,17 +153,23 @@ def measure(modules: list[str], build: Path) -> Sets:
     """
     borrowed = moments(lent(modules))
     sets = Sets([], [])
-    for mode, way in start.WAYS.items():
+    for mode in start.WAYS:
         names = sorted(borrowed.get(mode, []))
-        run = vm_heap.in_vm([*_way(way), _twice(names)], build, HEAP_BYTES)
-        actions = run.actions()
-        if "FAILED" in run.output or not actions:
-            raise BoardError(f"{mode} is not measured: {run.output}", "Mend it, and run this again.")
-        on_the_way = len(actions) - 4 * len(names)
-        sets.stays.append(_stays(mode, actions[:on_the_way]))
-        for at, name in enumerate(names):
-            sets.moments.append(_moment(name, mode, actions[on_the_way + 4 * at :][:4]))
+        runs = [_measure(mode, names, build) for _ in range(RUNS)]
+        sets.stays.append(min((stays for stays, _ in runs), key=lambda one: one.bytes))
+        by_name = zip(*(there for _, there in runs), strict=True)
+        sets.moments.extend(min(same, key=lambda one: abs(one.left)) for same in by_name)
     return sets
+
+
+def _measure(mode: str, names: list[str], build: Path) -> tuple[Stays, list[Moment]]:
+    run = vm_heap.in_vm([*_way(start.WAYS[mode]), _twice(names)], build, HEAP_BYTES)
+    actions = run.actions()
+    if "FAILED" in run.output or not actions:
+        raise BoardError(f"{mode} is not measured: {run.output}", "Mend it, and run this again.")
+    on_the_way = len(actions) - 4 * len(names)
+    there = [_moment(name, mode, actions[on_the_way + 4 * at :][:4]) for at, name in enumerate(names)]
+    return _stays(mode, actions[:on_the_way]), there
 
 
 def _way(way: tuple[start.Step, ...]) -> vm_heap.Steps:
@@ -190,7 +202,7 @@ def _twice(names: list[str]) -> tuple[str, list[tuple[str, list[str]]]]:
 
 def _stays(mode: str, actions: list[vm_heap.Action]) -> Stays:
     """The library's part of a way: what is borrowed on it has gone, but for its names."""
-    library = [action for action in actions if action.name.partition(".")[0] == "iot"]
+    library = [action for action in actions if action.verb == "stay" or action.name.startswith("iot")]
     loaded = [action for action in library if action.verb in ("import", "load")]
     modules = {action.name: action.bytes for action in loaded if action.name in modes.staying(mode)}
     total = sum(action.bytes for action in library)

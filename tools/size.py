@@ -13,7 +13,14 @@ from rich.table import Table
 
 from tools import set_size, start_size, vm_heap
 from tools.board.errors import BoardError, tell_failure
-from tools.board.files import CompileError, check_list, compile_for_chip, device_files
+from tools.board.files import (
+    READER,
+    CompileError,
+    check_list,
+    compile_for_chip,
+    device_files,
+    path_on_device,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build/mpy"
@@ -27,9 +34,11 @@ exit status: 0, 1 over budget or where something does not compile, 2 for wrong a
 
 
 def compiled(source: Path) -> int:
-    """Compile a device file into BUILD; return the bytes of the result."""
+    """Compile a device file into BUILD, nearly as on the chip; return the bytes of the result."""
     module = compile_for_chip((ROOT / source).read_bytes(), source.as_posix())
-    target = BUILD / source.with_suffix(".mpy")
+    # The folder of the mounted pack has the name of its reader.
+    place = READER.with_suffix(".mpy").as_posix() if source == READER else path_on_device(source.as_posix())
+    target = BUILD / place.lstrip("/")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(module)
     return len(module)
@@ -62,7 +71,8 @@ def measure() -> Measured:
     """Measure all device files."""
     check_list()
     shutil.rmtree(BUILD, ignore_errors=True)
-    sizes = {module_name(file): compiled(file) for file in device_files()}
+    # A package needs no __init__.py, and an empty one is not deployed.
+    sizes = {module_name(file): compiled(file) for file in device_files() if (ROOT / file).stat().st_size}
     sets = set_size.measure(list(sizes), BUILD) if vm_heap.has_vm() else set_size.Sets([], [])
     return Measured(sizes, sets, start_size.measure(BUILD))
 

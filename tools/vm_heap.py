@@ -78,7 +78,7 @@ def everywhere(steps: Steps, build: Path, heap_bytes: int) -> Iterator[Run]:
         yield in_vm(steps, build, heap_bytes)
     if unix := os.environ.get("MICROPYTHON"):
         program = f"import asyncio, heap; asyncio.run(heap.main([{str(_written(steps, build))!r}]))"
-        path = ":".join((".frozen", str(build / "lib"), str(build), str(VM)))
+        path = ":".join((".frozen", str(build / "pack"), str(build / "lib"), str(VM)))
         command = [unix, "-X", f"heapsize={2 * heap_bytes}", "-c", program]
         yield Run(f"the unix port, {2 * heap_bytes} bytes", _output(command, MICROPYPATH=path), 2)
 
@@ -88,8 +88,7 @@ def _written(steps: Steps, build: Path) -> Path:
     lines = []
     for step, actions in steps:
         lines.append(f"step {step}")
-        for verb, names in actions:
-            lines += [f"{verb} {' '.join(names)}"] if verb == "stay" else [f"{verb} {name}" for name in names]
+        lines += [f"{verb} {name}" for verb, names in actions for name in names]
         lines.append("show")
     file = build / "steps.txt"
     file.write_text("\n".join(lines) + "\n")

@@ -21,7 +21,6 @@ ROOT = Path(__file__).resolve().parents[2]
 OTHER_STARTS = {"iot.aws.claim", "claim", "iot.config"}
 # What the parts do that iot.transitions makes: the store borrows the schema; Bluetooth LE is made in iot.ble.
 BY_OTHERS = {"iot.storage.schema", "iot.ble.packets", "iot.ble.service"}
-LEFT_BYTES = 160  # what asyncio happens to hold is counted, too
 ENTERS = {"NORMAL": "_enter_normal", "CONFIG": "_enter_config", "OTA": "", "IDLE": ""}
 
 
@@ -188,7 +187,7 @@ def test_what_is_there_for_a_moment_gives_its_memory_back(measured: size.Measure
     assert len(set(names)) == len(names) and set(lent) - set(names) == {"iot.ble.config_mode"}
     assert {one.on for one in measured.sets.moments if one.name == "iot.crypto.p256"} == {modes.CONFIG}
     for one in measured.sets.moments:
-        assert one.bytes > 0 and abs(one.left) <= LEFT_BYTES, one
+        assert one.bytes > 0 and one.left <= set_size.LEFT_BYTES, one
         assert one.modules[-1] == one.name and not set(one.modules) & set(modes.staying(one.on))
 
 
@@ -205,6 +204,8 @@ def test_over_budget_the_heaviest_are_named() -> None:
     assert moment.over_budget() == [
         "iot.m: 8193 bytes for a moment on top of NORMAL, 8192 may; it consists of iot.n, iot.m"
     ]
+    kept = Moment("iot.m", modes.NORMAL, 400, 176, 5, ["iot.m"])
+    assert kept.over_budget() == ["iot.m: 176 of 400 bytes do not come back on NORMAL"]
     sizes = {"iot.a": 1, "boot": 98_304}
     measured = size.Measured(sizes, set_size.Sets([ota, config], [moment]), [])
     assert measured.failures() == [

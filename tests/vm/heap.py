@@ -50,14 +50,14 @@ async def _tell(*what):
 
 
 async def _do(verb, what):
-    """Carries an action out; `what` is a name, with `stay` all names."""
+    """Carries an action out."""
     if verb == "import":
         __import__(what)
         return
     from iot import memory
 
     if verb == "stay":
-        memory.stay(what.split())
+        memory.stay(_held["iot.transitions"].modes.staying(what))
     elif verb == "load":
         await memory.load(what)
     elif verb == "borrow":
@@ -96,7 +96,7 @@ async def _do_all(lines):
                 micropython.mem_info()
             else:
                 await _do(verb, what)
-                await _tell(verb, what.partition(" ")[0])
+                await _tell(verb, what)
     except MemoryError as error:
         print("FAILED", error)
 
@@ -104,6 +104,7 @@ async def _do_all(lines):
 async def main(arguments):
     for name in _STOOD_IN:
         sys.modules[name] = _StandIn()
+    sys.path.insert(0, "/pack")
     with open(arguments[0]) as lines:  # one by one: they are not to take what is measured
         await _do_all(lines)
     return 0

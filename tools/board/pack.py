@@ -52,7 +52,7 @@ def pieces(modules: dict[str, bytes]) -> list[bytes]:
 
 def in_a_start() -> list[str]:
     """What a start imports, by paths in a pack, in that order."""
-    files = [file.relative_to(ROOT) for name in order() if (file := source(name))]
+    files = [file.relative_to(ROOT) for name in order() if (file := source(name)) and file.stat().st_size]
     return [file.with_suffix(".mpy").as_posix().removeprefix("lib/") for file in files]
 
 

@@ -137,10 +137,7 @@ def actions(step: Step) -> Iterator[tuple[str, list[str]]]:
     """The verbs of a step with the names of what they are about: of modules, where the table has tasks."""
     for action in step[1:]:
         verb, *words = action.split()
-        if verb == "stay":
-            yield verb, modes.staying(words[0])
-        else:
-            yield verb, [name for word in words for name in modes.STAYING.get(word, (word,))]
+        yield verb, [name for word in words for name in modes.STAYING.get(word, (word,))]
 
 
 @functools.cache

@@ -110,7 +110,7 @@ format: .venv/ready  ## let ruff lay the code out
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-size: setup  ## bytes of each device module as .mpy, the heap that its import takes, and a start in the chip's heap
+size: setup  ## bytes of a slot, the heap of what stays in each mode and for a moment, and a start in the chip's heap
 	@$(BIN)/python -m tools size
 
 bench: .venv/ready  ## measure the MQTT client beside umqtt.simple, the local cloud beside mosquitto, a phone's set-up, and P-256

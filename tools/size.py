@@ -1,38 +1,44 @@
-"""`make size`: bytes of each device module as .mpy, the heap that its import takes, and what a start does."""
+"""`make size`: bytes of a slot as .mpy, heap of what stays in each mode and for a moment, and a start."""
 
 import argparse
-import ast
 import json
 import shutil
-import subprocess
 import sys
-from dataclasses import dataclass
-from graphlib import TopologicalSorter
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from tools import start_size
+from tools import set_size, start_size, vm_heap
 from tools.board.errors import BoardError, tell_failure
-from tools.board.files import CompileError, check_list, compile_for_chip, device_files
+from tools.board.files import (
+    READER,
+    CompileError,
+    check_list,
+    compile_for_chip,
+    device_files,
+    path_on_device,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build/mpy"
-VM = ROOT / "tests/vm"
 BUDGET_BYTES = 96 * 1024  # of a slot, as docs and DESIGN have it
 EXAMPLES = """examples:
   python3 -m tools size
+  python3 -m tools size --modules
   python3 -m tools size --json
 
 exit status: 0, 1 over budget or where something does not compile, 2 for wrong arguments"""
-SCRIPTS = ("boot", "main")  # they run when imported, so their heap is not measured
 
 
 def compiled(source: Path) -> int:
-    """Compile a device file into BUILD; return the bytes of the result."""
+    """Compile a device file into BUILD, nearly as on the chip; return the bytes of the result."""
     module = compile_for_chip((ROOT / source).read_bytes(), source.as_posix())
-    target = BUILD / source.with_suffix(".mpy")
+    # The folder of the mounted pack has the name of its reader.
+    place = READER.with_suffix(".mpy").as_posix() if source == READER else path_on_device(source.as_posix())
+    target = BUILD / place.lstrip("/")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(module)
     return len(module)
@@ -43,88 +49,55 @@ def module_name(file: Path) -> str:
     return ".".join(parts).removesuffix(".py").removesuffix(".__init__")
 
 
-def needs(files: list[Path]) -> dict[str, set[str]]:
-    """What each module imports of these files when it is imported."""
-    names = {module_name(file) for file in files}
-    return {module_name(file): (imports(file) & names) - {module_name(file)} for file in files}
-
-
-def from_the_ground_up(files: list[Path]) -> list[Path]:
-    """Order files so that each comes after all that it imports."""
-    by_name = {module_name(file): file for file in files}
-    return [by_name[name] for name in TopologicalSorter(needs(files)).static_order()]
-
-
-def imports(file: Path) -> set[str]:
-    """Names of all modules that a file may import when it is imported, and of the packages they are in."""
-    found = {module_name(file)}
-    for node in ast.parse((ROOT / file).read_bytes()).body:
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
-            found.add(f"{node.module}")
-    packages = {name.rpartition(".")[0] for name in found}
-    return found | packages | {name.rpartition(".")[0] for name in packages}
-
-
-def heap_of_imports(names: list[str]) -> dict[str, int]:
-    """Bytes of heap that each import takes in the MicroPython VM, in this order, loaded from BUILD."""
-    command = ["node", str(VM / "run.mjs"), str(VM / "heap.py"), f"{BUILD}=/", "--", *names]
-    result = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60, check=True)
-    return {name: int(taken) for name, taken in (line.split() for line in result.stdout.splitlines())}
-
-
-def forgotten() -> set[str]:
-    """Names of the modules that device code imports for a moment and then forgets."""
-    found: set[str] = set()
-    for file in device_files():
-        for node in ast.walk(ast.parse((ROOT / file).read_bytes())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("borrow",):
-                found.update(str(name.value) for name in node.args if isinstance(name, ast.Constant))
-    return found
-
-
 @dataclass
 class Measured:
-    """Bytes as .mpy by module; heap by module, empty without the VM; a start on each MicroPython there is."""
+    """Bytes as .mpy by module; heap by sets, empty without the VM; a start on each MicroPython there is."""
 
     sizes: dict[str, int]
-    heap: dict[str, int]
+    sets: set_size.Sets
     starts: list[start_size.Start]
+
+    def failures(self) -> list[str]:
+        """What is over budget, with the heaviest."""
+        found = [f"{start.interpreter}: {start.failure}" for start in self.starts if start.failure]
+        total = slot(self.sizes)
+        if total > BUDGET_BYTES:
+            heaviest = set_size.heaviest(self.sizes)
+            found.append(f"a slot: {total} bytes of .mpy, {BUDGET_BYTES} may; the heaviest: {heaviest}")
+        return found + self.sets.over_budget()
 
 
 def measure() -> Measured:
     """Measure all device files."""
     check_list()
     shutil.rmtree(BUILD, ignore_errors=True)
-    files = from_the_ground_up(device_files())
-    sizes = {module_name(file): compiled(file) for file in files}
-    has_vm = shutil.which("node") and (VM / "node_modules/ready").exists()
-    heap = heap_of_imports([name for name in sizes if name not in SCRIPTS]) if has_vm else {}
-    steps = start_size.plan(list(sizes), needs(files))
-    return Measured(sizes, heap, start_size.measure(steps, BUILD, heap))
+    # A package needs no __init__.py, and an empty one is not deployed.
+    sizes = {module_name(file): compiled(file) for file in device_files() if (ROOT / file).stat().st_size}
+    sets = set_size.measure(list(sizes), BUILD) if vm_heap.has_vm() else set_size.Sets([], [])
+    return Measured(sizes, sets, start_size.measure(BUILD))
 
 
-def library(sizes: dict[str, int]) -> int:
-    """Bytes of the library alone: the application is the user's."""
-    return sum(size for name, size in sizes.items() if name.partition(".")[0] == "iot")
+def slot(sizes: dict[str, int]) -> int:
+    """Bytes of all that a slot holds: library, application and launcher."""
+    return sum(sizes.values())
 
 
-def table(sizes: dict[str, int], heap: dict[str, int]) -> Table:
-    rows = Table("module", box=None, show_footer=True)
-    rows.columns[0].footer = f"the library, iot (at most {BUDGET_BYTES})"
-    rows.add_column(".mpy bytes", f"{library(sizes)}", justify="right")
-    for_a_moment = forgotten()
-    stays = sum(bytes_ for name, bytes_ in heap.items() if name not in for_a_moment)
-    rows.add_column("heap bytes", f"{stays}" if heap else "", justify="right")
-    rows.add_column("", "that stay" if heap else "")
+def slot_table(sizes: dict[str, int], with_modules: bool) -> Table:
+    """A slot by its parts, or by module."""
+    rows = Table("a slot", box=None, show_footer=True)
+    rows.columns[0].footer = f"in all (at most {BUDGET_BYTES})"
+    rows.add_column(".mpy bytes", f"{slot(sizes)}", justify="right")
+    parts = {"library": 0, "application": 0, "launcher": 0}
     for name, size in sizes.items():
-        rows.add_row(name, str(size), str(heap.get(name, "")), "forgotten" if name in for_a_moment else "")
+        top = name.partition(".")[0]
+        parts[{"iot": "library", "firmware": "application"}.get(top, "launcher")] += size
+    for name, size in (sizes if with_modules else parts).items():
+        rows.add_row(name, f"{size}")
     return rows
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--modules", action="store_true", help="each module, not the heaviest alone")
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
 
 
@@ -134,39 +107,51 @@ def main(args: argparse.Namespace) -> int:
     except (CompileError, BoardError) as error:
         tell_failure(str(error), args.json, text=str(error), remedy="Mend it, and run this again.")
         return 1
-    total = library(measured.sizes)
-    failures = [f"{start.interpreter}: {start.failure}" for start in measured.starts if start.failure]
-    if total > BUDGET_BYTES:
-        failures.append(f"Over budget by {total - BUDGET_BYTES} bytes")
-    show_json(measured, failures) if args.json else show(measured)
+    failures = measured.failures()
+    if args.json:
+        print(json.dumps(as_json(measured, failures), indent=2))
+    else:
+        show(measured, args.modules)
     for failure in failures:
         print(failure, file=sys.stderr)
     return int(bool(failures))
 
 
-def show(measured: Measured) -> None:
+def show(measured: Measured, with_modules: bool) -> None:
     """Tables for a person."""
     console = Console(highlight=False)
-    console.print(table(measured.sizes, measured.heap))
-    if not measured.heap:
+    console.print(slot_table(measured.sizes, with_modules))
+    console.print()
+    if measured.sets.stays:
+        console.print(set_size.stays_table(measured.sets, with_modules))
+        console.print()
+        console.print(set_size.moments_table(measured.sets))
+    else:
         console.print("Heap not measured: needs node and the MicroPython VM (make setup)")
     for start in measured.starts:
         console.print()
         console.print(start_size.table(start))
 
 
-def show_json(measured: Measured, failures: list[str]) -> None:
+def as_json(measured: Measured, failures: list[str]) -> dict[str, Any]:
     """The same for a program."""
-    numbers = {
+    told = {"text": "; ".join(failures), "remedy": "Make the heaviest modules smaller."} if failures else {}
+    return {
         "ok": not failures,
-        "library": library(measured.sizes),
-        "budget": BUDGET_BYTES,
-        "mpy": measured.sizes,
-        "heap": measured.heap,
-        "forgotten": sorted(forgotten()),
+        **told,
         "failures": failures,
+        "slot": {"bytes": slot(measured.sizes), "budget": BUDGET_BYTES, "mpy": measured.sizes},
+        "stays": {
+            one.mode: {
+                **asdict(one),
+                "own_bytes": one.own_bytes,
+                "budget": set_size.BUDGETS.get(one.mode),
+                "own_budget": set_size.OWN_BUDGETS.get(one.mode),
+            }
+            for one in measured.sets.stays
+        },
+        "moments": {
+            one.name: {**asdict(one), "budget": set_size.MOMENT_BUDGET} for one in measured.sets.moments
+        },
         "boot": start_size.as_json(measured.starts),
     }
-    if failures:
-        numbers |= {"text": "; ".join(failures), "remedy": "Make the heaviest modules smaller."}
-    print(json.dumps(numbers, indent=2))

@@ -45,8 +45,11 @@ def sweep():
     The next import loads them again: so it may come while others are in the midst of imports.
     """
     for name in tuple(sys.modules):
-        if name.startswith("iot.") and name not in _STAYING:
-            _forget(name)
+        if name.startswith("iot."):
+            if name in _STAYING:
+                _STAYING[_STAYING.index(name)] = name  # of the same text, which so is in memory but once
+            else:
+                _forget(name)
 
 
 def _forget(name):

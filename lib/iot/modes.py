@@ -65,8 +65,7 @@ STAYING = {
     "cloud": _MQTT + ("iot.aws.cloud",),
     "application": ("iot.backoff", "iot.application", "iot.thing"),
     "setup": (
-        "iot.storage.rtc", "iot.identity", "iot.probation", "iot.ble.codes", "iot.ble.document",
-        "iot.ble.frames", "iot.ble.requests", "iot.ble.setup", "iot.ble.packets",
+        "iot.ble.codes", "iot.ble.frames", "iot.ble.requests", "iot.ble.setup", "iot.ble.packets",
     ),
     "ble": (
         "iot.crypto.hmac256", "iot.ble.door", "iot.ble.session", "iot.ble.conversation", "iot.ble.service",

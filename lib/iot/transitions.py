@@ -74,6 +74,7 @@ async def _init(system):
         return "part_failed"
     try:
         system.nvs = esp32.NVS(_NAMESPACE)
+        await load("iot.storage.user_bytes")
         from iot.storage.user_bytes import Flash
 
         system.flash = Flash(system.record, system.log)

@@ -2,7 +2,6 @@
 
 import ast
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,65 +10,123 @@ from pathlib import Path
 import pytest
 
 from tests.patience import PATIENCE_S
-from tools import size, start_size
-from tools.start_size import HEAP_BYTES, STEPS, VM, Memory, _failure
+from tools import set_size, size, start_size, vm_heap
+from tools.board import start
+from tools.board.start import modes
+from tools.set_size import Moment, Stays
+from tools.start_size import HEAP_BYTES, Memory, _failure
 
 ROOT = Path(__file__).resolve().parents[2]
-# A start without a certificate, into CONFIG, or with a configuration of the product's own takes these, too.
-OTHER_STARTS = {"iot.aws.provisioning", "iot.aws.claim", "iot.ble.config_mode", "iot.config"}
+# A start without a certificate, or with a configuration of the product's own takes these, too.
+OTHER_STARTS = {"iot.aws.claim", "claim", "iot.config"}
+# What the parts do that iot.transitions makes: the store borrows the schema; Bluetooth LE is made in iot.ble.
+BY_OTHERS = {"iot.storage.schema", "iot.ble.packets", "iot.ble.service"}
+ENTERS = {"NORMAL": "_enter_normal", "CONFIG": "_enter_config", "OTA": "", "IDLE": ""}
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[size.Measured]:
     """In a folder of its own: tests run side by side."""
-    if shutil.which("node") is None or not (VM / "node_modules/ready").exists():
+    if not vm_heap.has_vm():
         pytest.skip("the MicroPython VM is not installed: make setup, with npm on the PATH")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(size, "BUILD", tmp_path_factory.mktemp("mpy"))
         yield size.measure()
 
 
-def transitions() -> set[str]:
-    """Every module that iot.transitions imports, wherever."""
+def told(mode: str) -> list[str]:
+    """What iot.transitions loads, borrows and lets go of on the way from INIT into a mode, in its order."""
     tree = ast.parse((ROOT / "lib/iot/transitions.py").read_text())
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == "iot":
-            found |= {f"iot.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and str(node.module).startswith("iot."):
-            found.add(str(node.module))
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "load":
-            found |= {ast.literal_eval(argument) for argument in node.args}
-    return found
+    functions = {
+        node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+    def calls(node: ast.AST) -> Iterator[str]:
+        for child in ast.iter_child_nodes(node):
+            yield from calls(child)
+        if not isinstance(node, ast.Call):
+            return
+        function = ast.unparse(node.func)
+        if function == "load":
+            yield from (f"load {ast.unparse(argument).split(chr(39))[1]}" for argument in node.args)
+        elif function == "borrow":
+            yield f"borrow {ast.literal_eval(node.args[0])}"
+        elif function == "_settle":
+            yield f"stay {'INIT' if 'INIT' in ast.unparse(node) else mode}"
+        elif function == "system.store":
+            yield from ("borrow iot.storage.record", "borrow iot.storage.store")
+        elif function == "_ENTER[mode]" and ENTERS[mode]:
+            yield from calls(functions[ENTERS[mode]])
+        elif function in functions and function not in ("_leave", "_restart", "_settle"):
+            yield from calls(functions[function])
+
+    return [call for call in calls(functions["change"]) if call.split()[1] not in OTHER_STARTS]
 
 
-def test_the_steps_are_those_of_the_device(measured: size.Measured) -> None:
-    plan = start_size.plan(list(measured.sizes), size.needs(size.device_files()))
-    loaded = [name for _, loads, _ in plan for name in loads]
-    gone = {name for _, _, names in plan for name in names}
-    assert transitions() - OTHER_STARTS <= set(loaded)
-    assert size.forgotten() & set(loaded) == gone
-    assert [name for name in loaded if name not in gone] == list(
-        dict.fromkeys(name for name in loaded if name not in gone)
-    ), "what stays is loaded once"
+def planned(way: tuple[start.Step, ...]) -> list[str]:
+    """What the steps of a way have of that, while iot.transitions is there."""
+    found = []
+    for step in way:
+        for action in step[1:] if step[0] not in ("boot.py", "main.py", "joining") else ():
+            verb, *names = action.split()
+            if verb != "drop":
+                found += [f"{'borrow' if verb == 'hold' else verb} {name}" for name in names]
+    return [action for action in found if action.split()[1] not in BY_OTHERS]
+
+
+@pytest.mark.parametrize("mode", ["NORMAL", "CONFIG", "IDLE"])
+def test_the_steps_are_those_of_the_device(mode: str) -> None:
+    assert planned(start.WAYS[mode])[0] == "borrow iot.transitions"
+    plan = [action.replace("load iot.ble", "borrow iot.ble") for action in planned(start.WAYS[mode])[1:]]
+    assert plan == told(mode)
+    assert planned(start.STEPS)[: len(plan)] == planned(start.WAYS["NORMAL"])[: len(plan)] or mode != "NORMAL"
+
+
+def test_what_is_borrowed_in_the_steps_is_what_the_device_borrows() -> None:
+    """And what is held in a start comes to its end."""
+    lent = set_size.lent([size.module_name(file) for file in size.device_files()])
+    for way in (*start.WAYS.values(), start.STEPS):
+        assert named("borrow", way) | named("hold", way) <= set(lent)
+        assert named("load", way) <= {*modes.ALWAYS, *sum(modes.STAYING.values(), ())}
+    held: list[str] = []
+    for step in start.STEPS:
+        for verb, names in start.actions(step):
+            if verb == "hold":
+                held += names
+            elif verb == "drop":
+                held = [name for name in held if name not in names]
+    assert not held
+
+
+def named(verb: str, way: tuple[start.Step, ...]) -> set[str]:
+    """What the steps of a way name with a verb."""
+    return {name for step in way for does, names in start.actions(step) for name in names if does == verb}
+
+
+@pytest.mark.parametrize("mode", start.WAYS)
+def test_what_stays_imports_nothing_that_goes(mode: str) -> None:
+    """And each is behind what it imports: as the table has it, it is loaded piece by piece."""
+    stays = modes.staying(mode)
+    for at, name in enumerate(stays):
+        needed = {module for module in start.imports(name) if not set_size.is_package(module)}
+        assert needed <= {*stays[:at], *modes.ALWAYS}, name
 
 
 def test_a_start_fits_into_the_chip_s_heap(measured: size.Measured) -> None:
     assert measured.starts
-    for start in measured.starts:
-        assert start.failure is None
-        assert [step.step for step in start.steps] == [name for name, _, _ in STEPS]
-        assert all(step.total == start.steps[0].total for step in start.steps)
-        assert all(0 < step.piece <= step.free for step in start.steps)
+    for one in measured.starts:
+        assert one.failure is None
+        assert [step.step for step in one.steps] == [step[0] for step in start.STEPS]
+        assert all(step.total == one.steps[0].total for step in one.steps)
+        assert all(0 < step.piece <= step.free for step in one.steps)
 
 
 @pytest.mark.parametrize("heap_bytes", [48 * 1024, 24 * 1024])
 def test_a_heap_that_is_too_small_is_told(measured: size.Measured, heap_bytes: int) -> None:
-    plan = start_size.plan(list(measured.sizes), size.needs(size.device_files()))
-    for start in start_size.measure(plan, size.BUILD, measured.heap, heap_bytes):
-        assert start.failure
-        step, _, why = start.failure.partition(": ")
-        assert step in [name for name, _, _ in STEPS]
+    for one in start_size.measure(size.BUILD, heap_bytes):
+        assert one.failure
+        step, _, why = one.failure.partition(": ")
+        assert step in [step[0] for step in start.STEPS]
         assert why.startswith(("the heap had to grow by ", "memory allocation failed"))
         assert "; the heaviest by then: iot." in why
 
@@ -85,7 +142,7 @@ def test_what_does_not_fit_before_the_heap_has_grown() -> None:
 
 def test_the_exit_status(measured: size.Measured, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setattr(size, "measure", lambda: measured)
-    arguments = size.argparse.Namespace(json=False)
+    arguments = size.argparse.Namespace(json=False, modules=False)
     assert size.main(arguments) == 0
     assert "a start in the VM, 94208 bytes" in capsys.readouterr().out and HEAP_BYTES == 94208
     measured.starts.append(start_size.Start("a chip", [], "INIT: too much"))
@@ -100,17 +157,72 @@ def test_over_budget_a_program_is_told_too(
     measured: size.Measured, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     monkeypatch.setattr(size, "measure", lambda: measured)
-    monkeypatch.setattr(size, "BUDGET_BYTES", size.library(measured.sizes) - 7)
-    assert size.main(size.argparse.Namespace(json=True)) == 1
+    monkeypatch.setattr(size, "BUDGET_BYTES", size.slot(measured.sizes) - 7)
+    assert size.main(size.argparse.Namespace(json=True, modules=False)) == 1
     told = capsys.readouterr()
     numbers = json.loads(told.out)
-    assert numbers["ok"] is False and numbers["text"] == "Over budget by 7 bytes" == told.err.strip()
+    assert numbers["ok"] is False and numbers["remedy"]
+    assert numbers["text"] == told.err.strip() and numbers["text"].startswith("a slot: ")
 
 
 def test_as_json() -> None:
     command = [sys.executable, "-m", "tools", "size", "--json"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
     numbers = json.loads(result.stdout)
-    assert numbers["ok"] and numbers["library"] <= numbers["budget"] and numbers["mpy"]["iot.system"] > 1000
-    for start in numbers["boot"].values():
-        assert start["failure"] is None and start["steps"][-1]["free"] > 0
+    slot = numbers["slot"]
+    assert numbers["ok"] and slot["bytes"] <= slot["budget"] and slot["mpy"]["iot.system"] > 1000
+    assert slot["bytes"] == sum(slot["mpy"].values()) and {"boot", "main", "pack", "firmware.app"} <= set(
+        slot["mpy"]
+    )
+    for one in numbers["boot"].values():
+        assert one["failure"] is None and one["steps"][-1]["free"] > 0
+    if vm_heap.has_vm():
+        assert set(numbers["stays"]) == set(start.WAYS)
+        assert all(one["bytes"] <= one["budget"] for one in numbers["moments"].values())
+
+
+def test_what_stays_in_each_mode(measured: size.Measured) -> None:
+    assert [one.mode for one in measured.sets.stays] == list(start.WAYS)
+    by_mode = {one.mode: one for one in measured.sets.stays}
+    for mode, one in by_mode.items():
+        assert set(one.modules) == set(modes.staying(mode))
+        assert all(size > 0 for size in one.modules.values())
+        assert sum(one.modules.values()) < one.bytes < 1.5 * sum(one.modules.values())
+        assert set(one.own) == set(modes.staying(mode)) - set(modes.staying(modes.NORMAL))
+    assert by_mode["IDLE"].bytes < by_mode["OTA"].bytes < by_mode["NORMAL"].bytes
+    assert by_mode["CONFIG"].own_bytes > 0 == by_mode["NORMAL"].own_bytes
+
+
+def test_what_is_there_for_a_moment_gives_its_memory_back(measured: size.Measured) -> None:
+    names = [one.name for one in measured.sets.moments]
+    lent = set_size.lent(list(measured.sizes))
+    assert len(set(names)) == len(names) and set(lent) - set(names) == {"iot.ble.config_mode"}
+    assert {one.on for one in measured.sets.moments if one.name == "iot.crypto.p256"} == {modes.CONFIG}
+    for one in measured.sets.moments:
+        assert one.bytes > 0 and one.left <= set_size.LEFT_BYTES, one
+        assert one.modules[-1] == one.name and not set(one.modules) & set(modes.staying(one.on))
+
+
+def test_over_budget_the_heaviest_are_named() -> None:
+    normal = Stays(modes.NORMAL, 34 * 1024 + 1, {"iot.a": 3, "iot.b": 9000}, {}, 5)
+    assert normal.over_budget() == ["NORMAL: 34817 bytes stay, 34816 may; the heaviest: iot.b 9000, iot.a 3"]
+    ota = Stays(modes.OTA, 30 * 1024, {}, {}, 5)
+    assert ota.over_budget() == []
+    config = Stays(modes.CONFIG, 60 * 1024, {"iot.a": 9, "iot.c": 20_481}, {"iot.c": 20_481}, 5)
+    assert config.over_budget() == [
+        "CONFIG: 20481 bytes of its own stay, 20480 may; the heaviest: iot.c 20481"
+    ]
+    moment = Moment("iot.m", modes.NORMAL, 8193, 0, 5, ["iot.n", "iot.m"])
+    assert moment.over_budget() == [
+        "iot.m: 8193 bytes for a moment on top of NORMAL, 8192 may; it consists of iot.n, iot.m"
+    ]
+    kept = Moment("iot.m", modes.NORMAL, 400, 176, 5, ["iot.m"])
+    assert kept.over_budget() == ["iot.m: 176 of 400 bytes do not come back on NORMAL"]
+    sizes = {"iot.a": 1, "boot": 98_304}
+    measured = size.Measured(sizes, set_size.Sets([ota, config], [moment]), [])
+    assert measured.failures() == [
+        "a slot: 98305 bytes of .mpy, 98304 may; the heaviest: boot 98304, iot.a 1",
+        *config.over_budget(),
+        *moment.over_budget(),
+    ]
+    assert size.as_json(measured, measured.failures())["ok"] is False

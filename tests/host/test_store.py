@@ -62,7 +62,12 @@ def test_what_one_store_has_read_another_need_not():
     store.save(config.validate(claim()))
     store.save_thing("broker.example.com", "lamp-1", OWN, OWN_KEY)
     read, get_blob = [], nvs.get_blob
-    nvs.get_blob = lambda key, buffer: read.append(key) or get_blob(key, buffer)
+
+    def counted(key, buffer):
+        read.append(key)
+        return get_blob(key, buffer)
+
+    nvs.get_blob = counted
     first = Store(Record(nvs, "config", 2000), Credentials(FOLDER))
     plain = first.load()
     assert first.thing()[0] == "lamp-1" and first.claim_credentials() and len(read) == len(set(read)) > 0

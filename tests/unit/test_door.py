@@ -14,6 +14,12 @@ def started(machine):
         return rtc
 
 
+def retained(machine):
+    """What a Door of that start gets."""
+    rtc = started(machine)
+    return lambda: rtc
+
+
 def test_numbers_outlive_a_reset():
     machine = FakeMachine()
     rtc = started(machine)
@@ -68,7 +74,7 @@ def test_memory_that_is_noise_or_anothers():
 def test_wrong_proofs_cost_pauses_that_grow_and_end():
     """Two are free; the pauses of those that follow double up to two minutes, and stay so for ever."""
     machine = FakeMachine()
-    door = Door(started(machine))
+    door = Door(retained(machine))
     pauses = []
     for _ in range(300):  # more than a byte can count
         assert not door.pause_ms or asyncio_ran(door)
@@ -98,20 +104,20 @@ def asyncio_ran(door):
 
 def test_a_reset_does_not_shorten_a_pause_and_a_cut_of_power_ends_it():
     machine = FakeMachine()
-    door = Door(started(machine))
+    door = Door(retained(machine))
     for _ in range(5):
         door.wrong()
-    assert Door(started(machine)).pause_ms == door.pause_ms == 8000
-    assert Door(started(FakeMachine())).pause_ms == 0
+    assert Door(retained(machine)).pause_ms == door.pause_ms == 8000
+    assert Door(retained(FakeMachine())).pause_ms == 0
 
 
 def test_a_right_proof_begins_to_count_anew():
     machine = FakeMachine()
-    door = Door(started(machine))
+    door = Door(retained(machine))
     for _ in range(3):
         for _ in range(4):
             door.wrong()
         door.right()
-        assert door.pause_ms == 0 and Door(started(machine)).pause_ms == 0
+        assert door.pause_ms == 0 and Door(retained(machine)).pause_ms == 0
     door.wrong()
     assert door.pause_ms == 0

@@ -1,16 +1,18 @@
-"""Measures in MicroPython what modules take of the heap: `async def main(arguments)`.
+"""Measures in MicroPython what a device's way into a mode takes of the heap: `async def main(arguments)`.
 
-    MODULE...         imports these one after the other, and prints `module bytes` for each
-    --boot STEPS      goes through the steps of a start, a JSON list of [name, modules, modules that then go],
-                      prints `STEP name`, what micropython.mem_info says after it, and `FAILED why` at the end
-                      where an allocation failed; the name BUFFERS stands for the buffers of a connection
+The argument is a file with an action a line, of those that tools/board/start.py has, each for one name:
+
+    step NAME   prints `STEP NAME`
+    show        prints what micropython.mem_info says
+    VERB NAME   does it, prints `USED VERB NAME bytes`, and what micropython.qstr_info says
+
+`USED bytes` comes first, and `FAILED why` last where an allocation failed.
 
 What an ESP32 has in C and MicroPython elsewhere lacks is stood in for: it costs no heap.
 """
 
 import asyncio
 import gc
-import json
 import sys
 
 import micropython
@@ -27,8 +29,7 @@ _STOOD_IN = (
     "socket",
     "tls",
 )
-_BUFFERS = "BUFFERS"
-_kept = []
+_held = {}
 
 
 class _StandIn:
@@ -36,56 +37,76 @@ class _StandIn:
         return self
 
 
-async def _allocated():
-    gc.collect()
-    await asyncio.sleep_ms(1)  # the VM collects when all tasks wait
-    return gc.mem_alloc()
+async def _collect():
+    for _ in range(3):  # at first a task's frame may still refer to what it has let go of
+        gc.collect()
+        await asyncio.sleep_ms(1)  # the VM collects when all tasks wait
 
 
-async def _import(modules):
-    after = await _allocated()
-    for name in modules:
-        before = after
-        __import__(name)
-        after = await _allocated()
-        print(name, after - before)
+async def _tell(*what):
+    await _collect()
+    print("USED", *what, gc.mem_alloc())
+    micropython.qstr_info()
 
 
-async def _boot(steps):
-    gc.threshold(4096)  # as main.py has it
-    try:
-        for name, modules, gone in steps:
-            print("STEP", name)
-            for module in modules:
-                _make_buffers() if module == _BUFFERS else __import__(module)
-                await _allocated()
-            if gone:
-                from iot import memory
+async def _do(verb, what):
+    """Carries an action out."""
+    if verb == "import":
+        __import__(what)
+        return
+    from iot import memory
 
-                for module in gone:
-                    memory._forget(module)
-            await _allocated()
-            micropython.mem_info()
-    except MemoryError as error:
-        print("FAILED", error)
+    if verb == "stay":
+        memory.stay(_held["iot.transitions"].modes.staying(what))
+    elif verb == "load":
+        await memory.load(what)
+    elif verb == "borrow":
+        memory.borrow(what)
+    elif verb == "hold":
+        _held[what] = memory.borrow(what)
+    elif verb == "make":
+        _held[what] = _buffers()
+    elif verb == "drop":
+        del _held[what]
+        memory.sweep()
+    else:
+        raise ValueError(verb)
 
 
-def _make_buffers():
+def _buffers():
+    """Those of a connection."""
     from iot.mqtt.packet import Framer
     from iot.mqtt.queues import Inbox, Outbox
 
     from firmware import settings
 
     counts = dict.fromkeys(("refused", "lost", "oversize", "unclaimed", "dropped"), 0)
-    _kept.append(Outbox(settings.OUTBOX_BYTES, settings.WINDOW, counts))
-    _kept.append(Inbox(Framer(settings.PACKET_LIMIT), counts))
+    outbox = Outbox(settings.OUTBOX_BYTES, settings.WINDOW, counts)
+    return outbox, Inbox(Framer(settings.PACKET_LIMIT), counts)
+
+
+async def _do_all(lines):
+    gc.threshold(4096)  # as main.py has it
+    await _tell()
+    try:
+        for line in lines:
+            verb, _, what = line.strip().partition(" ")
+            if verb == "step":
+                print("STEP", what)
+            elif verb == "show":
+                await _collect()
+                micropython.mem_info()
+            else:
+                await _do(verb, what)
+                await _tell(verb, what)
+    except MemoryError as error:
+        print("FAILED", error)
 
 
 async def main(arguments):
     for name in _STOOD_IN:
         sys.modules[name] = _StandIn()
-    if arguments[0] == "--boot":
-        await _boot(json.loads(arguments[1]))
-    else:
-        await _import(arguments)
+    sys.path.insert(0, "/pack")
+    with open(arguments[0]) as lines:  # one by one: they are not to take what is measured
+        await _do_all(lines)
     return 0

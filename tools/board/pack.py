@@ -8,6 +8,8 @@ import itertools
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
+from .start import ROOT, order, source
+
 MOUNT = "/pack"  # where its modules are on the device, and how their tracebacks call them
 CONTENTS = "contents.txt"
 _MAGIC = b"PACK"
@@ -15,19 +17,6 @@ _HEADER_SIZE = 8
 _RECORD_SIZE = 7
 _MAX_BYTES = 1 << 24
 _READ_SIZE = 64  # bytes that an import reads at once
-# In the order in which a start into NORMAL imports them: to search a place in a file of littlefs takes longer
-# than to read a module.
-START = (
-    "iot/system.mpy", "iot/memory.mpy", "iot/events.mpy", "iot/log.mpy", "firmware/settings.mpy",
-    "iot/transitions.mpy", "iot/console/lines.mpy", "iot/modes.mpy", "iot/application.mpy",
-    "iot/backoff.mpy", "iot/storage/user_bytes.mpy", "iot/thing.mpy", "iot/identity.mpy",
-    "iot/storage/record.mpy", "iot/storage/nvs.mpy", "iot/storage/store.mpy", "iot/storage/schema.mpy",
-    "iot/probation.mpy", "iot/storage/rtc.mpy", "iot/heap.mpy", "iot/clock/keeper.mpy",
-    "iot/wifi/station.mpy", "iot/wifi/join.mpy", "iot/wifi/attempt.mpy", "iot/tls.mpy",
-    "iot/mqtt/packet.mpy", "iot/mqtt/queues.mpy", "iot/mqtt/connection.mpy", "iot/mqtt/client.mpy",
-    "iot/aws/cloud.mpy", "iot/crypto/tlv.mpy", "iot/crypto/x509.mpy", "firmware/app.mpy",
-    "iot/wifi/scan.mpy", "iot/clock/adjust.mpy", "iot/clock/sntp.mpy", "iot/mqtt/handshake.mpy",
-)  # fmt: skip
 
 
 def pack(modules: dict[str, bytes]) -> bytes:
@@ -41,7 +30,8 @@ def pack(modules: dict[str, bytes]) -> bytes:
 def pieces(modules: dict[str, bytes]) -> list[bytes]:
     """What `pack` makes, in its parts: the head, then each file."""
     folders = {str(folder) for path in modules for folder in PurePosixPath(path).parents if folder.name}
-    contents = {path: modules[path] for path in [*filter(modules.get, START), *sorted(modules)]}
+    # To search a place in a file of littlefs takes longer than to read a module.
+    contents = {path: modules[path] for path in [*filter(modules.get, in_a_start()), *sorted(modules)]}
     files = [*contents.items(), (CONTENTS, "\n".join(contents).encode())]
     offset = _HEADER_SIZE + _RECORD_SIZE * (len(folders) + len(files))
     offsets = [(path, 0) for path in sorted(folders)]
@@ -58,6 +48,12 @@ def pieces(modules: dict[str, bytes]) -> list[bytes]:
     size = (_RECORD_SIZE * len(index)).to_bytes(4, "big")
     head = _MAGIC + size + b"".join(itertools.chain.from_iterable(index.items()))
     return [head, *(data for _, data in files)]
+
+
+def in_a_start() -> list[str]:
+    """What a start imports, by paths in a pack, in that order."""
+    files = [file.relative_to(ROOT) for name in order() if (file := source(name)) and file.stat().st_size]
+    return [file.with_suffix(".mpy").as_posix().removeprefix("lib/") for file in files]
 
 
 def filled(module: bytes) -> bytes:

@@ -7,7 +7,6 @@ import os
 import network
 from micropython import const
 
-from iot import identity, probation
 from iot.ble.codes import number
 from iot.ble.conversation import Conversation
 from iot.ble.door import Door
@@ -15,9 +14,12 @@ from iot.ble.requests import DATA, Requests, packet
 from iot.ble.session import Session
 from iot.ble.setup import Setup
 from iot.memory import borrow
-from iot.storage import rtc
 
 _PROTOCOL = const(1)
+
+
+def _retained():
+    return borrow("iot.storage.rtc")
 
 
 class NoCloud:
@@ -57,16 +59,17 @@ class ConfigMode:
         self._tell = tell
         self._turn = turn
         self._wlan = network.WLAN(network.STA_IF)
-        self._door = Door(rtc)
+        self._door = Door(_retained)
         if configured:  # however this life ends, the next one goes on, even where the button is stuck
-            rtc.set("setup", 2)
+            _retained().set("setup", 2)
 
     def prepare(self):
         """Makes what may fail, and returns whether it is there; without it the console is left."""
         try:
             self._wlan.active(True)  # without a radio the chip's random numbers are none
+            identity = borrow("iot.identity")
             self._code = identity.code(self._nvs, self._settings.SETUP_CODE, os.urandom)
-            unreached = probation.reason(self._nvs)
+            unreached = borrow("iot.probation").reason(self._nvs)
             from iot.ble.service import Service
         except (OSError, RuntimeError, MemoryError, ValueError, ImportError) as error:
             # Also a chip without Bluetooth (ESP32-S2), or a board without aioble.
@@ -99,7 +102,7 @@ class ConfigMode:
 
     async def serve(self):
         """Serves phones until none has come for long."""
-        self._log.info("ble", "code {}", identity.shown(self._code))
+        self._log.info("ble", "code {}", borrow("iot.identity").shown(self._code))
         self.setup.begin_scan()
         await self._service.run(self._settings.CONFIG_MS, self._configured)
         self._wlan.active(False)
@@ -140,7 +143,7 @@ class ConfigMode:
         self._tell(event, detail)
 
     def _save(self, document):
-        probation.replace(self._nvs, self._store(), document)
+        borrow("iot.probation").replace(self._nvs, self._store(), document)
 
     def _committed(self):
         self._turn("committed", "new configuration")

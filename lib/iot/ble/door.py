@@ -14,24 +14,25 @@ _KEY = const("wrong")
 
 
 class Door:
-    """Args: retained: keeps numbers until the power is cut, the module iot.storage.rtc.
+    """Args: retained: called for what keeps numbers until the power is cut, the module iot.storage.rtc.
 
     Attributes: pause_ms: how long no phone is welcome before the next one; 0 where it is at once.
     """
 
     def __init__(self, retained):
         self._retained = retained
-        self.pause_ms = _pause_ms(retained.get(_KEY))  # a reset does not shorten it
+        self.pause_ms = _pause_ms(retained().get(_KEY))  # a reset does not shorten it
 
     def wrong(self):
         """Counts a wrong proof."""
-        count = self._retained.get(_KEY) + 1
-        self._retained.set(_KEY, count)
+        retained = self._retained()
+        count = retained.get(_KEY) + 1
+        retained.set(_KEY, count)
         self.pause_ms = _pause_ms(count)
 
     def right(self):
         """Begins to count anew."""
-        self._retained.set(_KEY, 0)
+        self._retained().set(_KEY, 0)
         self.pause_ms = 0
 
     async def opened(self):

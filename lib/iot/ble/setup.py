@@ -6,7 +6,6 @@ import json
 from micropython import const
 
 from iot.ble.codes import NAMES, Refused
-from iot.ble.document import Document
 from iot.ble.requests import CONFIG, STATUS, committed
 from iot.memory import borrow
 
@@ -28,12 +27,11 @@ class Setup:
         log: a Log.
 
     Attributes:
-        document: what has come of the configuration.
         committing: whether a commit is under way.
     """
 
     def __init__(self, facts, send, scan, join, save, done, log):
-        self.document = Document()
+        self._document = None
         self.committing = False
         self._to_phone, self._scan, self._join, self._save = send, scan, join, save
         self._done, self._log = done, log
@@ -41,6 +39,13 @@ class Setup:
         self._status.update(facts)
         self._scan_asked = False
         self._work = asyncio.Event()
+
+    @property
+    def document(self):
+        """What has come of the configuration. Its code is in memory from its beginning to its end."""
+        if self._document is None:
+            self._document = borrow("iot.ble.document").Document()
+        return self._document
 
     def status(self):
         """All members of the status."""
@@ -107,10 +112,10 @@ class Setup:
         try:
             return config.parse(text)
         except config.ConfigError as error:
-            self.document.clear()  # the next one is another
+            self._document = None  # the next one is another
             raise Refused(_NAME_OF[error.kind], str(error)[:_DETAIL_MAX])
         except MemoryError:  # many small objects take many times the memory of their text
-            self.document.clear()
+            self._document = None
             raise Refused("TOO_LARGE", "no memory to read it")
 
     async def _try_networks(self, networks):
@@ -129,7 +134,7 @@ class Setup:
             self._save(document)
         except (OSError, ValueError, MemoryError) as error:
             raise Refused("STORAGE_FAILED", str(error)[:_DETAIL_MAX])
-        self.document.clear()
+        self._document = None
 
     async def _progress(self, **progress):
         await self._push(progress=progress)

@@ -61,7 +61,8 @@ class Board:
         self.saved: list[dict[str, Any]] = []
         self.restarted = False
         self.used = False  # an event loop has had it, and no other may
-        self.door = Door(Retained())
+        kept = Retained()
+        self.door = Door(lambda: kept)
         self.packets = Packets(log)
         self.packets.proven = lambda: self.conversation is not None and self.conversation.proven
         facts = {"mode": "CONFIG", "id": "esp32-240ac4000001", "version": "0.1.0"}

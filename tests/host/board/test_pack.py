@@ -9,9 +9,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.host.board.packs import unpack
+from tools.board import start
 from tools.board.files import READER, ROOT, device_files, path_in_pack
-from tools.board.pack import CONTENTS, START, filled, pack, pieces, places
-from tools.start_size import STEPS
+from tools.board.pack import CONTENTS, filled, in_a_start, pack, pieces, places
 
 names = st.text("abcdefghijklmnopqrstuvwxyz_0123456789.é", min_size=1).filter(lambda name: name.strip("."))
 paths = st.lists(names, min_size=1, max_size=4).map("/".join)
@@ -65,14 +65,21 @@ def test_what_is_no_pack_has_nothing(data: bytes) -> None:
 
 
 def test_modules_lie_in_the_order_of_a_start_with_no_gap_between_what_imports_read() -> None:
-    """What is renamed, or new in a start, has to have its place there; lib/pack.py tells how much is read."""
+    """Each that is loaded has its place there; lib/pack.py tells how much is read."""
     there = {path_in_pack(file.as_posix()) for file in device_files()}
-    assert len({*START}) == len(START) and there.issuperset(START)
-    loaded = {name.replace(".", "/") + ".mpy" for _, names, _ in STEPS for name in names.split()}
-    assert loaded & there <= {*START, path_in_pack("lib/pack.py"), path_in_pack("lib/iot/console/status.py")}
+    starting = in_a_start()
+    assert len({*starting}) == len(starting) and there.issuperset(starting)
+    loaded = {
+        name.replace(".", "/") + ".mpy"
+        for step in start.STEPS
+        for verb, names in start.actions(step)
+        for name in names
+        if verb in ("import", "load", "borrow", "hold")
+    }
+    assert loaded & there <= {*starting, path_in_pack("lib/iot/console/status.py")}
     read = int(re.search(r"_BUFFER_SIZE = const\((\d+)\)", (ROOT / READER).read_text())[1])  # type: ignore[index]
     modules = {path: filled(path.encode() * 9) for path in there}
-    assert list(read_from(pack(modules)))[: len(START)] == list(START)
+    assert list(read_from(pack(modules)))[: len(starting)] == starting
     assert all(
         len(data) % read == 0 and data.rstrip(b"\0") == path.encode() * 9 for path, data in modules.items()
     )

@@ -1,0 +1,150 @@
+"""How a device comes into its modes: which modules are loaded in which order.
+
+What stays in a mode and which modules a task needs are taken from lib/iot/modes.py. A step is a name and its
+actions, each a verb and names:
+
+    import NAME…  as boot.py and main.py do
+    stay MODE     what does not stay in it goes
+    load NAME…    modules, or what stays for a task: they stay
+    borrow NAME…  each for a moment
+    hold NAME…    borrowed, and in use until it is dropped
+    drop NAME…
+    make NAME     what takes memory beside code
+"""
+
+import ast
+import functools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "lib"))
+
+from iot import modes  # noqa: E402
+
+Step = tuple[str, ...]
+Actions = list[tuple[str, list[str]]]
+
+INIT: tuple[Step, ...] = (
+    ("MicroPython",),
+    ("boot.py", "import pack"),
+    ("main.py", "import iot.system firmware.settings"),
+    (
+        "INIT",
+        "hold iot.transitions",
+        "stay INIT",
+        "borrow iot.identity",
+        "load iot.storage.user_bytes",
+        "hold iot.storage.record iot.storage.store",
+        "borrow iot.storage.schema",
+        "drop iot.storage.record iot.storage.store",
+        "borrow iot.storage.rtc iot.probation",
+    ),
+)
+GROWS = "NORMAL"  # the step in which the heap gets its last size
+# Into NORMAL as the thing, and on to the first connection with a `status`.
+STEPS: tuple[Step, ...] = (
+    *INIT,
+    (
+        GROWS,
+        "stay NORMAL",
+        "load console",
+        "borrow iot.storage.record iot.storage.store iot.heap",
+    ),
+    ("Wi-Fi", "load wifi clock", "hold iot.probation"),
+    ("joining", "hold iot.wifi.join", "borrow iot.storage.rtc", "hold iot.wifi.scan"),
+    ("MQTT", "load cloud"),
+    ("thing", "load application"),
+    (
+        "buffers",
+        "make BUFFERS",
+        "drop iot.transitions",
+    ),
+    (
+        "certificate",
+        "hold iot.storage.record iot.storage.store",
+        "borrow iot.crypto.tlv iot.crypto.x509",
+        "drop iot.storage.record iot.storage.store",
+    ),
+    ("application", "import firmware.app"),
+    ("joined", "drop iot.wifi.scan", "hold iot.wifi.attempt", "drop iot.wifi.attempt iot.wifi.join"),
+    ("clock", "hold iot.clock.adjust iot.clock.sntp", "drop iot.clock.sntp iot.clock.adjust"),
+    ("connection", "borrow iot.mqtt.handshake"),
+    ("reached", "drop iot.probation"),
+    ("status", "borrow iot.console.status"),
+)
+CONNECTED = "connection"  # the step that ends a start
+
+# Into the other modes. An update under way leads from INIT into OTA.
+WAYS: dict[str, tuple[Step, ...]] = {
+    "NORMAL": STEPS[: [step[0] for step in STEPS].index("thing") + 1],
+    "CONFIG": (
+        *INIT,
+        ("CONFIG", "stay CONFIG", "load console", "borrow iot.heap", "load application"),
+        ("Bluetooth LE", "load iot.ble.config_mode iot.ble.packets iot.ble.service"),
+    ),
+    "OTA": (*INIT, ("OTA", "stay OTA", "load console", "borrow iot.heap", "load wifi clock")),
+    "IDLE": (*INIT, ("IDLE", "stay IDLE", "load console")),
+}
+
+
+def source(name: str) -> Path | None:
+    """The file of a device's module or package, None where it is none of ours."""
+    path = ROOT / ("" if name.startswith("firmware") else "lib") / name.replace(".", "/")
+    files = (path.with_suffix(".py"), path / "__init__.py")
+    return next((file for file in files if file.exists()), None)
+
+
+@functools.cache
+def imports(name: str) -> tuple[str, ...]:
+    """The modules of ours that a module imports when it is imported itself, in that order."""
+    file = source(name)
+    found: list[str] = []
+    for node in ast.parse(file.read_bytes()).body if file else ():
+        if isinstance(node, ast.Import):
+            found.extend(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.append(f"{node.module}")
+            found.extend(f"{node.module}.{alias.name}" for alias in node.names)
+    return tuple(module for module in dict.fromkeys(found) if source(module))
+
+
+def opened(name: str, there: dict[str, None]) -> None:
+    """Adds to `there` a module, the packages that it is in, and what it imports, as an import opens them."""
+    package = name.rpartition(".")[0]
+    if package:
+        opened(package, there)
+    if name not in there and source(name):
+        there[name] = None
+        for module in imports(name):
+            opened(module, there)
+
+
+def from_the_ground_up(name: str, there: dict[str, None]) -> None:
+    """The same, but in the order in which they are complete: each behind what it imports."""
+    package = name.rpartition(".")[0]
+    if package:
+        from_the_ground_up(package, there)
+    if name not in there and source(name):
+        for module in imports(name):
+            from_the_ground_up(module, there)
+        there[name] = None
+
+
+def actions(step: Step) -> Iterator[tuple[str, list[str]]]:
+    """The verbs of a step with the names of what they are about: of modules, where the table has tasks."""
+    for action in step[1:]:
+        verb, *words = action.split()
+        yield verb, [name for word in words for name in modes.STAYING.get(word, (word,))]
+
+
+@functools.cache
+def order() -> tuple[str, ...]:
+    """The modules of a start, packages too, in the order in which its imports open them."""
+    there: dict[str, None] = {}
+    for step in STEPS[: [step[0] for step in STEPS].index(CONNECTED) + 1]:
+        for verb, names in actions(step):
+            for name in names if verb in ("import", "load", "borrow", "hold") else ():
+                opened(name, there)
+    return tuple(there)

@@ -10,14 +10,12 @@ from typing import Any
 import paho.mqtt.client as paho
 import pytest
 from iot.backoff import Backoff
-from iot.log import Log
 from iot.mqtt.client import Client
-from iot.mqtt.packet import Framer, MQTTError, Refused
-from iot.mqtt.queues import Inbox, Outbox
+from iot.mqtt.packet import MQTTError, Refused
 
 from tests.patience import PATIENCE_S, until
 from tools.bench import mosquitto
-from tools.bench.streams import client_context, opener
+from tools.bench.streams import client_context, device_client, opener
 from tools.cloud.ca import Authority
 
 DEADLINE_S = PATIENCE_S
@@ -82,19 +80,9 @@ class House:
         self.peer = Peer(broker, folder, "up/#")
         self.context = client_context(broker.authority.root_pem, broker.authority.issue(), folder)
 
-    def device(
-        self,
-        name: str = "device",
-        context: Any = None,
-        outbox_bytes: int = 8192,
-        window: int = 16,
-        packet_limit: int = 4096,
-        **options: Any,
-    ) -> Client:
+    def device(self, name: str = "device", context: Any = None, **options: Any) -> Client:
         open_stream = opener("localhost", self.broker.port, context or self.context)
-        counts = dict.fromkeys(("refused", "lost", "oversize", "unclaimed", "dropped"), 0)
-        outbox, inbox = Outbox(outbox_bytes, window, counts), Inbox(Framer(packet_limit), counts)
-        return Client(name, open_stream, outbox, inbox, Log("error"), **options)
+        return device_client(name, open_stream, **options)
 
 
 @pytest.fixture

@@ -7,13 +7,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import psutil
-from iot.log import Log
 from iot.mqtt.client import Client
 
 from tools.bench import broker, mosquitto
 from tools.bench.broker import Endpoint
 from tools.bench.measures import TOPIC, publish_all
-from tools.bench.streams import opener
+from tools.bench.streams import device_client, opener
 
 _WARM_UP = 10  # connections, and messages: what is made once is no connection's
 _AT_ONCE = 20
@@ -59,7 +58,7 @@ async def connection_kib(endpoint: Endpoint, count: int) -> float:
 async def _connected(endpoint: Endpoint, name: str, count: int) -> AsyncIterator[list[Client]]:
     open_stream = opener("localhost", endpoint.port, endpoint.context)
     clients = [
-        Client(f"{name}-{i}", open_stream, Log("error"), clean=True, timeout_ms=1000 * _DEADLINE_S)
+        device_client(f"{name}-{i}", open_stream, clean=True, timeout_ms=1000 * _DEADLINE_S)
         for i in range(count)
     ]
     try:

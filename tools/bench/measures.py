@@ -11,11 +11,10 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from iot.log import Log
 from iot.mqtt.client import Client
 
 from tools.bench.broker import Endpoint
-from tools.bench.streams import Stream, opener
+from tools.bench.streams import Stream, device_client, opener
 from tools.sim.radio import Air, Station
 from tools.sim.relay import Relay
 
@@ -32,7 +31,7 @@ class BenchError(Exception):
 def device(endpoint: Endpoint, port: int | None = None) -> Client:
     """The device's client, with its defaults."""
     open_stream = opener("localhost", port or endpoint.port, endpoint.context)
-    return Client("bench", open_stream, Log("error"), clean=True)
+    return device_client("bench", open_stream, clean=True)
 
 
 def simple(endpoint: Endpoint, client_class: Any, port: int | None = None) -> Any:
@@ -153,7 +152,7 @@ async def held(endpoint: Endpoint, count: int) -> dict[str, float]:
         watch.phase = "connect"
         return stream
 
-    client = Client("bench", open_watched, Log("error"), clean=True)
+    client = device_client("bench", open_watched, clean=True)
     with watch.watching():
         await client.connect()
         watch.phase = "publish"

@@ -9,6 +9,8 @@ from binascii import a2b_base64
 from iot import tls
 from iot.log import Log
 from iot.mqtt.client import Client
+from iot.mqtt.packet import Framer
+from iot.mqtt.queues import Inbox, Outbox
 
 
 class Ussl:
@@ -43,7 +45,9 @@ class Bench:
     async def ours(self, port, count, qos):
         """Seconds for `count` messages with this client."""
         opener = tls.Opener("localhost", port, self.certificates)
-        client = Client("bench", opener.open, Log("error"), clean=True)
+        counts = dict.fromkeys(("refused", "lost", "oversize", "unclaimed", "dropped"), 0)
+        outbox, inbox = Outbox(8192, 16, counts), Inbox(Framer(4096), counts)
+        client = Client("bench", opener.open, outbox, inbox, Log("error"), clean=True)
         await client.connect()
         start_ms = time.ticks_ms()
         for _ in range(count):

@@ -5,6 +5,12 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from iot.log import Log
+from iot.mqtt.client import Client
+from iot.mqtt.packet import Framer
+from iot.mqtt.queues import Inbox, Outbox
 
 _FATAL_ALERT = -0x7780  # what MicroPython raises in OSError when the peer sends a TLS alert
 
@@ -16,6 +22,20 @@ def _alerts() -> Iterator[None]:
         yield
     except ssl.SSLError as error:
         raise OSError(_FATAL_ALERT, error.reason) from error
+
+
+def device_client(
+    name: str,
+    open_stream: Any,
+    outbox_bytes: int = 8192,
+    window: int = 16,
+    packet_limit: int = 4096,
+    **options: Any,
+) -> Client:
+    """The device's client, with queues of its own."""
+    counts = dict.fromkeys(("refused", "lost", "oversize", "unclaimed", "dropped"), 0)
+    outbox, inbox = Outbox(outbox_bytes, window, counts), Inbox(Framer(packet_limit), counts)
+    return Client(name, open_stream, outbox, inbox, Log("error"), **options)
 
 
 class Stream:

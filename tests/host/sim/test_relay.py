@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tools.sim.clock import Clock
 from tools.sim.relay import Relay
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -21,7 +22,7 @@ async def relayed(talk: Talk, delay_s: float) -> AsyncIterator[socket.socket]:
     up, down = asyncio.Event(), asyncio.Event()
     up.set()
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
-    station = SimpleNamespace(up=up, down=down)
+    station = SimpleNamespace(up=up, down=down, clock=Clock())
     relay = Relay(server.sockets[0].getsockname()[:2], station, lambda: delay_s)  # type: ignore[arg-type]
     chip = socket.socket()
     chip.setblocking(False)

@@ -15,6 +15,7 @@ import pytest_asyncio
 from tests.board.report import CHAINS, KB, least
 from tests.board.rig import LIFE_S, Rig, until
 from tests.board.runner import CHIP
+from tools.board.errors import BoardError
 from tools.board.files import compile_for_chip
 from tools.cloud.ca import ServerChain
 
@@ -175,5 +176,8 @@ async def test_an_application_that_takes_more_gets_its_own_memory_error(rig: Rig
     await rig.expect(r" E application: failed, will start again: MemoryError")
     first = len(rig.messages)
     await until(lambda: len(rig.messages) > first, "a message of the next run", 120)
-    status = await rig.status()
+    try:
+        status = await rig.status()
+    except BoardError:  # what is typed is lost where the heap had grown by then, so that the chip restarts
+        status = await rig.online()
     assert status["cloud"] and status["heap_total"] == before["heap_total"]

@@ -180,6 +180,8 @@ async def _enter_normal(system, besides):
         await load(*modes.STAYING["wifi"])
         await load(*modes.STAYING["clock"])
         _start_network(system, config)  # the radio connects while the rest is loaded
+        config = {"aws": config["aws"], "app": config["app"]}  # what else there is, has its owner
+        system.stored = {"set": system.stored["set"], "config": config}
     system.counts = system.counts or dict.fromkeys(_COUNTS, 0)
     if thing is None:
         await load(*modes.STAYING["claim"])

@@ -32,7 +32,7 @@ class Target:
     """A device in mode CONFIG, and what must not change while it is attacked."""
 
     def __init__(self, house: House, speed: float | None = None, **settings: int) -> None:
-        """speed: 1 for long messages: the air has the real time, and without a hello they have 10 s."""
+        """speed: 1 for what is as long as its phone takes, which has the real time, as the air has."""
         self.house, self.world = house, house.world
         self.device: Device = house.device(None, **settings)
         self.device.chip.clock.speed = speed or self.device.chip.clock.speed
@@ -183,7 +183,8 @@ async def test_a_session_is_not_taken_over(target: Target) -> None:
     await target.unharmed()
 
 
-async def test_one_phone_at_a_time(target: Target) -> None:
+async def test_one_phone_at_a_time(house: House) -> None:
+    target = await Target(house, speed=1).start()
     async with target.stranger() as stranger:
         phone = await target.world.phone()
         with pytest.raises(TimeoutError):
@@ -213,8 +214,9 @@ async def test_a_phone_that_vanishes_in_the_middle(target: Target) -> None:
 
 
 @pytest.mark.slow
-async def test_wrong_codes_cost_pauses_and_not_the_door(target: Target) -> None:
+async def test_wrong_codes_cost_pauses_and_not_the_door(house: House) -> None:
     """Over a reset, too; afterwards whoever knows the code is let in."""
+    target = await Target(house, speed=1).start()
     device = target.device
     for count in range(4):
         with pytest.raises(BleError) as refused:

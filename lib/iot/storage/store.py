@@ -60,7 +60,7 @@ class Store:
         parts = {name: value for name, value in aws.items() if isinstance(value, bytes)}  # in DER
         plain = dict(document)
         plain["aws"] = {name: value for name, value in aws.items() if name not in parts}
-        stored = self._stored()
+        stored = self._read()
         number = 1 - stored["set"] if stored else 0
         try:
             self._credentials.save(_CONFIG_SETS[number], parts)

@@ -8,7 +8,7 @@ import machine
 from micropython import const
 
 from iot import memory
-from iot.events import NAMES, Events
+from iot.events import NAMES, Events, within
 from iot.log import Log
 from iot.memory import borrow
 
@@ -17,7 +17,7 @@ _CONFIG_BYTES = const(2000)
 _TICK_MS = const(100)
 _LATE_MS = const(20)
 _LOOK_TICKS = const(10)  # between two looks at the heap
-_COMMAND_TICKS = const(1200)  # the longest that a connection in the making lets a command wait
+_COMMAND_MS = const(120000)  # the longest that a connection in the making lets a command wait
 _HEAP_LEAST = const(4096)  # with less free the next allocation may take what Wi-Fi and TLS need
 _PROMPT_MS = const(3600 * 1000)
 
@@ -37,7 +37,7 @@ class System:
         nvs, flash: None where flash could not be initialised.
         application: the Application, None in modes without one.
         counts: messages that did not get through to the cloud or from it, by the reason (iot.mqtt.queues).
-        connecting: whether a connection is in the making, which takes nearly all memory there is.
+        calm: an Event, set while no connection is in the making, which takes nearly all memory there is.
         starved: attempts in a row that failed for want of memory.
         starved_reason: the last one that did, None where none has.
         unreached: why the cloud was not reached at the last attempt, None once it was.
@@ -65,7 +65,8 @@ class System:
         self.nvs = self.flash = self.wifi = self.clock = self.cloud = self.thing = None
         self.watchdog = self.heap = self.load_application = self.document = self.event = self.stored = None
         self.application = self.starved_reason = self.unreached = self.asked_ms = None
-        self.connecting = False
+        self.calm = asyncio.Event()
+        self.calm.set()
         self.starved = self.heap_total = 0
 
     def run(self, load_application):
@@ -114,12 +115,9 @@ class System:
 
     async def command(self, name, argument):
         """Carries out a command of the console and returns the answer."""
-        if self.connecting:
+        if not self.calm.is_set():
             self.log.info("console", "connecting, a moment")
-            for _ in range(_COMMAND_TICKS):
-                if not self.connecting:
-                    break
-                await asyncio.sleep_ms(_TICK_MS)
+            await within(_COMMAND_MS, self.calm.wait())
         gc.collect()
         self.memory = gc.mem_alloc(), memory.heap_free()  # without what the command itself takes
         if name == "configure":
@@ -138,7 +136,7 @@ class System:
         elif event in ("wifi_up", "cloud_up"):
             self.unreached = None
         if event == "connecting":
-            self.connecting = detail
+            self.calm.clear() if detail else self.calm.set()
         elif event == "starved" or (event in ("cloud_up", "provisioned") and self.starved):
             starving = borrow("iot.starving")
             starving.heal(self, detail) if event == "starved" else starving.fed(self)

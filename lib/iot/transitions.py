@@ -115,7 +115,7 @@ async def _leave(system, staying):
         await client.disconnect()  # takes leave of the broker, so that it sends no last will
         system.counts["lost"] += len(client.outbox)
         system.cloud = None
-    system.connecting = False
+    system.calm.set()
     for name in ending:
         system.tasks[name].cancel()
     for name in ending:

@@ -28,7 +28,7 @@ class Settings:
 
 
 class FakeSystem:
-    folder = "/tmp/iot-unit"
+    folder = "/tmp/iot-unit-{}".format(getattr(os, "getpid", int)())  # tests run side by side
     mode = "CONFIG"
 
     def __init__(self):

@@ -120,12 +120,12 @@ class Bridge:
         await self._send("enable", state="powered-on", leSupported=True)
         await self.hear()
 
-    async def quiet(self) -> None:
-        """Wait until nothing is under way: what meets a disconnect may hang Chromium's emulation."""
+    async def quiet(self, operations: int = 0) -> None:
+        """Wait until no more than so many are under way: a disconnect may hang Chromium's emulation then."""
         still = 0
         while still < _QUIET_TURNS:
             await asyncio.sleep(0.02)
-            busy = self._operations or self._pushed or not self._notifications.empty()
+            busy = len(self._operations) > operations or self._pushed or not self._notifications.empty()
             still = 0 if busy else still + 1
 
     # Choosing

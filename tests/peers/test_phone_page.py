@@ -250,6 +250,7 @@ async def test_a_connection_that_is_lost_half_way_is_resumed(here: Scene) -> Non
     async with asyncio.timeout(PATIENCE_S):
         await stopped.wait()
     await inspect(page, "6-progress")
+    await here.bridge.quiet(operations=1)
     here.world.air_ble.break_links()
     go_on.set()
     await here.reach("done")

@@ -88,10 +88,13 @@ test-slow: packages setup  ## run the tests that wait for a device's real deadli
 test-unit: .venv/ready  ## run the device modules' unit tests on CPython alone
 	@$(BIN)/python -m pytest tests/unit -n 4 --dist worksteal
 
+# Left out: a full disk is one for what coverage writes, too, and what it says at a device's end is no line of aioble's.
+# Simulated devices are killed, and leave halves of files behind, which `combine` passes over.
 coverage: setup  ## the lines of device code that the tests on CPython reach, in process
 	@rm -rf build/coverage; mkdir -p build/coverage
-	@status=0; $(BIN)/python -m coverage run -m pytest tests/unit tests/host -n 4 --dist worksteal || status=$$?; \
-	$(BIN)/python -m coverage combine -q; $(BIN)/python -m coverage report; exit $$status
+	@status=0; $(BIN)/python -m coverage run -m pytest tests/unit tests/host -n 4 --dist worksteal \
+	  --deselect tests/host/cloud/test_full_disk.py --deselect tests/host/sim/test_aioble.py || status=$$?; \
+	$(BIN)/python -m coverage combine -q 2>/dev/null || true; $(BIN)/python -m coverage report; exit $$status
 
 test-board: .venv/ready  ## test a board, and report (PORT=… WIFI=ssid:password HOST=address LISTEN=… NTP=… PACKAGES=… ONLY=soak|memory|config)
 	@:$(call needs,WIFI,$(WIFI),WIFI=ssid:password HOST=address)

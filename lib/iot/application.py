@@ -30,7 +30,7 @@ class Application:
         self._load = load
         self._name = name
         self.thing = thing
-        thing.start = self.start
+        thing._start = self.start  # behind thing.run()
         self.log = log
         self.tasks, self.leaving = [], False
         self._failed = asyncio.Event()

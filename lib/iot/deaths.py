@@ -20,7 +20,7 @@ async def of_task(system, name):
     """
     try:
         await system.tasks.pop(name)
-        if name not in borrow("iot.modes").LASTING:
+        if name not in system.lasting:
             return
         raise RuntimeError("it returned")
     except asyncio.CancelledError:  # not of the system's own task, which is cancelled by nobody

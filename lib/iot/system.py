@@ -32,6 +32,7 @@ class System:
         folder: where certificates and keys are.
         mode: one of iot.modes.
         turns: the events that lead out of it, the strongest last.
+        lasting: names of the tasks whose end is a death.
         tasks: what runs in this mode, by name.
         wifi, clock, cloud, thing: the parts of the mode NORMAL, else None.
         nvs, flash: None where flash could not be initialised.
@@ -58,13 +59,13 @@ class System:
         self.log = Log(settings.LOG_LEVEL)
         self.events = Events(self.log)
         self.mode = "INIT"
-        self.turns = ()
+        self.turns = self.lasting = ()
         self.device_id = self.reason = ""
         self.tasks = {}
         self.counts = {}
         self.nvs = self.flash = self.wifi = self.clock = self.cloud = self.thing = None
         self.watchdog = self.heap = self.load_application = self.document = self.event = self.stored = None
-        self.application = self.starved_reason = self.unreached = self.asked_ms = None
+        self.application = self.starved_reason = self.unreached = self.asked_ms = self._configure = None
         self.calm = asyncio.Event()
         self.calm.set()
         self.starved = self.heap_total = 0
@@ -92,9 +93,12 @@ class System:
         self.turn("restart", reason)
 
     def turn(self, event, reason):
-        """Leaves the mode by an event of iot.modes, unless one that is as strong waits already."""
-        turns = self.turns
-        if event in turns and (self.event is None or turns.index(event) > turns.index(self.event)):
+        """Leaves the mode by an event of iot.modes, unless one that is as strong waits already.
+
+        What led into the mode, and still stands there while its tasks begin, is none that waits.
+        """
+        turns, waits = self.turns, self.event
+        if event in turns and (waits not in turns or turns.index(event) > turns.index(waits)):
             self.event, self.reason = event, reason
 
     def record(self, key, size):
@@ -121,7 +125,11 @@ class System:
         gc.collect()
         self.memory = gc.mem_alloc(), memory.heap_free()  # without what the command itself takes
         if name == "configure":
-            return await borrow("iot.console.configure").run(self, argument)
+            module = self._configure or borrow("iot.console.configure")
+            try:
+                return await module.run(self, argument)
+            finally:
+                self._configure = module if self.document else None  # the next piece comes soon
         if name in ("status", "wifi"):
             only = ("wifi", "ip", "rssi", "networks") if name == "wifi" else ()
             return borrow("iot.console.status").answer(self, only)

@@ -28,7 +28,7 @@ class Thing:
         self._turn = turn
         self._make_packets = packets
         self._packets = None
-        self.start = None  # the application's, which comes later
+        self._start = None  # of the Application, which sets it
         self._handlers = []
         self._subscriptions = []
 
@@ -59,7 +59,7 @@ class Thing:
         It is cancelled when the application fails or its mode ends, and an error in it ends the application,
         all of which then starts again.
         """
-        return self.start(coroutine)
+        return self._start(coroutine)
 
     def publish(self, topic, payload, qos=0, retain=False):
         """Puts a message into the outbox, whether there is a connection or not.

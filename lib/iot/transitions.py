@@ -50,7 +50,7 @@ async def change(system):
 
 def _settle(system, mode):
     """From now on it is that mode, and what does not stay in it is forgotten."""
-    system.mode, system.turns = mode, modes.turns(mode)
+    system.mode, system.turns, system.lasting = mode, modes.turns(mode), modes.LASTING
     memory.stay(modes.staying(mode))
 
 

@@ -24,7 +24,8 @@ async def test_the_application_of_the_readme(house: House) -> None:
     async with house.subscriber(on_message, "telemetry/#") as subscriber:
         await house.normal(device)
         await device.expect("app: telemetry acknowledged", 2 * START_S)
-        assert (f"telemetry/{NAME}", {"temperature": 21.5, "starts": 0}) in received
+        first = (f"telemetry/{NAME}", {"temperature": 21.5, "starts": 0})
+        await until(partial(received.__contains__, first), "what the device has a PUBACK of")
         for command, value in ((b"on", 1), (b"off", 0)):
             subscriber.publish(f"cmd/{NAME}", command)
             answer = (f"telemetry/{NAME}/answer", {"led": value})

@@ -22,7 +22,7 @@ from .session import Session
 from .store import Message, Store
 
 _SHUTDOWN_S = 3
-_SWEEP_S = 60
+_SWEEP_S = 1
 _BACKLOG = 128
 
 
@@ -130,10 +130,17 @@ class Broker:
             connection.abort()
 
     async def _sweep(self) -> None:
+        told = None
         while True:
+            failure = None
             for sweep in (self.router.expire_sessions, *(service.sweep for service in self._services)):
-                with self._telling("what has expired is kept"):
+                try:
                     sweep()
+                except InternalFailureException as error:
+                    failure = f"what is due is not done: {error}"
+            if failure and failure != told:  # once, not each second
+                self.tell(Event("server", detail=failure))
+            told = failure
             await asyncio.sleep(_SWEEP_S)
 
     @contextmanager
@@ -152,6 +159,14 @@ class Broker:
         if client is None:
             raise ResourceNotFoundException(f"client {client_id} is not connected")
         return await client.direct(message, timeout_s)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """A message of a service's own, to whoever subscribed and may receive it.
+
+        What the state cannot hold is told and lost, as nobody waits for an answer.
+        """
+        with self._telling(f"{topic} was not sent"):
+            self.router.publish(topic, payload, 1)
 
     # For clients
 
@@ -213,8 +228,7 @@ class Broker:
             "versionNumber": version,
         }
         topic = f"$aws/events/presence/{event}/{client.client_id}"
-        with self._telling(f"{topic} was not sent"):
-            self.router.publish(topic, json.dumps(payload | more).encode(), 1)
+        self.publish(topic, json.dumps(payload | more).encode())
 
     def _certificate_changed(self, certificate_id: str, status: str) -> None:
         if status == "ACTIVE":

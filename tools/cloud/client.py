@@ -30,7 +30,7 @@ class Service(Protocol):
         """Answer it with client.answer()."""
 
     def sweep(self) -> None:
-        """Drop what has expired; called once a minute."""
+        """Do what is due and drop what has expired; called once a second."""
 
 
 class Server(Protocol):
@@ -139,11 +139,19 @@ class Client:
         actions = ("iot:Publish", "iot:RetainPublish") if retain else ("iot:Publish",)
         return all(self._authorization.allows(action, f"topic/{topic}") for action in actions)
 
-    def answer(self, topic: str, payload: bytes) -> None:
-        """Send a service's answer to this connection and no other, if it is subscribed to the topic."""
+    def answer(self, topic: str, payload: bytes, subscribed: bool = True) -> None:
+        """Send a service's answer to this connection and no other.
+
+        Args:
+            topic, payload: the message.
+            subscribed: only if it is subscribed to the topic; False: to one that is not, too, with QoS 1, as
+                AWS's jobs answer.
+        """
         if self._session is None:
             return
         granted = [q for f, q in self._session.subscriptions.items() if topics.matches(f, topic)]
+        if not subscribed and not granted and self.may_receive(topic):
+            granted = [1]
         if granted:
             self._broker.router.send(self._session, Message(topic, payload, max(granted), private=True))
         else:

@@ -223,6 +223,11 @@ class Cloud:
                 enabled=True,
             )
 
+    def _publish(self, topic: str, payload: bytes) -> None:
+        """For services, which are there before the broker."""
+        if self._broker is not None:
+            self._broker.publish(topic, payload)
+
     def _tell(self, event: Event) -> None:
         _log.info("%s", event)
         if self.on_event is not None:

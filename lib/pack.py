@@ -2,6 +2,7 @@
 
 tools/board/pack.py makes the file: "PACK"; the size of the index in 4 bytes; the index, of 7 bytes for each
 file and folder: CRC-32 of its path in 4, its offset, 0 for a folder, in 3; the files. Numbers are big-endian.
+An offset's highest bit says that the file is deflated (RFC 1951, a window of 512 bytes): what no start reads.
 """
 
 import binascii
@@ -9,12 +10,15 @@ import io
 import os
 import sys
 
+import deflate
 from micropython import const
 
 _MOUNT = const("/pack")
 _RECORD_SIZE = const(7)
 _ENOENT = const(2)
 _BUFFER_SIZE = const(64)  # tools/board/pack.py fills modules up to multiples of it
+_DEFLATED = const(0x800000)
+_WINDOW_BITS = const(9)
 _FOLDER = const(0x4000)
 _FILE = const(0x8000)
 _BUILT_IN = const("binascii errno hashlib io json machine os random socket struct time")
@@ -49,7 +53,10 @@ class Pack:
         return (_FILE if self._find(path) else _FOLDER, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
     def open(self, path, mode):
-        self._file.seek(self._find(path))  # where it is already, that costs nothing
+        place = self._find(path)
+        self._file.seek(place & ~_DEFLATED)  # where it is already, that costs nothing
+        if place & _DEFLATED:
+            return deflate.DeflateIO(self._file, deflate.RAW, _WINDOW_BITS)
         return self._stream
 
     def _find(self, path):

@@ -1,4 +1,4 @@
-"""`make size`: bytes of a slot as .mpy, heap of what stays in each mode and for a moment, and a start."""
+"""`make size`: bytes of a slot on flash, heap of what stays in each mode and for a moment, and a start."""
 
 import argparse
 import json
@@ -15,12 +15,15 @@ from tools import set_size, start_size, vm_heap
 from tools.board.errors import BoardError, tell_failure
 from tools.board.files import (
     READER,
+    SCRIPTS,
     CompileError,
     check_list,
     compile_for_chip,
     device_files,
+    path_in_pack,
     path_on_device,
 )
+from tools.board.pack import stored
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build/mpy"
@@ -34,14 +37,14 @@ exit status: 0, 1 over budget or where something does not compile, 2 for wrong a
 
 
 def compiled(source: Path) -> int:
-    """Compile a device file into BUILD, nearly as on the chip; return the bytes of the result."""
+    """Compile a device file into BUILD, nearly as on the chip; return the bytes that it takes on flash."""
     module = compile_for_chip((ROOT / source).read_bytes(), source.as_posix())
     # The folder of the mounted pack has the name of its reader.
     place = READER.with_suffix(".mpy").as_posix() if source == READER else path_on_device(source.as_posix())
     target = BUILD / place.lstrip("/")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(module)
-    return len(module)
+    return len(module if source in (READER, *SCRIPTS) else stored(path_in_pack(source.as_posix()), module))
 
 
 def module_name(file: Path) -> str:
@@ -51,7 +54,7 @@ def module_name(file: Path) -> str:
 
 @dataclass
 class Measured:
-    """Bytes as .mpy by module; heap by sets, empty without the VM; a start on each MicroPython there is."""
+    """Bytes on flash by module; heap by sets, empty without the VM; a start on each MicroPython there is."""
 
     sizes: dict[str, int]
     sets: set_size.Sets
@@ -63,7 +66,7 @@ class Measured:
         total = slot(self.sizes)
         if total > BUDGET_BYTES:
             heaviest = set_size.heaviest(self.sizes)
-            found.append(f"a slot: {total} bytes of .mpy, {BUDGET_BYTES} may; the heaviest: {heaviest}")
+            found.append(f"a slot: {total} bytes, {BUDGET_BYTES} may; the heaviest: {heaviest}")
         return found + self.sets.over_budget()
 
 
@@ -86,7 +89,7 @@ def slot_table(sizes: dict[str, int], with_modules: bool) -> Table:
     """A slot by its parts, or by module."""
     rows = Table("a slot", box=None, show_footer=True)
     rows.columns[0].footer = f"in all (at most {BUDGET_BYTES})"
-    rows.add_column(".mpy bytes", f"{slot(sizes)}", justify="right")
+    rows.add_column("bytes on flash", f"{slot(sizes)}", justify="right")
     parts = {"library": 0, "application": 0, "launcher": 0}
     for name, size in sizes.items():
         top = name.partition(".")[0]

@@ -221,7 +221,7 @@ def test_over_budget_the_heaviest_are_named() -> None:
     sizes = {"iot.a": 1, "boot": 98_304}
     measured = size.Measured(sizes, set_size.Sets([ota, config], [moment]), [])
     assert measured.failures() == [
-        "a slot: 98305 bytes of .mpy, 98304 may; the heaviest: boot 98304, iot.a 1",
+        "a slot: 98305 bytes, 98304 may; the heaviest: boot 98304, iot.a 1",
         *config.over_budget(),
         *moment.over_budget(),
     ]

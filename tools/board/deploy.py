@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from . import files, pack, packages, settings
+from . import files, packages, settings
 from .changes import compare, steps
 from .errors import BoardError, run_verb
 from .found import FLASH_S, Found
@@ -128,7 +128,7 @@ def _compiled(facts: Facts) -> tuple[dict[str, bytes], dict[str, bytes]]:
         elif file == files.READER:
             scripts[files.path_on_device(name)[1:]] = _compile(source, name, facts)
         elif source:  # a package needs no __init__.py
-            modules[files.path_in_pack(name)] = pack.filled(_compile(source, name, facts))
+            modules[files.path_in_pack(name)] = _compile(source, name, facts)
     return scripts, modules
 
 

@@ -24,6 +24,7 @@ class Place:
     path: str
     start: int
     size: int
+    is_deflated: bool = False
 
 
 class Found:
@@ -55,11 +56,11 @@ class Found:
         places = pack.places(lambda start, size: self._repl.read_file(f"/{PACK}", start, size), size)
         if not places:
             return {}
-        first, _ = next(iter(places.values()))
-        sizes = [size for _, size in places.values()]
+        first = next(iter(places.values())).start
+        sizes = [place.size for place in places.values()]
         told = self._repl.exec(f"digests('/{PACK}', {first}, {sizes})", FLASH_S).split()
         return {
-            path: (digest, Place(f"/{PACK}", *place))
+            path: (digest, Place(f"/{PACK}", place.start, place.size, place.is_deflated))
             for (path, place), digest in zip(places.items(), told, strict=True)
         }
 
@@ -95,7 +96,8 @@ class Found:
             self.folders -= {str(folder) for folder in PurePosixPath(path).parents}
 
     def _read(self, place: Place) -> bytes:
-        return self._repl.read_file(place.path, place.start, place.size)
+        data = self._repl.read_file(place.path, place.start, place.size)
+        return pack.inflated(data) if place.is_deflated else data
 
 
 def _is_package(path: str) -> bool:

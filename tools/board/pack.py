@@ -1,11 +1,15 @@
 """Makes the one file that holds a device's modules; lib/pack.py reads it on the device, and tells its form.
 
-A pack's last file, which only tools read, lists the paths of the others.
+What a start imports lies there as it is, for speed, and the rest deflated. A pack's last file, which only
+tools read, lists the paths of the others.
 """
 
 import binascii
+import functools
 import itertools
+import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from .start import ROOT, order, source
@@ -15,8 +19,19 @@ CONTENTS = "contents.txt"
 _MAGIC = b"PACK"
 _HEADER_SIZE = 8
 _RECORD_SIZE = 7
-_MAX_BYTES = 1 << 24
+_DEFLATED = 1 << 23  # in an offset
 _READ_SIZE = 64  # bytes that an import reads at once
+_WINDOW_BITS = 9
+_MEMORY_LEVEL = 9
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Where a pack has a file: offset and size, and whether it is deflated."""
+
+    start: int
+    size: int
+    is_deflated: bool
 
 
 def pack(modules: dict[str, bytes]) -> bytes:
@@ -31,15 +46,16 @@ def pieces(modules: dict[str, bytes]) -> list[bytes]:
     """What `pack` makes, in its parts: the head, then each file."""
     folders = {str(folder) for path in modules for folder in PurePosixPath(path).parents if folder.name}
     # To search a place in a file of littlefs takes longer than to read a module.
-    contents = {path: modules[path] for path in [*filter(modules.get, in_a_start()), *sorted(modules)]}
+    first = [*filter(modules.get, in_a_start())]
+    contents = {path: stored(path, modules[path]) for path in dict.fromkeys([*first, *sorted(modules)])}
     files = [*contents.items(), (CONTENTS, "\n".join(contents).encode())]
     offset = _HEADER_SIZE + _RECORD_SIZE * (len(folders) + len(files))
     offsets = [(path, 0) for path in sorted(folders)]
     for path, data in files:
-        offsets.append((path, offset))
+        offsets.append((path, offset | (_DEFLATED if is_deflated(path) else 0)))
         offset += len(data)
-    if offset >= _MAX_BYTES:
-        raise ValueError(f"{offset} bytes are more than a pack can have, {_MAX_BYTES}")
+    if offset >= _DEFLATED:
+        raise ValueError(f"{offset} bytes are more than a pack can have, {_DEFLATED}")
     index: dict[bytes, bytes] = {}
     for path, start in offsets:
         if (key := _key(path)) in index:
@@ -50,19 +66,43 @@ def pieces(modules: dict[str, bytes]) -> list[bytes]:
     return [head, *(data for _, data in files)]
 
 
+@functools.cache
 def in_a_start() -> list[str]:
     """What a start imports, by paths in a pack, in that order."""
     files = [file.relative_to(ROOT) for name in order() if (file := source(name)) and file.stat().st_size]
     return [file.with_suffix(".mpy").as_posix().removeprefix("lib/") for file in files]
 
 
-def filled(module: bytes) -> bytes:
-    """A module up to where an import of it has read, and the next in the pack begins."""
-    return module + bytes(-len(module) % _READ_SIZE)
+def is_deflated(path: str) -> bool:
+    """Whether a pack has the file of this path deflated."""
+    return path != CONTENTS and path not in in_a_start()
 
 
-def places(read: Callable[[int, int], bytes], size: int) -> dict[str, tuple[int, int]]:
-    """Where a pack of `size` bytes has its files: offset and size of each, in their order, by its path.
+def stored(path: str, module: bytes) -> bytes:
+    """A module as a pack has it.
+
+    One that lies there as it is goes up to where an import of it has read, and the next begins.
+    """
+    if not is_deflated(path):
+        return module + bytes(-len(module) % _READ_SIZE)
+    deflate = zlib.compressobj(zlib.Z_BEST_COMPRESSION, zlib.DEFLATED, -_WINDOW_BITS, _MEMORY_LEVEL)
+    return deflate.compress(module) + deflate.flush()
+
+
+def inflated(data: bytes) -> bytes:
+    """The module that a pack has deflated so. Raises ValueError where it is damaged."""
+    inflate = zlib.decompressobj(-_WINDOW_BITS)
+    try:
+        module = inflate.decompress(data)
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
+    if not inflate.eof:
+        raise ValueError("it ends too early")
+    return module
+
+
+def places(read: Callable[[int, int], bytes], size: int) -> dict[str, Stored]:
+    """Where a pack of `size` bytes has its files, in their order, by their paths.
 
     Nothing is in what is no pack, or has a damaged head.
 
@@ -77,7 +117,7 @@ def places(read: Callable[[int, int], bytes], size: int) -> dict[str, tuple[int,
     index = read(_HEADER_SIZE, length)
     records = [index[at : at + _RECORD_SIZE] for at in range(0, length, _RECORD_SIZE)]
     files = [(record[:4], offset) for record in records if (offset := int.from_bytes(record[4:], "big"))]
-    bounds = [_HEADER_SIZE + length, *(offset for _, offset in files), size]
+    bounds = [_HEADER_SIZE + length, *(offset & ~_DEFLATED for _, offset in files), size]
     if not files or bounds != sorted(bounds):
         return {}
     contents = read(bounds[-2], size - bounds[-2]).decode(errors="replace")
@@ -85,8 +125,8 @@ def places(read: Callable[[int, int], bytes], size: int) -> dict[str, tuple[int,
     if [_key(path) for path in paths] != [key for key, _ in files]:
         return {}
     return {
-        path: (start, end - start)
-        for path, (start, end) in zip(paths, itertools.pairwise(bounds[1:]), strict=True)
+        path: Stored(start, end - start, bool(offset & _DEFLATED))
+        for path, (_, offset), (start, end) in zip(paths, files, itertools.pairwise(bounds[1:]), strict=True)
     }
 
 

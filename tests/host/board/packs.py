@@ -2,6 +2,7 @@
 
 import binascii
 import struct
+import zlib
 
 
 def unpack(data: bytes) -> dict[str, bytes]:
@@ -11,7 +12,7 @@ def unpack(data: bytes) -> dict[str, bytes]:
     index = [(key, high << 16 | low) for key, high, low in struct.iter_unpack(">IBH", data[8 : 8 + size])]
     assert len(dict(index)) == len(index)
     files = [(key, offset) for key, offset in index if offset]
-    assert files[0][1] == 8 + size
+    assert files[0][1] & 0x7FFFFF == 8 + size
     contents = data[files[-1][1] :].decode()
     paths = contents.split("\n") if contents else []
     folders = {path[:at] for path in paths for at, letter in enumerate(path) if letter == "/"}
@@ -19,5 +20,7 @@ def unpack(data: bytes) -> dict[str, bytes]:
     found = {}
     for path, (key, start), (_, end) in zip(paths, files[:-1], files[1:], strict=True):
         assert key == binascii.crc32(path.encode())
-        found[path] = data[start:end]
+        found[path] = data[start & 0x7FFFFF : end & 0x7FFFFF]
+        if start & 0x800000:
+            found[path] = zlib.decompress(found[path], wbits=-9)
     return found

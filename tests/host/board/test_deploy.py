@@ -12,10 +12,10 @@ from tests.host.board.packs import unpack
 from tests.host.board.products import OLD, OLD_FOLDERS, Product, put_old
 from tools import __main__ as tools
 from tools.board import deploy as module
-from tools.board import staging
+from tools.board import pack, staging
 from tools.board.deploy import BUILT, Deployment, deploy
 from tools.board.errors import BoardError
-from tools.board.pack import filled
+from tools.board.pack import stored
 
 FILES = {"boot.py", "main.py", "pack.mpy", "firmware.pack", BUILT}
 MODULES = {
@@ -64,8 +64,7 @@ def test_the_first_deployment(product: Product, flash: Path) -> None:
     steps = "> /pack.mpy\n> /main.py\n> /firmware.pack\n> /built.txt\n"
     assert done.sent_bytes == sum(map(len, board.tree().values())) + len(steps)
     assert all(data[:2] == b"M\x06" for data in [*modules(board).values(), board.tree()["pack.mpy"]])
-    own = [data for path, data in modules(board).items() if not path.startswith("aioble/")]
-    assert len(own) == 3 and all(data == filled(data) for data in own)
+    assert sum(not path.startswith("aioble/") for path in modules(board)) == 3
     assert re.fullmatch(rb"20\d\d( \d\d){5}\n", board.tree()[BUILT])
     assert not (board.files / "deploy").exists()
 
@@ -118,9 +117,9 @@ def test_what_the_old_pack_has_is_not_sent(product: Product, flash: Path) -> Non
     before = modules(board)
     done = bring_up_to_date(product, board)
     assert done.written == [BUILT, "firmware/app.mpy"] and done.removed == []
-    head = len(board.tree()["firmware.pack"]) - sum(map(len, modules(board).values()))
+    head = len(board.tree()["firmware.pack"]) - sum(len(stored(*module)) for module in modules(board).items())
     rest = len("2026 01 02 03 04 05\n" + "> /firmware.pack\n> /built.txt\n")
-    assert done.sent_bytes < len(modules(board)["firmware/app.mpy"]) + head + rest
+    assert done.sent_bytes < len(stored("firmware/app.mpy", modules(board)["firmware/app.mpy"])) + head + rest
     assert {**before, "firmware/app.mpy": b""} == {**modules(board), "firmware/app.mpy": b""}
 
 
@@ -186,17 +185,18 @@ def test_files_of_an_older_deployment_go(product: Product, flash: Path) -> None:
     assert set(done.written) == FILES - {"firmware.pack", "boot.py", "main.py"} | MODULES
 
 
-def test_packages_of_an_older_deployment_are_not_sent(product: Product, flash: Path) -> None:
-    put_old(flash)
+def test_packages_of_a_pack_that_deflates_nothing(
+    product: Product, flash: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     board = FakeBoard(flash)
-    bring_up_to_date(product, FakeBoard(flash.with_name("other")))
-    core = b"M\x06\x00\x1f" + bytes(range(256)) * 40
-    put(board, {"lib/aioble/core.mpy": core})
-    (product.packages / "aioble/core.py").unlink()
-    (product.packages / "aioble/core.mpy").write_bytes(core)
-    done = bring_up_to_date(product, board)
-    assert modules(board)["aioble/core.mpy"] == core
-    assert done.sent_bytes < sum(map(len, board.tree().values())) - 10_000
+    with monkeypatch.context() as older:
+        older.setattr(pack, "is_deflated", lambda path: False)
+        bring_up_to_date(product, board)
+        before = unpack(board.tree()["firmware.pack"])["aioble/core.mpy"]
+    board = FakeBoard(flash)
+    with board:
+        deploy(board.port, with_packages=False)
+    assert unpack(board.tree()["firmware.pack"])["aioble/core.mpy"] == before
 
 
 def test_somebody_else_s_hmac_stays(product: Product, flash: Path) -> None:
@@ -276,7 +276,7 @@ def pull_at_every_hundredth_byte(flash: Path, product: Product, update: bool) ->
             bring_up_to_date(product, FakeBoard(place))
             product.change("firmware/app.py", "new = True\n")
             product.change("lib/iot/more.py", "more = True\n")
-        board = FakeBoard(place, pull_at=number * (200 if update else 1000))
+        board = FakeBoard(place, pull_at=number * (200 if update else 800))
         try:
             bring_up_to_date(product, board)
         except BoardError as error:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.host.board.packs import unpack
 from tools.board import start
 from tools.board.files import READER, ROOT, device_files, path_in_pack
-from tools.board.pack import CONTENTS, filled, in_a_start, pack, pieces, places
+from tools.board.pack import CONTENTS, Stored, in_a_start, inflated, pack, pieces, places, stored
 
 names = st.text("abcdefghijklmnopqrstuvwxyz_0123456789.é", min_size=1).filter(lambda name: name.strip("."))
 paths = st.lists(names, min_size=1, max_size=4).map("/".join)
@@ -27,7 +27,7 @@ def consistent(modules: dict[str, bytes]) -> bool:
     return not {CONTENTS, *modules} & {folder for path in modules for folder in folders(path)}
 
 
-def read_from(data: bytes) -> dict[str, tuple[int, int]]:
+def read_from(data: bytes) -> dict[str, Stored]:
     return places(lambda start, size: data[start : start + size], len(data))
 
 
@@ -37,9 +37,9 @@ def test_what_is_put_in_is_found_again(modules: dict[str, bytes]) -> None:
     data = pack(modules)
     assert unpack(data) == modules
     assert data == pack(dict(reversed(modules.items()))) == b"".join(pieces(modules))
-    found = {path: data[start : start + size] for path, (start, size) in read_from(data).items()}
+    found = {path: data[at.start : at.start + at.size] for path, at in read_from(data).items()}
     assert found.pop(CONTENTS).decode().split("\n") == (sorted(modules) or [""])
-    assert found == modules
+    assert {path: inflated(module) for path, module in found.items()} == modules
 
 
 @given(packs.filter(consistent), st.data())
@@ -56,12 +56,20 @@ def test_a_damaged_pack_has_nothing_or_what_was_put_in(
     in_offsets = 8 <= at < 8 + int.from_bytes(data[4:8], "big") and (at - 8) % 7 >= 4
     assert found in ({}, before) or in_offsets
     cut = bytes(data[: draw.draw(st.integers(0, len(data) - 1))])
-    assert all(start + size <= len(cut) for start, size in read_from(cut).values())
+    assert all(place.start + place.size <= len(cut) for place in read_from(cut).values())
 
 
 @given(st.binary(max_size=200))
 def test_what_is_no_pack_has_nothing(data: bytes) -> None:
     assert read_from(data) == read_from(b"PACK" + data) == {}
+
+
+@given(st.binary(max_size=2000), st.data())
+def test_a_deflated_module_that_is_cut_off(module: bytes, data: st.DataObject) -> None:
+    deflated = stored("iot/seldom.mpy", module)
+    assert inflated(deflated) == module
+    with pytest.raises(ValueError, match="it ends too early"):
+        inflated(deflated[: data.draw(st.integers(0, len(deflated) - 1))])
 
 
 def test_modules_lie_in_the_order_of_a_start_with_no_gap_between_what_imports_read() -> None:
@@ -78,11 +86,10 @@ def test_modules_lie_in_the_order_of_a_start_with_no_gap_between_what_imports_re
     }
     assert loaded & there <= {*starting, path_in_pack("lib/iot/console/status.py")}
     read = int(re.search(r"_BUFFER_SIZE = const\((\d+)\)", (ROOT / READER).read_text())[1])  # type: ignore[index]
-    modules = {path: filled(path.encode() * 9) for path in there}
-    assert list(read_from(pack(modules)))[: len(starting)] == starting
-    assert all(
-        len(data) % read == 0 and data.rstrip(b"\0") == path.encode() * 9 for path, data in modules.items()
-    )
+    found = read_from(pack({path: path.encode() * 9 for path in there}))
+    assert list(found)[: len(starting)] == starting
+    assert {path for path, place in found.items() if place.is_deflated} == there - {*starting}
+    assert all(place.size % read == 0 for place in list(found.values())[: len(starting)])
 
 
 def test_two_paths_of_one_checksum() -> None:
@@ -100,5 +107,6 @@ def test_a_path_that_is_taken(modules: dict[str, bytes]) -> None:
 
 
 def test_too_much() -> None:
-    with pytest.raises(ValueError, match=r"\d+ bytes are more than a pack can have, 16777216"):
-        pack({"a": bytes(1 << 24)})
+    start_module = in_a_start()[0]
+    with pytest.raises(ValueError, match=r"\d+ bytes are more than a pack can have, 8388608"):
+        pack({start_module: bytes(1 << 23)})

@@ -4,7 +4,7 @@ import asyncio
 
 from micropython import const
 
-_WAIT_MOST_MS = const(86400000)  # MicroPython ends waits of over 6.2 days by OverflowError
+_WAIT_MOST_MS = const((1 << 29) - 1)  # 6.2 days: MicroPython ends longer waits by OverflowError
 
 #: Every event there is, and its detail.
 NAMES = (
@@ -25,7 +25,7 @@ NAMES = (
 
 async def within(timeout_ms, coroutine):
     """Await a coroutine; False if that took `timeout_ms` (None: for ever) and it was cancelled."""
-    timeout_ms = timeout_ms and min(timeout_ms, (1 << 29) - 1)  # 6.2 days: MicroPython's longest wait
+    timeout_ms = timeout_ms and min(timeout_ms, _WAIT_MOST_MS)
     try:
         await (coroutine if timeout_ms is None else asyncio.wait_for_ms(coroutine, timeout_ms))
     except asyncio.TimeoutError:
@@ -69,14 +69,10 @@ class Events:
 
         self.on(name, handler)
         try:
-            while timeout_ms is not None and timeout_ms > _WAIT_MOST_MS and not details:
+            while (timeout_ms or 0) > _WAIT_MOST_MS and not await within(_WAIT_MOST_MS, happened.wait()):
                 timeout_ms -= _WAIT_MOST_MS
-                try:
-                    await asyncio.wait_for_ms(happened.wait(), _WAIT_MOST_MS)
-                except asyncio.TimeoutError:
-                    pass
-            waiting = happened.wait()
-            await (waiting if timeout_ms is None else asyncio.wait_for_ms(waiting, timeout_ms))
+            if not await within(timeout_ms, happened.wait()):
+                raise asyncio.TimeoutError
         finally:
             self.off(name, handler)
         return details[0]

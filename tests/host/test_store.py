@@ -3,7 +3,9 @@
 import copy
 import json
 import os
+from pathlib import Path
 
+import pytest
 from check import raises
 from documents import CLAIM, CLAIM_KEY, OWN, OWN_KEY, ROOT, claim, own
 from documents import pem as wrapped
@@ -16,8 +18,14 @@ from iot.storage import schema
 from iot.storage.record import Record
 from iot.storage.store import Credentials, Store
 
-FOLDER = f"credentials-under-test-{os.getpid()}"  # tests run side by side
+FOLDER = "credentials"
 DER = pem.certificate(ROOT)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test that fails leaves there stays out of the repository."""
+    monkeypatch.chdir(tmp_path)
 
 
 def make(nvs=None):

@@ -1,9 +1,11 @@
 """Messages that the cloud hangs up on, messages that it kept, and messages that nobody asked for."""
 
+import json
+
 import pytest
 
-from tests.patience import PATIENCE_S
-from tests.system.house import START_S, House, status
+from tests.patience import PATIENCE_S, until
+from tests.system.house import START_S, House, seen, status
 
 FLOWS_S = PATIENCE_S  # all else, beside what the cloud hangs up on
 NAME = "esp32-240ac4000001"
@@ -25,6 +27,18 @@ DENIED = """
             count += 1
             receipt = thing.publish("telemetry/" + thing.name, {"count": count}, qos=1)
             asyncio.create_task(tell(thing, receipt, "telemetry %%d" %% count))
+            await asyncio.sleep(5)
+"""
+# As an application is that does not know of it: again and again, and whatever it sends is of one QoS.
+DENIED_AGAIN_AND_AGAIN = """
+    import asyncio
+
+    async def main(thing):
+        count = 0
+        while True:
+            count += 1
+            thing.publish("elsewhere", "no", qos=%d)
+            thing.publish("telemetry/" + thing.name, {"count": count}, qos=%d)
             await asyncio.sleep(5)
 """
 DENIED_SUBSCRIPTION = """
@@ -79,6 +93,28 @@ async def test_messages_that_the_cloud_hangs_up_on_do_not_silence_the_device(hou
         assert any(line.endswith(f"app: {what} False") for line in device.lines)
     assert told["dropped"] == 2 and told["cloud"] is True
     assert b"no" not in received and len(received) >= 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("qos", [0, 1])
+async def test_a_topic_that_the_cloud_hangs_up_on_each_time_does_not_silence_the_device(
+    house: House, qos: int
+) -> None:
+    device = house.device(DENIED_AGAIN_AND_AGAIN % (qos, qos))
+    received: list[int] = []
+    async with house.subscriber(
+        lambda _, payload: received.append(json.loads(payload)["count"]), f"telemetry/{NAME}"
+    ):
+        await house.normal(device)
+        await device.expect(r"publish to elsewhere: given up.* nor more sent for 10 min", FLOWS_S)
+        before = seen(device, r"cloud: connected")
+        first = len(received)
+        await until(lambda: len(received) >= first + 12, "telemetry", FLOWS_S)
+        told = await status(device)
+    assert seen(device, r"cloud: connected") <= before + 1 and told["cloud"] is True
+    assert told["dropped"] >= 10
+    last = received[-12:]
+    assert last == list(range(last[0], last[0] + 12)), "all of them"
 
 
 async def test_a_subscription_that_the_cloud_hangs_up_on_leaves_the_others(house: House) -> None:

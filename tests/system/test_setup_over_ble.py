@@ -431,6 +431,22 @@ async def test_a_chip_without_bluetooth_is_set_up_by_cable(house: House) -> None
     unbroken(device)
 
 
+@pytest.mark.parametrize("has_bluetooth", [True, False])
+async def test_times_of_weeks_in_the_settings_are_waited_for(house: House, has_bluetooth: bool) -> None:
+    """MicroPython's longest wait has 6.2 days, and ends others by OverflowError."""
+    device = house.device(CONFIG_MS=10**9, WIFI_REACH_MS=10**9, CLOUD_REACH_MS=10**9)
+    device.chip.has_bluetooth = has_bluetooth
+    await house.telemetry(device)
+    device.chip.held_low.add(BUTTON_PIN)
+    boots = device.chip.boots
+    await ask(device, "restart")
+    await device.expect(r"system: mode CONFIG", START_S)
+    await device.chip.clock.sleep(10)
+    assert (await status(device))["mode"] == "CONFIG" and device.chip.boots == boots + 1
+    assert not seen(device, r"OverflowError")
+    unbroken(device)
+
+
 # The application.
 
 

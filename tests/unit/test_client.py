@@ -4,6 +4,7 @@ import asyncio
 import errno
 import sys
 import time
+from collections import namedtuple
 
 from check import araises, raises
 from iot.backoff import Backoff
@@ -110,9 +111,28 @@ async def test_what_json_has_no_word_for_is_refused_and_named():
     ):
         raises(ValueError, 'publish to "t": ' + place, b.client.publish, "t", document)
         raises(ValueError, place, b.client.set_last_will, "t", document)
+    Point = namedtuple("Point", ("x", "y"))
+    for value, kind in (
+        ({1, 2}, "set"),
+        ({"a"}, "set"),
+        (Point(1, 2), "Point"),
+        (1j, "complex"),
+        (..., ""),
+        (b"x", "bytes"),
+        (bytearray(b"x"), "bytearray"),
+        (range(3), "range"),
+        (Point, "type"),
+        (print, ""),
+        (b, "Bench"),
+    ):
+        for document in ([value], {"a": (value,)}, {"b": {"a": value}}):
+            error = raises(ValueError, 'publish to "t": ', b.client.publish, "t", document)
+            assert kind in str(error) and "for which JSON has no word" in str(error)
+    raises(ValueError, "is no name that JSON has", b.client.publish, "t", {"a": {("b",): 1}})
     assert len(b.client.outbox) == 0 and b.client.will is None
     for document in ({"nan": "inf (x) <y>", "info": [1e300, -1.5, None, True]}, {"x": "nan"}, [], {}):
         assert b.client.publish("t", document)
+    assert b.client.publish("t", {1: (2, [None, True, {"a": "{1} <(j)>"}]), "b": -0.0, "c": 1e300})
 
 
 async def test_the_will_goes_with_the_connect():

@@ -204,3 +204,145 @@ async def test_run_gets_past_the_culprit():
     assert not await bad.wait(15_000) and await good.wait(15_000)
     await life.client.disconnect()
     await running
+
+
+async def turn(life, *messages):
+    """Publish (topic, QoS) each and have the broker see them; what that does to the connection is noted."""
+    client = life.client
+    receipts = [client.publish(topic, "x", qos=qos) for topic, qos in messages]
+    since_ms = time.ticks_ms()
+    try:
+        if not client.connected:
+            await client.connect()
+            life.broker.connack = b"\x20\x02\x01\x00"
+            life.connections += 1
+        while len(client.outbox):
+            await client.ping()
+        await client.ping()
+    except MQTTError:
+        await client.connection.wait_closed()
+        culprit.ended(client, client.connection.error, since_ms)
+    return receipts
+
+
+async def test_what_an_application_sends_again_and_again_does_not_end_each_connection():
+    for bad_qos in (0, 1):
+        for good_qos in (0, 1):
+            life = Life()
+            life.broker.hates = hates("bad")
+            receipts = []
+            for _ in range(40):
+                receipts += await turn(life, ("good", good_qos), ("bad", bad_qos), ("good", good_qos))
+            assert life.connections <= 9, (bad_qos, good_qos)
+            assert (await turn(life, ("good", good_qos)))[0].done
+            # All but what went as QoS 0 in the write that was hung up on.
+            assert len(life.got()) >= 80
+            given_up = [line for line in life.notes.lines if "given up" in line]
+            assert len(given_up) == 2 and given_up[1].endswith("nor more sent for 10 min"), given_up
+            assert life.client.outbox.counts["lost"] >= 30, "and counted"
+            await life.client.disconnect()
+
+
+async def test_what_was_forbidden_for_a_while_gets_through_once_it_is_allowed():
+    life = Life()
+    life.broker.hates = hates("bad")
+    for _ in range(10):
+        await turn(life, ("bad", 1), ("good", 1))
+    life.connections = 0
+    assert not (await turn(life, ("bad", 1)))[0], "its receipt is false at once"
+    life.broker.hates = hates()
+    assert not (await turn(life, ("bad", 1)))[0]
+    later(life, 599_000)
+    assert not (await turn(life, ("bad", 0)))[0]
+    later(life, 2_000)
+    assert (await turn(life, ("bad", 1)))[0].done and life.connections == 0
+    await life.client.disconnect()
+
+
+async def test_what_is_still_forbidden_costs_a_connection_or_two_each_ten_minutes():
+    life = Life()
+    life.broker.hates = hates("bad")
+    for _ in range(10):
+        await turn(life, ("bad", 0), ("good", 0))
+    for minutes in (10, 10, 60, 3 * 24 * 60):
+        life.connections = 0
+        later(life, minutes * 60_000)
+        for _ in range(20):
+            await turn(life, ("bad", 0), ("good", 0))
+        assert life.connections <= (2 if minutes == 10 else 6)
+    await life.client.disconnect()
+
+
+def later(life, ms):
+    """Some time goes by for what was given up."""
+    barred = life.client.barred
+    for name in barred:
+        barred[name] = time.ticks_add(barred[name], -ms)
+
+
+async def test_what_was_queued_meanwhile_for_a_topic_that_was_given_up_goes_with_it():
+    life = Life()
+    life.broker.hates = hates("bad")
+    names = ["bad", "good"] * 8
+    receipts = [life.client.publish(name, "x", qos=1) for name in names]
+    await life.settle(8)
+    assert [receipt.done for receipt in receipts] == [name == "good" for name in names]
+    assert life.client.outbox.counts["lost"] == 8
+    assert not await receipts[-2].wait(0), "who waits is told"
+
+
+async def test_what_is_retained_is_another_matter():
+    """A policy may allow iot:Publish and not iot:RetainPublish."""
+    life = Life()
+    life.broker.hates = lambda first, body: first & 0xF1 == 0x31
+    for _ in range(10):
+        life.client.publish("t", "kept", qos=1, retain=True)
+        (receipt,) = await turn(life, ("t", 1))
+    assert receipt.done and not life.client.publish("t", "kept", qos=1, retain=True)
+    assert life.connections <= 7
+    await life.client.disconnect()
+
+
+async def test_to_subscribe_is_another_matter_than_to_publish():
+    life = Life()
+    life.broker.hates = lambda first, body: first & 0xF0 == 0x80
+    for _ in range(3):
+        subscription = life.client.subscribe("t")
+        while subscription.granted is None:
+            await turn(life, ("t", 1))
+    assert (await turn(life, ("t", 1)))[0].done
+    await life.client.disconnect()
+
+
+async def test_where_nothing_gets_through_no_topic_is_given_up_for_long():
+    """A broker that hangs up on all there is may be well again in a moment."""
+    life = Life()
+    life.broker.hates = lambda first, body: first & 0xF0 == PUBLISH
+    for _ in range(20):
+        await turn(life, ("t", 1))
+    life.broker.hates = hates()
+    (receipt,) = await turn(life, ("t", 1))
+    assert receipt.done
+    await life.client.disconnect()
+
+
+async def test_messages_of_qos_0_stay_so_where_the_network_fails():
+    life = Life()
+    for error in (OSError(errno.EHOSTUNREACH, "x"), MQTTError("x"), MemoryError()):
+        culprit.ended(life.client, error, time.ticks_ms())
+        receipt = life.client.publish("t", "x")
+        assert receipt.packet_id == 0
+    assert life.client.careful == 0
+
+
+async def test_topics_that_were_given_up_are_remembered_within_bounds():
+    life = Life()
+    life.broker.hates = lambda first, body: first & 0xF0 == PUBLISH and b"bad" in body
+    receipts = []
+    for number in range(36):
+        receipts += await turn(life, ("bad/{}".format(number % 12), 1), ("good", 1))
+    assert len(life.client.barred) <= 8
+    while len(life.client.outbox):
+        await turn(life)
+    assert [receipt.done for receipt in receipts] == [False, True] * 36
+    await life.client.disconnect()

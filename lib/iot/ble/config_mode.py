@@ -97,7 +97,8 @@ class ConfigMode:
     async def go_back(self):
         """Where nobody can come, but somebody may type: ends the mode when the time is over."""
         if self._configured:
-            await asyncio.sleep_ms(self._settings.CONFIG_MS)
+            for _ in range(self._settings.CONFIG_MS // 1000):  # MicroPython's waits have 6.2 days at the most
+                await asyncio.sleep_ms(1000)
             self._turn("restart", "nobody has configured it")
 
     async def serve(self):

@@ -37,6 +37,8 @@ _RETRY_MS = const(20)
 _SEND_MS = const(5000)
 _HANG_UP_MS = const(10000)  # where the phone is out of reach, until the link layer gives up
 _GOODBYE_MS = const(300)  # what was sent last shall arrive
+_LONGEST_MS = const(86400000)  # of a wait: MicroPython's have 6.2 days at the most
+_FAILURES_MOST = const(10)  # in a row: then NimBLE needs a restart
 
 
 class Service:
@@ -107,25 +109,34 @@ class Service:
 
     async def _welcome(self, limit_ms, busy):
         left_ms, end_ms = limit_ms, time.ticks_ms()
+        failures = 0
         while left_ms > 0:
             await self._pause()
             start_ms = time.ticks_ms()
             if busy:
                 left_ms -= time.ticks_diff(start_ms, end_ms) // _SHARE
+            connection = None
             try:
                 connection = await aioble.advertise(
                     _INTERVAL_US,
                     name=self._name,
                     services=[bluetooth.UUID(_SERVICE)],
-                    timeout_ms=max(left_ms, 1),
+                    timeout_ms=max(1, min(left_ms, _LONGEST_MS)),
                 )
+                if connection is None:  # what aioble makes of a cancellation
+                    raise asyncio.CancelledError
+                failures = 0
             except asyncio.TimeoutError:
-                return
-            if connection is None:  # what aioble makes of a cancellation
-                raise asyncio.CancelledError
+                pass
+            except (OSError, MemoryError) as error:
+                failures += 1
+                if failures == _FAILURES_MOST:
+                    raise
+                self._log.warning("ble", "does not advertise: {}", error)
+                await asyncio.sleep_ms(_POLL_MS)
             end_ms = time.ticks_ms()
             left_ms -= time.ticks_diff(end_ms, start_ms)
-            if await self._serve(connection):
+            if connection and await self._serve(connection):
                 left_ms, end_ms = limit_ms, time.ticks_ms()
 
     async def _serve(self, connection):

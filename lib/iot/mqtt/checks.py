@@ -35,8 +35,11 @@ def _member(value, where, path):
     """Raise ValueError if json.dumps writes what is no JSON for a value: it does so without a word."""
     if isinstance(value, dict):
         for name in value:
-            _member(value[name], where, path + "." + str(name) if path else str(name))
-    elif isinstance(value, (list, tuple)):
+            place = path + "." + str(name) if path else str(name)
+            if isinstance(name, tuple):
+                raise ValueError("{}{} is no name that JSON has".format(where, place))
+            _member(value[name], where, place)
+    elif isinstance(value, list) or type(value) is tuple:
         for i, item in enumerate(value):
             _member(item, where, path + "[" + str(i) + "]")
     elif isinstance(value, float):

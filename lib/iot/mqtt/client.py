@@ -28,6 +28,23 @@ def _is_plain(topic, size, qos):
     )
 
 
+def _is_json(value):
+    """Whether json.dumps writes JSON for it: what JSON has no word for, it writes as Python does."""
+    if isinstance(value, dict):
+        for name in value:
+            if isinstance(name, tuple) or not _is_json(value[name]):
+                return False
+    elif isinstance(value, list) or type(value) is tuple:  # a named one is written as Python writes it
+        for item in value:
+            if not _is_json(item):
+                return False
+    elif isinstance(value, float):
+        return value - value == 0  # NaN and the infinities are not
+    else:
+        return value is None or isinstance(value, (str, int, bool))
+    return True
+
+
 class Client:
     """A client that keeps to one broker; the queues outlive every connection.
 
@@ -58,6 +75,8 @@ class Client:
         doubt: 0; or 1 and more while requests go one at a time, because the broker may have hung up on one of
             them: 1, and one for each connection that ended so since an answer came (iot.mqtt.culprit).
         suspect: which one that was, and how often in a row.
+        careful, barred: at how many messages more iot.mqtt.culprit looks before they are queued, because the
+            broker has hung up; and the topics of what was given up, with when the next one is tried.
         connection, backoff: the last one, None before the first; and that between the attempts.
     """
 
@@ -84,8 +103,9 @@ class Client:
         self.log = log
         self.connected = False
         self.reason = "never connected"
-        self.refusals = self.doubt = 0
+        self.refusals = self.doubt = self.careful = 0
         self.suspect = None
+        self.barred = {}
         self.outbox = outbox
         self.inbox = inbox
         inbox.changed = self._wake
@@ -213,6 +233,10 @@ class Client:
         Raises ValueError for a topic or QoS that cannot be, for a message longer than the whole outbox, and
         for a member that JSON has no word for.
         """
+        if self.careful and (self.barred or not qos):
+            qos = borrow("iot.mqtt.culprit").judged(self, topic, qos, retain)
+            if not isinstance(qos, int):
+                return qos
         packet_id = self.packet_id() if qos else 0
         head, data = self._encode(topic, payload, retain, qos, packet_id)
         receipt = self.outbox.add(head, data, packet_id)
@@ -235,15 +259,11 @@ class Client:
     def _encode(self, topic, payload, retain, qos, packet_id):
         """A PUBLISH as (what is before the payload, payload as bytes); ValueError if it cannot be."""
         name = topic.encode()
-        document = strange = None
-        if isinstance(payload, (dict, list)):
-            document = payload
+        is_document = isinstance(payload, (dict, list))
+        if (is_document and not _is_json(payload)) or not _is_plain(topic, len(name), qos):
+            borrow("iot.mqtt.checks").message(topic, qos, retain, payload if is_document else None)
+        if is_document:
             payload = json.dumps(payload)
-            # That may be what is no JSON, as either Python writes it: NaN, an infinity, a set, an object.
-            for text in ("nan", "inf", "NaN", "Inf", "<", "("):
-                strange = strange or text in payload
-        if strange or not _is_plain(topic, len(name), qos):
-            borrow("iot.mqtt.checks").message(topic, qos, retain, document)
         if isinstance(payload, str):
             payload = payload.encode()
         head = packet.publish(name, len(payload), packet_id, retain)

@@ -4,6 +4,10 @@ AWS IoT Core closes a connection without a word over a publish or a subscription
 rule out. Such a packet is sent again first on every new connection: without this a device would be silent.
 Several may be on their way when a connection ends, so from then on requests go one at a time, until those in
 doubt are answered: what then has no answer, again and again, is what the broker hangs up on.
+
+Messages of QoS 0 have no answers, so after such an end the next ones go as QoS 1 (of QoS 0 AWS says "zero or
+more times"). And applications repeat themselves: where others get through, no more is sent for a while to a
+topic that was given up.
 """
 
 import time
@@ -11,11 +15,15 @@ import time
 from micropython import const
 
 from iot.mqtt.packet import Refused
+from iot.mqtt.queues import Receipt
 
 _TIMES = const(3)  # in a row, each on its own, beside the first in company
 # Meanwhile the pauses between connections are no longer than this, for as many as two such packets take.
 _PAUSE_MS = const(8000)
 _DOUBTS = const(8)
+_CAREFUL = const(1000)  # messages: more than a busy device sends between two that are hung up on
+_BARRED_MS = const(600000)
+_BARRED_MOST = const(8)  # topics: what more there are is found anew
 # EPIPE and ECONNRESET, with TLS negative; mbedTLS's fatal alert, close notify and end of file. All others
 # tell of a network that is gone, or of want of memory.
 _HUNG_UP = const((32, 104, -32, -104, -0x7780, -0x7880, -0x7280))
@@ -34,13 +42,25 @@ def wait(client):
     return False
 
 
+def judged(client, topic, qos, retain):
+    """With which QoS a message goes; or the Receipt of one that does not, since its topic was given up."""
+    client.careful -= 1
+    if (_left_ms(client, _name(topic, retain)) or 0) > 0:
+        client.outbox.counts["lost"] += 1
+        return Receipt(0, 0, 0)
+    return qos or 1
+
+
 def ended(client, error, since_ms):
     """Take note of a connection from `since_ms` to now; `error` is what ended it, or None.
 
     A packet that is to blame is given up: its receipt is lost, a subscription is not granted.
     """
+    if not _hung_up(error):
+        return
+    client.careful = _CAREFUL
     packet = _requested(client) or _first(client, _AGAIN)
-    if not packet or not _hung_up(error):
+    if not packet:
         return
     now_ms = time.ticks_ms()
     sent_ms = packet.sent_ms
@@ -76,30 +96,59 @@ def _hung_up(error):
 def _blame(client, packet):
     suspect, times = client.suspect or (None, 0)
     times = times + 1 if packet is suspect else 1
-    is_message = packet in client.outbox.receipts
-    name = _topic(client.outbox.view, packet.offset) if is_message else packet.topic_filter
-    if times < _TIMES and name != suspect:  # once one was given up, others of its topic are at the first time
+    outbox = client.outbox
+    is_message = packet in outbox.receipts
+    name = _sent_name(outbox.view, packet.offset) if is_message else packet.topic_filter + "\0"
+    if times < _TIMES and _left_ms(client, name) is None:  # where one was given up lately, once is enough
         client.suspect = packet, times
         return
-    client.suspect = name, 0
-    client.outbox.counts["lost"] += 1
-    kind = "publish" if is_message else "subscribe"
-    client.log.warning("mqtt", "{} to {}: given up, the broker hangs up on it", kind, name)
-    if is_message:
-        client.outbox.settle(packet, _LOST)
+    client.suspect = None
+    # Only where something was answered since: else it may be that the broker hangs up on all there is.
+    pause_ms = _BARRED_MS if is_message and client.doubt == 2 else 0
+    if len(client.barred) == _BARRED_MOST:
+        client.barred.popitem()
+    client.barred[name] = time.ticks_add(time.ticks_ms(), pause_ms)
+    what, more = "publish" if is_message else "subscribe", ", nor more sent for 10 min" if pause_ms else ""
+    text = "{} to {}: given up, the broker hangs up on it{}"
+    client.log.warning("mqtt", text, what, name.replace("\0", ""), more)
+    if not is_message:
+        outbox.counts["lost"] += 1
+        _not_granted(client, packet)
         return
-    packet.packet_id = 0
-    if packet.closed:
-        client.inbox.subscriptions.remove(packet)
+    for receipt in tuple(outbox.receipts):
+        if receipt is packet or (pause_ms and _sent_name(outbox.view, receipt.offset) == name):
+            outbox.counts["lost"] += 1
+            outbox.settle(receipt, _LOST)
+
+
+def _not_granted(client, subscription):
+    subscription.packet_id = 0
+    if subscription.closed:
+        client.inbox.subscriptions.remove(subscription)
     else:
-        packet.granted = False
-        packet.event.set()
+        subscription.granted = False
+        subscription.event.set()
 
 
-def _topic(view, at):
-    """The topic of the PUBLISH that begins there."""
+def _left_ms(client, name):
+    """For how long no more goes there, below 0 since when it may; None where none was given up lately."""
+    if name in client.barred:
+        left_ms = time.ticks_diff(client.barred[name], time.ticks_ms())
+        if -_BARRED_MS < left_ms <= _BARRED_MS:  # ticks wrap
+            return left_ms
+    return None
+
+
+def _name(topic, retain):
+    """What may be retained, may be forbidden by itself. No topic has a NUL."""
+    return "\0" + topic if retain else topic
+
+
+def _sent_name(view, at):
+    """That of the PUBLISH that begins there."""
+    retain = view[at] & 1
     at += 1
     while view[at] > 127:  # the length of what follows (2.2.3)
         at += 1
     size = view[at + 1] << 8 | view[at + 2]
-    return str(view[at + 3 : at + 3 + size], "utf-8")
+    return _name(str(view[at + 3 : at + 3 + size], "utf-8"), retain)

@@ -1,6 +1,7 @@
 """Prints what `json` makes of texts and values, in whichever Python runs this: `async def main(files)`."""
 
 import json
+from collections import OrderedDict, namedtuple  # noqa: F401 - for VALUES
 
 # Expressions, so that each Python makes them itself.
 VALUES = (
@@ -8,7 +9,8 @@ VALUES = (
     "10 ** 30", "-5", "True", "None", "b'ab'", "()", "(1, 2)", "[]", "{}", "{1}", "{1: 2}", "{True: 1}",
     "{None: 1}", "{1.5: 1}", "{(1, 2): 3}", "{b'a': [1]}", "chr(233) + chr(127) + chr(31) + chr(8232)",
     "chr(128512)", "chr(34) + chr(92) + chr(10) + chr(13) + chr(9) + chr(8)", "range(2)", "bytearray(b'a')",
-    "[[1, [2, {'a': {'b': None}}]]]",
+    "[[1, [2, {'a': {'b': None}}]]]", "...", "[1j]", "namedtuple('P', ('x', 'y'))(1, 'a')",
+    "{'a': namedtuple('P', ('x',))([None])}", "OrderedDict([('a', 1)])", "{frozenset([1]): {2}}",
 )  # fmt: skip
 
 

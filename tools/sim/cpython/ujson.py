@@ -187,7 +187,7 @@ def dump(value, stream, *, separators=None):
 
 
 def _written(value, between, behind_key):
-    if isinstance(value, list | tuple):
+    if isinstance(value, list) or type(value) is tuple:  # a named one is written as Python writes it
         return "[" + between.join([_written(item, between, behind_key) for item in value]) + "]"
     if not isinstance(value, dict):
         return _simple(value)

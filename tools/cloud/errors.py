@@ -2,9 +2,18 @@
 
 
 class AwsError(Exception):
-    """An error of the AWS IoT control plane; its class name is AWS's error code, `status` its HTTP status."""
+    """An error of the AWS IoT control plane; its class name is AWS's error code, `status` its HTTP status.
+
+    Args:
+        message: for people.
+        members: what else AWS's error of this name tells, such as resourceArn.
+    """
 
     status = 400
+
+    def __init__(self, message: str = "", **members: str) -> None:
+        super().__init__(message)
+        self.members = members
 
     @property
     def code(self) -> str:
@@ -57,3 +66,49 @@ class LimitExceededException(AwsError):
     """One of AWS's limits on resources."""
 
     status = 410
+
+
+class VersionConflictException(AwsError):
+    """The expected version is not the one that is there."""
+
+    status = 409
+
+
+class VersionsLimitExceededException(AwsError):
+    """A policy or a template has as many versions as it may have."""
+
+    status = 409
+
+
+class CertificateStateException(AwsError):
+    """A certificate's status does not let that happen."""
+
+    status = 406
+
+
+class SerializationException(AwsError):
+    """A request's body that is not the JSON which its operation takes."""
+
+
+class UnknownOperationException(AwsError):
+    """No operation has this method and path."""
+
+    status = 404
+
+
+class NotImplementedException(AwsError):
+    """An operation that AWS has and this cloud has not."""
+
+    status = 501
+
+
+class RequestEntityTooLargeException(AwsError):
+    """A body larger than any operation needs."""
+
+    status = 413
+
+
+class ForbiddenException(AwsError):
+    """A request that a web page has sent."""
+
+    status = 403

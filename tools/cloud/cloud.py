@@ -5,9 +5,10 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import fleet
+from .account import Account
 from .broker import Broker
 from .ca import CHAINS, Authority, ServerChain
 from .certificates import alternative_names
@@ -17,13 +18,21 @@ from .errors import InternalFailureException, ResourceNotFoundException
 from .events import Event
 from .hook import Hook
 from .limits import Limits
+from .messages import Messages
 from .provisioning import Provisioning
 from .registry import Registry
 from .rules import Rules
 from .store import Message, Store
 from .tokens import OwnershipTokens
 
+if TYPE_CHECKING:
+    from .rest import Rest
+
 _log = logging.getLogger(__name__)
+
+
+class ControlPlaneError(OSError):
+    """The control plane cannot listen where it should."""
 
 
 class Cloud:
@@ -43,6 +52,8 @@ class Cloud:
         hook: decides which devices may be provisioned; see tools.cloud.hook.
         rules: by name the topic on which a rule of Basic Ingest publishes again; see tools.cloud.rules.
         messages: tell an Event for each message that a client publishes, too.
+        rest_port: serve the control plane for boto3 there, too; 0 takes any free one, `rest_url` tells which.
+        rest_listen: address for that. Signatures are not checked: who reaches it may do anything.
 
     Raises:
         StateError: the state directory cannot be used, or is for the other chain.
@@ -64,6 +75,8 @@ class Cloud:
         hook: Hook | None = None,
         rules: Mapping[str, str] | None = None,
         messages: bool = False,
+        rest_port: int | None = None,
+        rest_listen: str = "127.0.0.1",
     ) -> None:
         self.limits = limits or Limits()
         self._rules = Rules(rules or {}, self.limits, self._tell)
@@ -76,6 +89,8 @@ class Cloud:
         self._clock = clock
         self._broker: Broker | None = None
         self._hook = hook
+        self._rest: Rest | None = None
+        self._rest_address = rest_listen, rest_port
         alternative_names(self._hosts)  # before anything is opened
         if server_chain not in CHAINS:
             raise ValueError(f"server_chain: {server_chain!r}, must be one of {', '.join(CHAINS)}")
@@ -94,17 +109,28 @@ class Cloud:
             self._database.close()
             raise StateError(f"{state}: {error}; restore its files, or delete it to start anew") from error
         self.registry = Registry(self._database, self._authority, clock)
+        self.account = Account(lambda: self.endpoint)
 
     @property
     def root_ca(self) -> str:
         """The root certificate that clients trust, PEM."""
         return self._authority.root_pem
 
+    @property
+    def rest_url(self) -> str:
+        """The control plane's, for boto3's `endpoint_url`; "" where it is not served."""
+        return self._rest.url if self._rest else ""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """How a program on this machine reaches it, once it has started."""
+        return Endpoint.of(self._listen, self.port, self._hosts, self.rest_url)
+
     async def start(self) -> None:
         """Listen.
 
-        Raises OSError if the address or the port cannot be had, StateError if the state cannot be written, as
-        on a full disk; the state is closed then.
+        Raises OSError if an address or a port cannot be had (ControlPlaneError for boto3's), StateError if the
+        state cannot be written, as on a full disk; the state is closed then.
         """
         store = Store(self._database, self.limits.session_expiry_s, self._clock)
         tokens = OwnershipTokens(self._database, self.limits.token_expiry_s, self._clock)
@@ -121,21 +147,41 @@ class Cloud:
             )
             broker.tell_messages = self.messages
             self.port = await broker.start(self._listen, self.port)
+            self._broker, self._provisioning = broker, provisioning
+            await self._serve_rest(broker, store)
         except InternalFailureException as error:
             self._database.close()
             raise StateError(f"{error}; make room for it") from error
         except OSError:
-            self._database.close()
+            await self.stop()
             raise
-        self._broker, self._provisioning = broker, provisioning
         try:
-            Endpoint.of(self._listen, self.port, self._hosts).save(self._state)
+            self.endpoint.save(self._state)
         except OSError as error:
             await self.stop()
             raise StateError(f"{self._state}: {error.strerror}; make room for it") from error
 
+    async def _serve_rest(self, broker: Broker, store: Store) -> None:
+        listen, port = self._rest_address
+        if port is None:
+            return
+        from .rest import Rest  # noqa: PLC0415  it brings AWS's models and an HTTP server
+
+        services: dict[str, list[object]] = {
+            "iot": [self.registry, self.registry.groups, self.account],
+            "iot-data": [Messages(store, broker.router.publish, self.limits)],
+            "iot-jobs-data": [],
+        }
+        self._rest = Rest(services, self._database.transaction, self._tell, self._hosts)
+        try:
+            await self._rest.start(listen, port)
+        except OSError as error:
+            raise ControlPlaneError(error.errno, f"{listen} port {port}: {error.strerror}") from error
+
     async def stop(self) -> None:
         """Disconnect everyone, stop listening, close the state."""
+        if self._rest is not None:
+            await self._rest.stop()
         if self._broker is not None:
             await self._provisioning.stop()
             await self._broker.stop()

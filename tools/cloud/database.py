@@ -58,6 +58,7 @@ CREATE TABLE IF NOT EXISTS versions (  -- of policies and templates; without a d
   kind TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL, document TEXT,
   is_default INTEGER NOT NULL, created_s REAL NOT NULL, PRIMARY KEY (kind, name, version)
 );
+CREATE TABLE IF NOT EXISTS retained_times (topic TEXT PRIMARY KEY, modified_s REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS claims (
   certificate_id TEXT PRIMARY KEY, template TEXT NOT NULL, expires_s REAL NOT NULL
 );

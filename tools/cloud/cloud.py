@@ -129,8 +129,8 @@ class Cloud:
     async def start(self) -> None:
         """Listen.
 
-        Raises OSError if an address or a port cannot be had (ControlPlaneError for boto3's), StateError if the
-        state cannot be written, as on a full disk; the state is closed then.
+        Raises OSError if an address or a port cannot be had (ControlPlaneError for boto3's), StateError if
+        the state cannot be written, as on a full disk; the state is closed then.
         """
         store = Store(self._database, self.limits.session_expiry_s, self._clock)
         tokens = OwnershipTokens(self._database, self.limits.token_expiry_s, self._clock)

@@ -155,12 +155,14 @@ async def test_a_web_page_gets_nothing(cloud: Bench) -> None:
         "Origin: null",
         "Host: evil.example",
         "Host: evil.example:80",
+        "Host: localhost:x",
+        "Host: [evil]",
     ):
         made = await say(cloud, request("POST", "/keys-and-certificate", b"", header))
         assert (made.status, made.code) == (403, "ForbiddenException")
         assert "access-control-allow-origin" not in made.headers
     assert cloud.cloud.registry.list_certificates() == {"certificates": []}
-    for host in ("127.0.0.1:1", "[::1]:1", "localhost", "192.168.1.20"):
+    for host in ("127.0.0.1:1", "[::1]:1", "[::1]", "LOCALHOST", "localhost:8", "192.168.1.20"):
         assert (await say(cloud, request("GET", "/things", b"", f"Host: {host}"))).status == 200
 
 

@@ -169,6 +169,8 @@ def test_arguments_come_from_everywhere() -> None:
             "attributePayload.merge: a string, must be true or false",
         ),
         (b'{"expectedVersion": 1.5}', "expectedVersion: a number, must be a whole number"),
+        (b'{"expectedVersion": 9223372036854775808}', "expectedVersion: must be a whole number of 64 bits"),
+        (b'{"expectedVersion": ' + b"9" * 5000 + b"}", "the body "),
         (b"[]", "is not a JSON object"),
         (b"\xff", "not UTF-8"),
         (b'{"a": 1, "a": 2}', "twice"),
@@ -252,3 +254,13 @@ def test_an_error_has_its_members_and_its_services_status() -> None:
     made = failure(error, _operation("iot", "CreateThing"))
     assert (made.status, made.headers["x-amzn-ErrorType"]) == (409, "ResourceAlreadyExistsException")
     assert made.body == b'{"message": "there", "resourceId": "i", "resourceArn": "a"}'
+
+
+def test_times() -> None:
+    shape = _operation("iot", "ListAuditTasks").input_shape.members["startTime"]
+    for sent in (1700000000, 1700000000.0, "2023-11-14T22:13:20Z"):
+        assert values.from_json(shape, sent, "t") == 1700000000.0
+    assert values.from_text(shape, "2023-11-14T22:13:20Z", "t") == 1700000000.0
+    for sent in ("yesterday", "1" * 65, 1e300, -1e300, float("inf"), "", "99999-01-01"):
+        with pytest.raises(errors.SerializationException, match="t: "):
+            values.from_json(shape, sent, "t")

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import ipaddress
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
@@ -27,8 +28,11 @@ from .request import arguments, with_page_size
 from .response import Response, answer, failure
 
 _BODY_S = 30
+_IDLE_S = 75
 _SHUTDOWN_S = 1
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+_HOST = re.compile(r"\[?([^\]]*?)\]?(?::[0-9]+)?")
 
 _log = logging.getLogger(__name__)
 _http_log = logging.Logger(
@@ -61,11 +65,12 @@ class Rest:
         self._transaction = transaction
         self._tell = tell
         self._hosts = {*_LOOPBACK, *hosts}
+        self._models: Models | None = None  # from the first request on
         self._runner: web.ServerRunner | None = None
 
     async def start(self, listen: str, port: int) -> None:
         """Listen, on any free port where it is 0; `url` tells which. Raises OSError."""
-        server = web.Server(self._serve, access_log=None, logger=_http_log)
+        server = web.Server(self._serve, access_log=None, logger=_http_log, keepalive_timeout=_IDLE_S)
         self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_S)
         await self._runner.setup()
         try:
@@ -90,9 +95,10 @@ class Rest:
         try:
             self._check_sender(http)
             path, _, query = http.raw_path.partition("?")
-            known = await asyncio.to_thread(models)
+            if self._models is None:
+                self._models = await asyncio.to_thread(models)
             body = await _body(http)
-            request = _found(known, http, path)
+            request = _found(self._models, http, path)
             found = arguments(request.operation, request.labels, query, http.headers, body)
             result, warnings = await self._call(request, found)
             return answer(request.operation, result, warnings)
@@ -133,9 +139,10 @@ class Rest:
         """A web page that is open on this machine reaches the port, too, but must not have anything of it."""
         if "Origin" in http.headers:
             raise ForbiddenException("web pages have nothing to ask here (Origin)")
-        host = http.headers.get("Host", "").rpartition(":")[0] or http.headers.get("Host", "")
-        if host.strip("[]") not in self._hosts and not _is_address(host.strip("[]")):
-            raise ForbiddenException(f"{host[:100]!r} is not this machine's name: give the cloud --host")
+        sent = http.headers.get("Host", "")
+        found = _HOST.fullmatch(sent.lower())
+        if not found or not (found[1] in self._hosts or _is_address(found[1])):
+            raise ForbiddenException(f"{sent[:100]!r} is not this machine's name: give the cloud --host")
 
     def _refused(self, http: web.BaseRequest, request: Request | None, error: AwsError) -> Response:
         made = failure(error, request.operation if request else None)

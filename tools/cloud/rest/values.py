@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import math
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -38,6 +39,8 @@ _JSON_TYPES: Mapping[str, tuple[type, ...]] = {
     "list": (list,),
     "map": (dict,),
 }
+_BITS = {"integer": 31, "long": 63}
+_TIME_CHARACTERS = 64
 
 
 class ConstraintError(AwsError):
@@ -73,6 +76,11 @@ def _check_type(shape: Shape, value: Any, place: str) -> None:
     kinds = _JSON_TYPES[shape.type_name]
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         raise SerializationException(f"{place}: {_kind(value)}, must be {_name(shape)}")
+    bits = _BITS.get(shape.type_name)
+    if bits and not -(2**bits) <= value < 2**bits:
+        raise SerializationException(f"{place}: must be a whole number of {bits + 1} bits")
+    if isinstance(value, float) and not math.isfinite(value):  # as 1e400 comes to be
+        raise SerializationException(f"{place}: must be a number that is finite")
 
 
 def members(shape: StructureShape, document: Mapping[str, Any], place: str = "") -> dict[str, Any]:
@@ -165,8 +173,10 @@ def _blob(text: str, place: str) -> bytes:
 def _timestamp(value: Any, place: str) -> float:
     """Seconds since 1970."""
     try:
+        if isinstance(value, str) and len(value) > _TIME_CHARACTERS:
+            raise ValueError
         return float(parse_timestamp(value).timestamp())
-    except (ValueError, OverflowError, OSError):
+    except (ValueError, OverflowError, OSError, RuntimeError):
         raise SerializationException(f"{place}: {_shown(value)}, must be a time") from None
 
 

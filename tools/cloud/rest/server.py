@@ -22,7 +22,7 @@ from ..errors import (
     SerializationException,
     UnknownOperationException,
 )
-from ..events import Event
+from ..events import Event, printable
 from .models import Models, Request, models
 from .request import arguments, with_page_size
 from .response import Response, answer, failure
@@ -64,7 +64,7 @@ class Rest:
         self.url = ""
         self._transaction = transaction
         self._tell = tell
-        self._hosts = {*_LOOPBACK, *hosts}
+        self._hosts = {*_LOOPBACK, *map(str.lower, hosts)}
         self._models: Models | None = None  # from the first request on
         self._runner: web.ServerRunner | None = None
 
@@ -105,7 +105,7 @@ class Rest:
         except AwsError as error:
             return self._refused(http, request, error)
         except Exception:
-            _log.exception("%s %s", http.method, http.path)
+            _log.exception("%s %s", http.method, printable(http.raw_path))
             return self._refused(
                 http, request, InternalFailureException("an error of this cloud, see its log")
             )

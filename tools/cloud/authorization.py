@@ -68,11 +68,7 @@ class Authorization:
 
     def _load(self) -> None:
         registry = self._registry
-        target = registry.arn(f"cert/{self._certificate_id}")
-        names = [
-            policy["policyName"] for policy in registry.list_attached_policies(target=target)["policies"]
-        ]
-        documents = [registry.get_policy(policyName=name)["policyDocument"] for name in names]
+        documents = registry.policy_documents(self._certificate_id, self._client_id)
         try:
             self._policies = [_policy(document) for document in documents]
         except MalformedPolicyException:  # from a time when it was not refused: it may deny what others allow

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import ipaddress
 import sys
 import time
 from contextlib import suppress
@@ -15,14 +16,17 @@ from tools.waiting import Waiting
 from .actions import STATE, add_actions, run_action
 from .ca import CHAINS
 from .certificates import alternative_names
-from .cloud import Cloud
+from .cloud import Cloud, ControlPlaneError
 from .database import StateError
+from .endpoint import MQTT_PORT
 from .errors import InternalFailureException
 from .events import Event
 from .hook import Hook, program
 from .limits import Limits
 from .misbehaviour import HELP, Misbehaviour
 from .rules import Rules
+
+_REST_PORT = 8884
 
 DESCRIPTION = """Runs a local AWS IoT Core: MQTT over mutual TLS, policies, fleet provisioning. With client,
 watch or send it does something with the one that runs: cloud watch --help"""
@@ -38,6 +42,8 @@ examples:
       boards that a phone sets up join it: python3 -m tools phone --product product.json
   python3 -m tools cloud --server-chain rsa --state state/cloud-rsa
       asks as much memory and time of a device as AWS
+  aws --endpoint-url http://localhost:8884 iot list-things
+      its control plane; the CLI and boto3 want a region and credentials, any will do
   python3 -m tools cloud --messages
       its log has each message that a client publishes
   python3 -m tools cloud --https-port 8443
@@ -67,7 +73,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--listen", metavar="ADDRESS", help="default: 127.0.0.1, or with --host all interfaces, 0.0.0.0"
     )
-    parser.add_argument("--port", type=_port, default=8883, help="0 takes any free one; default: %(default)s")
+    parser.add_argument(
+        "--port", type=_port, default=MQTT_PORT, help="0 takes any free one; default: %(default)s"
+    )
+    parser.add_argument(
+        "--rest-port",
+        metavar="PORT",
+        type=_port,
+        help="for boto3 and the aws CLI (endpoint_url, by plain http); default: 8884, or any free one beside "
+        "another --port than 8883; endpoint.json in the state has it",
+    )
+    parser.add_argument(
+        "--rest-listen",
+        metavar="ADDRESS",
+        type=_address,
+        default="127.0.0.1",
+        help="for the control plane, which checks no signatures: whoever reaches it may do anything; "
+        "default: %(default)s",
+    )
     parser.add_argument(
         "--host",
         metavar="NAME_OR_ADDRESS",
@@ -151,6 +174,8 @@ def main(args: argparse.Namespace) -> int:
         return run_verb(f"cloud {args.action}", lambda: run_action(args), args.json)
     if (args.write_config is None) != (args.wifi is None):
         return wrong_arguments("cloud", "--write-config and --wifi go together")
+    if args.rest_port is None:
+        args.rest_port = _REST_PORT if args.port == MQTT_PORT else 0
     args.listen = args.listen or ("0.0.0.0" if args.host else "127.0.0.1")  # noqa: S104
     return run_verb("cloud", lambda: asyncio.run(_run_until_stopped(args)))
 
@@ -177,10 +202,14 @@ async def _run(args: argparse.Namespace, stop: asyncio.Event) -> int:
             messages=args.messages,
             https_port=args.https_port,
             misbehave=args.misbehave,
+            rest_port=args.rest_port,
+            rest_listen=args.rest_listen,
         )
         await cloud.start()
     except StateError as error:
         return _fail(str(error))
+    except ControlPlaneError as error:
+        return _fail(f"the control plane: {error.strerror}; give another --rest-port or --rest-listen")
     except OSError as error:
         remedy = "stop what uses it, or give another --port or --listen"
         return _fail(f"cannot listen on {args.listen} port {args.port}: {error.strerror or error}; {remedy}")
@@ -191,7 +220,9 @@ async def _run(args: argparse.Namespace, stop: asyncio.Event) -> int:
         )
         if cloud.https_port is not None:
             print(f"messages by HTTPS: POST https://{hosts[0]}:{cloud.https_port}/topics/TOPIC?qos=1")
-        print(f"state and root certificate: {args.state}, {args.state / 'ca.pem'}", flush=True)
+        state = f"state and root certificate: {args.state}, {args.state / 'ca.pem'}"
+        print(f"{state}; endpoint_url for boto3 and the aws CLI: {cloud.rest_url}", flush=True)
+        _warn(args.rest_listen)
         _write_files(args, cloud)
         where = f"{', '.join(args.host) or 'localhost'}, TCP port {cloud.port}"
         with Waiting(f"nobody has come yet: this is {where}, which a firewall must let in") as waiting:
@@ -207,6 +238,12 @@ async def _run(args: argparse.Namespace, stop: asyncio.Event) -> int:
     finally:
         await cloud.stop()
     return 0
+
+
+def _warn(listen: str) -> None:
+    if not ipaddress.ip_address(listen).is_loopback:
+        text = f"warning: boto3's port listens on {listen}, and whoever reaches it may do anything"
+        print(text, file=sys.stderr)
 
 
 def _write_files(args: argparse.Namespace, cloud: Cloud) -> None:
@@ -240,6 +277,13 @@ def _host(text: str) -> str:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return text
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _hook(text: str) -> Hook:

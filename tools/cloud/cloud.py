@@ -5,9 +5,10 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import fleet
+from .account import Account
 from .broker import Broker
 from .ca import CHAINS, Authority, ServerChain
 from .certificates import alternative_names
@@ -23,6 +24,7 @@ from .hook import Hook
 from .https import HttpsPublish
 from .jobs import Jobs, JobsService, Presign
 from .limits import Limits
+from .messages import Messages
 from .misbehaviour import Gate, Misbehaviour
 from .provisioning import Provisioning
 from .registry import Registry
@@ -31,7 +33,14 @@ from .shadows import Shadows
 from .store import Message, Store
 from .tokens import OwnershipTokens
 
+if TYPE_CHECKING:
+    from .rest import Rest
+
 _log = logging.getLogger(__name__)
+
+
+class ControlPlaneError(OSError):
+    """The control plane cannot listen where it should."""
 
 
 class Cloud:
@@ -54,6 +63,8 @@ class Cloud:
         presign: signs the S3 URLs in jobs' documents; devices get them as they are without.
         https_port: take messages by HTTPS on this port, too; 0 takes any free one, `https_port` tells which.
         misbehave: ways in which its services misbehave; `gate.rules` changes them while it runs.
+        rest_port: serve the control plane for boto3 there, too; 0 takes any free one, `rest_url` tells which.
+        rest_listen: address for that. Signatures are not checked: who reaches it may do anything.
 
     Raises:
         StateError: the state directory cannot be used, or is for the other chain.
@@ -78,6 +89,8 @@ class Cloud:
         presign: Presign | None = None,
         https_port: int | None = None,
         misbehave: Sequence[Misbehaviour] = (),
+        rest_port: int | None = None,
+        rest_listen: str = "127.0.0.1",
     ) -> None:
         self.limits = limits or Limits()
         self._rules = Rules(rules or {}, self.limits, self._tell)
@@ -93,6 +106,8 @@ class Cloud:
         self._broker: Broker | None = None
         self._https: HttpsPublish | None = None
         self._hook = hook
+        self._rest: Rest | None = None
+        self._rest_address = rest_listen, rest_port
         alternative_names(self._hosts)  # before anything is opened
         if server_chain not in CHAINS:
             raise ValueError(f"server_chain: {server_chain!r}, must be one of {', '.join(CHAINS)}")
@@ -116,17 +131,28 @@ class Cloud:
         self.commands = Commands(self._database, self.registry, self._publish, self._tell, clock)
         self.connections = Connections(self.registry, self.limits, clock)
         self.defender = Defender(self._database, self.registry, self._publish, self._tell, clock)
+        self.account = Account(lambda: self.endpoint)
 
     @property
     def root_ca(self) -> str:
         """The root certificate that clients trust, PEM."""
         return self._authority.root_pem
 
+    @property
+    def rest_url(self) -> str:
+        """The control plane's, for boto3's `endpoint_url`; "" where it is not served."""
+        return self._rest.url if self._rest else ""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """How a program on this machine reaches it, once it has started."""
+        return Endpoint.of(self._listen, self.port, self._hosts, self.rest_url)
+
     async def start(self) -> None:
         """Listen.
 
-        Raises OSError if the address or the port cannot be had, StateError if the state cannot be written, as
-        on a full disk; the state is closed then.
+        Raises OSError if an address or a port cannot be had (ControlPlaneError for boto3's), StateError if
+        the state cannot be written, as on a full disk; the state is closed then.
         """
         store = Store(self._database, self.limits.session_expiry_s, self._clock)
         tokens = OwnershipTokens(self._database, self.limits.token_expiry_s, self._clock)
@@ -152,6 +178,7 @@ class Cloud:
                     self._context, self.registry, broker.router, self.limits, self._tell
                 )
                 self.https_port = await self._https.start(self._listen, self.https_port)
+            await self._serve_rest(broker, store)
         except InternalFailureException as error:
             self._database.close()
             raise StateError(f"{error}; make room for it") from error
@@ -159,16 +186,38 @@ class Cloud:
             await self.stop()
             raise
         try:
-            Endpoint.of(self._listen, self.port, self._hosts).save(self._state)
+            self.endpoint.save(self._state)
         except OSError as error:
             await self.stop()
             raise StateError(f"{self._state}: {error.strerror}; make room for it") from error
+
+    async def _serve_rest(self, broker: Broker, store: Store) -> None:
+        listen, port = self._rest_address
+        if port is None:
+            return
+        from .rest import Rest  # noqa: PLC0415  it brings AWS's models and an HTTP server
+
+        services: dict[str, list[object]] = {
+            "iot": [
+                *(self.registry, self.registry.groups, self.account, self.jobs, self.jobs.executions),
+                *(self.commands, self.defender),
+            ],
+            "iot-data": [Messages(store, broker.router.publish, self.limits), self.shadows, self.connections],
+            "iot-jobs-data": [self.jobs.data, self.commands],
+        }
+        self._rest = Rest(services, self._database.transaction, self._tell, self._hosts)
+        try:
+            await self._rest.start(listen, port)
+        except OSError as error:
+            raise ControlPlaneError(error.errno, f"{listen} port {port}: {error.strerror}") from error
 
     async def stop(self) -> None:
         """Disconnect everyone, stop listening, close the state."""
         self.gate.close()
         if self._https is not None:
             await self._https.stop()
+        if self._rest is not None:
+            await self._rest.stop()
         if self._broker is not None:
             await self._provisioning.stop()
             await self._broker.stop()

@@ -100,6 +100,24 @@ CREATE TABLE IF NOT EXISTS defender_reports (
   received_s REAL NOT NULL, report TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS defender_reports_thing ON defender_reports (thing, id);
+CREATE TABLE IF NOT EXISTS thing_type_details (
+  name TEXT PRIMARY KEY, properties TEXT NOT NULL, deprecated_s REAL
+);
+CREATE TABLE IF NOT EXISTS thing_group_details (
+  name TEXT PRIMARY KEY, parent TEXT, properties TEXT NOT NULL, version INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS versions (  -- of policies and templates; without a document once it is deleted
+  kind TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL, document TEXT,
+  is_default INTEGER NOT NULL, created_s REAL NOT NULL, PRIMARY KEY (kind, name, version)
+);
+CREATE TABLE IF NOT EXISTS retained_times (topic TEXT PRIMARY KEY, modified_s REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS claims (
+  certificate_id TEXT PRIMARY KEY, template TEXT NOT NULL, expires_s REAL NOT NULL
+);
+INSERT INTO versions SELECT 'policy', name, 1, document, 1, created_s FROM policies
+  WHERE name NOT IN (SELECT name FROM versions WHERE kind = 'policy');
+INSERT INTO versions SELECT 'template', name, 1, body, 1, created_s FROM templates
+  WHERE name NOT IN (SELECT name FROM versions WHERE kind = 'template');
 """
 
 
@@ -144,7 +162,7 @@ class Database:
             self._connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={_VERSION};COMMIT;")
         elif version != _VERSION:
             raise StateError(f"the state is of version {version}, not {_VERSION}; use another directory")
-        self._connection.executescript(f"BEGIN;{_LATER}COMMIT;")
+        self._connection.executescript(f"BEGIN IMMEDIATE;{_LATER}COMMIT;")
 
     def close(self) -> None:
         self._connection.close()

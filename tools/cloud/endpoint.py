@@ -7,7 +7,7 @@ from pathlib import Path
 from .ca import write_atomic
 
 _FILE = "endpoint.json"
-_PORT = 8883
+MQTT_PORT = 8883
 
 
 @dataclass(frozen=True)
@@ -18,24 +18,27 @@ class Endpoint:
         host: for the connection, and in the server's certificate.
         port: TCP's.
         hosts: all that the server's certificate is for.
+        rest_url: the control plane's, for boto3's `endpoint_url`; "" where it is not served.
     """
 
     host: str = "localhost"
-    port: int = _PORT
+    port: int = MQTT_PORT
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1")
+    rest_url: str = ""
 
     @classmethod
-    def of(cls, listen: str, port: int, hosts: tuple[str, ...]) -> "Endpoint":
+    def of(cls, listen: str, port: int, hosts: tuple[str, ...], rest_url: str = "") -> "Endpoint":
         """The endpoint of a cloud that listens on this address."""
         everywhere = listen in ("0.0.0.0", "::", "127.0.0.1", "::1", "")  # noqa: S104
-        return cls(hosts[0] if everywhere or listen not in hosts else listen, port, hosts)
+        return cls(hosts[0] if everywhere or listen not in hosts else listen, port, hosts, rest_url)
 
     @classmethod
     def load(cls, state: Path) -> "Endpoint":
         """That of the cloud which was started last with this directory; the usual one where none was."""
         try:
             kept = json.loads((state / _FILE).read_text("utf-8"))
-            return cls(str(kept["host"]), int(kept["port"]), tuple(map(str, kept["hosts"])))
+            hosts = tuple(map(str, kept["hosts"]))
+            return cls(str(kept["host"]), int(kept["port"]), hosts, str(kept.get("rest_url", "")))
         except (OSError, ValueError, KeyError, TypeError):
             return cls()
 

@@ -4,9 +4,18 @@ from typing import Any
 
 
 class AwsError(Exception):
-    """An error of the AWS IoT control plane; its class name is AWS's error code, `status` its HTTP status."""
+    """An error of the AWS IoT control plane; its class name is AWS's error code, `status` its HTTP status.
+
+    Args:
+        message: for people.
+        members: what else AWS's error of this name tells, such as resourceArn.
+    """
 
     status = 400
+
+    def __init__(self, message: str = "", **members: str) -> None:
+        super().__init__(message)
+        self.members = members
 
     @property
     def code(self) -> str:
@@ -110,13 +119,41 @@ class ConflictException(AwsError):
 
 
 class ForbiddenException(AwsError):
-    """A policy does not allow it."""
+    """A policy does not allow it, or a web page has asked for it."""
 
     status = 403
 
 
+class VersionsLimitExceededException(AwsError):
+    """A policy or a template has as many versions as it may have."""
+
+    status = 409
+
+
+class CertificateStateException(AwsError):
+    """A certificate's status does not let that happen."""
+
+    status = 406
+
+
+class SerializationException(AwsError):
+    """A request's body that is not the JSON which its operation takes."""
+
+
+class UnknownOperationException(AwsError):
+    """No operation has this method and path."""
+
+    status = 404
+
+
+class NotImplementedException(AwsError):
+    """An operation that AWS has and this cloud has not."""
+
+    status = 501
+
+
 class RequestEntityTooLargeException(AwsError):
-    """A payload over AWS's limit."""
+    """A payload or a body over the limit."""
 
     status = 413
 

@@ -10,13 +10,16 @@ Arn = Callable[[str], str]
 _NAME = "<name>"  # stands for the thing's name while a policy is written
 
 
-def claim_policy(arn: Arn, template: str) -> dict[str, Any]:
+def claim_policy(arn: Arn, template: str, temporary: bool = False) -> dict[str, Any]:
     """What AWS's guide gives a claim certificate, connecting and the two provisioning calls, and no more.
 
-    Its client ids are `claim-…`: with a thing's own it could throw that thing off and drain its session.
+    Its client ids are `claim-…`: with a thing's own it could throw that thing off and drain its session. One
+    that AWS makes itself, a `temporary` one, binds none, and takes a device's own signing request, too.
     """
     topics = ["$aws/certificates/create/*", f"$aws/provisioning-templates/{template}/provision/*"]
-    return _policy(arn, "claim-*", publish=topics, receive=topics)
+    if temporary:
+        topics.append("$aws/certificates/create-from-csr/*")
+    return _policy(arn, "*" if temporary else "claim-*", publish=topics, receive=topics)
 
 
 def template_body(arn: Arn) -> str:

@@ -37,3 +37,8 @@ def check_attributes(attributes: Mapping[str, str], with_type: bool) -> None:
         raise InvalidRequestException(
             f"{len(attributes)} attributes: a thing {kind} a type has at most {most}"
         )
+
+
+def merged(there: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    """Attributes with others put over them; an empty value removes one."""
+    return {name: value for name, value in {**there, **given}.items() if value != ""}

@@ -122,6 +122,7 @@ class Provisioning:
 
     def sweep(self) -> None:
         self._tokens.purge()
+        self._registry.purge_claims()
 
     def _answer(self, client: Client, topic: str, request: dict[str, Any]) -> dict[str, Any]:
         if topic == _CREATE:

@@ -103,11 +103,22 @@ class Store:
         """Keep a topic's last message; an empty payload removes it (3.3.1.3)."""
         if payload:
             self._db.run("INSERT OR REPLACE INTO retained VALUES (?, ?, ?)", topic, payload, qos)
+            self._db.run("INSERT OR REPLACE INTO retained_times VALUES (?, ?)", topic, self._clock())
         else:
             self._db.run("DELETE FROM retained WHERE topic = ?", topic)
+            self._db.run("DELETE FROM retained_times WHERE topic = ?", topic)
 
     def retained(self, topic: str) -> tuple[bytes, int] | None:
         return self._db.one("SELECT payload, qos FROM retained WHERE topic = ?", topic)
+
+    def list_retained(self) -> list[tuple[str, int, int]]:
+        """Topic, size and QoS of each retained message."""
+        return self._db.all("SELECT topic, length(payload), qos FROM retained")
+
+    def retained_s(self, topic: str) -> float | None:
+        """When it was retained; None in a state from before that was kept."""
+        row = self._db.one("SELECT modified_s FROM retained_times WHERE topic = ?", topic)
+        return row[0] if row else None
 
     def next_presence_version(self, client_id: str) -> int:
         sql = (

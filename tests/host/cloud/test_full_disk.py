@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.host.cloud import support as raw
@@ -256,3 +257,20 @@ async def test_commands_and_reports_that_cannot_be_stored_are_rejected(cloud: Be
     (topic, _), (other, _) = await ask()
     assert (topic, other) == (f"{response}/accepted/json", f"{report}/accepted")
     assert not commands.get_command(commandId="beep")["deprecated"]
+
+
+async def test_the_control_plane_is_told_and_still_reads(tmp_path: Path) -> None:
+    async with bench(tmp_path, rest_port=0) as cloud:
+        cloud.cloud.registry.create_thing(thingName="there")
+        fill(cloud.cloud)
+        url = cloud.cloud.rest_url
+        async with aiohttp.ClientSession() as session:
+            async with session.post(f"{url}/topics/a?qos=1&retain=true", data=bytes(100_000)) as made:
+                assert made.status == 500
+                assert made.headers["x-amzn-ErrorType"] == "InternalFailureException"
+                assert "disk is full" in (await made.json())["message"]
+            async with session.get(f"{url}/things/there") as found:
+                assert found.status == 200
+            make_room(cloud.cloud)
+            async with session.post(f"{url}/topics/a?qos=1&retain=true", data=bytes(100_000)) as made:
+                assert made.status == 200

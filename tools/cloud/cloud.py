@@ -131,7 +131,7 @@ class Cloud:
         self.commands = Commands(self._database, self.registry, self._publish, self._tell, clock)
         self.connections = Connections(self.registry, self.limits, clock)
         self.defender = Defender(self._database, self.registry, self._publish, self._tell, clock)
-        self.account = Account(lambda: self.endpoint)
+        self.account = Account(lambda: self.endpoint, published=("JOB", "JOB_EXECUTION"))
 
     @property
     def root_ca(self) -> str:

@@ -21,7 +21,6 @@ from .endpoint import Endpoint
 from .errors import InternalFailureException, ResourceNotFoundException
 from .events import Event
 from .hook import Hook
-from .https import HttpsPublish
 from .jobs import Jobs, JobsService, Presign
 from .limits import Limits
 from .messages import Messages
@@ -34,6 +33,7 @@ from .store import Message, Store
 from .tokens import OwnershipTokens
 
 if TYPE_CHECKING:
+    from .https import HttpsPublish
     from .rest import Rest
 
 _log = logging.getLogger(__name__)
@@ -173,11 +173,7 @@ class Cloud:
             self.port = await broker.start(self._listen, self.port)
             self._broker, self._provisioning = broker, provisioning
             self.connections.follow(broker)
-            if self.https_port is not None:
-                self._https = HttpsPublish(
-                    self._context, self.registry, broker.router, self.limits, self._tell
-                )
-                self.https_port = await self._https.start(self._listen, self.https_port)
+            await self._serve_https(broker)
             await self._serve_rest(broker, store)
         except InternalFailureException as error:
             self._database.close()
@@ -210,6 +206,14 @@ class Cloud:
             await self._rest.start(listen, port)
         except OSError as error:
             raise ControlPlaneError(error.errno, f"{listen} port {port}: {error.strerror}") from error
+
+    async def _serve_https(self, broker: Broker) -> None:
+        if self.https_port is None:
+            return
+        from .https import HttpsPublish  # noqa: PLC0415  it brings an HTTP server
+
+        self._https = HttpsPublish(self._context, self.registry, broker.router, self.limits, self._tell)
+        self.https_port = await self._https.start(self._listen, self.https_port)
 
     async def stop(self) -> None:
         """Disconnect everyone, stop listening, close the state."""

@@ -150,7 +150,7 @@ async def raw_request(cloud: Bench, folder: Path, request: bytes) -> bytes:
     context = client_context(cloud.cloud.root_ca, cloud.cloud.create_identity(ANYTHING), folder)
     reader, writer = await asyncio.open_connection("localhost", cloud.cloud.https_port, ssl=context)
     writer.write(request)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         answer = await reader.readline()
     writer.transport.abort()
     return answer

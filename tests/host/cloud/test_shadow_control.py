@@ -97,7 +97,8 @@ async def test_list_of_named_shadows(cloud: Bench) -> None:
         update(cloud.cloud, {"desired": {"a": 1}}, name)
     shadows.delete_thing_shadow(thingName="lamp", shadowName="deleted")
     shadows.update_thing_shadow(thingName="lamp2", shadowName="other", payload=b'{"state": {}}')
-    found, options = [], {}
+    found: list[list[str]] = []
+    options: dict[str, str] = {}
     while True:
         page = shadows.list_named_shadows_for_thing(thingName="lamp", pageSize=50, **options)
         found.append(page["results"])

@@ -67,8 +67,7 @@ class Shadows:
         """
         if asked := parse(topic):
             key = client, asked[0].thing
-            free = self._in_flight[key] < self._limits.shadow_requests_in_flight
-            if not free:
+            if self._in_flight[key] >= self._limits.shadow_requests_in_flight:
                 self._respond(client, *asked, payload, refuse=True)
                 return
             self._in_flight[key] += 1

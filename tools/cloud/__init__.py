@@ -1,4 +1,4 @@
-"""A local AWS IoT Core: MQTT broker, registry and fleet provisioning, as a device sees them."""
+"""A local AWS IoT Core: MQTT broker, registry, fleet provisioning and shadows, as a device sees them."""
 
 from .cloud import Cloud
 from .database import StateError

@@ -20,6 +20,7 @@ from .limits import Limits
 from .provisioning import Provisioning
 from .registry import Registry
 from .rules import Rules
+from .shadows import Shadows
 from .store import Message, Store
 from .tokens import OwnershipTokens
 
@@ -94,6 +95,7 @@ class Cloud:
             self._database.close()
             raise StateError(f"{state}: {error}; restore its files, or delete it to start anew") from error
         self.registry = Registry(self._database, self._authority, clock)
+        self.shadows = Shadows(self._database, self._publish, self._tell, self.limits, clock)
 
     @property
     def root_ca(self) -> str:
@@ -114,7 +116,7 @@ class Cloud:
                 self._context,
                 self.registry,
                 store,
-                [provisioning, self._rules],
+                [provisioning, self._rules, self.shadows],
                 self.limits,
                 tell=self._tell,
                 clock=self._clock,

@@ -48,6 +48,11 @@ CREATE TABLE IF NOT EXISTS thing_group_members (
 );
 CREATE TABLE IF NOT EXISTS billing_groups (name TEXT PRIMARY KEY, created_s REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS billing_group_members (name TEXT NOT NULL, thing TEXT PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS shadows (  -- name '' is the classic one; deleted: its version is kept for a while
+  thing TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL, deleted_s REAL, document TEXT,
+  PRIMARY KEY (thing, name)
+);
+CREATE INDEX IF NOT EXISTS shadows_deleted ON shadows (deleted_s) WHERE deleted_s IS NOT NULL;
 """
 
 

@@ -1,24 +1,35 @@
 """Documents that others write, as JSON text: read strictly, so that nothing in them is passed over."""
 
 import json
+import math
 from typing import Any
 
 _MAX_DEPTH = 100  # whoever walks through a document may do so by recursion
+
+
+class TooDeepError(ValueError):
+    """A document that is nested too deeply."""
+
+    def __init__(self) -> None:
+        super().__init__("is nested too deeply")
 
 
 def load(text: str) -> dict[str, Any]:
     """The object that a document is.
 
     Raises:
-        ValueError: not JSON, not an object, nested too deeply, a name twice in one object (of which JSON's
-            parsers take the last without a word), a number or a character that nothing else can carry.
+        ValueError: not JSON, not an object, nested too deeply (TooDeepError), a name twice in one object (of
+            which JSON's parsers take the last without a word), a number or a character that nothing else can
+            carry.
     """
     try:
-        value = json.loads(text, object_pairs_hook=_without_twins, parse_constant=_no_constant)
+        value = json.loads(
+            text, object_pairs_hook=_without_twins, parse_constant=_no_constant, parse_float=_finite
+        )
         _check_depth(value, _MAX_DEPTH)
         json.dumps(value, ensure_ascii=False).encode()  # refuses surrogates, which no database takes
     except RecursionError:
-        raise ValueError("is nested too deeply") from None
+        raise TooDeepError from None
     except UnicodeEncodeError:
         raise ValueError("has half of a surrogate pair") from None
     except json.JSONDecodeError as error:
@@ -31,7 +42,7 @@ def load(text: str) -> dict[str, Any]:
 def _check_depth(value: Any, left: int) -> None:
     if isinstance(value, dict | list):
         if not left:
-            raise ValueError("is nested too deeply")
+            raise TooDeepError
         for inner in value.values() if isinstance(value, dict) else value:
             _check_depth(inner, left - 1)
 
@@ -47,3 +58,10 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"is not JSON: {name} is no number of its")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"is not JSON: {text[:20]} is more than a number can be")
+    return number

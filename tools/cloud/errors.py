@@ -53,6 +53,30 @@ class ResourceConflictsException(AwsError):
     status = 409
 
 
+class ConflictException(AwsError):
+    """The version that the call expects is not the one that is there."""
+
+    status = 409
+
+
+class RequestEntityTooLargeException(AwsError):
+    """A payload is larger than it may be."""
+
+    status = 413
+
+
+class UnsupportedDocumentEncodingException(AwsError):
+    """A document is not UTF-8."""
+
+    status = 415
+
+
+class ThrottlingException(AwsError):
+    """More is asked than the service takes at once."""
+
+    status = 429
+
+
 class LimitExceededException(AwsError):
     """One of AWS's limits on resources."""
 

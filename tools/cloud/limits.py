@@ -23,6 +23,13 @@ class Limits:
     session_expiry_s: float = 3600
     token_expiry_s: float = 3600
 
+    # The Device Shadow service's; the number of requests in flight is for one thing on one connection
+    shadow_bytes: int = 8 * 1024
+    shadow_levels: int = 6
+    shadow_client_token_bytes: int = 64
+    shadow_requests_in_flight: int = 10
+    shadow_version_expiry_s: float = 48 * 3600
+
     # The broker's own: what keeps one slow or hostile client from costing the others anything
     reserved_topic_bytes: int = 512
     packets_per_turn: int = 32
@@ -47,8 +54,8 @@ class Limits:
 
     @classmethod
     def unthrottled(cls) -> "Limits":
-        """AWS's limits without those on publishes and bytes per second (for measurements)."""
-        return replace(cls(), publishes_per_s=1e9, bytes_per_s=1e12)
+        """AWS's limits without those on what comes in a second or at once (for measurements)."""
+        return replace(cls(), publishes_per_s=1e9, bytes_per_s=1e12, shadow_requests_in_flight=10**9)
 
 
 class TokenBucket:

@@ -1,21 +1,24 @@
 """Documents that others write, as JSON text: read strictly, so that nothing in them is passed over."""
 
 import json
+import math
 from typing import Any
 
 _MAX_DEPTH = 100  # whoever walks through a document may do so by recursion
 
 
-def load(text: str) -> dict[str, Any]:
-    """The object that a document is.
+def load(text: str, max_depth: int = _MAX_DEPTH) -> dict[str, Any]:
+    """The object that a document is, with at most `max_depth` objects and lists in each other.
 
     Raises:
         ValueError: not JSON, not an object, nested too deeply, a name twice in one object (of which JSON's
             parsers take the last without a word), a number or a character that nothing else can carry.
     """
     try:
-        value = json.loads(text, object_pairs_hook=_without_twins, parse_constant=_no_constant)
-        _check_depth(value, _MAX_DEPTH)
+        value = json.loads(
+            text, object_pairs_hook=_without_twins, parse_constant=_no_constant, parse_float=_finite
+        )
+        _check_depth(value, max_depth)
         json.dumps(value, ensure_ascii=False).encode()  # refuses surrogates, which no database takes
     except RecursionError:
         raise ValueError("is nested too deeply") from None
@@ -47,3 +50,9 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"is not JSON: {name} is no number of its")
+
+
+def _finite(text: str) -> float:
+    if math.isinf(value := float(text)):
+        raise ValueError(f"has a number that is too large: {text[:40]}")
+    return value

@@ -54,7 +54,7 @@ CREATE TABLE IF NOT EXISTS jobs (
   follows INTEGER NOT NULL, outcome TEXT NOT NULL, created_s REAL NOT NULL, updated_s REAL NOT NULL,
   completed_s REAL, start_s REAL, end_s REAL  -- of a job that waits for its start, and for its end
 );
-CREATE TABLE IF NOT EXISTS job_targets (
+CREATE TABLE IF NOT EXISTS job_targets (  -- of jobs that have not ended, as job_things
   job_id TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (job_id, kind, name)
 );
 CREATE VIEW IF NOT EXISTS job_targeted_things AS  -- whom a job's targets name now

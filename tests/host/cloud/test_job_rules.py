@@ -186,6 +186,7 @@ def retries(number: int, *kinds: str) -> dict[str, Any]:
         (retries(11, "ALL"), rf"{RETRIES}.criteriaList\[0\].numberOfRetries"),
         (retries(6, "FAILED", "TIMED_OUT"), f"{RETRIES}.criteriaList: 12 retries"),
         (retries(1, "FAILED", "ALL"), f"{RETRIES}.criteriaList: FAILED and ALL"),
+        ({"surprise": 1}, "'surprise' is no member"),
         ({"documentParameters": {"a b": "c"}}, "a name in documentParameters"),
     ],
 )

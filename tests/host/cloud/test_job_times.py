@@ -136,6 +136,36 @@ def test_a_deleted_thing_is_removed_from_jobs(bench: JobBench) -> None:
     assert bench.job("j")["status"] == "COMPLETED"
 
 
+@pytest.mark.parametrize("end", ["complete", "cancel", "delete"])
+def test_what_has_ended_costs_nothing_more(bench: JobBench, end: str) -> None:
+    bench.create("j", bench.things("a", "b"), jobExecutionsRolloutConfig={"maximumPerMinute": 1})
+    if end == "complete":
+        bench.report("j", "a", "SUCCEEDED")
+        bench.later(MINUTE_S)
+        bench.report("j", "b", "SUCCEEDED")
+    elif end == "cancel":
+        bench.jobs.cancel_job(jobId="j")
+    else:
+        bench.jobs.delete_job(jobId="j", force=True)
+    for table in ("job_things", "job_targets"):
+        assert bench.cloud._database.all(f"SELECT * FROM {table}") == []
+    database = bench.cloud._database
+    plan = database.all(
+        "EXPLAIN QUERY PLAN SELECT 1 FROM job_executions x WHERE status IN ('QUEUED', 'IN_PROGRESS')"
+        " AND (in_progress_until_s <= 1 OR step_until_s <= 1)"
+    )
+    assert "pending_job_executions" in str(plan), "the sweep does not read what has ended"
+
+
+def test_a_thing_is_deleted_while_it_does_a_job_that_was_canceled(bench: JobBench) -> None:
+    bench.create("j", bench.things("a"))
+    bench.report("j", "a", "IN_PROGRESS")
+    bench.jobs.cancel_job(jobId="j")
+    bench.cloud._database.run("DELETE FROM things")
+    bench.later(1)
+    assert bench.statuses("j") == ["a REMOVED"]
+
+
 def test_timers(bench: JobBench) -> None:
     bench.create(
         "j", bench.things("a", "b", "c"), timeoutConfig={"inProgressTimeoutInMinutes": 10}, description="x"

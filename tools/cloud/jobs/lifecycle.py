@@ -78,7 +78,7 @@ class Lifecycle:
         """Cancel what is queued, with `force` also what is in progress."""
         job.outcome = dict(outcome) | ({"forceCanceled": True} if force else {})
         self._tell(job, "cancellation_in_progress")
-        self._store.wait_no_more(job.job_id)
+        self._store.release(job.job_id)
         statuses = states.PENDING if force else (states.QUEUED,)
         for one in self._store.executions("job_id = ?", job.job_id):
             if one.status in statuses:
@@ -121,6 +121,7 @@ class Lifecycle:
         job.status, job.updated_s, job.end_s = store.COMPLETED, self._clock(), None
         job.completed_s = job.updated_s
         self._store.save(job)
+        self._store.release(job.job_id)
         self._tell(job, "completed")
 
     def _tell(self, job: Job, operation: str) -> None:

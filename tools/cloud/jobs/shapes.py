@@ -178,6 +178,8 @@ def check(checks: Mapping[str, Check], given: Mapping[str, Any]) -> dict[str, An
     """
     there = {name: value for name, value in given.items() if value is not None}
     for name, value in there.items():
+        if name not in checks:
+            raise InvalidRequestException(f"{name[:80]!r} is no member of the request")
         checks[name](name, value)
     if "jobExecutionsRetryConfig" in there:
         _check_retries(there["jobExecutionsRetryConfig"]["criteriaList"])

@@ -19,6 +19,7 @@ _EXECUTION = (
     " in_progress_until_s, step_until_s, forced"
 )
 _MARKS = ", ".join("?" * len(_EXECUTION.split(",")))
+_PENDING = "status IN ('QUEUED', 'IN_PROGRESS')"  # word for word as in the index
 _LATEST = (
     "number = (SELECT max(number) FROM job_executions e WHERE e.job_id = x.job_id AND e.thing = x.thing)"
 )
@@ -83,7 +84,8 @@ class JobStore:
         raise ResourceNotFoundException(f"job {job_id} does not exist")
 
     def delete_job(self, job_id: str) -> None:
-        for table in ("jobs", "job_targets", "job_things", "job_executions"):
+        self.release(job_id)
+        for table in ("jobs", "job_executions"):
             self._db.run(f"DELETE FROM {table} WHERE job_id = ?", job_id)  # noqa: S608
 
     def add_targets(self, job_id: str, targets: Iterable[tuple[str, str]]) -> None:
@@ -110,9 +112,11 @@ class JobStore:
         )
 
     def left(self) -> list[tuple[str, str]]:
-        """(job, thing) where a job knows a thing that is deleted, or has left a continuous job's targets."""
+        """(job, thing) where the thing is deleted, or has left a continuous job's targets."""
         return self._db.all(
-            "SELECT k.job_id, k.thing FROM job_things k JOIN jobs USING (job_id)"
+            f"SELECT x.job_id, x.thing FROM job_executions x LEFT JOIN things ON name = x.thing"  # noqa: S608
+            f" WHERE {_PENDING} AND name IS NULL"
+            " UNION SELECT k.job_id, k.thing FROM job_things k JOIN jobs USING (job_id)"
             " LEFT JOIN job_targeted_things t ON k.job_id = t.job_id AND k.thing = t.thing"
             " LEFT JOIN things ON things.name = k.thing"
             " WHERE things.name IS NULL OR t.thing IS NULL AND jobs.follows AND jobs.status = 'IN_PROGRESS'"
@@ -136,6 +140,11 @@ class JobStore:
 
     def rolling_out(self) -> list[str]:
         return [job_id for (job_id,) in self._db.all("SELECT DISTINCT job_id FROM job_things WHERE waits")]
+
+    def release(self, job_id: str) -> None:
+        """The job has ended: whom it was for need not be looked at any more."""
+        for table in ("job_targets", "job_things"):
+            self._db.run(f"DELETE FROM {table} WHERE job_id = ?", job_id)  # noqa: S608
 
     def wait_no_more(self, job_id: str) -> None:
         self._db.run("DELETE FROM job_things WHERE waits AND job_id = ?", job_id)
@@ -165,7 +174,7 @@ class JobStore:
         return [_execution(row) for row in self._db.all(sql, *arguments)]
 
     def pending(self, thing: str) -> list[Execution]:
-        return self.executions("thing = ? AND status IN ('QUEUED', 'IN_PROGRESS')", thing)
+        return self.executions(f"thing = ? AND {_PENDING}", thing)
 
     def check_thing(self, name: str) -> None:
         """Raises ResourceNotFoundException."""
@@ -196,9 +205,8 @@ class JobStore:
         return self._db.all(sql, job_id, since_s)[0][0]
 
     def overdue(self, now_s: float) -> list[Execution]:
-        return self.executions(
-            "status = 'IN_PROGRESS' AND (in_progress_until_s <= ? OR step_until_s <= ?)", now_s, now_s
-        )
+        late = "(in_progress_until_s <= ? OR step_until_s <= ?)"
+        return self.executions(f"{_PENDING} AND {late}", now_s, now_s)
 
 
 def _job(row: tuple[Any, ...]) -> Job:

@@ -182,7 +182,7 @@ def test_lists_by_page_and_filter(bench: JobBench) -> None:
     assert {one["thingArn"] for one in found["executionSummaries"]} == {lamp, door}
     for wrong in ({"maxResults": 0}, {"maxResults": 251}, {"nextToken": "x"}, {"thingGroupId": "x"}):
         with pytest.raises(InvalidRequestException):
-            bench.jobs.list_jobs(**wrong)  # type: ignore[arg-type]
+            bench.jobs.list_jobs(**wrong)
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -248,6 +248,11 @@ def test_cancel_and_delete_an_execution(bench: JobBench) -> None:
     found = bench.executions.describe_job_execution(jobId="j", thingName="b")["execution"]
     assert (found["status"], found["forceCanceled"]) == ("CANCELED", True)
     delete = bench.executions.delete_job_execution
+    for number in (0, 2**63):
+        with pytest.raises(InvalidRequestException, match=r"^executionNumber: "):
+            delete(jobId="j", thingName="c", executionNumber=number)
+        with pytest.raises(InvalidRequestException, match=r"^executionNumber: "):
+            bench.executions.describe_job_execution(jobId="j", thingName="c", executionNumber=number)
     with pytest.raises(InvalidStateTransitionException):
         delete(jobId="j", thingName="c", executionNumber=1)
     assert bench.job("j")["status"] == "IN_PROGRESS"

@@ -138,7 +138,7 @@ async def test_refusals(cloud: Bench) -> None:
     answer = await rejected(device, "blink/update", {"status": "IN_PROGRESS"})
     assert answer["code"] == "InvalidStateTransition"
     assert answer["executionState"]["status"] == "FAILED"
-    for topic, request, code in (
+    refused: list[tuple[str, dict[str, Any], str]] = [
         ("blink/get", {}, "TerminalStateReached"),
         ("other/get", {}, "ResourceNotFound"),
         ("other/update", {"status": "SUCCEEDED"}, "ResourceNotFound"),
@@ -151,6 +151,7 @@ async def test_refusals(cloud: Bench) -> None:
         ("blink/update", {"status": "SUCCEEDED", "expectedVersion": "two"}, "InvalidRequest"),
         ("blink/get", {"includeJobDocument": "no"}, "InvalidRequest"),
         ("start-next", {"stepTimeoutInMinutes": 0}, "InvalidRequest"),
+        ("start-next", {"stepTimeoutInMinutes": -1}, "InvalidRequest"),
         ("get", {"clientToken": 65 * "x"}, "InvalidRequest"),
         ("get", {"clientToken": 1}, "InvalidRequest"),
         ("a b/get", {}, "InvalidRequest"),
@@ -161,7 +162,8 @@ async def test_refusals(cloud: Bench) -> None:
         *((f"{word}/get", {}, "InvalidTopic") for word in ("get", "start-next", "notify", "notify-next")),
         ("notify/update", {"status": "SUCCEEDED"}, "InvalidTopic"),
         ("notify", {}, "InvalidTopic"),
-    ):
+    ]
+    for topic, request, code in refused:
         answer = await rejected(device, topic, request)
         assert answer["code"] == code, (topic, request, answer)
 
@@ -268,5 +270,5 @@ async def test_a_killed_cloud_has_lost_nothing(tmp_path: Path) -> None:
         execution = (await ask(device, "$next/get", {}))[1]["execution"]
         assert (execution["versionNumber"], execution["statusDetails"]) == (2, {"percent": "50"})
         assert 3000 < execution["approximateSecondsBeforeTimedOut"] <= 3600
-        answer = await ask(device, "two/update", {"status": "SUCCEEDED"})
-        assert answer[1]["executionState"]["statusDetails"] == {"why": "no"}
+        _, answer = await ask(device, "two/update", {"status": "SUCCEEDED"})
+        assert answer["executionState"]["statusDetails"] == {"why": "no"}

@@ -20,13 +20,12 @@ NEXT = "$next"
 TOPICS = ("get", "start-next", "notify", "notify-next")
 """What no job on MQTT can be called by."""
 
-_NUMBER = shapes.whole(1, 2**63 - 1)
 REQUEST = {
     "status": shapes.one_of(*states.BY_DEVICE),
     "statusDetails": shapes.DETAILS,
     "stepTimeoutInMinutes": shapes.whole(1, 10080, states.NO_STEP_TIMER),
-    "expectedVersion": _NUMBER,
-    "executionNumber": _NUMBER,
+    "expectedVersion": shapes.COUNTED,
+    "executionNumber": shapes.COUNTED,
     "includeJobExecutionState": shapes.flag,
     "includeJobDocument": shapes.flag,
 }
@@ -68,7 +67,9 @@ class JobsData:
         stepTimeoutInMinutes: int | None = None,
     ) -> dict[str, Any]:
         """The next execution, IN_PROGRESS from now on; without `execution` where there is none."""
-        _check(statusDetails=statusDetails, stepTimeoutInMinutes=stepTimeoutInMinutes)
+        _check(statusDetails=statusDetails)
+        if stepTimeoutInMinutes is not None:  # there is none yet that it could end
+            shapes.MINUTES("stepTimeoutInMinutes", stepTimeoutInMinutes)
         with self._lifecycle.changing():
             one = self._next(thingName)
             if one is None:

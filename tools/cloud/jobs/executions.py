@@ -37,6 +37,8 @@ class JobExecutions:
         self, *, jobId: str, thingName: str, executionNumber: int | None = None
     ) -> dict[str, Any]:
         """The latest execution, unless a number is given."""
+        if executionNumber is not None:
+            shapes.COUNTED("executionNumber", executionNumber)
         one = self._store.execution(jobId, thingName, executionNumber)
         return {"execution": views.execution(one, self._arn(f"thing/{thingName}"), self._clock())}
 
@@ -114,6 +116,7 @@ class JobExecutions:
         namespaceId: str | None = None,
     ) -> None:
         """Raises InvalidStateTransitionException for one that has not ended, unless forced."""
+        shapes.COUNTED("executionNumber", executionNumber)
         with self._lifecycle.changing():
             one = self._store.execution(jobId, thingName, executionNumber)
             if one.pending and not force:

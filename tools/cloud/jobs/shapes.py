@@ -112,11 +112,10 @@ _BIG = 2**31 - 1
 
 JOB_ID = text(1, 64, _NAME, _NAME_WORDS)
 DETAILS = mapping(text(1, 128, r"[a-zA-Z0-9:_-]+", "a-z A-Z 0-9 : _ -"), text(1, 1024), most=10)
-STEP_TIMEOUT = whole(1, 10080, -1)
-VERSION = whole(1, 2**63 - 1)
+COUNTED = whole(1, 2**63 - 1)  # versions and numbers
+MINUTES = whole(1, 10080)
 ARN = text(1, 2048, r"arn:[!-~]+", "an ARN's characters")
 
-_MINUTES = whole(1, 10080)
 _CRITERIA = {"numberOfNotifiedThings": whole(1, _BIG), "numberOfSucceededThings": whole(1, _BIG)}
 _EXPONENTIAL = members(
     {
@@ -143,7 +142,7 @@ UPDATE_JOB: dict[str, Check] = {
         {}, {"maximumPerMinute": whole(1, _BIG), "exponentialRate": _EXPONENTIAL}
     ),
     "abortConfig": members({"criteriaList": each(_ABORT, 1, 4)}),
-    "timeoutConfig": members({}, {"inProgressTimeoutInMinutes": _MINUTES}),
+    "timeoutConfig": members({}, {"inProgressTimeoutInMinutes": MINUTES}),
     "jobExecutionsRetryConfig": members({"criteriaList": each(_RETRY, 1, 2)}),
 }
 CREATE_JOB: dict[str, Check] = UPDATE_JOB | {

@@ -16,6 +16,7 @@ from .endpoint import Endpoint
 from .errors import InternalFailureException, ResourceNotFoundException
 from .events import Event
 from .hook import Hook
+from .jobs import Jobs, JobsService, Presign
 from .limits import Limits
 from .provisioning import Provisioning
 from .registry import Registry
@@ -44,6 +45,7 @@ class Cloud:
         hook: decides which devices may be provisioned; see tools.cloud.hook.
         rules: by name the topic on which a rule of Basic Ingest publishes again; see tools.cloud.rules.
         messages: tell an Event for each message that a client publishes, too.
+        presign: signs the S3 URLs in jobs' documents; devices get them as they are without.
 
     Raises:
         StateError: the state directory cannot be used, or is for the other chain.
@@ -65,6 +67,7 @@ class Cloud:
         hook: Hook | None = None,
         rules: Mapping[str, str] | None = None,
         messages: bool = False,
+        presign: Presign | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self._rules = Rules(rules or {}, self.limits, self._tell)
@@ -96,6 +99,7 @@ class Cloud:
             raise StateError(f"{state}: {error}; restore its files, or delete it to start anew") from error
         self.registry = Registry(self._database, self._authority, clock)
         self.shadows = Shadows(self._database, self._publish, self._tell, self.limits, clock)
+        self.jobs = Jobs(self._database, self.registry.arn, self._publish, clock, presign)
 
     @property
     def root_ca(self) -> str:
@@ -111,12 +115,13 @@ class Cloud:
         store = Store(self._database, self.limits.session_expiry_s, self._clock)
         tokens = OwnershipTokens(self._database, self.limits.token_expiry_s, self._clock)
         provisioning = Provisioning(self.registry, tokens, self._database, self._tell, self._hook)
+        jobs = JobsService(self.jobs, self._clock, self._tell)
         try:
             broker = Broker(
                 self._context,
                 self.registry,
                 store,
-                [provisioning, self._rules, self.shadows],
+                [provisioning, jobs, self._rules, self.shadows],
                 self.limits,
                 tell=self._tell,
                 clock=self._clock,

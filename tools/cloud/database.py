@@ -53,6 +53,32 @@ CREATE TABLE IF NOT EXISTS shadows (  -- name '' is the classic one; deleted: it
   PRIMARY KEY (thing, name)
 );
 CREATE INDEX IF NOT EXISTS shadows_deleted ON shadows (deleted_s) WHERE deleted_s IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS jobs (
+  job_id TEXT PRIMARY KEY, members TEXT NOT NULL, document TEXT NOT NULL, status TEXT NOT NULL,
+  follows INTEGER NOT NULL, outcome TEXT NOT NULL, created_s REAL NOT NULL, updated_s REAL NOT NULL,
+  completed_s REAL, start_s REAL, end_s REAL  -- of a job that waits for its start, and for its end
+);
+CREATE TABLE IF NOT EXISTS job_targets (  -- of jobs that have not ended, as job_things
+  job_id TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (job_id, kind, name)
+);
+CREATE VIEW IF NOT EXISTS job_targeted_things AS  -- whom a job's targets name now
+  SELECT t.job_id, t.name AS thing FROM job_targets t JOIN things USING (name) WHERE t.kind = 'thing'
+  UNION SELECT t.job_id, m.thing FROM job_targets t JOIN thing_group_members m USING (name)
+    JOIN things ON things.name = m.thing WHERE t.kind = 'thinggroup';
+CREATE TABLE IF NOT EXISTS job_things (  -- whom a job is for by its targets, and who still waits for it
+  id INTEGER PRIMARY KEY AUTOINCREMENT, job_id TEXT NOT NULL, thing TEXT NOT NULL, waits INTEGER NOT NULL,
+  UNIQUE (job_id, thing)
+);
+CREATE INDEX IF NOT EXISTS job_things_that_wait ON job_things (job_id) WHERE waits;
+CREATE TABLE IF NOT EXISTS job_executions (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, job_id TEXT NOT NULL, thing TEXT NOT NULL, number INTEGER NOT NULL,
+  queued_s REAL NOT NULL, retry_attempt INTEGER NOT NULL, status TEXT NOT NULL, details TEXT NOT NULL,
+  version INTEGER NOT NULL, started_s REAL, updated_s REAL NOT NULL, in_progress_until_s REAL,
+  step_until_s REAL, forced INTEGER NOT NULL, UNIQUE (job_id, thing, number)
+);
+CREATE INDEX IF NOT EXISTS pending_job_executions ON job_executions (thing)
+  WHERE status IN ('QUEUED', 'IN_PROGRESS');
 """
 
 

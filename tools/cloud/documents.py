@@ -14,8 +14,8 @@ class TooDeepError(ValueError):
         super().__init__("is nested too deeply")
 
 
-def load(text: str) -> dict[str, Any]:
-    """The object that a document is.
+def load(text: str, max_depth: int = _MAX_DEPTH) -> dict[str, Any]:
+    """The object that a document is, with at most `max_depth` objects and lists in each other.
 
     Raises:
         ValueError: not JSON, not an object, nested too deeply (TooDeepError), a name twice in one object (of
@@ -26,7 +26,7 @@ def load(text: str) -> dict[str, Any]:
         value = json.loads(
             text, object_pairs_hook=_without_twins, parse_constant=_no_constant, parse_float=_finite
         )
-        _check_depth(value, _MAX_DEPTH)
+        _check_depth(value, max_depth)
         json.dumps(value, ensure_ascii=False).encode()  # refuses surrogates, which no database takes
     except RecursionError:
         raise TooDeepError from None

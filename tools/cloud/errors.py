@@ -1,5 +1,7 @@
 """Errors as AWS IoT names them."""
 
+from typing import Any
+
 
 class AwsError(Exception):
     """An error of the AWS IoT control plane; its class name is AWS's error code, `status` its HTTP status."""
@@ -79,5 +81,31 @@ class ThrottlingException(AwsError):
 
 class LimitExceededException(AwsError):
     """One of AWS's limits on resources."""
+
+    status = 410
+
+
+class VersionConflictException(AwsError):
+    """The version that a request expects is not the one that is there; `execution_state` has what is."""
+
+    status = 409
+
+    def __init__(self, message: str, execution_state: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.execution_state = execution_state
+
+
+class InvalidStateTransitionException(AwsError):
+    """What the call asks for cannot follow on what is; `execution_state` has that of a job execution."""
+
+    status = 409
+
+    def __init__(self, message: str, execution_state: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.execution_state = execution_state
+
+
+class TerminalStateException(AwsError):
+    """The job execution has ended."""
 
     status = 410

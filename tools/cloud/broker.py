@@ -19,7 +19,7 @@ from .packet import Will
 from .registry import Registry
 from .router import Router
 from .session import Session
-from .store import Message, Store
+from .store import Store
 
 _SHUTDOWN_S = 3
 _SWEEP_S = 1
@@ -54,6 +54,7 @@ class Broker:
         self.limits = limits
         self.tell = tell
         self.tell_messages = False
+        self.on_left: Callable[[Client, Session, str], None] = lambda client, session, reason: None
         self.monotonic = time.monotonic
         self._context = context
         self._store = store
@@ -153,12 +154,12 @@ class Broker:
 
     # For the cloud
 
-    async def send_direct_message(self, client_id: str, message: Message, timeout_s: float) -> bool:
-        """As Client.direct. Raises ResourceNotFoundException where no such client is connected."""
+    def connected(self, client_id: str) -> Client:
+        """A client that is connected. Raises ResourceNotFoundException."""
         client = self._clients.get(client_id)
         if client is None:
             raise ResourceNotFoundException(f"client {client_id} is not connected")
-        return await client.direct(message, timeout_s)
+        return client
 
     def publish(self, topic: str, payload: bytes) -> None:
         """A message of a service's own, to whoever subscribed and may receive it.
@@ -187,11 +188,13 @@ class Broker:
 
     def joined(self, client: Client) -> None:
         self._clients[client.client_id] = client
+        client.connected_s = self._clock()
         self._presence(client, "connected", {"ipAddress": client.address.rpartition(":")[0]})
 
     def left(self, client: Client, session: Session, reason: str, detail: str, will: Will | None) -> None:
         """A connected client's connection ended."""
         self._clients.pop(client.client_id, None)
+        self.on_left(client, session, reason)
         with self._telling(f"the session of {client.client_id} does not expire yet"):
             self.router.close_session(session)
         self.tell(

@@ -57,3 +57,31 @@ class LimitExceededException(AwsError):
     """One of AWS's limits on resources."""
 
     status = 410
+
+
+class ValidationException(AwsError):
+    """InvalidRequestException, as the operations on commands call it."""
+
+
+class ConflictException(AwsError):
+    """What the call asks for does not go with the state that the resource is in."""
+
+    status = 409
+
+
+class ForbiddenException(AwsError):
+    """A policy does not allow it."""
+
+    status = 403
+
+
+class RequestEntityTooLargeException(AwsError):
+    """A payload over AWS's limit."""
+
+    status = 413
+
+
+class GatewayTimeoutException(AwsError):
+    """A client that did not acknowledge in time."""
+
+    status = 504

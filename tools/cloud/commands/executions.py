@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import json
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,7 @@ from .targets import Targets
 from .update import CREATED, NO_RESPONSE, STATUSES, TIMED_OUT, Update, as_boto3, check_transition, is_final
 
 _TIMEOUT_S = 10
+_TOKEN = re.compile(r"[\x21-\x7e]{1,64}")
 _KEPT_S = 182 * 86400  # AWS: six months
 _MAX_PAGE = 100
 _COLUMNS = (
@@ -58,6 +60,8 @@ class Executions(Definitions):
         """
         if not 1 <= executionTimeoutSeconds <= MAX_TIMEOUT_S:
             raise ValidationException(f"executionTimeoutSeconds: must be 1 to {MAX_TIMEOUT_S}")
+        if clientToken is not None and not _TOKEN.fullmatch(clientToken):
+            raise ValidationException(f"clientToken: {clientToken!r}, must be 1 to 64 printable characters")
         asked = dumps([targetArn, commandArn, parameters or {}, executionTimeoutSeconds])
         digest = hashlib.sha256(asked.encode()).hexdigest()
         with self._db.transaction():

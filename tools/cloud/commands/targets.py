@@ -3,6 +3,7 @@
 from .. import names
 from ..errors import ValidationException
 from ..registry import Registry
+from .values import is_unicode
 
 _KINDS = {"thing": "things", "client": "clients"}
 
@@ -28,7 +29,7 @@ class Targets:
         if kind == "things":
             names.check("targetArn: thing", name, names.THING_NAME)
             self._registry.describe_thing(thingName=name)
-        elif set(name) & set("+#\0") or len(name.encode(errors="replace")) > 128:
+        elif set(name) & set("+#\0") or len(name.encode()) > 128:
             raise ValidationException(f"targetArn: {name!r} is no client id that a topic can have")
         return target
 
@@ -42,6 +43,6 @@ class Targets:
 
     def _rest(self, what: str, arn: str, kind: str) -> str:
         prefix = self._registry.arn(f"{kind}/")
-        if not arn.startswith(prefix) or arn == prefix:
+        if not arn.startswith(prefix) or arn == prefix or not is_unicode(arn):
             raise ValidationException(f"{what}: {arn!r} is none ({prefix}…)")
         return arn.removeprefix(prefix)

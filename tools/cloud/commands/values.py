@@ -81,7 +81,7 @@ def resolve(
 
 def check_template(template: str, parameters: list[dict[str, Any]]) -> None:
     """A payloadTemplate: a JSON object with a placeholder. Raises ValidationException."""
-    if not 1 <= len(template.encode()) <= MAX_TEMPLATE:
+    if not 1 <= len(template.encode(errors="replace")) <= MAX_TEMPLATE:
         raise ValidationException(f"payloadTemplate: must have 1 to {MAX_TEMPLATE} bytes")
     try:
         documents.load(template)
@@ -128,6 +128,11 @@ def fill(template: str, values: Mapping[str, dict[str, Any]], timeout_s: int) ->
     return json.dumps(filled(documents.load(template)), ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def is_unicode(text: str) -> bool:
+    """Whether UTF-8 can carry a text, which half of a surrogate pair cannot be in."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
@@ -160,7 +165,7 @@ def _fits(key: str, content: Any) -> bool:
     if key == "UL":
         digits = isinstance(content, str) and re.fullmatch(r"[0-9]{1,20}", content) is not None
         return digits and int(content) < 1 << 64
-    return (key == "S" and isinstance(content, str) and bool(content)) or (
+    return (key == "S" and isinstance(content, str) and bool(content) and is_unicode(content)) or (
         key == "BIN" and isinstance(content, bytes) and bool(content)
     )
 

@@ -78,6 +78,7 @@ class Defender:
             raise InvalidRequestException(
                 f"metricType: {metricType!r}, must be one of {', '.join(sorted(_KINDS))}"
             )
+        _check_display_name(displayName)
         with self._db.transaction():
             row = self._db.one("SELECT kind, token FROM custom_metrics WHERE name = ?", metricName)
             if row is not None and row != (metricType, clientRequestToken):
@@ -107,6 +108,7 @@ class Defender:
         return page("metricNames", names, nextToken, maxResults, _MAX_PAGE, InvalidRequestException)
 
     def update_custom_metric(self, *, metricName: str, displayName: str) -> dict[str, Any]:
+        _check_display_name(displayName)
         self._db.run(
             "UPDATE custom_metrics SET display_name = ?, updated_s = ? WHERE name = ?",
             displayName, self._clock(), metricName,
@@ -201,3 +203,8 @@ class Defender:
 
     def _tell_rejected(self, client: Client, reason: str, detail: str) -> None:
         self._tell(Event("rejected", client.address, client.client_id, client.certificate_id, reason, detail))
+
+
+def _check_display_name(name: str | None) -> None:
+    if name is not None and not (len(name) <= 128 and name.isprintable()):
+        raise InvalidRequestException("displayName: must be at most 128 printable characters")

@@ -46,6 +46,9 @@ class Server(Protocol):
     def service(self, topic: str) -> Service | None:
         """The service that claims a reserved topic."""
 
+    def not_allowed(self, client: "Client") -> None:
+        """A CONNECT that its policies do not allow."""
+
     def joining(self, client: "Client", clean: bool) -> tuple[Session, bool]:
         """A CONNECT is accepted: gives its session, and whether there was one."""
 
@@ -220,6 +223,7 @@ class Client:
         self._authorization = self._authorize(packet)
         if not self._authorization.allows("iot:Connect", f"client/{packet.client_id}"):
             self._close(wire.FORBIDDEN_ACCESS, f"iot:Connect on client/{packet.client_id} is not allowed")
+            self._broker.not_allowed(self)
             return
         if packet.will is not None and (error := checks.will_error(packet.will, self._limits)):
             self._close(wire.CLIENT_ERROR, f"will: {error}")

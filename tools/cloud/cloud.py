@@ -11,6 +11,7 @@ from . import fleet
 from .broker import Broker
 from .ca import CHAINS, Authority, ServerChain
 from .certificates import alternative_names
+from .client import Service
 from .commands import Commands
 from .connections import Connections
 from .database import Database, StateError
@@ -124,17 +125,13 @@ class Cloud:
         store = Store(self._database, self.limits.session_expiry_s, self._clock)
         tokens = OwnershipTokens(self._database, self.limits.token_expiry_s, self._clock)
         provisioning = Provisioning(self.registry, tokens, self._database, self._tell, self._hook)
+        services: list[Service] = [provisioning, self.commands, self.defender]
         try:
             broker = Broker(
                 self._context,
                 self.registry,
                 store,
-                [
-                    self.gate.wrap(provisioning),
-                    self.gate.wrap(self.commands),
-                    self.gate.wrap(self.defender),
-                    self._rules,
-                ],
+                [*map(self.gate.wrap, services), self._rules],
                 self.limits,
                 tell=self._tell,
                 clock=self._clock,

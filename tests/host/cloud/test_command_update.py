@@ -10,6 +10,18 @@ from tools.cloud.commands.update import Refused
 
 FINAL = ("SUCCEEDED", "FAILED", "REJECTED")
 OPEN = ("IN_PROGRESS", *FINAL, "TIMED_OUT")
+BAD_REASONS: list[Any] = [
+    "X", [], {}, {"reasonCode": "lower"}, {"reasonCode": ""}, {"reasonCode": "A" * 65},
+    {"reasonCode": 5}, {"reasonCode": "A", "reasonDescription": "two\nlines"},
+    {"reasonCode": "A", "reasonDescription": "x" * 1025},
+    {"reasonCode": "A", "reasonDescription": 1},
+]  # fmt: skip
+BAD_RESULTS: list[Any] = [
+    "x", [], {"a": "text"}, {"a": {}}, {"a": {"s": "1", "b": True}}, {"a": {"S": "upper"}},
+    {"a": {"s": ""}}, {"a": {"s": 1}}, {"a": {"b": "true"}}, {"a": {"b": 1}}, {"a": {"bin": "?"}},
+    {"a": {"bin": ""}}, {"a": {"bin": "ü"}}, {"a b": {"s": "x"}}, {"": {"s": "x"}},
+    {"a" * 33: {"s": "x"}}, {"a": None},
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -75,27 +87,11 @@ def test_what_is_no_json(payload: bytes) -> None:
         ({"status": "succeeded"}, "status"),
         ({"status": ["SUCCEEDED"]}, "status"),
         ({"status": {"a": 1}}, "status"),
-        *(
-            ({"status": "FAILED", "statusReason": bad}, "statusReason")
-            for bad in (
-                "X", [], {}, {"reasonCode": "lower"}, {"reasonCode": ""}, {"reasonCode": "A" * 65},
-                {"reasonCode": 5}, {"reasonCode": "A", "reasonDescription": "two\nlines"},
-                {"reasonCode": "A", "reasonDescription": "x" * 1025},
-                {"reasonCode": "A", "reasonDescription": 1},
-            )
-        ),
+        *(({"status": "FAILED", "statusReason": bad}, "statusReason") for bad in BAD_REASONS),
         ({"status": "FAILED", "result": {}}, "At least 1 command execution result is required"),
-        *(
-            ({"status": "FAILED", "result": bad}, "result")
-            for bad in (
-                "x", [], {"a": "text"}, {"a": {}}, {"a": {"s": "1", "b": True}}, {"a": {"S": "upper"}},
-                {"a": {"s": ""}}, {"a": {"s": 1}}, {"a": {"b": "true"}}, {"a": {"b": 1}}, {"a": {"bin": "?"}},
-                {"a": {"bin": ""}}, {"a": {"bin": "ü"}}, {"a b": {"s": "x"}}, {"": {"s": "x"}},
-                {"a" * 33: {"s": "x"}}, {"a": None},
-            )
-        ),
+        *(({"status": "FAILED", "result": bad}, "result") for bad in BAD_RESULTS),
     ],
-)  # fmt: skip
+)
 def test_what_aws_refuses(said: dict[str, Any], reason: str) -> None:
     with pytest.raises(Refused, match=reason) as refused:
         update.parse(json.dumps(said).encode())

@@ -378,7 +378,7 @@ async def test_commands_are_listed(cloud: Bench, clock: Clock) -> None:
         create(cloud, "a")
     for wrong in ({"maxResults": 0}, {"maxResults": 101}, {"nextToken": "x"}, {"sortOrder": "up"}):
         with pytest.raises(ValidationException):
-            commands.list_commands(**wrong)  # type: ignore[arg-type]
+            commands.list_commands(**wrong)
 
 
 @pytest.mark.parametrize(
@@ -404,7 +404,7 @@ async def test_commands_are_listed(cloud: Bench, clock: Clock) -> None:
 async def test_commands_that_cannot_be(cloud: Bench, wrong: dict[str, Any]) -> None:
     right = {"commandId": "c", "payload": {"content": b"x", "contentType": "text/plain"}}
     with pytest.raises(ValidationException):
-        cloud.cloud.commands.create_command(**right | wrong)  # type: ignore[arg-type]
+        cloud.cloud.commands.create_command(**right | wrong)
 
 
 async def test_executions_are_listed_and_deleted(cloud: Bench, clock: Clock) -> None:
@@ -418,9 +418,9 @@ async def test_executions_are_listed_and_deleted(cloud: Bench, clock: Clock) -> 
         clock.now += 60
     await say(peer, made[0], {"status": "SUCCEEDED"})
 
-    def listed(**filters: Any) -> list[str]:
+    def listed(**filters: Any) -> list[int]:
         found = checked("iot", "ListCommandExecutions", commands.list_command_executions(**filters))
-        return [made.index(one["executionId"]) for one in found["commandExecutions"]]  # type: ignore[misc]
+        return [made.index(one["executionId"]) for one in found["commandExecutions"]]
 
     lamp, a = {"targetArn": arn(cloud, "thing/lamp")}, {"commandArn": arn(cloud, "command/a")}
     assert listed(**lamp) == [2, 1, 0]
@@ -436,7 +436,7 @@ async def test_executions_are_listed_and_deleted(cloud: Bench, clock: Clock) -> 
         {"commandArn": "a"}, lamp | {"sortOrder": "up"},
     ):  # fmt: skip
         with pytest.raises(ValidationException):
-            commands.list_command_executions(**wrong)  # type: ignore[arg-type]
+            commands.list_command_executions(**wrong)
     with pytest.raises(ConflictException, match="CREATED"):
         commands.delete_command_execution(executionId=made[1], **lamp)
     commands.delete_command_execution(executionId=made[0], **lamp)

@@ -91,15 +91,8 @@ class Connections:
         payload: bytes = b"",
         confirmation: bool = False,
         timeout: int = 5,  # noqa: ASYNC109  AWS's name
-        contentType: str | None = None,
-        responseTopic: str | None = None,
-        userProperties: str | None = None,
-        payloadFormatIndicator: str | None = None,
-        correlationData: str | None = None,
     ) -> dict[str, Any]:
-        """To one client on a topic that it need not have subscribed to.
-
-        What is MQTT 5's is checked by nobody and reaches nobody: clients here speak MQTT 3.1.1.
+        """To one client on a topic that it need not have subscribed to; AWS's arguments of MQTT 5 are not here.
 
         Raises:
             GatewayTimeoutException: with `confirmation`, no PUBACK within `timeout` (1 to 15 s).

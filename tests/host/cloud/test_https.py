@@ -221,3 +221,12 @@ async def test_a_port_that_is_taken(tmp_path: Path) -> None:
         await asyncio.open_connection("127.0.0.1", cloud.port)
     async with Cloud(tmp_path):
         pass
+
+
+async def test_a_message_that_cannot_be_kept(cloud: Bench, tmp_path: Path) -> None:
+    identity = cloud.cloud.create_identity(ANYTHING)
+    cloud.cloud._database._connection.execute("PRAGMA query_only = ON")
+    status, answer, error = await post(cloud, tmp_path, "/topics/a?retain=true", identity=identity)
+    assert (status, answer["message"], error) == (500, "InternalFailure", "InternalFailureException")
+    cloud.cloud._database._connection.execute("PRAGMA query_only = OFF")
+    assert (await post(cloud, tmp_path, "/topics/a?retain=true", identity=identity))[0] == 200

@@ -47,7 +47,6 @@ class Definitions:
         preprocessor: dict[str, Any] | None = None,
         mandatoryParameters: list[dict[str, Any]] | None = None,
         roleArn: str | None = None,
-        tags: list[dict[str, str]] | None = None,
     ) -> dict[str, Any]:
         """With a payload, or with a payloadTemplate and its preprocessor; neither changes later."""
         if not ID.fullmatch(commandId):

@@ -68,7 +68,6 @@ class Defender:
         metricType: str,
         clientRequestToken: str,
         displayName: str | None = None,
-        tags: list[dict[str, str]] | None = None,
     ) -> dict[str, Any]:
         """The same once more with the same token is no error."""
         if not _NAME.fullmatch(metricName) or metricName.startswith("aws:"):

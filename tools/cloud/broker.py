@@ -1,8 +1,6 @@
 """Listens, lets clients in, and keeps who is connected: takeover, wills, presence."""
 
 import asyncio
-import json
-import secrets
 import socket
 import ssl
 import time
@@ -10,16 +8,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from . import connection as wire
-from . import tls, topics
+from . import tls
 from .client import Client, Service
 from .errors import InternalFailureException, ResourceNotFoundException
 from .events import Event
 from .limits import Limits
 from .packet import Will
+from .presence import Presence
 from .registry import Registry
 from .router import Router
 from .session import Session
-from .store import Message, Store
+from .store import Store
 
 _SHUTDOWN_S = 3
 _SWEEP_S = 1
@@ -54,13 +53,14 @@ class Broker:
         self.limits = limits
         self.tell = tell
         self.tell_messages = False
+        self.on_left: Callable[[Client, Session, str], None] = lambda client, session, reason: None
         self.monotonic = time.monotonic
         self._context = context
         self._store = store
         self._services = services
         self._clock = clock
         self._clients: dict[str, Client] = {}
-        self._presences: dict[str, tuple[str, int]] = {}
+        self._presence = Presence(self.publish, store, clock)
         self._connections: set[asyncio.Task[None]] = set()
         self._handshakes = 0
         context.sni_callback = _note_server_name
@@ -153,12 +153,12 @@ class Broker:
 
     # For the cloud
 
-    async def send_direct_message(self, client_id: str, message: Message, timeout_s: float) -> bool:
-        """As Client.direct. Raises ResourceNotFoundException where no such client is connected."""
+    def connected(self, client_id: str) -> Client:
+        """A client that is connected. Raises ResourceNotFoundException."""
         client = self._clients.get(client_id)
         if client is None:
             raise ResourceNotFoundException(f"client {client_id} is not connected")
-        return await client.direct(message, timeout_s)
+        return client
 
     def publish(self, topic: str, payload: bytes) -> None:
         """A message of a service's own, to whoever subscribed and may receive it.
@@ -173,6 +173,10 @@ class Broker:
     def service(self, topic: str) -> Service | None:
         return next((service for service in self._services if service.claims(topic)), None)
 
+    def not_allowed(self, client: Client) -> None:
+        """A CONNECT that its policies do not allow."""
+        self._presence.connect_failed(client)
+
     def joining(self, client: Client, clean: bool) -> tuple[Session, bool]:
         """A CONNECT is accepted: whoever has its client id is out (3.1.4-2). Returns as open_session.
 
@@ -180,18 +184,18 @@ class Broker:
         """
         if old := self._clients.get(client.client_id):
             old.end(wire.DUPLICATE_CLIENTID, f"{client.address} connected with the same client id")
-        version = self._store.next_presence_version(client.client_id)
-        opened = self.router.open_session(client.client_id, clean)
-        self._presences[client.client_id] = (secrets.token_hex(16), version)
-        return opened
+        self._presence.begin(client.client_id)
+        return self.router.open_session(client.client_id, clean)
 
     def joined(self, client: Client) -> None:
         self._clients[client.client_id] = client
-        self._presence(client, "connected", {"ipAddress": client.address.rpartition(":")[0]})
+        client.connected_s = self._clock()
+        self._presence.connected(client)
 
     def left(self, client: Client, session: Session, reason: str, detail: str, will: Will | None) -> None:
         """A connected client's connection ended."""
         self._clients.pop(client.client_id, None)
+        self.on_left(client, session, reason)
         with self._telling(f"the session of {client.client_id} does not expire yet"):
             self.router.close_session(session)
         self.tell(
@@ -200,11 +204,7 @@ class Broker:
         if will is not None:
             with self._telling(f"the will of {client.client_id} was not sent"):
                 self._publish_will(client, will)
-        initiated = reason == wire.CLIENT_INITIATED_DISCONNECT
-        self._presence(
-            client, "disconnected", {"clientInitiatedDisconnect": initiated, "disconnectReason": reason}
-        )
-        self._presences.pop(client.client_id, None)
+        self._presence.disconnected(client, reason)
 
     def _publish_will(self, client: Client, will: Will) -> None:
         if client.may_publish(will.topic, will.retain):
@@ -214,21 +214,6 @@ class Broker:
             self.tell(
                 Event("rejected", client.address, client.client_id, client.certificate_id, "will", detail)
             )
-
-    def _presence(self, client: Client, event: str, more: dict[str, object]) -> None:
-        if topics.has_wildcard(client.client_id):  # AWS: these get no lifecycle events
-            return
-        identifier, version = self._presences[client.client_id]
-        payload = {
-            "clientId": client.client_id,
-            "timestamp": int(self._clock() * 1000),
-            "eventType": event,
-            "sessionIdentifier": identifier,
-            "principalIdentifier": client.certificate_id,
-            "versionNumber": version,
-        }
-        topic = f"$aws/events/presence/{event}/{client.client_id}"
-        self.publish(topic, json.dumps(payload | more).encode())
 
     def _certificate_changed(self, certificate_id: str, status: str) -> None:
         if status == "ACTIVE":

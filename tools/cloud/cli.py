@@ -21,6 +21,7 @@ from .errors import InternalFailureException
 from .events import Event
 from .hook import Hook, program
 from .limits import Limits
+from .misbehaviour import HELP, Misbehaviour
 from .rules import Rules
 
 DESCRIPTION = """Runs a local AWS IoT Core: MQTT over mutual TLS, policies, fleet provisioning. With client,
@@ -39,13 +40,20 @@ examples:
       asks as much memory and time of a device as AWS
   python3 -m tools cloud --messages
       its log has each message that a client publishes
+  python3 -m tools cloud --https-port 8443
+      takes messages by HTTPS, too: POST https://localhost:8443/topics/TOPIC?qos=1
+  python3 -m tools cloud --misbehave never=3@shadows --misbehave late=5@jobs
+      a device has no answer from its shadow three times, and each of its jobs' five seconds later
   python3 -m tools cloud client laptop
       a certificate for any MQTT program, and the mosquitto_sub line that uses it
   python3 -m tools cloud watch 'telemetry/#'
       the messages of the cloud that runs
   python3 -m tools cloud send cmd/esp32-240ac4000001 '{"led": true}'
       a message to one device
-
+"""
+EPILOG = f"""\
+{EXAMPLES}
+{HELP}
 The state directory keeps certificates, things, sessions and retained messages; delete it to start anew.
 exit status: 0 after Ctrl-C or SIGTERM, 1 if it cannot start, 2 for wrong arguments
 """
@@ -54,7 +62,7 @@ exit status: 0 after Ctrl-C or SIGTERM, 1 if it cannot start, 2 for wrong argume
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.description = DESCRIPTION
-    parser.epilog = EXAMPLES
+    parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "--listen", metavar="ADDRESS", help="default: 127.0.0.1, or with --host all interfaces, 0.0.0.0"
@@ -115,6 +123,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--messages", action="store_true", help="log each message that a client publishes, too"
     )
     parser.add_argument(
+        "--https-port",
+        metavar="PORT",
+        type=_port,
+        help="take messages by HTTPS on this port, too, as AWS does on 8443; 0 takes any free one",
+    )
+    parser.add_argument(
+        "--misbehave",
+        metavar="KIND[=ARG][@WHERE]",
+        action="append",
+        type=_misbehaviour,
+        default=[],
+        help="let services misbehave, see below; may be repeated, the first that fits counts",
+    )
+    parser.add_argument(
         "--unthrottled",
         action="store_true",
         help="let a client publish as fast as it can; AWS discards what is over 100 publishes a second",
@@ -153,6 +175,8 @@ async def _run(args: argparse.Namespace, stop: asyncio.Event) -> int:
             hook=args.hook,
             rules=dict(args.rule),
             messages=args.messages,
+            https_port=args.https_port,
+            misbehave=args.misbehave,
         )
         await cloud.start()
     except StateError as error:
@@ -165,6 +189,8 @@ async def _run(args: argparse.Namespace, stop: asyncio.Event) -> int:
         print(
             f"AWS IoT Core (local) listens on {args.listen} port {cloud.port}, as {', '.join(hosts)}{chain}"
         )
+        if cloud.https_port is not None:
+            print(f"messages by HTTPS: POST https://{hosts[0]}:{cloud.https_port}/topics/TOPIC?qos=1")
         print(f"state and root certificate: {args.state}, {args.state / 'ca.pem'}", flush=True)
         _write_files(args, cloud)
         where = f"{', '.join(args.host) or 'localhost'}, TCP port {cloud.port}"
@@ -230,6 +256,13 @@ def _rule(text: str) -> tuple[str, str]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return name, topic
+
+
+def _misbehaviour(text: str) -> Misbehaviour:
+    try:
+        return Misbehaviour.of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _port(text: str) -> int:

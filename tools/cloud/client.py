@@ -46,6 +46,9 @@ class Server(Protocol):
     def service(self, topic: str) -> Service | None:
         """The service that claims a reserved topic."""
 
+    def not_allowed(self, client: "Client") -> None:
+        """A CONNECT that its policies do not allow."""
+
     def joining(self, client: "Client", clean: bool) -> tuple[Session, bool]:
         """A CONNECT is accepted: gives its session, and whether there was one."""
 
@@ -69,6 +72,9 @@ class Client:
         self.address = address
         self.client_id = ""
         self.certificate_id = ""
+        self.keep_alive_s = 0
+        self.connected_s = 0.0
+        self.local_address = ("", 0)
         self.discarded = 0
         self._broker = broker
         self._limits = broker.limits
@@ -79,6 +85,7 @@ class Client:
 
     def opened(self, connection: wire.Connection) -> None:
         self._connection = connection
+        self.local_address = connection.local_address()
         self._publishes = TokenBucket(self._limits.publishes_per_s, self._broker.monotonic())
         self.certificate_id = certificate_id(connection.peer_certificate())
         try:
@@ -176,8 +183,10 @@ class Client:
             await asyncio.sleep(_LOOK_S)
         return self._session is session
 
-    def end(self, reason: str, detail: str) -> None:
-        """Disconnect the client."""
+    def end(self, reason: str, detail: str, will: bool = True) -> None:
+        """Disconnect the client, and publish its will unless told not to."""
+        if not will:
+            self._will = None
         self._close(reason, detail)
 
     def _tell(self, kind: str, reason: str, detail: str) -> None:
@@ -214,11 +223,13 @@ class Client:
         self._authorization = self._authorize(packet)
         if not self._authorization.allows("iot:Connect", f"client/{packet.client_id}"):
             self._close(wire.FORBIDDEN_ACCESS, f"iot:Connect on client/{packet.client_id} is not allowed")
+            self._broker.not_allowed(self)
             return
         if packet.will is not None and (error := checks.will_error(packet.will, self._limits)):
             self._close(wire.CLIENT_ERROR, f"will: {error}")
             return
         self._will = packet.will
+        self.keep_alive_s = packet.keep_alive_s
         session, present = self._broker.joining(self, packet.clean_session)
         self._session = session
         self._connection.send(mqtt.connack(mqtt.ACCEPTED, present))

@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,19 @@ from . import fleet
 from .broker import Broker
 from .ca import CHAINS, Authority, ServerChain
 from .certificates import alternative_names
+from .client import Service
+from .commands import Commands
+from .connections import Connections
 from .database import Database, StateError
+from .defender import Defender
 from .endpoint import Endpoint
 from .errors import InternalFailureException, ResourceNotFoundException
 from .events import Event
 from .hook import Hook
+from .https import HttpsPublish
 from .jobs import Jobs, JobsService, Presign
 from .limits import Limits
+from .misbehaviour import Gate, Misbehaviour
 from .provisioning import Provisioning
 from .registry import Registry
 from .rules import Rules
@@ -46,6 +52,8 @@ class Cloud:
         rules: by name the topic on which a rule of Basic Ingest publishes again; see tools.cloud.rules.
         messages: tell an Event for each message that a client publishes, too.
         presign: signs the S3 URLs in jobs' documents; devices get them as they are without.
+        https_port: take messages by HTTPS on this port, too; 0 takes any free one, `https_port` tells which.
+        misbehave: ways in which its services misbehave; `gate.rules` changes them while it runs.
 
     Raises:
         StateError: the state directory cannot be used, or is for the other chain.
@@ -68,17 +76,22 @@ class Cloud:
         rules: Mapping[str, str] | None = None,
         messages: bool = False,
         presign: Presign | None = None,
+        https_port: int | None = None,
+        misbehave: Sequence[Misbehaviour] = (),
     ) -> None:
         self.limits = limits or Limits()
         self._rules = Rules(rules or {}, self.limits, self._tell)
         self.on_event = on_event
         self.port = port
         self.messages = messages
+        self.https_port = https_port
+        self.gate = Gate(self._tell, list(misbehave))
         self._state = state
         self._listen = listen
         self._hosts = tuple(hosts)
         self._clock = clock
         self._broker: Broker | None = None
+        self._https: HttpsPublish | None = None
         self._hook = hook
         alternative_names(self._hosts)  # before anything is opened
         if server_chain not in CHAINS:
@@ -100,6 +113,9 @@ class Cloud:
         self.registry = Registry(self._database, self._authority, clock)
         self.shadows = Shadows(self._database, self._publish, self._tell, self.limits, clock)
         self.jobs = Jobs(self._database, self.registry.arn, self._publish, clock, presign)
+        self.commands = Commands(self._database, self.registry, self._publish, self._tell, clock)
+        self.connections = Connections(self.registry, self.limits, clock)
+        self.defender = Defender(self._database, self.registry, self._publish, self._tell, clock)
 
     @property
     def root_ca(self) -> str:
@@ -116,25 +132,32 @@ class Cloud:
         tokens = OwnershipTokens(self._database, self.limits.token_expiry_s, self._clock)
         provisioning = Provisioning(self.registry, tokens, self._database, self._tell, self._hook)
         jobs = JobsService(self.jobs, self._clock, self._tell)
+        services: list[Service] = [provisioning, jobs, self.shadows, self.commands, self.defender]
         try:
             broker = Broker(
                 self._context,
                 self.registry,
                 store,
-                [provisioning, jobs, self._rules, self.shadows],
+                [*map(self.gate.wrap, services), self._rules],
                 self.limits,
                 tell=self._tell,
                 clock=self._clock,
             )
             broker.tell_messages = self.messages
             self.port = await broker.start(self._listen, self.port)
+            self._broker, self._provisioning = broker, provisioning
+            self.connections.follow(broker)
+            if self.https_port is not None:
+                self._https = HttpsPublish(
+                    self._context, self.registry, broker.router, self.limits, self._tell
+                )
+                self.https_port = await self._https.start(self._listen, self.https_port)
         except InternalFailureException as error:
             self._database.close()
             raise StateError(f"{error}; make room for it") from error
         except OSError:
-            self._database.close()
+            await self.stop()
             raise
-        self._broker, self._provisioning = broker, provisioning
         try:
             Endpoint.of(self._listen, self.port, self._hosts).save(self._state)
         except OSError as error:
@@ -143,6 +166,9 @@ class Cloud:
 
     async def stop(self) -> None:
         """Disconnect everyone, stop listening, close the state."""
+        self.gate.close()
+        if self._https is not None:
+            await self._https.stop()
         if self._broker is not None:
             await self._provisioning.stop()
             await self._broker.stop()
@@ -177,7 +203,7 @@ class Cloud:
         if self._broker is None:
             raise ResourceNotFoundException(f"client {client_id} is not connected")
         message = Message(topic, payload, int(confirmation), private=True)
-        return await self._broker.send_direct_message(client_id, message, timeout_s)
+        return await self._broker.connected(client_id).direct(message, timeout_s)
 
     def device_configuration(
         self,
@@ -233,7 +259,7 @@ class Cloud:
     def _publish(self, topic: str, payload: bytes) -> None:
         """For services, which are there before the broker."""
         if self._broker is not None:
-            self._broker.publish(topic, payload)
+            self.gate.say(topic, payload, self._broker.publish)
 
     def _tell(self, event: Event) -> None:
         _log.info("%s", event)

@@ -7,6 +7,7 @@ from typing import Protocol
 from . import packet as mqtt
 from .limits import Limits, TokenBucket
 
+API_INITIATED_DISCONNECT = "API_INITIATED_DISCONNECT"
 AUTH_ERROR = "AUTH_ERROR"
 CLIENT_ERROR = "CLIENT_ERROR"
 CLIENT_INITIATED_DISCONNECT = "CLIENT_INITIATED_DISCONNECT"
@@ -133,6 +134,10 @@ class Connection(asyncio.Protocol):
     def server_name(self) -> str:
         """The name that the client asked for (SNI), "" for none."""
         return getattr(self._transport.get_extra_info("ssl_object"), "server_name", "")
+
+    def local_address(self) -> tuple[str, int]:
+        """This end of the connection: address and port."""
+        return (self._transport.get_extra_info("sockname") or ("", 0))[:2]
 
     def send(self, data: bytes) -> None:
         """Write a packet; a peer that lets the buffer grow to its limit is disconnected."""

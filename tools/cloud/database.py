@@ -79,6 +79,27 @@ CREATE TABLE IF NOT EXISTS job_executions (
 );
 CREATE INDEX IF NOT EXISTS pending_job_executions ON job_executions (thing)
   WHERE status IN ('QUEUED', 'IN_PROGRESS');
+CREATE TABLE IF NOT EXISTS commands (
+  command_id TEXT PRIMARY KEY, document TEXT NOT NULL, created_s REAL NOT NULL, updated_s REAL NOT NULL,
+  deprecated_s REAL, deletes_s REAL  -- NULL while it is not
+);
+CREATE TABLE IF NOT EXISTS command_executions (
+  execution_id TEXT PRIMARY KEY, command TEXT NOT NULL, target TEXT NOT NULL, status TEXT NOT NULL,
+  by_cloud INTEGER NOT NULL, reason TEXT, result TEXT, parameters TEXT NOT NULL, timeout_s INTEGER NOT NULL,
+  created_s REAL NOT NULL, updated_s REAL NOT NULL, completed_s REAL, due_s REAL,  -- NULL: no timer runs
+  token TEXT UNIQUE, digest TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS command_executions_due ON command_executions (due_s);
+CREATE INDEX IF NOT EXISTS command_executions_created ON command_executions (created_s);
+CREATE TABLE IF NOT EXISTS custom_metrics (
+  name TEXT PRIMARY KEY, kind TEXT NOT NULL, display_name TEXT, token TEXT NOT NULL,
+  created_s REAL NOT NULL, updated_s REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS defender_reports (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, thing TEXT NOT NULL, report_id INTEGER NOT NULL,
+  received_s REAL NOT NULL, report TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS defender_reports_thing ON defender_reports (thing, id);
 """
 
 

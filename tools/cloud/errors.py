@@ -55,18 +55,6 @@ class ResourceConflictsException(AwsError):
     status = 409
 
 
-class ConflictException(AwsError):
-    """The version that the call expects is not the one that is there."""
-
-    status = 409
-
-
-class RequestEntityTooLargeException(AwsError):
-    """A payload is larger than it may be."""
-
-    status = 413
-
-
 class UnsupportedDocumentEncodingException(AwsError):
     """A document is not UTF-8."""
 
@@ -109,3 +97,31 @@ class TerminalStateException(AwsError):
     """The job execution has ended."""
 
     status = 410
+
+
+class ValidationException(AwsError):
+    """InvalidRequestException, as the operations on commands call it."""
+
+
+class ConflictException(AwsError):
+    """What the call asks for does not go with the state, or the version, that the resource is in."""
+
+    status = 409
+
+
+class ForbiddenException(AwsError):
+    """A policy does not allow it."""
+
+    status = 403
+
+
+class RequestEntityTooLargeException(AwsError):
+    """A payload over AWS's limit."""
+
+    status = 413
+
+
+class GatewayTimeoutException(AwsError):
+    """A client that did not acknowledge in time."""
+
+    status = 504

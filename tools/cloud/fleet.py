@@ -40,13 +40,13 @@ def template_body(arn: Arn) -> str:
 
 
 def _thing_policy(arn: Arn) -> dict[str, Any]:
-    """A thing's own topics: telemetry/NAME out, cmd/NAME in, and the services' `$aws/things/NAME`."""
-    services = f"$aws/things/{_NAME}/*"
+    """A thing's own topics: telemetry/NAME out, cmd/NAME in, and the services' under its name."""
+    services = [f"$aws/things/{_NAME}/*", f"$aws/commands/things/{_NAME}/*"]
     return _policy(
         arn,
         _NAME,
-        publish=[f"telemetry/{_NAME}", f"telemetry/{_NAME}/*", services],
-        receive=[f"cmd/{_NAME}", f"cmd/{_NAME}/*", services],
+        publish=[f"telemetry/{_NAME}", f"telemetry/{_NAME}/*", *services],
+        receive=[f"cmd/{_NAME}", f"cmd/{_NAME}/*", *services],
     )
 
 

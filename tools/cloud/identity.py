@@ -39,16 +39,17 @@ _ESCAPED = str.maketrans({character: "\\" + character for character in ',"\\+=<>
 def thing_variables(registry: Registry, certificate_id: str, client_id: str) -> Variables:
     """The policy variables of a certificate and of the thing it is attached to.
 
-    Those of a thing exist only where it is called by the client's id: AWS binds them to that.
+    Those of a thing exist only where it is called by the client's id: AWS binds them to that. Over HTTPS
+    there is no such id: it is "" then, and there is no `iot:ClientId` either.
     """
     certificate = registry.describe_certificate(certificateId=certificate_id)["certificateDescription"]
     things = registry.list_principal_things(principal=certificate["certificateArn"])["things"]
     attached = client_id in things
     values = dict(certificate_variables(certificate["certificatePem"])) | {
-        "iot:ClientId": client_id,
         "iot:CertificateId": certificate_id,
         "iot:Connection.Thing.IsAttached": str(attached).lower(),
     }
+    values |= {"iot:ClientId": client_id} if client_id else {}
     if attached:
         thing = registry.describe_thing(thingName=client_id)
         values["iot:Connection.Thing.ThingName"] = client_id

@@ -56,6 +56,14 @@ class Router:
         else:
             self._delete(session.client_id)
 
+    def session(self, client_id: str) -> Session | None:
+        """Of a client that is connected, or that left a persistent one."""
+        return self._sessions.get(client_id)
+
+    def forget_session(self, client_id: str) -> None:
+        """End the session of a client that is not connected, with its subscriptions and what waits in it."""
+        self._delete(client_id)
+
     def _store_left(self) -> None:
         for client_id in list(self._left):
             self._store.leave_session(client_id)

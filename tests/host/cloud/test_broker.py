@@ -206,6 +206,24 @@ async def test_presence(cloud: Bench) -> None:
     assert len(sessions) == 2
 
 
+async def test_who_may_not_connect_is_told(cloud: Bench) -> None:
+    watcher = await cloud.client("w")
+    await watcher.subscribe("$aws/events/presence/connect_failed/c")
+    narrow = cloud.cloud.create_identity(policy(("Allow", "iot:Connect", "*:client/other")))
+    peer = await cloud.open(narrow)
+    peer.send(raw.connect_packet("c"))
+    assert await peer.closed() == b""
+    told = json.loads((await watcher.message()).payload)
+    assert told.pop("timestamp") > 0 and told.pop("sessionIdentifier")
+    assert told == {
+        "clientId": "c",
+        "eventType": "connect_failed",
+        "connectFailureReason": "AUTHORIZATION_FAILED",
+        "principalIdentifier": (await cloud.event("refused")).certificate_id,
+        "ipAddress": "127.0.0.1",
+    }
+
+
 async def test_no_presence_for_a_client_id_with_wildcards(cloud: Bench) -> None:
     watcher = await cloud.client("w")
     await watcher.subscribe("$aws/events/presence/#")

@@ -215,3 +215,44 @@ def test_the_verb_says_so(tmp_path: Path, options: tuple[str, ...]) -> None:
     )
     assert done.returncode == 1
     assert done.stderr.startswith("cloud: ") and done.stderr.count("\n") == 1
+
+
+async def test_commands_and_reports_that_cannot_be_stored_are_rejected(cloud: Bench) -> None:
+    registry, commands = cloud.cloud.registry, cloud.cloud.commands
+    registry.create_thing(thingName="lamp")
+    commands.create_command(commandId="beep", payload={"content": b"{}", "contentType": "text/plain"})
+    names: dict[str, Any] = {
+        "targetArn": registry.arn("thing/lamp"),
+        "commandArn": registry.arn("command/beep"),
+    }
+    started = commands.start_command_execution(**names, executionTimeoutSeconds=3600)["executionId"]
+    response = f"$aws/commands/things/lamp/executions/{started}/response"
+    report = "$aws/things/lamp/defender/metrics/json"
+    peer = await cloud.client("lamp")
+    for topic_filter in (f"{response}/+/json", f"{report}/+", "$aws/commands/+/+/executions/+/request"):
+        await peer.subscribe(topic_filter)
+    said = {"header": {"report_id": 1, "version": "1.0"}, "metrics": {}}
+
+    async def ask() -> list[tuple[str, dict[str, Any]]]:
+        await peer.publish(f"{response}/json", b'{"status":"SUCCEEDED"}')
+        answers = [await peer.message()]
+        await peer.publish(report, json.dumps(said).encode())
+        answers.append(await peer.message())
+        return [(answer.topic, json.loads(answer.payload)) for answer in answers]
+
+    database = cloud.cloud._database._connection
+    database.execute("PRAGMA query_only = ON")
+    (topic, answer), (other, rejected) = await ask()
+    assert (topic, answer["error"]) == (f"{response}/rejected/json", "InternalError")
+    assert (other, rejected["statusDetails"]["ErrorCode"]) == (f"{report}/rejected", "InternalFailure")
+    for call in (
+        lambda: commands.start_command_execution(**names),
+        lambda: commands.update_command(commandId="beep", deprecated=True),
+    ):
+        with pytest.raises(InternalFailureException):
+            call()
+    await peer.nothing_more()
+    database.execute("PRAGMA query_only = OFF")
+    (topic, _), (other, _) = await ask()
+    assert (topic, other) == (f"{response}/accepted/json", f"{report}/accepted")
+    assert not commands.get_command(commandId="beep")["deprecated"]

@@ -19,8 +19,8 @@ _PASSING = const(("RequestThrottled", "InternalError", 429, 500, "Timeout"))
 class ServiceError(Exception):
     """A service has said no, or nothing.
 
-    code: AWS's, such as "VersionMismatch" of jobs and 409 of shadows; "TooLarge" for an answer over the packet
-        limit; "Timeout" where none came.
+    code: AWS's, such as "VersionMismatch" of jobs and 409 of shadows; "TooLarge" for an answer over the
+        packet limit; "Timeout" where none came.
     answer: the whole of it, a dictionary; None without one.
     """
 
@@ -49,7 +49,8 @@ class Requests:
         """Subscribes to answers and to what is said unasked; returns the Subscription.
 
         handler: called with (topic, document) of what is no answer to a request here, from the connection's
-            reader: it returns at once. The document is None where the message was too large or no JSON object.
+            reader: it returns at once. The document is None where the message was too large or no JSON
+            object.
         """
 
         def put(message):
@@ -73,7 +74,7 @@ class Requests:
             topic: of the request, whose answers are listened to.
             document: a dictionary; a clientToken is added.
             timeout_ms: deadline of each try, from when the message is in the outbox.
-            tries: how often it is sent where the service has no time or does not answer, after pauses that grow.
+            tries: how often it is sent where the service has no time or does not answer, with growing pauses.
 
         Raises:
             ServiceError: refused, or not answered.

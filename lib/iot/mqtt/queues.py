@@ -202,8 +202,8 @@ def matches(topic_filter, topic):
 class Subscription:
     """Messages of one topic filter: `async for topic, payload in …`, or `read()` for those who poll.
 
-    Holds `depth` messages; on overflow the oldest goes and `dropped` counts it. Who needs no queue sets `put`:
-    it is called with each message, from the connection's reader, so it returns at once and raises nothing.
+    Holds `depth` messages; on overflow the oldest goes and `dropped` counts it. Who needs no queue gives its
+    own `put`, called with each message by the connection's reader: it returns at once and raises nothing.
     takes_oversize: True to have also what is over the packet limit put, with None for its payload.
     granted: what the SUBACK said, None before it; False too where the broker hangs up on the request.
     """
@@ -289,7 +289,7 @@ class Inbox:
         """A new Subscription, to be asked for; with the filter None for what no other takes."""
         subscription = Subscription(self, topic_filter, qos, depth)
         if put:
-            subscription.put = put
+            subscription.put = put  # type: ignore[method-assign]
             subscription.takes_oversize = True
         if topic_filter is None:
             self.rest = subscription

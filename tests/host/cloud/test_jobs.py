@@ -105,7 +105,7 @@ def test_what_cannot_be_created(bench: JobBench) -> None:
         ("", "is not JSON"),
         ("[]", "is not a JSON object"),
         ('{"a": NaN}', "NaN"),
-        ('{"a": 1e400}', "number that is too large"),
+        ('{"a": 1e400}', "more than a number can be"),
         ('{"a": 1, "a": 2}', "twice"),
         ('{"a": "\\ud800"}', "surrogate"),
         ('{"a": "' + 32_768 * "x" + '"}', "32768 bytes"),

@@ -39,6 +39,14 @@ def stay(names):
     sweep()
 
 
+def keep(*names):
+    """Imports modules that stay for the rest of this mode, too, each before those that need it."""
+    for name in names:
+        __import__(name)
+        if name not in _STAYING:
+            _STAYING.append(name)
+
+
 def sweep():
     """Lets go of the library's modules that do not stay, and of their packages; the application's are its.
 

@@ -28,7 +28,7 @@ ROWS = {
     ),
     CONFIG: (("console", "flash", "setup", "packets", "ble", "application"), _ENDS),
     NORMAL: (
-        ("console", "flash", "wifi", "clock", "probation", "claim", "cloud", "application"),
+        ("console", "flash", "wifi", "clock", "probation", "claim", "cloud", "jobs", "application"),
         (
             ("provisioning_failed", NORMAL, None),
             ("certificate_refused", NORMAL, REPLACE),
@@ -49,9 +49,9 @@ ROWS = {
 }  # fmt: skip
 
 # Tasks that last as long as their mode: their end is a death.
-LASTING = ("flash", "wifi", "clock", "application", "setup", "packets")
+LASTING = ("flash", "wifi", "clock", "jobs", "application", "setup", "packets")
 # Tasks that begin anew where a mode follows on itself: the thing has another certificate.
-RENEWED = ("claim", "cloud", "application")
+RENEWED = ("claim", "cloud", "jobs", "application")
 
 # The modules that stay in memory: in every mode, and for a task. Each is behind those that it imports; all
 # others are there for a moment (iot.memory).
@@ -63,6 +63,7 @@ STAYING = {
     "clock": ("iot.clock.keeper",),
     "claim": _MQTT,
     "cloud": _MQTT + ("iot.aws.cloud",),
+    "jobs": ("iot.aws.jobs",),
     "application": ("iot.backoff", "iot.application", "iot.thing"),
     "setup": (
         "iot.ble.codes", "iot.ble.frames", "iot.ble.requests", "iot.ble.setup", "iot.ble.packets",

@@ -34,7 +34,7 @@ class System:
         turns: the events that lead out of it, the strongest last.
         lasting: names of the tasks whose end is a death.
         tasks: what runs in this mode, by name.
-        wifi, clock, cloud, thing: the parts of the mode NORMAL, else None.
+        wifi, clock, cloud, jobs, thing: the parts of the mode NORMAL, else None.
         nvs, flash: None where flash could not be initialised.
         application: the Application, None in modes without one.
         counts: messages that did not get through to the cloud or from it, by the reason (iot.mqtt.queues).
@@ -63,7 +63,7 @@ class System:
         self.device_id = self.reason = ""
         self.tasks = {}
         self.counts = {}
-        self.nvs = self.flash = self.wifi = self.clock = self.cloud = self.thing = None
+        self.nvs = self.flash = self.wifi = self.clock = self.cloud = self.jobs = self.thing = None
         self.watchdog = self.heap = self.load_application = self.document = self.event = self.stored = None
         self.application = self.starved_reason = self.unreached = self.asked_ms = self._configure = None
         self.calm = asyncio.Event()
@@ -100,6 +100,10 @@ class System:
         turns, waits = self.turns, self.event
         if event in turns and (waits not in turns or turns.index(event) > turns.index(waits)):
             self.event, self.reason = event, reason
+
+    def service(self, kind):
+        """What the thing's `shadow` or `commands` is, loaded when the application first touches it."""
+        return borrow("iot.aws.services").make(self, kind)
 
     def record(self, key, size):
         """A Record, its code being in memory for as long as it is used. OSError where there is no flash."""
@@ -152,6 +156,8 @@ class System:
             self.clock.tell(event, detail)
         if event == "wifi_up" and self.cloud:
             self.cloud.client.probe()  # a connection that did not survive shall end soon
+        elif event == "cloud_up" and self.jobs:
+            self.jobs.look()
         self.turn(event, event)
 
     # The life of the system.

@@ -13,9 +13,12 @@ class Thing:
         config: the section `app` of the configuration, free for the application; empty in mode CONFIG.
         flash: the Flash with the application's 256 bytes.
         log: a Log.
+        jobs: the Jobs of iot.aws.jobs; None where there is no cloud, in mode CONFIG.
     """
 
-    def __init__(self, name, version, mode, config, flash, log, events, client, wifi, turn, packets):
+    def __init__(
+        self, name, version, mode, config, flash, log, events, client, wifi, turn, packets, jobs, service
+    ):
         self.name = name
         self.version = version
         self.mode = mode
@@ -28,6 +31,9 @@ class Thing:
         self._turn = turn
         self._make_packets = packets
         self._packets = None
+        self.jobs = jobs
+        self._make_service = service
+        self._services = {}
         self._start = None  # of the Application, which sets it
         self._handlers = []
         self._subscriptions = []
@@ -38,6 +44,23 @@ class Thing:
         if self._packets is None:
             self._packets = self._make_packets(self.log)
         return self._packets
+
+    @property
+    def shadow(self):
+        """The Shadow of iot.aws.shadow: the classic one; called with a name, the named one."""
+        return self._service("shadow")
+
+    @property
+    def commands(self):
+        """The Commands of iot.aws.commands."""
+        return self._service("commands")
+
+    def _service(self, kind):
+        if not self.jobs:
+            raise RuntimeError("no cloud in mode " + self.mode)
+        if kind not in self._services:
+            self._services[kind] = self._make_service(kind)
+        return self._services[kind]
 
     def on(self, event, handler):
         """Calls `handler(detail)` on each `event`, one of iot.events.NAMES; handlers return at once."""
@@ -129,3 +152,7 @@ class Thing:
             self._events.off(*self._handlers.pop())
         while self._subscriptions:
             self._subscriptions.pop().close()
+        if self.jobs:
+            self.jobs.handlers.clear()
+        while self._services:
+            self._services.popitem()[1].close()

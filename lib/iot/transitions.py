@@ -114,7 +114,7 @@ async def _leave(system, staying):
         client = system.cloud.client
         await client.disconnect()  # takes leave of the broker, so that it sends no last will
         system.counts["lost"] += len(client.outbox)
-        system.cloud = None
+        system.cloud = system.jobs = None
     system.calm.set()
     for name in ending:
         system.tasks[name].cancel()
@@ -188,10 +188,14 @@ async def _enter_normal(system, besides):
         _begin(system, claim=_claim(system, config["aws"], _TRIES_TO_REPLACE if besides else None))
     else:
         await load(*modes.STAYING["cloud"])
+        await load(*modes.STAYING["jobs"])
         await load(*modes.STAYING["application"])
+        from iot.aws.jobs import Jobs
+
         system.cloud = _cloud(system, config["aws"], thing[0])
+        system.jobs = Jobs(thing[0], system.cloud.client, system)
         _make_thing(system, "main", thing[0], config["app"], system.cloud.client)
-        _begin(system, cloud=system.cloud.run(), application=system.application.run())
+        _begin(system, cloud=system.cloud.run(), jobs=system.jobs.run(), application=system.application.run())
 
 
 _ENTER = {modes.CONFIG: _enter_config, modes.NORMAL: _enter_normal}
@@ -278,5 +282,7 @@ def _make_thing(system, function, name, config, client):
         system.wifi,
         system.turn,
         system.packets,
+        system.jobs,
+        system.service,
     )
     system.application = Application(system.load_application, function, thing, system.log)

@@ -243,15 +243,16 @@ class Client:
         self._wake()
         return receipt
 
-    def subscribe(self, topic_filter, qos=1, depth=8):
+    def subscribe(self, topic_filter, qos=1, depth=8, put=None):
         """Subscribe, now and whenever the broker has lost the session; returns the Subscription.
 
         topic_filter: None for what no other subscription takes; that asks nothing of the broker.
+        put: called with each message, which is not queued then; (topic, None) for one over the packet limit.
         depth: messages that wait to be read, at least 1. ValueError for a filter or QoS that cannot be.
         """
         if topic_filter is None or depth < 1 or not _is_plain(topic_filter, len(topic_filter.encode()), qos):
             borrow("iot.mqtt.checks").subscription(topic_filter, qos, depth)  # raises, if there is a reason
-        subscription = self.inbox.subscribe(topic_filter, qos, depth)
+        subscription = self.inbox.subscribe(topic_filter, qos, depth, put)
         if self.inbox.waiting:
             borrow("iot.mqtt.unclaimed").take(self, subscription)
         return subscription

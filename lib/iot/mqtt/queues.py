@@ -202,9 +202,13 @@ def matches(topic_filter, topic):
 class Subscription:
     """Messages of one topic filter: `async for topic, payload in …`, or `read()` for those who poll.
 
-    Holds `depth` messages; on overflow the oldest goes and `dropped` counts it.
+    Holds `depth` messages; on overflow the oldest goes and `dropped` counts it. Who needs no queue gives its
+    own `put`, called with each message by the connection's reader: it returns at once and raises nothing.
+    takes_oversize: True to have also what is over the packet limit put, with None for its payload.
     granted: what the SUBACK said, None before it; False too where the broker hangs up on the request.
     """
+
+    takes_oversize = False
 
     def __init__(self, inbox, topic_filter, qos, depth):
         self.topic_filter = topic_filter
@@ -281,9 +285,12 @@ class Inbox:
         self.subscriptions = []
         self.waiting = []
 
-    def subscribe(self, topic_filter, qos, depth):
+    def subscribe(self, topic_filter, qos, depth, put=None):
         """A new Subscription, to be asked for; with the filter None for what no other takes."""
         subscription = Subscription(self, topic_filter, qos, depth)
+        if put:
+            subscription.put = put  # type: ignore[method-assign]
+            subscription.takes_oversize = True
         if topic_filter is None:
             self.rest = subscription
             return subscription

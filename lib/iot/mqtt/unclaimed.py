@@ -24,6 +24,10 @@ def put(client, framer):
     except MemoryError:
         body = None
     if body is None:
+        for subscription in inbox.subscriptions:
+            if subscription.takes_oversize and matches(subscription.topic_filter, framer.topic or ""):
+                subscription.put((framer.topic, None))
+                return framer.packet_id
         inbox.counts["oversize"] += 1
         topic = framer.topic or "a topic too long to show"
         client.log.warning("mqtt", "dropped {} bytes on {}", framer.size, topic)

@@ -1,0 +1,83 @@
+"""Jobs of AWS IoT (Developer Guide, "Jobs"): hears of them; what does one is loaded when there is one."""
+
+import asyncio
+
+from iot.memory import borrow
+
+
+class Jobs:
+    """The thing's jobs, done one at a time.
+
+    Args:
+        name: the thing's name.
+        client: its MQTT Client.
+        system: what built-in actions act on (iot.aws.actions).
+
+    Attributes:
+        handlers: by action, (handler, minutes that it may take or 0).
+        requests: the Requests of this thing while something needs them; None at other times.
+    """
+
+    def __init__(self, name, client, system):
+        self.prefix = "$aws/things/" + name + "/jobs/"
+        self.client = client
+        self.system = system
+        self.handlers = {}
+        self.requests = None
+        self.job = None  # the one that is being done
+        self._keeps_requests = False
+        self._due = asyncio.Event()
+
+    def on(self, action, handler, timeout_min=0):
+        """Has jobs of this action done by `handler(job)`, sync or async.
+
+        What it returns is the outcome: a dictionary becomes the details of SUCCEEDED. What it raises fails
+        the job; where the cloud cancels it or its time is over, an async handler is cancelled.
+
+        Args:
+            action: the document's `action`, or the handler of a step of AWS's managed templates.
+            handler: of one Job; see iot.aws.job.
+            timeout_min: 1 to 10080 minutes; 0 for no limit.
+        """
+        if not 0 <= timeout_min <= 10080:
+            raise ValueError("timeout_min: 0 to 10080")
+        self.handlers[action] = handler, timeout_min
+
+    def need_requests(self):
+        """The Requests, which `spare_requests` gives up."""
+        if self.requests is None:
+            self.requests = borrow("iot.aws.requests").Requests(self.client, self.system.log)
+        return self.requests
+
+    def keep_requests(self):
+        """The Requests, for good."""
+        self._keeps_requests = True
+        return self.need_requests()
+
+    def spare_requests(self):
+        """No job needs them any more."""
+        if not self._keeps_requests:
+            self.requests = None
+
+    def look(self):
+        """Asks the cloud for a job that waits: after each connection."""
+        self.client.publish(self.prefix + "$next/get", "{}", qos=1)
+
+    async def run(self):
+        """Does the jobs that come."""
+        for topic_filter in ("notify-next", "+/+/+"):
+            self.client.subscribe(self.prefix + topic_filter, 1, 1, self._put)
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            await borrow("iot.aws.job").run(self)
+
+    def _put(self, message):
+        topic, payload = message
+        if self.requests:
+            self.requests.put(topic, payload)
+        # Where a job is done, its end is heard of here, too: another, or none, is the next.
+        if payload is None or b'"jobId"' in payload or (self.job and topic.endswith("/notify-next")):
+            self._due.set()
+            if self.job:
+                self.job.changed(topic, payload)

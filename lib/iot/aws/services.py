@@ -1,0 +1,14 @@
+"""Makes the services that the application asks for. Imported for the moment and forgotten."""
+
+import sys
+
+from iot.memory import keep
+
+
+def make(system, kind):
+    """The thing's service of this kind, "shadow" or "commands", whose module stays from now on."""
+    name = "iot.aws." + kind
+    keep("iot.backoff", "iot.aws.requests", name)
+    jobs, thing = system.jobs, system.thing
+    requests = jobs.keep_requests()
+    return sys.modules[name].make(thing.name, requests, thing.run, thing.on, thing.log)

@@ -15,6 +15,10 @@ WIFI_REACH_MS = 300_000  # a new configuration's Wi-Fi not reached within this: 
 CLOUD_REACH_MS = 300_000  # and from then on its cloud not
 CONFIG = None  # a whole configuration, for a product that brings its own; else it is asked for
 
+# What the cloud is told beside telemetry, a part of {"crash": True, "log": "warning", "metrics_s": 300,
+# "package": "name"}: docs/reports.md has what each sends, and where.
+REPORTS = {}
+
 # What goes out to the cloud.
 OUTBOX_BYTES = 2048  # all messages that wait to be sent or acknowledged, and so the largest one
 WINDOW = 16  # QoS 1 messages in flight

@@ -25,6 +25,8 @@ class Log:
         self._write = write
         self._uptime_ms = 0
         self._last_ms = time.ticks_ms()
+        self._drain = None
+        self._drain_level = _ERROR
         self.set_level(level)
 
     def set_level(self, level):
@@ -32,6 +34,11 @@ class Log:
         if level not in _LEVELS:
             raise ValueError("log level {!r}: one of {}".format(level, ", ".join(_LEVELS)))
         self._level = _LEVELS.index(level)
+
+    def drain_to(self, level, take):
+        """Has `take(uptime in ms, letter of the level, area, text)` called with lines up to `level`, too."""
+        self._drain_level = _LEVELS.index(level)
+        self._drain = take
 
     def uptime_ms(self):
         """Milliseconds since the start; counts on where ticks_ms wraps, if it is called every 6.2 days."""
@@ -59,7 +66,11 @@ class Log:
         sys.print_exception(error)
 
     def _line(self, level, area, text, args):
-        if level <= self._level:
+        drain = self._drain if level <= self._drain_level else None
+        if level <= self._level or drain:
             ms = self.uptime_ms()  # integers: a single-precision float loses milliseconds after hours
             text = text.format(*args) if args else text
-            self._write("{:6d}.{:03d} {} {}: {}".format(ms // 1000, ms % 1000, "EWID"[level], area, text))
+            if level <= self._level:
+                self._write("{:6d}.{:03d} {} {}: {}".format(ms // 1000, ms % 1000, "EWID"[level], area, text))
+            if drain:
+                drain(ms, "EWID"[level], area, text)

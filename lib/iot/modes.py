@@ -28,7 +28,10 @@ ROWS = {
     ),
     CONFIG: (("console", "flash", "setup", "packets", "ble", "application"), _ENDS),
     NORMAL: (
-        ("console", "flash", "wifi", "clock", "probation", "claim", "cloud", "jobs", "application"),
+        (
+            "console", "flash", "wifi", "clock", "probation", "claim", "cloud", "jobs", "reports",
+            "application",
+        ),
         (
             ("provisioning_failed", NORMAL, None),
             ("certificate_refused", NORMAL, REPLACE),
@@ -51,7 +54,7 @@ ROWS = {
 # Tasks that last as long as their mode: their end is a death.
 LASTING = ("flash", "wifi", "clock", "jobs", "application", "setup", "packets")
 # Tasks that begin anew where a mode follows on itself: the thing has another certificate.
-RENEWED = ("claim", "cloud", "jobs", "application")
+RENEWED = ("claim", "cloud", "jobs", "reports", "application")
 
 # The modules that stay in memory: in every mode, and for a task. Each is behind those that it imports; all
 # others are there for a moment (iot.memory).

@@ -50,6 +50,7 @@ class System:
         memory: bytes of heap in use, and free, before the last command.
         heap: keeps what the heap was given (iot.heap), None where it was left as it is.
         heap_total: bytes that it then had, and keeps.
+        held_ms: the longest that the loop was held since it was told.
     """
 
     folder = "/certs"
@@ -68,7 +69,7 @@ class System:
         self.application = self.starved_reason = self.unreached = self.asked_ms = self._configure = None
         self.calm = asyncio.Event()
         self.calm.set()
-        self.starved = self.heap_total = 0
+        self.starved = self.heap_total = self.held_ms = 0
 
     def run(self, load_application):
         """Runs until the chip is reset. `load_application()` imports the application and returns the module.
@@ -172,9 +173,11 @@ class System:
                 start_ms = time.ticks_ms()
                 await asyncio.sleep_ms(_TICK_MS)
                 ticks += 1
+                late_ms = time.ticks_diff(time.ticks_ms(), start_ms) - _TICK_MS
+                self.held_ms = max(self.held_ms, late_ms)
                 if ticks % _LOOK_TICKS == 0:
                     self.log.uptime_ms()  # which counts on where ticks wrap
-                    self._look_at_heap(time.ticks_diff(time.ticks_ms(), start_ms) < _TICK_MS + _LATE_MS)
+                    self._look_at_heap(late_ms < _LATE_MS)
                 name = self._done()
                 if name:
                     await borrow("iot.deaths").of_task(self, name)

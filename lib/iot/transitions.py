@@ -196,6 +196,12 @@ async def _enter_normal(system, besides):
         system.jobs = Jobs(thing[0], system.cloud.client, system)
         _make_thing(system, "main", thing[0], config["app"], system.cloud.client)
         _begin(system, cloud=system.cloud.run(), jobs=system.jobs.run(), application=system.application.run())
+        if system.settings.REPORTS:
+            memory.keep("iot.aws.reports")
+            from iot.aws.reports import Reports
+
+            reports = Reports(system.settings.REPORTS, thing[0], system.cloud.client, system)
+            _begin(system, reports=reports.run())
 
 
 _ENTER = {modes.CONFIG: _enter_config, modes.NORMAL: _enter_normal}

@@ -146,6 +146,7 @@ class FakeMachine:
     def __init__(self, memory=b""):
         self.kept = memory
         self.RTC = lambda: self
+        self.reset_cause = lambda: 1
 
     def memory(self, *data):
         if data:
@@ -155,10 +156,10 @@ class FakeMachine:
     def __enter__(self):
         self._before = sys.modules.get("machine")
         sys.modules["machine"] = self
-        forget("iot.storage.rtc")
+        forget("iot.storage.rtc", "iot.deaths")
 
     def __exit__(self, *error):
-        forget("iot.storage.rtc")
+        forget("iot.storage.rtc", "iot.deaths")
         del sys.modules["machine"]
         if self._before:
             sys.modules["machine"] = self._before

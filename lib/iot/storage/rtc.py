@@ -12,6 +12,7 @@ _MAGIC = const(b"iot1")
 _NAMES = const(("wrong", "setup", "starved", "died"))
 # Behind them: 1 + the number of the network that was joined last, 0 for none; whether with a BSSID; that.
 _STATION = const(8)
+_SIZE = const(16)  # of all that; behind it the text of the last crash
 
 
 def get(name):
@@ -28,20 +29,28 @@ def set(name, number):
 
 def station():
     """Which network was joined last, by its number, and the BSSID; (-1, None) after a cut of power."""
-    kept = _bytes()[-_STATION:]
+    kept = _bytes()[_SIZE - _STATION : _SIZE]
     return kept[0] - 1, bytes(kept[2:]) if kept[1] else None
 
 
 def set_station(number, bssid):
     """Keeps them; bssid: None where any access point of that name will do."""
     kept = _bytes()
-    kept[-_STATION:] = bytes((number + 1, 1)) + bssid if bssid else bytes((number + 1,)) + bytes(_STATION - 1)
+    own = bytes((number + 1, 1)) + bssid if bssid else bytes((number + 1,)) + bytes(_STATION - 1)
+    kept[_SIZE - _STATION : _SIZE] = own
     machine.RTC().memory(kept)
+
+
+def crash(text=None):
+    """What iot.crash keeps, as bytes; b"" for nothing. `text` takes its place."""
+    kept = _bytes()
+    if text is not None:
+        machine.RTC().memory(kept[:_SIZE] + text)
+    return bytes(kept[_SIZE:])
 
 
 def _bytes():
     kept = machine.RTC().memory()
-    size = len(_MAGIC) + len(_NAMES) + _STATION
-    if len(kept) != size or not kept.startswith(_MAGIC):  # noise, or another program's
-        kept = _MAGIC + bytes(size - len(_MAGIC))
+    if len(kept) < _SIZE or not kept.startswith(_MAGIC):  # noise, or another program's
+        kept = _MAGIC + bytes(_SIZE - len(_MAGIC))
     return bytearray(kept)

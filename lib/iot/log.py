@@ -25,13 +25,18 @@ class Log:
         self._write = write
         self._uptime_ms = 0
         self._last_ms = time.ticks_ms()
+        self._usual = level
         self.set_level(level)
 
-    def set_level(self, level):
-        """ValueError for a name that is none of a level."""
+    def set_level(self, level, minutes=0):
+        """From now on, or for some minutes, after which that of the start is back.
+
+        ValueError for a name that is none of a level.
+        """
         if level not in _LEVELS:
             raise ValueError("log level {!r}: one of {}".format(level, ", ".join(_LEVELS)))
         self._level = _LEVELS.index(level)
+        self._until_ms = minutes and self.uptime_ms() + minutes * 60000
 
     def uptime_ms(self):
         """Milliseconds since the start; counts on where ticks_ms wraps, if it is called every 6.2 days."""
@@ -59,6 +64,8 @@ class Log:
         sys.print_exception(error)
 
     def _line(self, level, area, text, args):
+        if self._until_ms and self.uptime_ms() > self._until_ms:
+            self.set_level(self._usual)
         if level <= self._level:
             ms = self.uptime_ms()  # integers: a single-precision float loses milliseconds after hours
             text = text.format(*args) if args else text

@@ -11,6 +11,8 @@ _MOST_DETAILS = const(10)  # of one execution; keys and values: AWS, StatusDetai
 _KEY_MAX = const(128)
 _VALUE_MAX = const(1024)
 _BYTES_MAX = const(1200)  # all of it as JSON, which has to fit into the outbox beside others' messages
+_MESSAGE_MAX = const(800)
+_LEAST_LEFT = const(160)  # of those, for a key and the start of its value
 _NEITHER = const('the document is neither {"action": …} nor steps of the type runHandler')
 
 
@@ -43,13 +45,20 @@ def _text(value):
     return value
 
 
-def text(value, most):
-    """`value` as a text of 1 to `most` characters, none of which is a control character."""
+def text(value, most, most_bytes=_BYTES_MAX):
+    """`value` as a text of 1 to `most` characters, none of which is a control character.
+
+    Args:
+        most: characters.
+        most_bytes: that it may have as JSON.
+    """
     value = str(value)[:most]
     for character in set(value):
         code = ord(character)
         if not (0x20 <= code < 0x7F or 0xA0 <= code < 0xD800 or code > 0xDFFF):
             value = value.replace(character, " ")
+    while len(json.dumps(value).encode()) > most_bytes:
+        value = value[: len(value) * 3 // 4]
     return value or "-"
 
 
@@ -62,28 +71,27 @@ def name(value, most):
     return value or "_"
 
 
-def details(values):
-    """A dictionary as statusDetails: texts, of which those past AWS's bounds are cut or left out."""
-    found = {}
-    left = _BYTES_MAX
+def details(values, most_key=_KEY_MAX, found=None):
+    """A dictionary as statusDetails: texts, of which those past AWS's bounds are cut or left out.
+
+    Args:
+        most_key: characters of a key.
+        found: details that are there already, to which these are added.
+    """
+    found = found or {}
     for key in values:
-        value, called = text(values[key], _VALUE_MAX), name(key, _KEY_MAX)
-        if len(found) == _MOST_DETAILS or left < 2 * _KEY_MAX:
-            break
-        while _size(called, value) > left:
-            value = value[: len(value) * 3 // 4]
-        found[called] = value
-        left -= _size(called, value)
+        left = _BYTES_MAX - len(json.dumps(found).encode())
+        called = name(key, most_key)
+        if len(found) < _MOST_DETAILS and left > _LEAST_LEFT and called not in found:
+            found[called] = text(values[key], _VALUE_MAX, left - len(called))
     return found
-
-
-def _size(key, value):
-    return len(json.dumps({key: value}).encode())
 
 
 def failure(error):
     """An exception as details: its type, its message, and the place where it was raised."""
-    found = {"type": type(error).__name__, "message": str(error), "place": place(error)}
+    message = str(error)
+    found = {"type": type(error).__name__, "place": place(error)}
+    found["message"] = message and text(message, _VALUE_MAX, _MESSAGE_MAX)
     return {key: value for key, value in found.items() if value}
 
 

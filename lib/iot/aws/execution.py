@@ -111,10 +111,7 @@ class Execution:
 
     async def tell(self, status, details):
         """Tells the cloud until it has taken that; False where that is no longer possible."""
-        details = dict(details)
-        for key, value in self.progress.items():
-            details.setdefault(key, value)
-        update = self._update(status, documents.details(details))
+        update = self._update(status, documents.details(self.progress, found=documents.details(details)))
         backoff = Backoff(_FIRST_MS, _MOST_MS)
         while True:
             try:

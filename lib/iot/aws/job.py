@@ -82,6 +82,7 @@ class Job:
         details["percent"] = percent
         self.execution.progress = documents.details(details)
         self.execution.is_new = True
+        self.execution.wake.set()
         await asyncio.sleep_ms(0)
 
     def reject(self, reason):

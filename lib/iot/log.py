@@ -27,13 +27,18 @@ class Log:
         self._last_ms = time.ticks_ms()
         self._drain = None
         self._drain_level = _ERROR
+        self._usual = level
         self.set_level(level)
 
-    def set_level(self, level):
-        """ValueError for a name that is none of a level."""
+    def set_level(self, level, minutes=0):
+        """From now on, or for some minutes, after which that of the start is back.
+
+        ValueError for a name that is none of a level.
+        """
         if level not in _LEVELS:
             raise ValueError("log level {!r}: one of {}".format(level, ", ".join(_LEVELS)))
         self._level = _LEVELS.index(level)
+        self._until_ms = minutes and self.uptime_ms() + minutes * 60000
 
     def drain_to(self, level, take):
         """Has `take(uptime in ms, letter of the level, area, text)` called with lines up to `level`, too."""
@@ -66,6 +71,8 @@ class Log:
         sys.print_exception(error)
 
     def _line(self, level, area, text, args):
+        if self._until_ms and self.uptime_ms() > self._until_ms:
+            self.set_level(self._usual)
         drain = self._drain if level <= self._drain_level else None
         if level <= self._level or drain:
             ms = self.uptime_ms()  # integers: a single-precision float loses milliseconds after hours

@@ -2,7 +2,11 @@
 
 import asyncio
 
+from micropython import const
+
 from iot.memory import borrow
+
+_PAUSE_MS = const(60000)
 
 
 class Jobs:
@@ -24,7 +28,7 @@ class Jobs:
         self.system = system
         self.handlers = {}
         self.requests = None
-        self.job = None  # the one that is being done
+        self.job = self.asked = None  # the one that is being done; what this life has asked to begin
         self._keeps_requests = False
         self._due = asyncio.Event()
 
@@ -70,14 +74,21 @@ class Jobs:
         while True:
             await self._due.wait()
             self._due.clear()
-            await borrow("iot.aws.job").run(self)
+            try:
+                await borrow("iot.aws.job").run(self)
+            except Exception as error:  # the cloud does not answer, or there is no memory for it
+                self.system.log.warning("jobs", "tries again: {}", error)
+                await asyncio.sleep_ms(_PAUSE_MS)
+                if self.client.connected:  # else there will be a look
+                    self._due.set()
 
     def _put(self, message):
         topic, payload = message
-        if self.requests:
-            self.requests.put(topic, payload)
-        # Where a job is done, its end is heard of here, too: another, or none, is the next.
-        if payload is None or b'"jobId"' in payload or (self.job and topic.endswith("/notify-next")):
-            self._due.set()
+        if self.requests and self.requests.put(topic, payload):
+            return
+        # Unasked: another job is the next one, or none is; or it is what `look` has asked.
+        if topic.endswith("-next") or "/$next/" in topic:
             if self.job:
-                self.job.changed(topic, payload)
+                self.job.changed()
+            if payload is None or b'"jobId"' in payload:
+                self._due.set()

@@ -36,12 +36,19 @@ class Requests:
     Args:
         client: the thing's MQTT Client.
         log: a Log.
+
+    Attributes:
+        client: as given.
+        Error: the ServiceError that it raises. Who lives for a moment catches this one: the module may have
+            been loaded anew meanwhile.
     """
 
+    Error = ServiceError
+
     def __init__(self, client, log):
-        self._client = client
+        self.client = client
         self._log = log
-        self._asked = {}  # by token: [topic, the Event of its answer, that]
+        self._asked = {}  # by token: [topic, the Event of its answer, that, the Receipt of the request]
         # A kept session brings answers to what an earlier life has asked.
         self._last = int.from_bytes(os.urandom(3), "big")
 
@@ -59,13 +66,16 @@ class Requests:
             except Exception as error:  # it must not end the connection
                 self._log.exception("aws", message[0], error)
 
-        return self._client.subscribe(topic_filter, 1, 1, put)
+        return self.client.subscribe(topic_filter, 1, 1, put)
 
     def put(self, topic, payload, handler=None):
-        """Takes a message: an answer settles its request, anything else is the handler's."""
+        """Takes a message: an answer settles its request, which is told; anything else is the handler's."""
         document = parsed(payload)
-        if not self._settle(topic, document) and handler:
+        if self._settle(topic, document):
+            return True
+        if handler:
             handler(topic, document)
+        return False
 
     async def ask(self, topic, document, timeout_ms=_TIMEOUT_MS, tries=4):
         """Publishes a request and returns the answer's document.
@@ -81,7 +91,7 @@ class Requests:
         """
         self._last += 1
         token = "{:x}".format(self._last)
-        asked = self._asked[token] = [topic, asyncio.Event(), None]
+        asked = self._asked[token] = [topic, asyncio.Event(), None, None]
         backoff = Backoff(_FIRST_MS, _MOST_MS)
         try:
             while True:
@@ -99,7 +109,9 @@ class Requests:
         """Sends it once; the answer's document, or a ServiceError."""
         asked[2] = None
         asked[1].clear()
-        if self._client.publish(asked[0], document, qos=1):
+        if not asked[3] or asked[3].done:  # while one waits for a connection, no second joins it
+            asked[3] = self.client.publish(asked[0], document, qos=1)
+        if asked[3]:
             await within(timeout_ms, asked[1].wait())
         return asked[2] or ServiceError("Timeout", asked[0])
 

@@ -1,0 +1,86 @@
+"""Hears of commands (Developer Guide, "AWS IoT Commands"); what does one is in memory while it does."""
+
+from micropython import const
+
+from iot.memory import borrow
+
+_MOST = const(4)  # at once
+_REMEMBERED = const(8)  # executions: with QoS 1 one may come twice
+_TIMEOUT_MAX_S = const(43200)
+_EXECUTION = const(5)  # its level in a topic
+
+
+def make(name, requests, run, on, log):
+    """The Commands of a thing; arguments as iot.aws.services has them."""
+    return Commands(name, requests, run, log)
+
+
+class Commands:
+    """The thing's commands, each answered within its time, four of them at once.
+
+    Args:
+        name: the thing's name.
+        requests: the Requests.
+        run: runs a coroutine as a part of the application.
+        log: a Log.
+    """
+
+    def __init__(self, name, requests, run, log):
+        self.handlers = {}
+        self.run = run
+        self.log = log
+        self.client = requests.client
+        self.running = 0
+        self._module = None  # iot.aws.command, while it does any
+        self._prefix = "$aws/commands/things/" + name + "/executions/"
+        self._known = []
+        self._subscriptions = [
+            requests.listen(self._prefix + "+/request/json", self._take),
+            requests.listen(self._prefix + "+/response/rejected/json", self._refused),
+        ]
+
+    def on(self, name, handler, timeout_s=10):
+        """Has commands of this name done by `handler(payload)`, sync or async.
+
+        A dictionary that it returns becomes the result: texts and booleans, all else as text. What it raises
+        fails the command; after `timeout_s` that is TIMED_OUT, and an async handler cancelled.
+
+        Args:
+            name: the payload's `action` or `command`.
+            handler: of the payload, a dictionary.
+            timeout_s: 1 to 43200; the cloud waits for 10 unless it is told otherwise when one is started.
+        """
+        if not 1 <= timeout_s <= _TIMEOUT_MAX_S:
+            raise ValueError("timeout_s: 1 to {}".format(_TIMEOUT_MAX_S))
+        self.handlers[name] = handler, timeout_s
+
+    def close(self):
+        """The application has ended."""
+        self.handlers.clear()
+        while self._subscriptions:
+            self._subscriptions.pop().close()
+
+    def topic(self, execution):
+        """Where an execution is answered."""
+        return self._prefix + execution + "/response/json"
+
+    def ended(self):
+        """A command is done."""
+        self.running -= 1
+        if not self.running:
+            self._module = None
+
+    def _take(self, topic, payload):
+        execution = topic.split("/")[_EXECUTION]
+        if execution in self._known:
+            return
+        self._known = self._known[1 - _REMEMBERED :] + [execution]
+        module = self._module = self._module or borrow("iot.aws.command")
+        if self.running == _MOST:
+            module.Command(self, execution, payload).refuse_busy()
+            return
+        self.run(module.Command(self, execution, payload).do())
+        self.running += 1
+
+    def _refused(self, topic, payload):
+        self.log.warning("commands", "{}: {}", topic, payload and payload.get("errorMessage"))

@@ -1,0 +1,137 @@
+"""One execution of a job, as the cloud has it: what it is told and asked (AWS: "Jobs device MQTT API")."""
+
+import asyncio
+
+from micropython import const
+
+from iot.aws import documents
+from iot.backoff import Backoff
+
+_FIRST_MS = const(1000)
+_MOST_MS = const(300000)
+_STEP_TIMEOUT_MAX = const(10080)  # minutes
+_PENDING = const(("QUEUED", "IN_PROGRESS"))
+_PASSING = const(("Timeout", "RequestThrottled", "InternalError"))
+_OVER = const(("InvalidStateTransition", "TerminalStateReached", "ResourceNotFound", "VersionMismatch"))
+
+
+async def following(jobs, requests):
+    """The Execution that is next, None where none waits. Its document is None where that is too large.
+
+    Raises requests.Error where the cloud does not answer, or has no time.
+    """
+    topic = jobs.prefix + "$next/get"
+    try:
+        answer = await requests.ask(topic, {})
+    except requests.Error as error:
+        if error.code != "TooLarge":
+            raise
+        answer = await requests.ask(topic, {"includeJobDocument": False})
+    members = answer.get("execution")
+    return Execution(members, jobs.prefix, requests, jobs.system.log) if members else None
+
+
+class Execution:
+    """An execution that has not ended.
+
+    Args:
+        members: the JobExecution of the cloud's answer.
+        prefix: of the thing's topics of jobs.
+        requests: the Requests, whose answers are listened to.
+        log: a Log.
+
+    Attributes:
+        job_id: the job's.
+        key: (job's id, number): a job that is tried again has the same id and another number.
+        members: without its document.
+        document: the job's, None where it was too large or nested too deep.
+        progress: details that were told, or shall be with the next word.
+        is_new: whether the cloud does not know them yet.
+        wake: an Event, set where somebody should look at it.
+    """
+
+    def __init__(self, members, prefix, requests, log):
+        self.job_id = members["jobId"]
+        self.key = self.job_id, members.get("executionNumber")
+        self.document = members.pop("jobDocument", None)
+        self.members = members
+        self.progress = {}
+        self.is_new = self._doubted = False
+        self.wake = asyncio.Event()
+        self._topic = prefix + self.job_id + "/"
+        self._requests = requests
+        self._log = log
+
+    def changed(self):
+        """Another job is the next one, or none is; perhaps: what is said unasked may be late."""
+        self._doubted = True
+        self.wake.set()
+
+    async def is_over(self):
+        """Whether the cloud no longer waits for it; asked where something has changed."""
+        if not self._doubted:
+            return False
+        self._doubted = False
+        request = {"executionNumber": self.key[1], "includeJobDocument": False}
+        try:
+            answer = await self._requests.ask(self._topic + "get", request, tries=1)
+        except self._requests.Error as error:
+            self._doubted = error.code in _PASSING
+            return error.code in _OVER
+        return (answer.get("execution") or {}).get("status") not in _PENDING
+
+    async def begin(self, timeout_min):
+        """Has the cloud see it IN_PROGRESS, for `timeout_min` or with 0 without an end; False where it may
+        not be done. Raises requests.Error where the cloud does not answer.
+        """
+        update = self._update("IN_PROGRESS", {})
+        update["expectedVersion"] = self.members.get("versionNumber")
+        if timeout_min:
+            update["stepTimeoutInMinutes"] = min(timeout_min, _STEP_TIMEOUT_MAX)
+        try:
+            await self._ask(update)
+        except self._requests.Error as error:
+            if error.code in _PASSING:
+                raise
+            state = (error.answer or {}).get("executionState") or {}
+            # An earlier try was done and its answer lost: a life before would have been seen in progress.
+            if error.code != "VersionMismatch" or state.get("status") != "IN_PROGRESS":
+                self._log.warning("jobs", "{}: not begun: {}", self.job_id, error)
+                return False
+        return True
+
+    async def tell_progress(self):
+        """One update; where that fails, the next word has it."""
+        self.is_new = False
+        try:
+            await self._ask(self._update("IN_PROGRESS", self.progress), tries=1)
+        except (self._requests.Error, ValueError) as error:  # ValueError: larger than the outbox
+            self._log.debug("jobs", "{}: progress is not taken: {}", self.job_id, error)
+            self._doubted = self._doubted or getattr(error, "code", None) in _OVER
+
+    async def tell(self, status, details):
+        """Tells the cloud until it has taken that; False where that is no longer possible."""
+        update = self._update(status, documents.details(self.progress, found=documents.details(details)))
+        backoff = Backoff(_FIRST_MS, _MOST_MS)
+        while True:
+            try:
+                await self._ask(update)
+                self._log.info("jobs", "{}: {}", self.job_id, status)
+                return True
+            except (self._requests.Error, ValueError) as error:
+                code = getattr(error, "code", None)
+                if code not in _PASSING:
+                    self._log.warning("jobs", "{}: {} is not taken: {}", self.job_id, status, error)
+                    # Perhaps it is for a character that AWS does not take.
+                    if code in _OVER or not update.pop("statusDetails", None):
+                        return False
+            await asyncio.sleep_ms(backoff.next_ms())
+
+    def _update(self, status, details):
+        update = {"status": status, "executionNumber": self.key[1]}
+        if details:
+            update["statusDetails"] = details
+        return update
+
+    async def _ask(self, update, tries=4):
+        await self._requests.ask(self._topic + "update", update, tries=tries)

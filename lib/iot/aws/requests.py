@@ -12,6 +12,7 @@ from iot.events import within
 _TIMEOUT_MS = const(10000)
 _FIRST_MS = const(1000)
 _MOST_MS = const(30000)
+_AROUND_BYTES = const(192)  # of a message, beside its topic and what the request is about
 # The service may do it a moment later: AWS's codes of jobs, of shadows, and this module's own.
 _PASSING = const(("RequestThrottled", "InternalError", 429, 500, "Timeout"))
 
@@ -51,6 +52,16 @@ class Requests:
         self._asked = {}  # by token: [topic, the Event of its answer, that, the Receipt of the request]
         # A kept session brings answers to what an earlier life has asked.
         self._last = int.from_bytes(os.urandom(3), "big")
+
+    @property
+    def connected(self):
+        """Whether there is a connection."""
+        return self._client.connected
+
+    def room(self, topic):
+        """Bytes that a request to `topic` has room for, and an answer to it."""
+        taken = len(topic) + _AROUND_BYTES
+        return len(self._client.outbox.view) - taken, self._client.inbox.framer.limit - taken
 
     def listen(self, topic_filter, handler=None):
         """Subscribes to answers and to what is said unasked; returns the Subscription.

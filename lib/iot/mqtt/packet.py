@@ -108,6 +108,7 @@ class Framer:
     """
 
     def __init__(self, limit):
+        self.limit = limit
         self._view = memoryview(bytearray(limit))
         self.reset()
 

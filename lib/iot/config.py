@@ -102,7 +102,7 @@ def _static(path, value):
 
 def _aws(value):
     pem, loadable = borrow("iot.crypto.pem"), borrow("iot.crypto.loadable")
-    allowed = ("endpoint", "port", "template", "parameters", "thing_name") + PEM_MEMBERS
+    allowed = ("endpoint", "port", "template", "parameters", "thing_name", "keys") + PEM_MEMBERS
     members = _members("aws", value, allowed, ("endpoint", "root_ca"))
     result = {
         "endpoint": _string("aws.endpoint", members["endpoint"], 1, _HOST_MAX, _HOST),
@@ -122,6 +122,9 @@ def _aws(value):
         )
     if claim:
         result["template"] = _string("aws.template", members["template"], 1, 36, _NAME)
+        result["keys"] = members.get("keys", "device")
+        if result["keys"] not in ("device", "service"):
+            raise ConfigError("aws.keys", '"device" or "service"')
     if own:
         result["thing_name"] = _string("aws.thing_name", members["thing_name"], 1, 128, _THING)
     for certificate, key in (("claim_certificate", "claim_key"), ("certificate", "key")):

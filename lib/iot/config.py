@@ -122,9 +122,6 @@ def _aws(value):
         )
     if claim:
         result["template"] = _string("aws.template", members["template"], 1, 36, _NAME)
-        result["keys"] = members.get("keys", "device")
-        if result["keys"] not in ("device", "service"):
-            raise ConfigError("aws.keys", '"device" or "service"')
     if own:
         result["thing_name"] = _string("aws.thing_name", members["thing_name"], 1, 128, _THING)
     for certificate, key in (("claim_certificate", "claim_key"), ("certificate", "key")):
@@ -144,6 +141,9 @@ def _aws(value):
         text = "at most {} bytes of JSON, the device's id counted as {}"
         raise ConfigError("aws.parameters", text.format(_PARAMETERS_MAX, len(_LONGEST_ID)))
     result["parameters"] = parameters
+    result["keys"] = members.get("keys", "device")
+    if result["keys"] not in ("device", "service"):
+        raise ConfigError("aws.keys", '"device" or "service"')
     return result
 
 

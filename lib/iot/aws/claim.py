@@ -80,7 +80,7 @@ class Claim:
     async def _try(self, notify):
         """The thing's name once all is stored, or None."""
         try:
-            if self._own is None and self._aws.get("keys") != "service":
+            if self._own is None and self._aws["keys"] != "service":
                 # Where the radio is on, os.urandom gives what is random; and TLS is not there yet.
                 self._log.info("provisioning", "making a key")
                 name = self._device_id[-_COMMON_NAME_MAX:]

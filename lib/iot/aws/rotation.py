@@ -14,11 +14,14 @@ import time
 
 from micropython import const
 
-from iot.aws.provisioning import NotAllowed, Provisioning, ProvisioningError, parameters
 from iot.memory import borrow
 
 _TASK = const("rotation")
 _COMMON_NAME_MAX = const(64)
+
+
+class RotationError(Exception):
+    """There is no new certificate; the text says at which step and why. The old one is as it was."""
 
 
 async def rotate(system):
@@ -35,24 +38,25 @@ async def rotate(system):
         then the mode is being left.
 
     Raises:
-        ProvisioningError: there is none, and why.
+        RotationError: refused, no answer, or not to be done with this configuration.
         OSError, ValueError: flash is full or fails.
     """
     config, cloud, log = system.stored["config"], system.cloud, system.log
     aws = config["aws"]
     if "template" not in aws or "thing_name" in aws:
-        raise ProvisioningError("the certificate is the configuration's, and is replaced there")
+        raise RotationError("the certificate is the configuration's, and is replaced there")
     renewal = borrow("iot.aws.renewal")
     wait_s = renewal.pause_s(system.store())
     if wait_s:
-        raise ProvisioningError("the next certificate is due in {} min".format((wait_s + 59) // 60))
+        raise RotationError("the next certificate is due in {} min".format((wait_s + 59) // 60))
     if aws["keys"] == "service":  # whose answer is larger than what a thing takes in
         return _by_claim(system)
     log.info("rotation", "making a key")
     own = await borrow("iot.crypto.csr").make(os.urandom, cloud.name[-_COMMON_NAME_MAX:])
     renewal.asked(system.store())
-    del renewal
-    provisioning = Provisioning(aws["template"])
+    # Only now: beside the arithmetic there is no room for it.
+    module = borrow("iot.aws.provisioning")
+    provisioning = module.Provisioning(aws["template"])
 
     def lost(reason):
         provisioning.on_client("disconnected", reason)
@@ -60,15 +64,17 @@ async def rotate(system):
     system.events.on("cloud_down", lost)
     try:
         log.info("rotation", "asking for a certificate")
-        asked = parameters(aws, system.device_id)
+        asked = module.parameters(aws, system.device_id)
         name, certificate, key = await provisioning.run(cloud.client, asked, own)
-    except NotAllowed as error:
+    except module.NotAllowed as error:
         log.warning("rotation", "{}", error)
         return _by_claim(system)
+    except module.ProvisioningError as error:
+        raise RotationError(str(error))
     finally:
         system.events.off("cloud_down", lost)
     if name != cloud.name:
-        raise ProvisioningError("the template made another thing of it: " + name)
+        raise RotationError("the template made another thing of it: " + name)
     store = system.store()
     store.save_thing(aws["endpoint"], name, certificate, key, True)
     log.info("rotation", "a new certificate is stored, and tried at the next start")
@@ -118,7 +124,7 @@ async def _rotate(system):
     try:
         if await rotate(system):
             system.tell("rotated")
-    except (OSError, ValueError, MemoryError, ProvisioningError) as error:
+    except (OSError, ValueError, MemoryError, RotationError) as error:
         system.log.warning("rotation", "{}; will try again in a day", error)
 
 

@@ -102,7 +102,7 @@ def _static(path, value):
 
 def _aws(value):
     pem, loadable = borrow("iot.crypto.pem"), borrow("iot.crypto.loadable")
-    allowed = ("endpoint", "port", "template", "parameters", "thing_name") + PEM_MEMBERS
+    allowed = ("endpoint", "port", "template", "parameters", "thing_name", "keys") + PEM_MEMBERS
     members = _members("aws", value, allowed, ("endpoint", "root_ca"))
     result = {
         "endpoint": _string("aws.endpoint", members["endpoint"], 1, _HOST_MAX, _HOST),
@@ -141,6 +141,9 @@ def _aws(value):
         text = "at most {} bytes of JSON, the device's id counted as {}"
         raise ConfigError("aws.parameters", text.format(_PARAMETERS_MAX, len(_LONGEST_ID)))
     result["parameters"] = parameters
+    result["keys"] = members.get("keys", "device")
+    if result["keys"] not in ("device", "service"):
+        raise ConfigError("aws.keys", '"device" or "service"')
     return result
 
 

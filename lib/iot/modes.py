@@ -10,6 +10,7 @@ RESTART = "RESTART"  # writes are flushed, then the chip is reset
 # What the way to the next mode does besides.
 ERASE = "erase"  # configuration and certificates
 REPLACE = "replace"  # the thing's certificate
+ROTATE = "rotate"  # the same, but it stays until the new one has connected
 
 # They lead out of every mode, and end this life.
 _ENDS = (("restart", RESTART, None), ("committed", RESTART, None), ("factory_reset", RESTART, ERASE))
@@ -35,6 +36,8 @@ ROWS = {
         (
             ("provisioning_failed", NORMAL, None),
             ("certificate_refused", NORMAL, REPLACE),
+            ("rotation_by_claim", NORMAL, ROTATE),
+            ("rotated", RESTART, None),  # a certificate's trial begins, or has ended in vain
             ("update_accepted", OTA, None),
             # No memory for TLS twice in one life: what the claim's connection took comes back in pieces.
             ("provisioned", RESTART, None),
@@ -79,7 +82,7 @@ STAYING = {
 
 
 def following(mode, event):
-    """The mode that follows `mode` on `event`, and what the way there does besides, ERASE, REPLACE or None.
+    """The mode that follows `mode` on `event`, and what the way there does besides: ERASE, REPLACE, ROTATE or None.
 
     ValueError where the table has no such row.
     """

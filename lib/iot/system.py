@@ -17,6 +17,8 @@ _CONFIG_BYTES = const(2000)
 _TICK_MS = const(100)
 _LATE_MS = const(20)
 _LOOK_TICKS = const(10)  # between two looks at the heap
+_DAY_TICKS = const(864000)  # between two looks at the end of the certificate
+_FIRST_TICKS = const(600)  # before the first of them
 _COMMAND_MS = const(120000)  # the longest that a connection in the making lets a command wait
 _HEAP_LEAST = const(4096)  # with less free the next allocation may take what Wi-Fi and TLS need
 _PROMPT_MS = const(3600 * 1000)
@@ -178,6 +180,8 @@ class System:
                 if ticks % _LOOK_TICKS == 0:
                     self.log.uptime_ms()  # which counts on where ticks wrap
                     self._look_at_heap(late_ms < _LATE_MS)
+                if ticks % _DAY_TICKS == _FIRST_TICKS and self.cloud:
+                    borrow("iot.aws.rotation").look(self)
                 name = self._done()
                 if name:
                     await borrow("iot.deaths").of_task(self, name)

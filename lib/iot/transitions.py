@@ -174,7 +174,7 @@ async def _enter_config(system, _):
 
 async def _enter_normal(system, besides):
     config = system.stored["config"]
-    thing = None if besides == modes.REPLACE else system.store().thing()
+    thing = None if besides else system.store().thing()
     if "wifi" not in system.tasks:
         _grow_heap(system)
         await load(*modes.STAYING["wifi"])
@@ -185,7 +185,7 @@ async def _enter_normal(system, besides):
     system.counts = system.counts or dict.fromkeys(_COUNTS, 0)
     if thing is None:
         await load(*modes.STAYING["claim"])
-        _begin(system, claim=_claim(system, config["aws"], _TRIES_TO_REPLACE if besides else None))
+        _begin(system, claim=_claim(system, config["aws"], besides))
     else:
         await load(*modes.STAYING["cloud"])
         await load(*modes.STAYING["jobs"])
@@ -244,11 +244,18 @@ def _start_network(system, config):
     _begin(system, wifi=system.wifi.run(), clock=system.clock.run(), probation=watch)
 
 
-def _claim(system, aws, tries):
-    """The coroutine that earns the thing's certificate: once in a device's life."""
-    module = borrow("iot.aws.claim")
-    claim = module.Claim(aws, system.store, system.device_id, system.clock.ready, system.counts, system.log)
-    return claim.run(tries, system.tell)
+def _claim(system, aws, besides):
+    """The coroutine that earns the thing's certificate: the first, or one in place of that."""
+    claim = borrow("iot.aws.claim").Claim(
+        aws,
+        system.store,
+        system.device_id,
+        system.clock.ready,
+        system.counts,
+        system.log,
+        besides == modes.ROTATE,
+    )
+    return claim.run(_TRIES_TO_REPLACE if besides else None, system.tell)
 
 
 def _cloud(system, aws, name):

@@ -11,6 +11,8 @@ EXPECTED = {
     ("NORMAL", "provisioned"): "RESTART",
     ("NORMAL", "certificate_refused"): "NORMAL",
     ("NORMAL", "provisioning_failed"): "NORMAL",
+    ("NORMAL", "rotation_by_claim"): "NORMAL",
+    ("NORMAL", "rotated"): "RESTART",
     ("NORMAL", "update_accepted"): "OTA",
     ("OTA", "update_installed"): "RESTART",
     ("OTA", "update_failed"): "NORMAL",
@@ -20,7 +22,11 @@ EXPECTED = {
 ANYWHERE = ("restart", "committed", "factory_reset")
 EVENTS = sorted({event for _, event in EXPECTED}) + list(ANYWHERE)
 MODES = ("INIT", "CONFIG", "NORMAL", "OTA", "IDLE")
-BESIDES = {"certificate_refused": modes.REPLACE, "factory_reset": modes.ERASE}
+BESIDES = {
+    "certificate_refused": modes.REPLACE,
+    "rotation_by_claim": modes.ROTATE,
+    "factory_reset": modes.ERASE,
+}
 
 
 def test_every_pair_of_mode_and_event():

@@ -304,7 +304,7 @@ class Cloud:
         except ResourceNotFoundException:
             self.registry.create_provisioning_template(
                 templateName=name,
-                templateBody=fleet.template_body(self.registry.arn),
+                templateBody=fleet.template_body(self.registry.arn, name),
                 provisioningRoleArn="arn:aws:iam::123456789012:role/provisioning",
                 enabled=True,
             )

@@ -10,6 +10,7 @@ Arn = Callable[[str], str]
 _NAME = "<name>"  # stands for the thing's name while a policy is written
 
 
+<<<<<<< HEAD
 def claim_policy(arn: Arn, template: str, temporary: bool = False) -> dict[str, Any]:
     """What AWS's guide gives a claim certificate, connecting and the two provisioning calls, and no more.
 
@@ -20,15 +21,35 @@ def claim_policy(arn: Arn, template: str, temporary: bool = False) -> dict[str, 
     if temporary:
         topics.append("$aws/certificates/create-from-csr/*")
     return _policy(arn, "*" if temporary else "claim-*", publish=topics, receive=topics)
+=======
+def claim_policy(arn: Arn, template: str) -> dict[str, Any]:
+    """What AWS's guide gives a claim certificate, connecting and the provisioning calls, and no more.
+
+    The guide's example has the topics of keys made by the service alone, `create/*`. Its client ids are `claim-…`: with a thing's own it could throw that thing off and drain its session.
+    """
+    topics = ["$aws/certificates/create/*", *_own_key_topics(template)]
+    return _policy(arn, "claim-*", publish=topics, receive=topics)
+>>>>>>> dkeys
 
 
-def template_body(arn: Arn) -> str:
-    """A template whose things are called by their SerialNumber, each with a policy for its name alone."""
+def _own_key_topics(template: str) -> list[str]:
+    """Of the calls that bring a certificate for a key of the device's own."""
+    return ["$aws/certificates/create-from-csr/*", f"$aws/provisioning-templates/{template}/provision/*"]
+
+
+def template_body(arn: Arn, template: str | None = None) -> str:
+    """A template whose things are called by their SerialNumber, each with a policy for its name alone.
+
+    Args:
+        arn: makes ARNs.
+        template: its name, for things that may replace their certificates over their own connections: then
+            let a hook see to it that none registers another's name. None: they may by the claim alone.
+    """
     serial = {"Ref": "SerialNumber"}
     thing = {"ThingName": serial, "AttributePayload": {"serialNumber": serial}}
     certificate = {"CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}, "Status": "ACTIVE"}
     # The policy's text, cut where the name belongs and joined by it.
-    pieces = json.dumps(_thing_policy(arn)).split(_NAME)
+    pieces = json.dumps(_thing_policy(arn, template)).split(_NAME)
     document = {"Fn::Join": ["", [part for piece in pieces for part in (serial, piece)][1:]]}
     body = {
         "Parameters": {"SerialNumber": {"Type": "String"}, "AWS::IoT::Certificate::Id": {"Type": "String"}},
@@ -42,9 +63,11 @@ def template_body(arn: Arn) -> str:
     return json.dumps(body)
 
 
-def _thing_policy(arn: Arn) -> dict[str, Any]:
-    """A thing's own topics: telemetry/NAME out, cmd/NAME in, and the services' under its name."""
+def _thing_policy(arn: Arn, template: str | None) -> dict[str, Any]:
+    """A thing's own topics: telemetry/NAME out, cmd/NAME in, the services' under its name, and rotation's."""
     services = [f"$aws/things/{_NAME}/*", f"$aws/commands/things/{_NAME}/*"]
+    if template:
+        services += _own_key_topics(template)
     return _policy(
         arn,
         _NAME,

@@ -2,15 +2,17 @@
 
 import asyncio
 import gc
+import os
+import time
 
 from micropython import const
 
 from iot import tls
-from iot.aws.provisioning import Provisioning, ProvisioningError
+from iot.aws.provisioning import Provisioning, ProvisioningError, parameters
 from iot.backoff import Backoff
 from iot.memory import borrow
 from iot.mqtt.client import Client
-from iot.mqtt.packet import Framer, MQTTError, Starved
+from iot.mqtt.packet import Framer, MQTTError, Refused, Starved
 from iot.mqtt.queues import Inbox, Outbox
 
 _OUTBOX_BYTES = const(2048)
@@ -18,6 +20,7 @@ _WINDOW = const(1)
 _PACKET_BYTES = const(6144)  # an answer with an RSA key in PEM has about 4 KB
 _FIRST_MS = const(2000)
 _MOST_MS = const(300000)
+_COMMON_NAME_MAX = const(64)
 
 
 class Claim:
@@ -31,9 +34,10 @@ class Claim:
         ready: a coroutine function that returns when network and clock are there.
         counts: of what does not get through, as iot.mqtt.queues has them.
         log: a Log.
+        on_trial: whether the thing has a certificate that is to stay until this one has connected.
     """
 
-    def __init__(self, aws, store, device_id, ready, counts, log):
+    def __init__(self, aws, store, device_id, ready, counts, log, on_trial=False):
         self._aws = aws
         self._store = store
         self._device_id = device_id
@@ -41,6 +45,8 @@ class Claim:
         self._ready = ready
         self._counts = counts
         self._log = log
+        self._on_trial = on_trial
+        self._own = None  # a key, for all tries of this life, and the request for its certificate
 
     async def run(self, tries, notify):
         """Calls `notify` with ("provisioned", thing name) or ("provisioning_failed", reason), and meanwhile
@@ -73,15 +79,24 @@ class Claim:
 
     async def _try(self, notify):
         """The thing's name once all is stored, or None."""
-        notify("connecting", True)
         try:
+            if self._own is None and self._aws["keys"] != "service":
+                # Where the radio is on, os.urandom gives what is random; and TLS is not there yet.
+                self._log.info("provisioning", "making a key")
+                name = self._device_id[-_COMMON_NAME_MAX:]
+                self._own = await borrow("iot.crypto.csr").make(os.urandom, name)
+                gc.collect()
+            notify("connecting", True)
             name = await self._provision()
             self._log.info("provisioning", 'this is thing "{}"', name)
             return name
         # OSError: flash; ValueError: what came is no certificate.
         except (OSError, ValueError, MemoryError, MQTTError, ProvisioningError) as error:
-            self._log.warning("provisioning", "{}; will start over", error)
-            notify("unreached", str(error))
+            reason = str(error)
+            if isinstance(error, Refused):
+                reason += self._end()
+            self._log.warning("provisioning", "{}; will start over", reason)
+            notify("unreached", reason)
             if isinstance(error, Starved) or tls.is_starved(error):
                 notify("starved", str(error))
         finally:
@@ -103,11 +118,13 @@ class Claim:
             self._log.info("provisioning", "connecting with the claim certificate")
             await client.connect()
             borrow("iot.aws.renewal").asked(self._store())
-            self._log.info("provisioning", "asking for keys and a certificate")
-            name, certificate, key = await provisioning.run(client, self._parameters())
+            what = "a certificate" if self._own else "keys and a certificate"
+            self._log.info("provisioning", "asking for {}", what)
+            asked = parameters(self._aws, self._device_id)
+            name, certificate, key = await provisioning.run(client, asked, self._own)
         finally:
             await client.disconnect()
-        self._store().save_thing(self._aws["endpoint"], name, certificate, key)
+        self._store().save_thing(self._aws["endpoint"], name, certificate, key, self._on_trial)
         return name
 
     def _pause_s(self):
@@ -119,7 +136,12 @@ class Claim:
     def _credentials(self):
         return self._store().claim_credentials()
 
-    def _parameters(self):
-        """The template's parameters: those configured, "{id}" being the device's id, or its serial number."""
-        configured = self._aws["parameters"] or {"SerialNumber": "{id}"}
-        return {name: value.replace("{id}", self._device_id) for name, value in configured.items()}
+    def _end(self):
+        """Of a claim that is refused: whether its time is over, as far as it tells."""
+        try:
+            ends = borrow("iot.crypto.x509").not_after(self._credentials()[1])
+        except (OSError, ValueError, MemoryError):
+            return ""
+        if ends < "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z".format(*time.gmtime()[:6]):
+            return "; the claim's certificate has expired, on " + ends
+        return "; a claim that was made for minutes may have expired"

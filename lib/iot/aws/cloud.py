@@ -1,8 +1,13 @@
 """The way of the thing to AWS IoT Core, in the terms of the system."""
 
+from micropython import const
+
 from iot import tls
 from iot.memory import borrow
 from iot.mqtt.client import Client
+
+# A certificate is on trial for so many attempts, of which one that the broker refuses counts as 7.
+_TRIAL = const(21)
 
 
 class Cloud:
@@ -16,7 +21,8 @@ class Cloud:
             is then replaced, iot.aws.renewal decides.
         log: a Log.
         notify: called with ("connecting", whether), ("cloud_up", session_present), ("cloud_down", reason),
-            ("starved", reason), ("published", packet id) and ("certificate_refused", reason).
+            ("starved", reason), ("published", packet id), ("certificate_refused", reason) and ("rotated",
+            None) where the certificate before this one counts again.
         ready: coroutine function that is awaited before each attempt: for network and clock.
         outbox, inbox: of iot.mqtt.queues, with the bounds of what goes out and of what comes in.
         keep_alive_s: 30 to 1200.
@@ -46,6 +52,7 @@ class Cloud:
         self._notify = notify
         self.certificate_ends = None
         self._doubted = False  # whether flash holds a reason for which certificates were refused
+        self._trial = 0  # what is left of it; 0: the certificate counts
 
     async def run(self):
         """Stays connected, whenever network and clock are there."""
@@ -58,6 +65,7 @@ class Cloud:
     def _credentials(self):
         store = self._store()
         credentials = store.thing_credentials()
+        self._trial = _TRIAL if store.on_trial else 0
         self._doubted = bool((store.renewal() or b"\0")[0])
         try:
             self.certificate_ends = borrow("iot.crypto.x509").not_after(credentials[1])
@@ -78,7 +86,13 @@ class Cloud:
             self._log.warning("cloud", "disconnected: {}", detail)
             event = "cloud_down"
         self._notify(event, detail)
-        if event == "cloud_up" and self._doubted:
+        if self._trial and event in ("cloud_up", "cloud_down"):
+            is_kept = event == "cloud_up"
+            self._trial -= self._trial if is_kept else 7 if " by the broker" in detail else 1
+            if self._trial <= 0:
+                self._trial = 0
+                borrow("iot.aws.rotation").settle(self._store(), is_kept, self._log, self._notify)
+        elif event == "cloud_up" and self._doubted:
             borrow("iot.aws.renewal").connected(self._store())
             self._doubted = False
         elif event == "cloud_down" and self._refusals and " by the broker" in detail:

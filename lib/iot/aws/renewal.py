@@ -19,6 +19,7 @@ _FREE = const(3)  # asked for without a pause: at the first start much may break
 _FIRST_S = const(60)
 _DAY_S = const(86400)
 _DOUBLINGS_MOST = const(11)
+_COUNT_MOST = const(255)
 
 
 def pause_s(store, reason=None):
@@ -55,13 +56,19 @@ def asked(store):
     now = int(time.time())
     if now - at > 2 * _DAY_S:  # all was well, or nobody has asked
         count = 0
-    _save(store, min(count + 1, 255), present, 0, now)
+    _save(store, min(count + 1, _COUNT_MOST), present, 0, now)
 
 
 def connected(store):
     """The present certificate has connected, whatever became of the one before."""
     _, count, _, _, at = _load(store)
     _save(store, count, 0, 0, at)
+
+
+def failed(store):
+    """The last one was not taken in its trial: the next is asked for in a day."""
+    _, _, before, present, at = _load(store)
+    _save(store, _COUNT_MOST, before, present, at)
 
 
 def _load(store):

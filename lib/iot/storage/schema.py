@@ -37,6 +37,7 @@ def _fill(plain):
     aws = plain["aws"]
     aws.setdefault("port", 8883)
     aws.setdefault("parameters", {})
+    aws.setdefault("keys", "device")
     plain.setdefault("time", {}).setdefault("ntp", ["pool.ntp.org", "time.google.com"])
     plain.setdefault("ota", {}).setdefault("public_keys", [])
     plain.setdefault("app", {})

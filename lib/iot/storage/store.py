@@ -13,6 +13,7 @@ _CONFIG_SETS = const(
     ("config0", "config1")
 )  # the certificates of a configuration; the record in NVS says which set
 _THING_SET = const("thing")
+_NEXT_SET = const("next")  # what takes its place once the broker has taken it
 _DOCUMENT = const("document")  # of which iot.console.configure may have left the start, with its keys
 _RENEWAL = const("renewal")  # what iot.aws.renewal remembers of certificates that were asked for
 _PART = const(">BH")  # length of a part's name, length of its bytes
@@ -36,12 +37,14 @@ class Store:
 
     Attributes:
         stored: {"set": number, "config": with defaults filled in}; None where none is, or none was read.
+        on_trial: whether what `thing` found is a certificate that no broker has taken yet.
     """
 
     def __init__(self, record, credentials, stored=None):
         self._record = record
         self._credentials = credentials
         self.stored = stored
+        self.on_trial = False
 
     def load(self):
         """The configuration without its certificates and keys, or None where there is none that is whole.
@@ -80,7 +83,7 @@ class Store:
         """
         self.stored = None
         self._record.store(_BEING_ERASED)
-        for name in _CONFIG_SETS + (_THING_SET, _DOCUMENT, _RENEWAL):
+        for name in _CONFIG_SETS + (_THING_SET, _NEXT_SET, _DOCUMENT, _RENEWAL):
             self._credentials.remove(name)
         self._record.erase()
 
@@ -99,7 +102,11 @@ class Store:
         return self.certificates()["root_ca"], certificate, key
 
     def thing(self):
-        """Name, certificate and key of the thing: (str, DER, DER), or None where this endpoint gave none."""
+        """Name, certificate and key of the thing: (str, DER, DER), or None where this endpoint gave none.
+
+        Those on trial come first.
+        """
+        self.on_trial = False
         stored = self._stored()
         if stored is None:
             return None
@@ -107,13 +114,21 @@ class Store:
         if "thing_name" in aws:
             own = self.certificates()
             return aws["thing_name"], own["certificate"], own["key"]
-        parts = self._credentials.load(_THING_SET)
-        if not parts or parts["endpoint"] != aws["endpoint"].encode():
-            return None
-        return str(parts["name"], "utf-8"), parts["certificate"], parts["key"]
+        for name in (_NEXT_SET, _THING_SET):
+            parts = self._credentials.load(name)
+            if parts and parts["endpoint"] == aws["endpoint"].encode():
+                self.on_trial = name == _NEXT_SET
+                return str(parts["name"], "utf-8"), parts["certificate"], parts["key"]
+        return None
 
-    def save_thing(self, endpoint, name, certificate, key):
-        """Stores what provisioning at `endpoint` earned; `certificate` and `key` in PEM, else ValueError."""
+    def save_thing(self, endpoint, name, certificate, key, on_trial=False):
+        """Stores what provisioning at `endpoint` earned; ValueError where it is no certificate or no key.
+
+        Args:
+            certificate: in PEM.
+            key: in PEM or DER.
+            on_trial: the one before it stays beside it, until `settle`.
+        """
         pem = borrow("iot.crypto.pem")
         parts = {
             "name": name.encode(),
@@ -121,7 +136,18 @@ class Store:
             "certificate": pem.certificate(certificate),
             "key": pem.key(key),
         }
-        self._credentials.save(_THING_SET, parts)
+        if on_trial:
+            self._credentials.save(_NEXT_SET, parts)
+        else:
+            self._credentials.save(_THING_SET, parts)
+            self._credentials.remove(_NEXT_SET)
+
+    def settle(self, is_kept):
+        """Ends the trial: the certificate takes the place of the one before it, or is thrown away."""
+        if is_kept:
+            self._credentials.rename(_NEXT_SET, _THING_SET)
+        else:
+            self._credentials.remove(_NEXT_SET)
 
     def renewal(self, state=None):
         """The state of iot.aws.renewal (bytes), None where there is none; `state` takes its place."""
@@ -194,6 +220,10 @@ class Credentials:
             size = file.seek(0, 2)
             file.seek(0)
             return _parts(file, size - _CHECKSUM_SIZE)
+
+    def rename(self, name, other):
+        """Has the set `name` take the place of `other`: after a cut of power either one or the other has."""
+        os.rename(self._path(name), self._path(other))
 
     def remove(self, name):
         """Removes the set `name` and what a broken-off `save` may have left of it."""

@@ -2,11 +2,10 @@
 
 tools/board/pack.py makes the file: "PACK"; the size of the index in 4 bytes; the index, of 7 bytes for each
 file and folder: CRC-32 of its path in 4, its offset, 0 for a folder, in 3; the files. Numbers are big-endian.
-An offset's highest bit says that the file is deflated (RFC 1951, a window of 512 bytes): what no start reads.
+An offset's highest bit says that the file is deflated (RFC 1951, a window of 512 bytes), as all modules are.
 """
 
 import binascii
-import io
 import os
 import sys
 
@@ -16,7 +15,6 @@ from micropython import const
 _MOUNT = const("/pack")
 _RECORD_SIZE = const(7)
 _ENOENT = const(2)
-_BUFFER_SIZE = const(64)  # tools/board/pack.py fills modules up to multiples of it
 _DEFLATED = const(0x800000)
 _WINDOW_BITS = const(9)
 _FOLDER = const(0x4000)
@@ -24,27 +22,15 @@ _FILE = const(0x8000)
 _BUILT_IN = const("binascii errno hashlib io json machine os random socket struct time")
 
 
-class _Stream(io.IOBase):
-    """What an import reads from, by the pack's own `readinto`: up to where a module's code says that it ends.
-
-    The pack itself cannot be the stream: MicroPython takes a file system that is one for one of its own in C.
-    """
-
-    def ioctl(self, request, argument):
-        return _BUFFER_SIZE  # whatever is asked: the only other request is to close it
-
-
 class Pack:
     """A read-only file system of modules.
 
-    One stream is enough: an import reads a module to its end before it runs it.
+    One open file is enough: an import reads a module to its end before it runs it.
     """
 
     def __init__(self, file, index):
         self._file = file
         self._index = index
-        self._stream = _Stream()
-        self._stream.readinto = file.readinto
 
     def mount(self, readonly, mkfs):
         pass
@@ -53,11 +39,8 @@ class Pack:
         return (_FILE if self._find(path) else _FOLDER, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
     def open(self, path, mode):
-        place = self._find(path)
-        self._file.seek(place & ~_DEFLATED)  # where it is already, that costs nothing
-        if place & _DEFLATED:
-            return deflate.DeflateIO(self._file, deflate.RAW, _WINDOW_BITS)
-        return self._stream
+        self._file.seek(self._find(path) & ~_DEFLATED)  # where it nearly is already, that costs nothing
+        return deflate.DeflateIO(self._file, deflate.RAW, _WINDOW_BITS)
 
     def _find(self, path):
         key = binascii.crc32(path[1:]).to_bytes(4, "big")

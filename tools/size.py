@@ -20,10 +20,9 @@ from tools.board.files import (
     check_list,
     compile_for_chip,
     device_files,
-    path_in_pack,
     path_on_device,
 )
-from tools.board.pack import stored
+from tools.board.pack import deflated
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build/mpy"
@@ -44,7 +43,7 @@ def compiled(source: Path) -> int:
     target = BUILD / place.lstrip("/")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(module)
-    return len(module if source in (READER, *SCRIPTS) else stored(path_in_pack(source.as_posix()), module))
+    return len(module if source in (READER, *SCRIPTS) else deflated(module))
 
 
 def module_name(file: Path) -> str:

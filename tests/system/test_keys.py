@@ -155,7 +155,9 @@ async def test_what_a_thing_may_not_the_claim_does(house: House) -> None:
     template(house, lambda resources: None)  # whose things have their own topics alone
     device, old = await rotating(house)
     await device.power_on()
-    await device.expect(r"rotation: \$aws/certificates/create-from-csr/json: .* the policy is to", 2 * START_S)
+    await device.expect(
+        r"rotation: \$aws/certificates/create-from-csr/json: .* the policy is to", 2 * START_S
+    )
     await device.expect(r"rotation: the claim asks for it", START_S)
     await device.expect(r"provisioning: this is thing", START_S)
     await device.expect(r"rotation: the new certificate is taken, and the old one forgotten", 2 * START_S)
@@ -189,4 +191,3 @@ async def together(house: House, number: int) -> None:
         assert registry.list_principal_things(principal=principal)["things"] == [name]
         assert seen(device, f'this is thing "{name}"') == 1
     assert len(keys) == len(ids) == number == certificates(house)
-

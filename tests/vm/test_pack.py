@@ -9,7 +9,6 @@ import pytest
 
 from tests.patience import PATIENCE_S
 from tests.vm.test_vm import ROOT, VERSIONS, vm_command
-from tools.board import pack as pack_module
 from tools.board.files import path_on_device
 from tools.board.pack import pack
 
@@ -93,12 +92,8 @@ def test_modules_come_out_of_the_pack(flash: Flash) -> None:
     assert printed == ["value 199 pack /pack/iot/mqtt/leaf.mpy /pack/iot /pack", "[True, False]"]
 
 
-@pytest.mark.parametrize("deflated", [False, True])
-def test_modules_that_are_imported_in_their_order_need_no_search(
-    flash: Flash, monkeypatch: pytest.MonkeyPatch, deflated: bool
-) -> None:
+def test_modules_that_are_imported_in_their_order_need_no_search(flash: Flash) -> None:
     """To search a place in a file of littlefs takes longer than to read a module, a few bytes on excepted."""
-    monkeypatch.setattr(pack_module, "is_deflated", lambda path: deflated and path != pack_module.CONTENTS)
     sources = {f"part{n}.py": "\n".join(f"NAME_{n}_{m} = {m}" for m in range(20 * n)) for n in range(1, 5)}
     flash.put({"firmware.pack": packed(sources)})
     printed = flash.run("""

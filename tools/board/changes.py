@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from .errors import BoardError
 from .found import PACK, Found
-from .pack import CONTENTS, pieces, stored
+from .pack import CONTENTS, deflated, pieces
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def compare(files: dict[str, bytes], modules: dict[str, bytes], found: Found) ->
     differ, gone = set(write) - {PACK}, set()
     if PACK in write:
         before = {path: digest for path, (digest, _) in found.modules.items()}
-        differ |= {path for path, data in modules.items() if before.get(path) != sha256([stored(path, data)])}
+        differ |= {path for path, data in modules.items() if before.get(path) != sha256([deflated(data)])}
         gone = before.keys() - modules.keys() - {CONTENTS}
     unchanged = len(files) + len(modules) - len(differ)
     return Changes(write, remove, sorted(differ), sorted(gone) + remove, unchanged)

@@ -1,7 +1,7 @@
 """Makes the one file that holds a device's modules; lib/pack.py reads it on the device, and tells its form.
 
-What a start imports lies there as it is, for speed, and the rest deflated. A pack's last file, which only
-tools read, lists the paths of the others.
+Modules are deflated: that takes a fifth off them. A pack's last file, which only tools read, lists the paths
+of the others.
 """
 
 import binascii
@@ -20,7 +20,6 @@ _MAGIC = b"PACK"
 _HEADER_SIZE = 8
 _RECORD_SIZE = 7
 _DEFLATED = 1 << 23  # in an offset
-_READ_SIZE = 64  # bytes that an import reads at once
 _WINDOW_BITS = 9
 _MEMORY_LEVEL = 9
 
@@ -47,12 +46,12 @@ def pieces(modules: dict[str, bytes]) -> list[bytes]:
     folders = {str(folder) for path in modules for folder in PurePosixPath(path).parents if folder.name}
     # To search a place in a file of littlefs takes longer than to read a module.
     first = [*filter(modules.get, in_a_start())]
-    contents = {path: stored(path, modules[path]) for path in dict.fromkeys([*first, *sorted(modules)])}
+    contents = {path: deflated(modules[path]) for path in dict.fromkeys([*first, *sorted(modules)])}
     files = [*contents.items(), (CONTENTS, "\n".join(contents).encode())]
     offset = _HEADER_SIZE + _RECORD_SIZE * (len(folders) + len(files))
     offsets = [(path, 0) for path in sorted(folders)]
     for path, data in files:
-        offsets.append((path, offset | (_DEFLATED if is_deflated(path) else 0)))
+        offsets.append((path, offset | (_DEFLATED if path != CONTENTS else 0)))
         offset += len(data)
     if offset >= _DEFLATED:
         raise ValueError(f"{offset} bytes are more than a pack can have, {_DEFLATED}")
@@ -73,18 +72,8 @@ def in_a_start() -> list[str]:
     return [file.with_suffix(".mpy").as_posix().removeprefix("lib/") for file in files]
 
 
-def is_deflated(path: str) -> bool:
-    """Whether a pack has the file of this path deflated."""
-    return path != CONTENTS and path not in in_a_start()
-
-
-def stored(path: str, module: bytes) -> bytes:
-    """A module as a pack has it.
-
-    One that lies there as it is goes up to where an import of it has read, and the next begins.
-    """
-    if not is_deflated(path):
-        return module + bytes(-len(module) % _READ_SIZE)
+def deflated(module: bytes) -> bytes:
+    """A module as a pack has it."""
     deflate = zlib.compressobj(zlib.Z_BEST_COMPRESSION, zlib.DEFLATED, -_WINDOW_BITS, _MEMORY_LEVEL)
     return deflate.compress(module) + deflate.flush()
 

@@ -10,26 +10,15 @@ Arn = Callable[[str], str]
 _NAME = "<name>"  # stands for the thing's name while a policy is written
 
 
-<<<<<<< HEAD
 def claim_policy(arn: Arn, template: str, temporary: bool = False) -> dict[str, Any]:
-    """What AWS's guide gives a claim certificate, connecting and the two provisioning calls, and no more.
-
-    Its client ids are `claim-…`: with a thing's own it could throw that thing off and drain its session. One
-    that AWS makes itself, a `temporary` one, binds none, and takes a device's own signing request, too.
-    """
-    topics = ["$aws/certificates/create/*", f"$aws/provisioning-templates/{template}/provision/*"]
-    if temporary:
-        topics.append("$aws/certificates/create-from-csr/*")
-    return _policy(arn, "*" if temporary else "claim-*", publish=topics, receive=topics)
-=======
-def claim_policy(arn: Arn, template: str) -> dict[str, Any]:
     """What AWS's guide gives a claim certificate, connecting and the provisioning calls, and no more.
 
-    The guide's example has the topics of keys made by the service alone, `create/*`. Its client ids are `claim-…`: with a thing's own it could throw that thing off and drain its session.
+    The guide's example has the topics of keys made by the service alone, `create/*`. The client ids are
+    `claim-…`: with a thing's own it could throw that thing off and drain its session. A `temporary` claim,
+    as AWS makes it itself, binds none.
     """
     topics = ["$aws/certificates/create/*", *_own_key_topics(template)]
-    return _policy(arn, "claim-*", publish=topics, receive=topics)
->>>>>>> dkeys
+    return _policy(arn, "*" if temporary else "claim-*", publish=topics, receive=topics)
 
 
 def _own_key_topics(template: str) -> list[str]:

@@ -56,12 +56,12 @@ class Requests:
     @property
     def connected(self):
         """Whether there is a connection."""
-        return self._client.connected
+        return self.client.connected
 
     def room(self, topic):
         """Bytes that a request to `topic` has room for, and an answer to it."""
         taken = len(topic) + _AROUND_BYTES
-        return len(self._client.outbox.view) - taken, self._client.inbox.framer.limit - taken
+        return len(self.client.outbox.view) - taken, self.client.inbox.framer.limit - taken
 
     def listen(self, topic_filter, handler=None):
         """Subscribes to answers and to what is said unasked; returns the Subscription.

@@ -112,7 +112,9 @@ def look(system):
     if not days or not cloud.client.connected or _TASK in system.tasks:
         return
     try:
-        left = _day(*[int(part) for part in cloud.certificate_ends[:10].split("-")]) - _day(*time.gmtime()[:3])
+        left = _day(*[int(part) for part in cloud.certificate_ends[:10].split("-")]) - _day(
+            *time.gmtime()[:3]
+        )
     except ValueError:  # nobody can read when it ends
         return
     if left <= days and "template" in system.stored["config"]["aws"]:

@@ -15,7 +15,7 @@ from tools.board import deploy as module
 from tools.board import pack, staging
 from tools.board.deploy import BUILT, Deployment, deploy
 from tools.board.errors import BoardError
-from tools.board.pack import stored
+from tools.board.pack import deflated
 
 FILES = {"boot.py", "main.py", "pack.mpy", "firmware.pack", BUILT}
 MODULES = {
@@ -117,9 +117,9 @@ def test_what_the_old_pack_has_is_not_sent(product: Product, flash: Path) -> Non
     before = modules(board)
     done = bring_up_to_date(product, board)
     assert done.written == [BUILT, "firmware/app.mpy"] and done.removed == []
-    head = len(board.tree()["firmware.pack"]) - sum(len(stored(*module)) for module in modules(board).items())
+    head = len(board.tree()["firmware.pack"]) - sum(len(deflated(data)) for data in modules(board).values())
     rest = len("2026 01 02 03 04 05\n" + "> /firmware.pack\n> /built.txt\n")
-    assert done.sent_bytes < len(stored("firmware/app.mpy", modules(board)["firmware/app.mpy"])) + head + rest
+    assert done.sent_bytes < len(deflated(modules(board)["firmware/app.mpy"])) + head + rest
     assert {**before, "firmware/app.mpy": b""} == {**modules(board), "firmware/app.mpy": b""}
 
 
@@ -147,8 +147,8 @@ def test_a_damaged_module_is_sent_anew(product: Product, flash: Path) -> None:
     board = FakeBoard(flash)
     bring_up_to_date(product, board)
     pack = board.tree()["firmware.pack"]
-    at = pack.index(modules(board)["iot/mqtt/client.mpy"])
-    (board.files / "firmware.pack").write_bytes(pack[: at + 99] + bytes(10) + pack[at + 109 :])
+    at = pack.index(deflated(modules(board)["iot/mqtt/client.mpy"]))
+    (board.files / "firmware.pack").write_bytes(pack[: at + 9] + bytes(10) + pack[at + 19 :])
     done = bring_up_to_date(product, FakeBoard(flash))
     assert done.written == [BUILT, "iot/mqtt/client.mpy"]
     assert board.tree()["firmware.pack"] == pack
@@ -190,9 +190,13 @@ def test_packages_of_a_pack_that_deflates_nothing(
 ) -> None:
     board = FakeBoard(flash)
     with monkeypatch.context() as older:
-        older.setattr(pack, "is_deflated", lambda path: False)
+        older.setattr(pack, "deflated", lambda module: module)
         bring_up_to_date(product, board)
-        before = unpack(board.tree()["firmware.pack"])["aioble/core.mpy"]
+    old = bytearray(board.tree()["firmware.pack"])
+    for at in range(8 + 4, 8 + int.from_bytes(old[4:8], "big"), 7):
+        old[at] &= 0x7F  # the mark of what is deflated
+    put(board, {"firmware.pack": bytes(old)})
+    before = unpack(bytes(old))["aioble/core.mpy"]
     board = FakeBoard(flash)
     with board:
         deploy(board.port, with_packages=False)

@@ -24,3 +24,18 @@ def unpack(data: bytes) -> dict[str, bytes]:
         if start & 0x800000:
             found[path] = zlib.decompress(found[path], wbits=-9)
     return found
+
+
+def plain(data: bytes) -> bytes:
+    """The pack that it was before packs deflated their files."""
+    modules = unpack(data)
+    size = 8 + int.from_bytes(data[4:8], "big")
+    files = iter([*modules.values(), "\n".join(modules).encode()])
+    head, body = data[:8], b""
+    for at in range(8, size, 7):
+        if any(data[at + 4 : at + 7]):
+            head += data[at : at + 4] + (size + len(body)).to_bytes(3, "big")
+            body += next(files)
+        else:
+            head += data[at : at + 7]
+    return head + body

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.host.board.fake_board import BOOT_PY, FakeBoard
-from tests.host.board.packs import unpack
+from tests.host.board.packs import plain, unpack
 from tests.host.board.products import OLD, OLD_FOLDERS, Product, put_old
 from tools import __main__ as tools
 from tools.board import deploy as module
-from tools.board import pack, staging
+from tools.board import staging
 from tools.board.deploy import BUILT, Deployment, deploy
 from tools.board.errors import BoardError
 from tools.board.pack import deflated
@@ -185,22 +185,16 @@ def test_files_of_an_older_deployment_go(product: Product, flash: Path) -> None:
     assert set(done.written) == FILES - {"firmware.pack", "boot.py", "main.py"} | MODULES
 
 
-def test_packages_of_a_pack_that_deflates_nothing(
-    product: Product, flash: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_packages_of_a_pack_that_deflates_nothing(product: Product, flash: Path) -> None:
     board = FakeBoard(flash)
-    with monkeypatch.context() as older:
-        older.setattr(pack, "deflated", lambda module: module)
-        bring_up_to_date(product, board)
-    old = bytearray(board.tree()["firmware.pack"])
-    for at in range(8 + 4, 8 + int.from_bytes(old[4:8], "big"), 7):
-        old[at] &= 0x7F  # the mark of what is deflated
-    put(board, {"firmware.pack": bytes(old)})
-    before = unpack(bytes(old))["aioble/core.mpy"]
+    bring_up_to_date(product, board)
+    before = modules(board)
+    put(board, {"firmware.pack": plain(board.tree()["firmware.pack"])})
     board = FakeBoard(flash)
     with board:
-        deploy(board.port, with_packages=False)
-    assert unpack(board.tree()["firmware.pack"])["aioble/core.mpy"] == before
+        done = deploy(board.port, with_packages=False)
+    assert set(done.written) == MODULES | {BUILT} and done.removed == []
+    assert modules(board) == before
 
 
 def test_somebody_else_s_hmac_stays(product: Product, flash: Path) -> None:

@@ -1,9 +1,9 @@
 """Replaces the thing's certificate by one for a new key. Imported for the moment and forgotten.
 
-The new one is stored beside the old one and tried at the next start, since the chip has no memory for a second
-TLS connection in the same life. Once the broker has taken it, it counts; one that is not taken is thrown away,
-and the old one goes on, as after a cut of power at any point. Where the thing's policy does not allow the
-calls, the claim makes them.
+The new one is stored beside the old one and tried at the next start, since the chip has no memory for a
+second TLS connection in the same life. Once the broker has taken it, it counts; one that is not taken is
+thrown away, and the old one goes on, as after a cut of power at any point. Where the thing's policy does not
+allow the calls, the claim makes them.
 """
 
 import asyncio
@@ -82,7 +82,7 @@ async def rotate(system):
 
 
 def outcome(store, certificate_id):
-    """What became of a certificate: True if it counts, None while it is on trial, False if it was thrown away.
+    """What became of a certificate: True if it counts, None while it is on trial, False if it is gone.
 
     Args:
         store: a Store.

@@ -51,6 +51,7 @@ def crash(text=None):
 
 def _bytes():
     kept = machine.RTC().memory()
-    if len(kept) < _SIZE or not kept.startswith(_MAGIC):  # noise, or another program's
+    noise = len(kept) < _SIZE or kept[_SIZE : _SIZE + 1] not in (b"", b"{")
+    if noise or not kept.startswith(_MAGIC):  # or another program's
         kept = _MAGIC + bytes(_SIZE - len(_MAGIC))
     return bytearray(kept)

@@ -20,6 +20,7 @@ from tools.cloud import Cloud, StateError
 from tools.cloud.ca import CHAINS
 from tools.cloud.events import printable
 from tools.configure import ConfigureError, configure
+from tools.demonstration import demonstrate
 from tools.fleet import Unit, allow_files, bring_up
 from tools.keyboard import Keyboard
 from tools.sim import Device, World
@@ -134,6 +135,8 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
             (BleError, ConfigureError, OSError),
             lambda unit: timeline.say(unit.name, "run", f"given up: {unit.failure}; {unit}", "bold red"),
         )
+        if not units[0].failure:
+            await show(cloud, units[0], args, timeline)
         if not args.once:
             devices = {unit.name: unit.device for unit in units}
             await Keyboard(devices, subscriber.publish, timeline).follow()
@@ -144,6 +147,15 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
             raise RunError("\n".join(["; ".join(reasons), *map(str, failed)]))
         total = sum(unit.received for unit in units)
         timeline.say("", "", f"done: {total} messages acknowledged and received", "bold green")
+
+
+async def show(cloud: Cloud, unit: Unit, args: argparse.Namespace, timeline: Timeline) -> None:
+    """What an operator can do with the first device; it is given up where it does not go along."""
+    try:
+        await demonstrate(cloud, unit.name, timeline, args.timeout)
+    except TimeoutError as error:
+        unit.failure = str(error)
+        timeline.say(unit.name, "run", f"given up: {error}", "bold red")
 
 
 def make_unit(

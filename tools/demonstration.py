@@ -1,0 +1,105 @@
+"""What an operator does with a device, as `make run` shows it: a change of its shadow, a job, a command."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tools.cloud import Cloud
+from tools.cloud.errors import ResourceNotFoundException
+from tools.timeline import Timeline
+
+_LOOK_S = 0.05
+_OPERATOR = "operator"
+_BEEP = "beep"
+_ENDS = ("SUCCEEDED", "FAILED", "REJECTED", "TIMED_OUT", "CANCELED", "REMOVED")
+
+
+async def demonstrate(cloud: Cloud, thing: str, timeline: Timeline, timeout_s: float) -> None:
+    """Do all three, one after the other, and tell them as they go.
+
+    Args:
+        cloud: where the thing is.
+        thing: its name; its application is the example.
+        timeline: takes the lines.
+        timeout_s: for each of the three.
+
+    Raises:
+        TimeoutError: the device has not done one in time; the text says which.
+    """
+    for what in (_change_shadow, _run_job, _run_command):
+        try:
+            async with asyncio.timeout(timeout_s):
+                await what(cloud, thing, timeline)
+        except TimeoutError:
+            what_text = (what.__doc__ or "").rstrip(".")
+            raise TimeoutError(f"{thing}: {what_text}: not within {timeout_s:g} s") from None
+
+
+async def _change_shadow(cloud: Cloud, thing: str, timeline: Timeline) -> None:
+    """A value desired in its shadow is reported."""
+    wanted = not _shadow(cloud, thing).get("reported", {}).get("led", False)
+    document = {"state": {"desired": {"led": wanted}}}
+    timeline.say(_OPERATOR, "shadow", f"desires of {thing}: {json.dumps(document['state']['desired'])}")
+    cloud.shadows.update_thing_shadow(thingName=thing, payload=json.dumps(document).encode())
+    while (reported := _shadow(cloud, thing).get("reported", {})).get("led") is not wanted:  # noqa: ASYNC110
+        await asyncio.sleep(_LOOK_S)
+    timeline.say(_OPERATOR, "shadow", f"{thing} reports {json.dumps(reported)}")
+
+
+def _shadow(cloud: Cloud, thing: str) -> dict[str, Any]:
+    try:
+        found = cloud.shadows.get_thing_shadow(thingName=thing)
+    except ResourceNotFoundException:
+        return {}
+    state: dict[str, Any] = json.loads(found["payload"])["state"]
+    return state
+
+
+async def _run_job(cloud: Cloud, thing: str, timeline: Timeline) -> None:
+    """A job is done."""
+    job = f"blink-{time.time_ns() // 1_000_000}"
+    document = json.dumps({"action": "blink", "count": 3})
+    timeline.say(_OPERATOR, "job", f"{job} for {thing}: {document}")
+    cloud.jobs.create_job(jobId=job, targets=[cloud.registry.arn(f"thing/{thing}")], document=document)
+
+    def state() -> str:
+        execution = cloud.jobs.executions.describe_job_execution(jobId=job, thingName=thing)["execution"]
+        details = execution.get("statusDetails", {}).get("detailsMap", {})
+        return " ".join([execution["status"], *(f"{name}={value}" for name, value in details.items())])
+
+    await _follow(state, lambda text: timeline.say(_OPERATOR, "job", f"{job} {text}"))
+
+
+async def _run_command(cloud: Cloud, thing: str, timeline: Timeline) -> None:
+    """A command is answered."""
+    arn = cloud.registry.arn
+    try:
+        cloud.commands.get_command(commandId=_BEEP)
+    except ResourceNotFoundException:
+        payload = {"content": json.dumps({"action": _BEEP}).encode(), "contentType": "application/json"}
+        cloud.commands.create_command(commandId=_BEEP, payload=payload)
+    target = arn(f"thing/{thing}")
+    started = cloud.commands.start_command_execution(targetArn=target, commandArn=arn(f"command/{_BEEP}"))
+    timeline.say(_OPERATOR, "command", f"{_BEEP} for {thing}")
+
+    def state() -> str:
+        execution = cloud.commands.get_command_execution(
+            executionId=started["executionId"], targetArn=target, includeResult=True
+        )
+        result = execution.get("result", {})
+        return f"{execution['status']} {json.dumps(result) if result else ''}".rstrip()
+
+    await _follow(state, lambda text: timeline.say(_OPERATOR, "command", f"{_BEEP} {text}"))
+
+
+async def _follow(state: Callable[[], str], tell: Callable[[str], None]) -> None:
+    """Tell each state until one is an end."""
+    before = ""
+    while before.partition(" ")[0] not in _ENDS:
+        if (now := state()) != before:
+            tell(now)
+            before = now
+        else:
+            await asyncio.sleep(_LOOK_S)

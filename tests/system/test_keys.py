@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from iot.storage.store import Credentials
 
-from tests.system.house import START_S, House, seen
+from tests.system.house import START_S, House, seen, settle
+from tests.system.test_faults import cut
 from tests.system.test_identity import certificates, inactive, template
 from tests.system.test_memory import hasten
 from tools.cloud import fleet
@@ -112,7 +113,7 @@ async def rotating(house: House) -> tuple[Device, dict[str, bytes]]:
     await house.telemetry(device)
     await device.power_off()
     [old] = sets(device).values()
-    device.add("firmware/settings.py", f"ROTATE_DAYS = {DAYS}\n")
+    settle(device, ROTATE_DAYS=DAYS)
     return device, old
 
 
@@ -163,6 +164,22 @@ async def test_what_a_thing_may_not_the_claim_does(house: House) -> None:
     await device.power_off()
     found = sets(device)
     assert list(found) == ["thing"] and found["thing"]["key"] != old["key"]
+
+
+@pytest.mark.parametrize(("write", "outcome"), [(1, "before"), (2, "torn"), (4, "after"), (7, "torn")])
+async def test_power_cut_at_a_write_of_a_rotation(house: House, write: int, outcome: str) -> None:
+    """The device connects again, with a certificate and its key; tests/host/test_power_cuts.py cuts at each."""
+    device, old = await rotating(house)
+    await device.power_on()
+    await device.expect(r"rotation: making a key", 2 * START_S)
+    device.cut_at_write(write, outcome)
+    if await cut(device, r"rotation: the new certificate is taken"):
+        settle(device, ROTATE_DAYS=0)
+        await device.power_on()
+    await device.expect(ACKNOWLEDGED, START_S)
+    await device.power_off()
+    for parts in sets(device).values():
+        assert key_of(parts) and parts["name"] == old["name"]
 
 
 async def test_things_that_provision_at_once_get_their_own(house: House) -> None:

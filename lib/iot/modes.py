@@ -79,7 +79,7 @@ STAYING = {
 
 
 def following(mode, event):
-    """The mode that follows `mode` on `event`, and what the way there does besides: ERASE, REPLACE, ROTATE or None.
+    """The mode that follows `mode` on `event`, and what the way there does besides: ERASE, … or None.
 
     ValueError where the table has no such row.
     """

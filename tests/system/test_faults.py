@@ -72,7 +72,9 @@ async def test_the_second_network_serves_where_the_first_is_gone(house: House) -
     assert any('connected to "Open"' in line for line in device.lines)
 
 
-@pytest.mark.parametrize("step", ["making a key", "connecting with the claim", "asking for a certificate", "this is thing"])
+@pytest.mark.parametrize(
+    "step", ["making a key", "connecting with the claim", "asking for a certificate", "this is thing"]
+)
 async def test_provisioning_broken_off_at_a_step_starts_over(house: House, step: str) -> None:
     device = house.device()
     await house.normal(device)

@@ -205,7 +205,9 @@ async def test_what_the_policy_lacks_is_told_where_the_broker_hangs_up():
 
 async def test_a_subscription_that_is_not_granted_may_be_the_policy_s_too():
     service = FakeService({}, granted=False)
-    error = await araises(NotAllowed, CSR + ": no subscription within 0 s" + NEEDS, run(service, 60, OWN_PAIR))
+    error = await araises(
+        NotAllowed, CSR + ": no subscription within 0 s" + NEEDS, run(service, 60, OWN_PAIR)
+    )
     assert not service.published and "service" in str(error)
     error = await araises(ProvisioningError, "no answer within 0 s", run(FakeService({}), 60, OWN_PAIR))
     assert not isinstance(error, NotAllowed)

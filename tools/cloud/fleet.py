@@ -13,7 +13,8 @@ _NAME = "<name>"  # stands for the thing's name while a policy is written
 def claim_policy(arn: Arn, template: str) -> dict[str, Any]:
     """What AWS's guide gives a claim certificate, connecting and the provisioning calls, and no more.
 
-    The guide's example has the topics of keys made by the service alone, `create/*`. Its client ids are `claim-…`: with a thing's own it could throw that thing off and drain its session.
+    The guide's example has the topics of keys made by the service alone, `create/*`. Its client ids are
+    `claim-…`: with a thing's own it could throw that thing off and drain its session.
     """
     topics = ["$aws/certificates/create/*", *_own_key_topics(template)]
     return _policy(arn, "claim-*", publish=topics, receive=topics)

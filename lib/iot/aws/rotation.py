@@ -1,9 +1,9 @@
 """Replaces the thing's certificate by one for a new key. Imported for the moment and forgotten.
 
-The new one is stored beside the old one and tried at the next start, since the chip has no memory for a second
-TLS connection in the same life. Once the broker has taken it, it counts; one that is not taken is thrown away,
-and the old one goes on, as after a cut of power at any point. Where the thing's policy does not allow the
-calls, the claim makes them.
+The new one is stored beside the old one and tried at the next start, since the chip has no memory for a
+second TLS connection in the same life. Once the broker has taken it, it counts; one that is not taken is
+thrown away, and the old one goes on, as after a cut of power at any point. Where the thing's policy does not
+allow the calls, the claim makes them.
 """
 
 import asyncio
@@ -82,7 +82,7 @@ async def rotate(system):
 
 
 def outcome(store, certificate_id):
-    """What became of a certificate: True if it counts, None while it is on trial, False if it was thrown away.
+    """What became of a certificate: True if it counts, None while it is on trial, False if it is not there.
 
     Args:
         store: a Store.
@@ -112,9 +112,10 @@ def look(system):
     if not days or not cloud.client.connected or _TASK in system.tasks:
         return
     try:
-        left = _day(*[int(part) for part in cloud.certificate_ends[:10].split("-")]) - _day(*time.gmtime()[:3])
+        end = _day(*[int(part) for part in cloud.certificate_ends[:10].split("-")])
     except ValueError:  # nobody can read when it ends
         return
+    left = end - _day(*time.gmtime()[:3])
     if left <= days and "template" in system.stored["config"]["aws"]:
         system.log.info("rotation", "the certificate ends in {} days", left)
         system.tasks[_TASK] = asyncio.create_task(_rotate(system))

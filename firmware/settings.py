@@ -17,7 +17,7 @@ CONFIG = None  # a whole configuration, for a product that brings its own; else 
 
 # What the cloud is told beside telemetry, a part of {"crash": True, "log": "warning", "metrics_s": 300,
 # "package": "name"}: docs/reports.md has what each sends, and where.
-REPORTS = {}
+REPORTS = {}  # type: dict[str, object]
 
 # What goes out to the cloud.
 OUTBOX_BYTES = 2048  # all messages that wait to be sent or acknowledged, and so the largest one

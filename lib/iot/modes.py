@@ -82,7 +82,7 @@ STAYING = {
 
 
 def following(mode, event):
-    """The mode that follows `mode` on `event`, and what the way there does besides, such as ERASE, or None.
+    """The mode that follows `mode` on `event`, and what the way there does besides: ERASE, … or None.
 
     ValueError where the table has no such row.
     """

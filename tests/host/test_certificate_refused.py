@@ -73,3 +73,61 @@ def test_without_a_claim_nothing_is_replaced(link: tuple) -> None:
     for _ in range(9):
         fail(it, "closed by the broker", refused=True)
     assert times(told) == 0 and store.writes == 0
+
+
+class TrialStore(FakeStore):
+    """Has a certificate on trial."""
+
+    on_trial = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.settled: list[bool] = []
+
+    def thing_credentials(self) -> tuple[bytes, bytes, bytes]:
+        return b"", b"no certificate", b""
+
+    def settle(self, is_kept: bool) -> None:
+        self.settled.append(is_kept)
+        self.on_trial = False
+
+
+@pytest.fixture
+def trial(link: tuple) -> tuple[object, list[tuple[str, object]], TrialStore]:
+    """The same, on trial from its first connection on."""
+    it, told, _ = link
+    store = TrialStore()
+    it._store = lambda: store
+    it._credentials()
+    return it, told, store
+
+
+def test_a_trial_ends_well_with_the_first_connection(trial: tuple) -> None:
+    it, told, store = trial
+    for _ in range(2):
+        fail(it, "closed by the broker", refused=True)
+    for _ in range(6):
+        fail(it, "EHOSTUNREACH", refused=False)
+    assert not store.settled
+    for _ in range(2):
+        it._on_client("connected", False)
+        fail(it, "closed by the broker", refused=False)
+    assert store.settled == [True] and "rotated" not in dict(told)
+
+
+@pytest.mark.parametrize(("reason", "attempts"), [("closed by the broker", 3), ("EHOSTUNREACH", 21)])
+def test_a_trial_ends_after_few_refusals_or_many_attempts(trial: tuple, reason: str, attempts: int) -> None:
+    it, told, store = trial
+    for number in range(1, attempts + 1):
+        assert not store.settled
+        fail(it, reason, refused=True)
+        assert bool(store.settled) == (number == attempts)
+    assert store.settled == [False] and told[-1] == ("rotated", None) and times(told) == 0
+
+
+def test_what_else_happens_is_no_attempt(trial: tuple) -> None:
+    it, _, store = trial
+    for _ in range(50):
+        it._on_client("starved", "no memory")
+        it._on_client("connecting", None)
+    assert not store.settled

@@ -5,6 +5,7 @@ import os
 import shutil
 import ssl
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,9 @@ KEYS = 2000
 BATCH = 250
 
 
-def examine(key: bytes, text: str, name: str) -> None:
-    """What `cryptography` says of a key and its request."""
+def examine(name: str, random: Callable[[int], bytes] = os.urandom) -> None:
+    """What `cryptography` says of a new key and its request."""
+    key, text = asyncio.run(csr.make(random, name))
     request = x509.load_pem_x509_csr(text.encode())
     assert request.is_signature_valid and len(request.extensions) == len(request.attributes) == 0
     assert request.signature_algorithm_oid == SignatureAlgorithmOID.ECDSA_WITH_SHA256
@@ -39,21 +41,17 @@ def examine(key: bytes, text: str, name: str) -> None:
 @pytest.mark.parametrize("batch", range(KEYS // BATCH))
 def test_random_keys_and_their_requests(batch: int) -> None:
     for number in range(BATCH):
-        name = f"lamp-{batch}-{number}"
-        examine(*asyncio.run(csr.make(os.urandom, name)), name)
+        examine(f"lamp-{batch}-{number}")
 
 
 @pytest.mark.parametrize("scalar", [1, 2, 255, 2**128, p256.N // 2, p256.N - 2, p256.N - 1])
 def test_keys_at_the_edges(scalar: int) -> None:
-    def random(size: int) -> bytes:
-        return scalar.to_bytes(size, "big")
-
-    examine(*asyncio.run(csr.make(random, "edge")), "edge")
+    examine("edge", lambda size: scalar.to_bytes(size, "big"))
 
 
 @pytest.mark.parametrize("name", ["x", "x" * 64, "Küche 7", "灯" * 21, "a,b=c+d\\"])
 def test_names(name: str) -> None:
-    examine(*asyncio.run(csr.make(os.urandom, name)), name)
+    examine(name)
 
 
 def test_one_bit_more_or_less_is_not_signed() -> None:

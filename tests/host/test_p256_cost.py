@@ -11,7 +11,7 @@ from tools.bench.p256 import counts
 
 @pytest.mark.parametrize(
     ("operation", "multiplications", "inversions"),
-    [("public", 3100, 1), ("ecdh", 3100, 1), ("sign", 3100, 2), ("verify", 4100, 1)],
+    [("public", 3100, 1), ("ecdh", 3100, 1), ("sign", 3100, 2), ("verify", 4100, 1), ("csr", 6200, 3)],
 )
 def test_multiplications(operation: str, multiplications: int, inversions: int) -> None:
     count = counts()[operation]

@@ -64,9 +64,9 @@ def at_every_write(folder: Path, outcome: str, prepare: Step, change: Step, look
     raise AssertionError("more writes than expected")
 
 
-def old_then_new(seen: list[object], old: object, new: object) -> None:
+def old_then_new(seen: list[object], old: object, new: object, writes: int = 2) -> None:
     assert all(state in (old, new) for state in seen), seen
-    assert seen[-1] == new and len(seen) > 2
+    assert seen[-1] == new and len(seen) > writes
     turn = seen.index(new)
     assert seen == [old] * turn + [new] * (len(seen) - turn), "back to the old state after the new one"
 
@@ -144,16 +144,91 @@ def test_the_first_certificate_of_a_thing(tmp_path: Path, outcome: str) -> None:
     old_then_new(seen, False, True)
 
 
+def with_a_thing() -> None:
+    store().save(first())
+    store().save_thing(claim()["aws"]["endpoint"], "lamp", pem(size=300), pem("PRIVATE KEY", 300))
+
+
+def on_trial() -> None:
+    store().save_thing(claim()["aws"]["endpoint"], "lamp", pem(size=310), pem("PRIVATE KEY", 138), True)
+
+
+def thing() -> tuple[int, int, bool]:
+    """What a start would connect with: sizes of certificate and key, which belong together; and the trial."""
+    it = store()
+    _, certificate, key = it.thing()
+    return len(certificate), len(key), it.on_trial
+
+
+OLD, TRIED, NEW = (300, 300, False), (310, 138, True), (310, 138, False)
+
+
+def test_a_certificate_beside_the_thing_s(tmp_path: Path, outcome: str) -> None:
+    seen = at_every_write(tmp_path, outcome, with_a_thing, on_trial, thing)
+    old_then_new(seen, OLD, TRIED)
+
+
+@pytest.mark.parametrize(("is_kept", "after"), [(True, NEW), (False, OLD)], ids=["kept", "thrown away"])
+def test_the_end_of_a_trial(
+    tmp_path: Path, outcome: str, is_kept: bool, after: tuple[int, int, bool]
+) -> None:
+    def prepare() -> None:
+        with_a_thing()
+        on_trial()
+
+    def change() -> None:
+        it = store()
+        if it.thing() and it.on_trial:
+            it.settle(is_kept)
+
+    seen = at_every_write(tmp_path, outcome, prepare, change, thing)
+    old_then_new(seen, TRIED, after, writes=1)  # it is one
+
+
+@pytest.mark.parametrize("is_kept", [True, False], ids=["kept", "thrown away"])
+def test_a_whole_rotation(tmp_path: Path, outcome: str, is_kept: bool) -> None:
+    """Each start that follows a cut finds a certificate with its key, the configuration, and goes on."""
+
+    def change() -> None:
+        on_trial()
+        store().renewal(b"asked")
+        it = store()
+        assert it.thing() and it.on_trial
+        it.settle(is_kept)
+
+    def look() -> object:
+        assert configuration() and set(os.listdir("certs")) <= {"config0", "thing", "next", "next.new", *more}
+        return thing()
+
+    more = ("renewal", "renewal.new")
+    seen = at_every_write(tmp_path, outcome, with_a_thing, change, look)
+    states = [state for at, state in enumerate(seen) if not at or seen[at - 1] != state]
+    assert states == [OLD, TRIED, NEW if is_kept else OLD], seen
+
+
+def test_a_certificate_of_the_claim_s_ends_a_trial(tmp_path: Path, outcome: str) -> None:
+    def prepare() -> None:
+        with_a_thing()
+        on_trial()
+
+    def change() -> None:
+        store().save_thing(claim()["aws"]["endpoint"], "lamp", pem(size=320), pem("PRIVATE KEY", 150))
+
+    seen = at_every_write(tmp_path, outcome, prepare, change, thing)
+    old_then_new(seen, TRIED, (320, 150, False))
+
+
 def test_a_factory_reset_leaves_the_configuration_or_nothing(tmp_path: Path, outcome: str) -> None:
     def prepare() -> None:
         store().save(first())
         store().save_thing(claim()["aws"]["endpoint"], "lamp", pem(), pem("PRIVATE KEY"))
+        on_trial()
 
     def look() -> tuple[bool, list[str]]:
         return configuration() is None, sorted(os.listdir("certs"))
 
     seen = at_every_write(tmp_path, outcome, prepare, lambda: store().erase(), look)
-    old_then_new(seen, (False, ["config0", "thing"]), (True, []))
+    old_then_new(seen, (False, ["config0", "next", "thing"]), (True, []))
 
 
 def test_the_256_bytes(tmp_path: Path, outcome: str) -> None:

@@ -155,6 +155,46 @@ def test_the_thing_s_certificate_belongs_to_its_endpoint():
     empty()
 
 
+def test_a_certificate_on_trial_comes_first_and_the_one_before_it_stays():
+    for is_kept in (True, False):
+        store, _ = make()
+        store.save(config.validate(claim()))
+        store.save_thing("broker.example.com", "lamp-1", wrapped(size=310), wrapped("PRIVATE KEY", 138))
+        assert len(store.thing()[1]) == 310 and not store.on_trial
+        der = pem.key(wrapped("PRIVATE KEY", 140))  # a key of the device's own comes as DER
+        store.save_thing("broker.example.com", "lamp-1", wrapped(size=320), der, True)
+        for _ in range(2):
+            assert store.thing() == ("lamp-1", pem.certificate(wrapped(size=320)), der) and store.on_trial
+        assert store.thing_credentials()[1:] == store.thing()[1:]
+        store.settle(is_kept)
+        assert len(store.thing()[1]) == (320 if is_kept else 310) and not store.on_trial
+        assert sorted(os.listdir(FOLDER)) == ["config0", "thing"]
+    empty()
+
+
+def test_a_trial_belongs_to_its_endpoint_and_yields_to_a_configured_certificate():
+    store, _ = make()
+    store.save(config.validate(claim()))
+    store.save_thing("broker.example.com", "lamp-1", wrapped(size=310), wrapped("PRIVATE KEY", 138))
+    store.save_thing("other.example.com", "lamp-1", wrapped(size=320), wrapped("PRIVATE KEY", 138), True)
+    assert len(store.thing()[1]) == 310 and not store.on_trial
+    store.save(config.validate(own()))
+    assert store.thing()[0] == "lamp:7" and not store.on_trial
+    empty()
+
+
+def test_a_damaged_trial_is_as_good_as_none():
+    store, _ = make()
+    store.save(config.validate(claim()))
+    store.save_thing("broker.example.com", "lamp-1", wrapped(size=310), wrapped("PRIVATE KEY", 138))
+    store.save_thing("broker.example.com", "lamp-1", wrapped(size=320), wrapped("PRIVATE KEY", 138), True)
+    with open(FOLDER + "/next", "rb+") as file:
+        file.seek(60)
+        file.write(b"?")
+    assert len(store.thing()[1]) == 310 and not store.on_trial
+    empty()
+
+
 def test_a_configured_certificate_is_the_thing_s():
     store, _ = make()
     store.save(config.validate(own()))

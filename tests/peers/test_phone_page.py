@@ -363,6 +363,27 @@ async def test_a_product_file_of_the_users(here: Scene, tmp_path: Path) -> None:
     await here.reach("done")
 
 
+@pytest.mark.parametrize(
+    ("keys", "asked"), [("service", "keys and a certificate"), ("device", "a certificate")]
+)
+async def test_who_makes_the_key_is_the_product_s_or_the_user_s_choice(
+    here: Scene, keys: str, asked: str
+) -> None:
+    page = here.page
+    product = here.site.product
+    assert product
+    product["aws"]["keys"] = "service"
+    await here.to_networks()
+    await here.to_check()
+    await page.get_by_text("Cloud details").click()
+    choice = page.get_by_label("The cloud makes its key")
+    await expect(choice).to_be_checked()
+    await choice.set_checked(keys == "service")
+    await here.button("Set up device").click()
+    await here.reach("done")
+    await here.device.expect(f"provisioning: asking for {asked}$")
+
+
 async def test_settings_that_the_device_refuses_can_be_corrected(here: Scene) -> None:
     page = here.page
     await here.to_networks()

@@ -72,7 +72,9 @@ async def test_the_second_network_serves_where_the_first_is_gone(house: House) -
     assert any('connected to "Open"' in line for line in device.lines)
 
 
-@pytest.mark.parametrize("step", ["connecting with the claim", "asking for keys", "this is thing"])
+@pytest.mark.parametrize(
+    "step", ["making a key", "connecting with the claim", "asking for a certificate", "this is thing"]
+)
 async def test_provisioning_broken_off_at_a_step_starts_over(house: House, step: str) -> None:
     device = house.device()
     await house.normal(device)
@@ -85,6 +87,7 @@ async def test_provisioning_broken_off_at_a_step_starts_over(house: House, step:
     ]
 
 
+ASKING = "asking for a certificate"
 #: The first write that is cut, before some of those that follow; tests/host/test_power_cuts.py cuts at each.
 FROM = [(1, "before"), (2, "torn"), (3, "after")]
 
@@ -96,13 +99,13 @@ async def test_power_cut_at_writes_of_the_earned_certificate(house: House, first
     await device.expect(r"system: mode CONFIG", START_S)
     await configured(device, house.configuration())
     for write in range(first, 99, 3):
-        await device.expect(r"provisioning: asking for keys", START_S)
+        await device.expect(r"provisioning: asking for a certificate", START_S)
         device.cut_at_write(write, outcome)
         if not await cut(device, ACKNOWLEDGED):
             break
         begin_anew(device)
         await device.power_on()
-        if (await device.expect(r"asking for keys|" + ACKNOWLEDGED, START_S))[0] != "asking for keys":
+        if (await device.expect(ASKING + "|" + ACKNOWLEDGED, START_S))[0] != ASKING:
             break  # the cut came after the last write that counts
         await device.power_off()
         begin_anew(device)

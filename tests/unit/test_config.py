@@ -40,6 +40,14 @@ def test_the_three_ways_to_a_certificate():
         assert config.validate(document)
 
 
+def test_the_device_makes_its_keys_unless_the_service_is_to():
+    document = claim()
+    assert config.validate(document)["aws"]["keys"] == "device"
+    document["aws"]["keys"] = "service"
+    result = config.validate(document)
+    assert result["aws"]["keys"] == config.plain(result)["aws"]["keys"] == "service"
+
+
 def test_the_given_document_is_left_alone():
     document = claim()
     config.validate(document)
@@ -87,6 +95,8 @@ def test_every_error_names_its_place_and_reason():
         (("aws", "root_ca"), "x" * 8193, "aws.root_ca: PEM of at most 8192 bytes"),
         (("aws", "parameters"), {"a": 1}, "aws.parameters.a: 0 to 256 bytes"),
         (("aws", "parameters"), [], "aws.parameters: not a JSON object"),
+        (("aws", "keys"), "chip", 'aws.keys: "device" or "service"'),
+        (("aws", "keys"), ["service"], 'aws.keys: "device" or "service"'),
         (("aws", "secret"), SECRET, "aws.secret: unknown"),
         (("time",), {"ntp": []}, "time.ntp: a list of 1 to 4"),
         (("time",), {"ntp": ["a b"]}, "time.ntp[0]: has a character that is not allowed"),

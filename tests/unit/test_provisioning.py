@@ -4,9 +4,12 @@ import asyncio
 import json
 
 from check import araises
-from iot.aws.provisioning import Provisioning, ProvisioningError
+from documents import CLAIM, OWN, OWN_KEY
+from iot.aws.provisioning import NotAllowed, Provisioning, ProvisioningError, parameters
+from iot.crypto import pem
 
 CREATE = "$aws/certificates/create/json"
+CSR = "$aws/certificates/create-from-csr/json"
 REGISTER = "$aws/provisioning-templates/Fleet/provision/json"
 KEYS = {
     "certificateId": "1f",
@@ -14,6 +17,11 @@ KEYS = {
     "privateKey": "SECRET-KEY",
     "certificateOwnershipToken": "T0",
 }
+
+
+OWN_PAIR = (pem.key(OWN_KEY), "REQUEST")
+MADE = {"certificateId": "1f", "certificatePem": OWN, "certificateOwnershipToken": "T0"}
+NEEDS = "; the policy is to allow iot:Publish, iot:Receive and iot:Subscribe for it and what is below it"
 
 
 class FakeSubscription:
@@ -72,10 +80,10 @@ class FakeService:
         self.notify("disconnected", self.reason)
 
 
-def run(service, timeout_ms=10000):
+def run(service, timeout_ms=10000, own=None):
     provisioning = Provisioning("Fleet", timeout_ms)
     service.notify = provisioning.on_client
-    return provisioning.run(service, {"SerialNumber": "7"})
+    return provisioning.run(service, {"SerialNumber": "7"}, own)
 
 
 async def test_a_certificate_is_earned():
@@ -156,3 +164,65 @@ async def test_answers_that_make_no_sense_are_not_quoted():
             raise AssertionError("accepted")
         except ProvisioningError as error:
             assert text in str(error) and "SECRET" not in str(error), str(error)
+
+
+async def test_a_certificate_for_a_key_of_the_device_s_own():
+    service = FakeService({CSR: (True, MADE), REGISTER: (True, {"thingName": "lamp-7"})})
+    assert await run(service, own=OWN_PAIR) == ("lamp-7", OWN, OWN_PAIR[0])
+    assert service.published == [
+        (CSR, {"certificateSigningRequest": "REQUEST"}),
+        (REGISTER, {"certificateOwnershipToken": "T0", "parameters": {"SerialNumber": "7"}}),
+    ]
+    assert all(subscription.closed for subscription in service.subscriptions.values())
+
+
+async def test_a_certificate_for_another_key_is_not_registered():
+    for certificate, text in (
+        (CLAIM, "the certificate that came: not the key of the certificate"),
+        ("CERT", "the certificate that came: no certificate, but no PEM block"),
+    ):
+        made = dict(MADE)
+        made["certificatePem"] = certificate
+        service = FakeService({CSR: (True, made), REGISTER: (True, {"thingName": "lamp-7"})})
+        await araises(ProvisioningError, text, run(service, own=OWN_PAIR))
+        assert [topic for topic, _ in service.published] == [CSR]
+
+
+async def test_what_the_policy_lacks_is_told_where_the_broker_hangs_up():
+    for topic, script, more in (
+        (CSR, {}, ', or aws.keys to be "service"'),
+        (REGISTER, {CSR: (True, MADE)}, ""),
+    ):
+        service = FakeService(script, hangs_up_on=topic)
+        service.reason = "closed by the broker"
+        error = await araises(NotAllowed, topic, run(service, 60000, OWN_PAIR))
+        assert str(error) == topic + ": connection lost: closed by the broker" + NEEDS + more
+        service = FakeService(script, hangs_up_on=topic)
+        service.reason = "no PINGRESP within 10 s"  # the network is gone: no word of the policy
+        error = await araises(ProvisioningError, topic, run(service, 60000, OWN_PAIR))
+        assert not isinstance(error, NotAllowed) and str(error).endswith("10 s")
+
+
+async def test_a_subscription_that_is_not_granted_may_be_the_policy_s_too():
+    service = FakeService({}, granted=False)
+    error = await araises(
+        NotAllowed, CSR + ": no subscription within 0 s" + NEEDS, run(service, 60, OWN_PAIR)
+    )
+    assert not service.published and "service" in str(error)
+    error = await araises(ProvisioningError, "no answer within 0 s", run(FakeService({}), 60, OWN_PAIR))
+    assert not isinstance(error, NotAllowed)
+
+
+async def test_a_request_that_is_refused_is_told():
+    refusal = {"statusCode": 400, "errorCode": "InvalidCertificateSigningRequest", "errorMessage": "no"}
+    service = FakeService({CSR: (False, refusal)})
+    text = CSR + ": 400 InvalidCertificateSigningRequest no"
+    error = await araises(ProvisioningError, text, run(service, own=OWN_PAIR))
+    assert not isinstance(error, NotAllowed)
+
+
+def test_the_template_gets_the_serial_number_or_what_is_configured():
+    assert parameters({"parameters": {}}, "lamp-7") == {"SerialNumber": "lamp-7"}
+    configured = {"Name": "x-{id}-{id}", "Place": "kitchen"}
+    expected = {"Name": "x-lamp-7-lamp-7", "Place": "kitchen"}
+    assert parameters({"parameters": configured}, "lamp-7") == expected

@@ -158,3 +158,20 @@ def test_whatever_happens_a_fleet_asks_for_few():
                     renewal.asked(store)
                     asked += 1
             assert asked <= 13 + 30 + 1, (seed, asked)
+
+
+def test_after_one_that_was_not_taken_in_its_trial_the_next_is_due_in_a_day():
+    with Clock() as clock:
+        store = FakeStore()
+        renewal.asked(store)
+        renewal.failed(store)
+        assert renewal.pause_s(store) == DAY_S
+        clock.now += DAY_S - 60
+        assert renewal.pause_s(store) == 60
+        clock.now += 60
+        assert renewal.pause_s(store) == 0
+        renewal.asked(store)
+        assert renewal.pause_s(store) == DAY_S
+        clock.now += 2 * DAY_S + 1  # two quiet days
+        renewal.asked(store)
+        assert renewal.pause_s(store) == 0

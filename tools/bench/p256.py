@@ -4,25 +4,41 @@ The counts do not depend on the machine: on a chip, where a multiplication has i
 """
 
 import asyncio
+import os
 import statistics
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives import hashes
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-from iot.crypto import curve, p256
+from iot.crypto import csr, curve, p256
 
 PRIVATE = bytes(range(1, 33))
 DIGEST = bytes(range(32, 64))
+NAME = "esp32-240ac4000001"
+_ROOT = Path(__file__).resolve().parents[2]
+_TIMEOUT_S = 120
+# Seconds of each run, on MicroPython's unix port.
+_ON_MICROPYTHON = f"""
+import asyncio, time
+from iot.crypto import csr
+for _ in range(%d):
+    start_us = time.ticks_us()
+    asyncio.run(csr.make(lambda size: {PRIVATE!r}, {NAME!r}))
+    print(time.ticks_diff(time.ticks_us(), start_us) / 1e6)
+"""
 _ALGORITHM = ec.ECDSA(Prehashed(hashes.SHA256()))
 
 
 def operations() -> dict[str, Callable[[], Coroutine[Any, Any, Any]]]:
-    """The device's operations by name; `generate` is `public` and 32 random bytes."""
+    """The device's operations by name; `generate` is `public` and 32 random bytes, `csr` with its request."""
     public = asyncio.run(p256.public(PRIVATE))
     signature = asyncio.run(p256.sign(PRIVATE, DIGEST))
     return {
@@ -30,6 +46,7 @@ def operations() -> dict[str, Callable[[], Coroutine[Any, Any, Any]]]:
         "ecdh": lambda: p256.ecdh(PRIVATE, public),
         "sign": lambda: p256.sign(PRIVATE, DIGEST),
         "verify": lambda: p256.verify(public, DIGEST, signature),
+        "csr": lambda: csr.make(lambda size: PRIVATE, NAME),
     }
 
 
@@ -106,14 +123,34 @@ def _counting(count: Counter[str]) -> Iterator[None]:
                 setattr(module, name, original)
 
 
-def measure(runs: int) -> dict[str, dict[str, float]]:
-    """The counts of each operation, and the median times of so many runs: ours and `cryptography`'s."""
+def measure(runs: int, micropython: str | None = None) -> dict[str, dict[str, float]]:
+    """The counts of each operation, and the median times of so many runs: ours and `cryptography`'s.
+
+    With a MicroPython unix binary also what a request takes there.
+    """
     ours, theirs = operations(), _theirs()
     figures: dict[str, dict[str, float]] = {}
     for name, counted in counts().items():
         ours_s, theirs_s = asyncio.run(_in_turns(ours[name], runs)), _median(theirs[name], runs)
         figures[name] = {**counted, "ours_s": ours_s, "cryptography_s": theirs_s, "ratio": ours_s / theirs_s}
+    if micropython:
+        figures["csr"]["micropython_s"] = on_micropython(micropython, runs)
     return figures
+
+
+def on_micropython(binary: str, runs: int) -> float:
+    """The median time of a key and its request on a MicroPython unix binary; OSError where that fails."""
+    done = subprocess.run(
+        [binary, "-c", _ON_MICROPYTHON % runs],
+        env={**os.environ, "MICROPYPATH": f".frozen:{_ROOT / 'lib'}"},
+        capture_output=True,
+        text=True,
+        timeout=_TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode:
+        raise OSError(f"{binary}: {done.stderr.strip()}")
+    return statistics.median(float(line) for line in done.stdout.split())
 
 
 def _theirs() -> dict[str, Callable[[], Any]]:
@@ -125,7 +162,15 @@ def _theirs() -> dict[str, Callable[[], Any]]:
         "ecdh": lambda: key.exchange(ec.ECDH(), public),
         "sign": lambda: key.sign(DIGEST, _ALGORITHM),
         "verify": lambda: public.verify(signature, DIGEST, _ALGORITHM),
+        "csr": _their_request,
     }
+
+
+def _their_request() -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
+    request = x509.CertificateSigningRequestBuilder(name).sign(key, hashes.SHA256())
+    return request.public_bytes(serialization.Encoding.PEM)
 
 
 async def _in_turns(operation: Callable[[], Coroutine[Any, Any, Any]], runs: int) -> float:

@@ -82,7 +82,7 @@ async def rotate(system):
 
 
 def outcome(store, certificate_id):
-    """What became of a certificate: True if it counts, None while it is on trial, False if it is gone.
+    """What became of a certificate: True if it counts, None while it is on trial, False if it is not there.
 
     Args:
         store: a Store.
@@ -112,11 +112,10 @@ def look(system):
     if not days or not cloud.client.connected or _TASK in system.tasks:
         return
     try:
-        left = _day(*[int(part) for part in cloud.certificate_ends[:10].split("-")]) - _day(
-            *time.gmtime()[:3]
-        )
+        end = _day(*[int(part) for part in cloud.certificate_ends[:10].split("-")])
     except ValueError:  # nobody can read when it ends
         return
+    left = end - _day(*time.gmtime()[:3])
     if left <= days and "template" in system.stored["config"]["aws"]:
         system.log.info("rotation", "the certificate ends in {} days", left)
         system.tasks[_TASK] = asyncio.create_task(_rotate(system))

@@ -1,6 +1,7 @@
 """The pre-provisioning hook, asked as AWS asks a Lambda function."""
 
 import asyncio
+import os
 import re
 import sys
 from collections.abc import Awaitable
@@ -8,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from iot.crypto import csr
 
 from tests.host.cloud.support import Bench, bench
-from tests.host.cloud.test_provisioning import CREATE, PROVISION, accepted, claim, rejected, token
+from tests.host.cloud.test_provisioning import CREATE, CSR, PROVISION, accepted, claim, rejected, token
 from tools.cloud.hook import DEADLINE_S, Hook, HookError, ask, program
 
 ALLOW = {"allowProvisioning": True}
@@ -225,3 +227,30 @@ async def test_the_one_in_the_documentation_allows_each_device_once(
         assert (await accepted(peer, PROVISION, request(await token(peer))))["thingName"] == "7"
         await rejected(peer, PROVISION, request(await token(peer)))
         await rejected(peer, PROVISION, request(await token(peer), "8"))
+
+
+async def test_the_one_in_the_documentation_lets_a_thing_replace_its_own_certificate_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (Path(__file__).parents[3] / "docs/board.md").read_text()
+    (code,) = re.findall(r'```python\n("""inventory\.py.*?)```', text, re.DOTALL)
+    (tmp_path / "inventory.py").write_text(code)
+    (tmp_path / "devices.json").write_text('{"7": true, "8": true}')
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path.cwd()}")
+    async with bench(tmp_path, hook=program("inventory:handler")) as cloud:
+        aws = cloud.cloud.device_configuration([])["aws"]
+        peer = await cloud.client("claim-7", (aws["claim_certificate"], aws["claim_key"]))
+        for topic in (CREATE, PROVISION):
+            await peer.subscribe(f"{topic}/accepted")
+        made = await accepted(peer, CREATE, {})
+        await accepted(peer, PROVISION, request(made["certificateOwnershipToken"]))
+        thing = await cloud.client("7", (made["certificatePem"], made["privateKey"]))
+        for topic in (CSR, PROVISION):
+            await thing.subscribe(f"{topic}/accepted")
+            await thing.subscribe(f"{topic}/rejected")
+        _, csr_pem = await csr.make(os.urandom, "7")
+        other = await accepted(thing, CSR, {"certificateSigningRequest": csr_pem})
+        await rejected(thing, PROVISION, request(other["certificateOwnershipToken"], "8"))
+        assert things(cloud) == ["7"]
+        await accepted(thing, PROVISION, request(other["certificateOwnershipToken"]))
+        assert len(cloud.cloud.registry.list_thing_principals(thingName="7")["principals"]) == 2

@@ -69,6 +69,7 @@ export function fill({ aws }) {
       keep(member, aws[member] ?? "", "From the product file.");
     }
   }
+  field("keys").checked = aws.keys === "service";
   showKind();
 }
 
@@ -89,6 +90,8 @@ export async function merged(product) {
   const aws = { ...product.aws };
   const kind = chosenKind();
   for (const member of [...COMMON, ...KINDS[kind]]) aws[member] = valueOf(member);
+  if (kind === "claim" && field("keys").checked) aws.keys = "service";
+  else delete aws.keys; // the device makes it
   try {
     return { ...product, aws: await looked(aws) };
   } catch (error) {

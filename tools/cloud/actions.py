@@ -172,7 +172,8 @@ def follow(
             return 0
     if args.count and seen < args.count:
         raise BoardError(
-            f"{topic_filter}: {seen} of {args.count} messages in {args.seconds:g} s", "Wait longer: --seconds."
+            f"{topic_filter}: {seen} of {args.count} messages in {args.seconds:g} s",
+            "Wait longer: --seconds.",
         )
     return 0
 

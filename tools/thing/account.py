@@ -101,7 +101,9 @@ class Account:
             things = self.iot.list_things(maxResults=_NAMES_SHOWN + 1)["things"]
             names = ", ".join(thing["thingName"] for thing in things[:_NAMES_SHOWN])
             more = ", …" if len(things) > _NAMES_SHOWN else ""
-            remedy = f"These there are: {names}{more}." if names else "There is none yet: a device makes its own."
+            remedy = (
+                f"These there are: {names}{more}." if names else "There is none yet: a device makes its own."
+            )
             raise BoardError(f"{self.where}: no thing is called {name!r}", remedy) from None
         return found
 

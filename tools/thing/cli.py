@@ -14,8 +14,8 @@ from .failures import explained
 from .output import Output
 
 _EXIT = "exit status: 0, 1 if it did not work, 2 for wrong arguments, 130 after Ctrl-C"
-_WHERE = """The cloud is the local one that was started last with --state (python3 -m tools cloud), or AWS with
---aws, by the credentials that its CLI takes. With --json each result is {"ok": true, "value": …}, a failure
+_WHERE = """The cloud is the local one that was started last with --state (python3 -m tools cloud), or AWS
+with --aws, by the credentials that its CLI takes. With --json each result is {"ok": true, "value": …}, a failure
 {"ok": false, "text", "remedy"}, and each change before it an object of its own."""
 EXAMPLES = f"""examples:
   python3 -m tools thing                                      which things there are, and who is connected
@@ -106,9 +106,9 @@ class OfThing(argparse.Action):
         given: str | Sequence[Any] | None,
         option: str | None = None,
     ) -> None:
-        name, *rest = given or ()
-        namespace.thing = name
-        self.inner.parse_args(rest, namespace)
+        words = list(given or ())
+        namespace.thing = words[0]
+        self.inner.parse_args(words[1:], namespace)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -148,7 +148,13 @@ def _add_actions(inner: argparse.ArgumentParser) -> None:
             made.set_defaults(run=run)
         return made
 
-    add(actions, "show", "attributes, connection, certificates, shadows, the latest jobs", overview.show, _SHOW)
+    add(
+        actions,
+        "show",
+        "attributes, connection, certificates, shadows, the latest jobs",
+        overview.show,
+        _SHOW,
+    )
     _add_shadow(actions, add)
     _add_job(actions, add)
     group = add(actions, "command", "have a command done at once", None, _COMMAND)
@@ -159,8 +165,10 @@ def _add_actions(inner: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--timeout", metavar="S", type=_count, default=10, help="the device has so long; default: 10"
     )
-    one = add(actions, "logs", "what the device logs, as it comes; of the local cloud", None, _LOGS)
-    one.add_argument("--topic", help="where it sends that; default: log/NAME")
+    one = add(
+        actions, "logs", "what the device logs, as it comes; of the local cloud", logs.follow_log, _LOGS
+    )
+    one.add_argument("--topic", default="log/NAME", help="where it sends that; default: log/NAME")
     one.add_argument("--count", metavar="N", type=_count, default=None, help="end after so many")
     one.add_argument("--seconds", metavar="S", type=positive, help="end after this time")
     one = add(actions, "rotate", "have it get a new certificate and give up the old", jobs.run, _ROTATE)
@@ -200,7 +208,9 @@ def _add_watch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout-min", metavar="N", type=_minutes, help="1 to 10080; begun, it may take so long"
     )
-    parser.add_argument("--wait", metavar="S", type=positive, help="watch at most so long; default: to its end")
+    parser.add_argument(
+        "--wait", metavar="S", type=positive, help="watch at most so long; default: to its end"
+    )
 
 
 def _add_values(parser: argparse.ArgumentParser, nargs: str) -> None:
@@ -236,16 +246,12 @@ def main(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     out = Output(args.json)
-    if args.action == "logs" and args.aws:
-        return logs.follow_log(out, args.thing, args)
     with explained("AWS"):  # where its configuration is read
         account = Account.aws(args.profile, args.region) if args.aws else Account.local(args.state)
     with explained(account.where):
         if not args.thing:
             return overview.list_things(account, out, args.count)
         thing = account.thing(args.thing)
-        if args.action == "logs":
-            return logs.follow_log(out, args.thing, args)
         run: Action = args.run
         return run(account, out, thing, args)
 

@@ -15,7 +15,7 @@ from tools.board.progress import status
 from . import values
 from .account import Account
 from .failures import code, is_missing
-from .output import Output
+from .output import Cell, Output
 
 _ENDED = ("SUCCEEDED", "FAILED", "REJECTED", "TIMED_OUT")
 _ID_CHARS = 40  # of a command's name in its id, which has 64
@@ -48,8 +48,10 @@ def run(account: Account, out: Output, thing: dict[str, Any], args: argparse.Nam
         text = f"command {args.command}: {seen}" + (f": {reason}" if reason else "")
         silent = seen == "TIMED_OUT" or seen not in _ENDED
         remedy = f"Whether it is connected: python3 -m tools thing {name} show. More time: --timeout S."
-        raise BoardError(text, remedy if silent else f"What the device says: python3 -m tools thing {name} logs")
-    rows = [("status", (seen, "green"))]
+        raise BoardError(
+            text, remedy if silent else f"What the device says: python3 -m tools thing {name} logs"
+        )
+    rows: list[tuple[Cell, ...]] = [("status", (seen, "green"))]
     rows += [(key, shown[key]) for key in ("reasonCode", "reason") if key in shown]
     rows += [("result", f"{key}={values.text(value)}") for key, value in sorted(shown["result"].items())]
     out.result(shown, rows)
@@ -74,7 +76,9 @@ def _command(account: Account, name: str, content: bytes) -> str:
             found = account.iot.get_command(commandId=command_id)
     if found.get("deprecated") or found.get("pendingDeletion"):
         restore = f"aws iot update-command --command-id {command_id} --no-deprecated"
-        raise BoardError(f"command {command_id} is deprecated or about to be deleted", f"Restore it: {restore}")
+        raise BoardError(
+            f"command {command_id} is deprecated or about to be deleted", f"Restore it: {restore}"
+        )
     return str(found["commandArn"])
 
 

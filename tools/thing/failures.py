@@ -44,7 +44,9 @@ def _refused(error: boto.ClientError) -> BoardError:
     said = printable(str(error.response.get("Error", {}).get("Message", "")))
     if name in _DENIED:
         text = f"access denied: iot:{operation}" + (f": {said}" if said else "")
-        return BoardError(text, f"Have iot:{operation} allowed to whom these credentials are, by an IAM policy.")
+        return BoardError(
+            text, f"Have iot:{operation} allowed to whom these credentials are, by an IAM policy."
+        )
     if name in _STRANGERS:
         return BoardError(f"{operation}: AWS does not take these credentials: {said or name}", _SIGN_IN)
     if "Throttl" in name or name == "TooManyRequestsException":

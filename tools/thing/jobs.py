@@ -18,7 +18,7 @@ from tools.board.progress import Progress, bar
 from . import values
 from .account import Account
 from .failures import code, is_missing
-from .output import Output, members, note, when
+from .output import Cell, Output, members, note, when
 
 _ENDED = ("SUCCEEDED", "FAILED", "REJECTED", "TIMED_OUT", "CANCELED", "REMOVED")
 _STYLES = {"SUCCEEDED": "green", "QUEUED": "", "IN_PROGRESS": "cyan"}
@@ -33,7 +33,9 @@ def run(account: Account, out: Output, thing: dict[str, Any], args: argparse.Nam
     name, document = thing["thingName"], _document(args)
     job_id = _new_id(str(document.get("action", "job")))
     timeout = {"timeoutConfig": {"inProgressTimeoutInMinutes": args.timeout_min}} if args.timeout_min else {}
-    account.iot.create_job(jobId=job_id, targets=[thing["thingArn"]], document=json.dumps(document), **timeout)
+    account.iot.create_job(
+        jobId=job_id, targets=[thing["thingArn"]], document=json.dumps(document), **timeout
+    )
     if not out.as_json:
         note(f"job {job_id}; Ctrl-C leaves it")
     try:
@@ -65,7 +67,7 @@ def show(account: Account, out: Output, thing: dict[str, Any], args: argparse.Na
     except ValueError:
         document = text
     found = _shown(execution) | {"document": document}
-    rows = [("job", args.id), ("status", (found["status"], _style(found["status"])))]
+    rows: list[tuple[Cell, ...]] = [("job", args.id), ("status", (found["status"], _style(found["status"])))]
     for member in ("queuedAt", "startedAt", "lastUpdatedAt"):
         if member in found:
             rows.append((member, when(found[member])))
@@ -86,7 +88,11 @@ def cancel(account: Account, out: Output, thing: dict[str, Any], args: argparse.
         if code(error) != "InvalidStateTransitionException":
             raise
         there = _existing(account, name, args.id)["status"]
-        remedy = "That is its end." if there in _ENDED else "The device works on it; --force cancels it all the same."
+        remedy = (
+            "That is its end."
+            if there in _ENDED
+            else "The device works on it; --force cancels it all the same."
+        )
         raise BoardError(f"job {args.id} is {there} on {name}", remedy) from None
     out.result({"jobId": args.id, "status": "CANCELED"}, [("job", args.id, "CANCELED")])
     return 0
@@ -109,7 +115,7 @@ def line(it: dict[str, Any]) -> str:
     return f"{it['jobId']}  {it['status']}  {when(it.get('lastUpdatedAt'))}"
 
 
-def _cells(it: dict[str, Any]) -> tuple[Any, ...]:
+def _cells(it: dict[str, Any]) -> tuple[Cell, ...]:
     state = it["status"], _style(it["status"])
     return it["jobId"], state, when(it["queuedAt"]), when(it.get("lastUpdatedAt"))
 

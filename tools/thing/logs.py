@@ -11,16 +11,18 @@ from tools.board.view import TextView
 from tools.cloud.actions import follow
 from tools.cloud.events import printable
 
+from .account import Account
 from .output import Output
 
 
-def follow_log(out: Output, name: str, args: argparse.Namespace) -> int:
+def follow_log(account: Account, out: Output, thing: dict[str, Any], args: argparse.Namespace) -> int:
     """Until Ctrl-C, --count or --seconds; of the local cloud alone."""
-    topic = (args.topic or "log/NAME").replace("NAME", name)
+    name = thing["thingName"]
+    topic = args.topic.replace("NAME", name)
     if args.aws:
         raise BoardError(
-            f"AWS: what is sent on {topic} needs a rule that takes it to where it can be read",
-            f"Make one that selects from '{topic}', into CloudWatch Logs; there: aws logs tail GROUP --follow",
+            f"{account.where}: what comes on {topic} needs a rule that takes it to where it can be read",
+            f"Make one: SELECT * FROM '{topic}', to CloudWatch Logs; then: aws logs tail GROUP --follow",
         )
     view = TextView()
 

@@ -1,5 +1,6 @@
 """What is known of the things of a cloud, and all that is known of one."""
 
+import argparse
 import datetime as dt
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -41,7 +42,7 @@ def list_things(account: Account, out: Output, count: int) -> int:
     return 0
 
 
-def show(account: Account, out: Output, thing: dict[str, Any]) -> int:
+def show(account: Account, out: Output, thing: dict[str, Any], args: argparse.Namespace) -> int:
     """Attributes, connection, certificates, shadows, the latest jobs."""
     name = thing["thingName"]
     found = {

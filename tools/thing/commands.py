@@ -25,13 +25,14 @@ _MORE_S = 10  # for the cloud to say that the time is over
 def run(account: Account, out: Output, thing: dict[str, Any], args: argparse.Namespace) -> int:
     """Start it on this thing and wait for its end; 0 where that is SUCCEEDED."""
     name, target = thing["thingName"], thing["thingArn"]
-    payload = {"action": args.command} | values.tree(args.values)
-    arn = _command(account, args.command, json.dumps(payload, sort_keys=True, separators=(",", ":")).encode())
+    arn = _command(
+        account, args.told, json.dumps(args.members, sort_keys=True, separators=(",", ":")).encode()
+    )
     started = account.jobs_data.start_command_execution(
         targetArn=target, commandArn=arn, executionTimeoutSeconds=args.timeout
     )
     execution, seen = started["executionId"], ""
-    with status(f"{name} has not answered {args.command}"):
+    with status(f"{name} has not answered {args.told}"):
         for _ in account.turns(args.timeout + _MORE_S):
             found = account.iot.get_command_execution(
                 executionId=execution, targetArn=target, includeResult=True
@@ -45,7 +46,7 @@ def run(account: Account, out: Output, thing: dict[str, Any], args: argparse.Nam
                 break
     if seen != "SUCCEEDED":
         reason = ": ".join(filter(None, (shown.get("reasonCode"), shown.get("reason"))))
-        text = f"command {args.command}: {seen}" + (f": {reason}" if reason else "")
+        text = f"command {args.told}: {seen}" + (f": {reason}" if reason else "")
         silent = seen == "TIMED_OUT" or seen not in _ENDED
         remedy = f"Whether it is connected: python3 -m tools thing {name} show. More time: --timeout S."
         raise BoardError(

@@ -24,13 +24,13 @@ _ENDED = ("SUCCEEDED", "FAILED", "REJECTED", "TIMED_OUT", "CANCELED", "REMOVED")
 _STYLES = {"SUCCEEDED": "green", "QUEUED": "", "IN_PROGRESS": "cyan"}
 _PERCENT = "percent"
 _ID_CHARS = 40  # of an action's name in a job's id, which has 64
-_MOST_LISTED = 250
+_MOST_LISTED, _PAGE = 250, 100
 _INTERRUPTED = 130
 
 
 def run(account: Account, out: Output, thing: dict[str, Any], args: argparse.Namespace) -> int:
     """Make a job for this thing and watch it to its end; 0 where that is SUCCEEDED."""
-    name, document = thing["thingName"], _document(args)
+    name, document = thing["thingName"], _read(args.document) | args.members
     job_id = _new_id(str(document.get("action", "job")))
     timeout = {"timeoutConfig": {"inProgressTimeoutInMinutes": args.timeout_min}} if args.timeout_min else {}
     account.iot.create_job(
@@ -102,7 +102,7 @@ def latest(account: Account, thing: str, count: int) -> list[dict[str, Any]]:
     """The jobs that were queued last for a thing, the newest first."""
     found: list[dict[str, Any]] = []
     pages = account.iot.get_paginator("list_job_executions_for_thing").paginate(
-        thingName=thing, PaginationConfig={"MaxItems": _MOST_LISTED}
+        thingName=thing, PaginationConfig={"MaxItems": _MOST_LISTED, "PageSize": _PAGE}
     )
     for page in pages:
         for it in page["executionSummaries"]:
@@ -124,17 +124,10 @@ def _style(state: str) -> str:
     return _STYLES.get(state, "yellow")
 
 
-def _document(args: argparse.Namespace) -> dict[str, Any]:
-    """What the device is told: of --document, then ACTION, then KEY=JSON."""
-    document: Any = {}
-    if args.document:
-        document = _read(args.document)
-    if args.job_action:
-        document["action"] = args.job_action
-    return document | values.tree(args.values)
-
-
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path | None) -> dict[str, Any]:
+    """What --document has; ACTION and KEY=JSON go over it."""
+    if path is None:
+        return {}
     try:
         document = json.loads(path.read_text("utf-8-sig"))
     except OSError as error:

@@ -22,7 +22,7 @@ def follow_log(account: Account, out: Output, thing: dict[str, Any], args: argpa
     if args.aws:
         raise BoardError(
             f"{account.where}: what comes on {topic} needs a rule that takes it to where it can be read",
-            f"Make one: SELECT * FROM '{topic}', to CloudWatch Logs; then: aws logs tail GROUP --follow",
+            f"Make one from '{topic}' to CloudWatch Logs; then: aws logs tail GROUP --follow",
         )
     view = TextView()
 

@@ -27,7 +27,7 @@ def get(account: Account, out: Output, thing: dict[str, Any], args: argparse.Nam
 
 def set_(account: Account, out: Output, thing: dict[str, Any], args: argparse.Namespace) -> int:
     """Change what is desired; BoardError where it is not reported within `args.wait` seconds."""
-    name, desired = thing["thingName"], values.tree(args.values)
+    name, desired = thing["thingName"], args.members
     payload = json.dumps({"state": {"desired": desired}}).encode()
     told = account.data.update_thing_shadow(thingName=name, payload=payload, **_named(args.shadow))
     version = json.loads(told["payload"].read())["version"]

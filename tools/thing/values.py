@@ -15,7 +15,7 @@ def pair(text: str) -> Pair:
         raise argparse.ArgumentTypeError(f"{text!r}: must be KEY=JSON, as led=true")
     try:
         return key, json.loads(value, parse_constant=_no_constant)
-    except ValueError:
+    except (ValueError, RecursionError):
         hint = f"""'{key}="{value}"'""" if value.isprintable() and '"' not in value else "KEY='\"text\"'"
         raise argparse.ArgumentTypeError(f"{text!r}: no JSON behind the =; a text is {hint}") from None
 

@@ -17,6 +17,7 @@ from tests.peers import boto
 from tests.peers.cloud_thread import CloudThread
 from tools.cloud import Cloud
 from tools.cloud.endpoint import Endpoint
+from tools.thing import overview
 from tools.thing.account import Account
 
 AWS = ("--aws", "--region", "eu-central-1")
@@ -170,6 +171,17 @@ def test_the_endpoints_of_an_account_are_asked_for() -> None:
             stub.add_response("describe_endpoint", {"endpointAddress": host}, {"endpointType": kind})
         assert account.data.meta.endpoint_url == "https://a-ats.iot.amazonaws.com"
         assert account.jobs_data.meta.endpoint_url == "https://a.jobs.amazonaws.com"
+
+
+def test_whether_it_is_connected_may_be_denied() -> None:
+    account = Account("AWS", boto3.Session("id", "secret", region_name="eu-central-1"), 1, {})
+    with Stubber(account.iot) as iot:
+        iot.add_response("describe_endpoint", {"endpointAddress": "a-ats.iot.amazonaws.com"})
+        data = account.data
+    with Stubber(data) as stub:
+        stub.add_client_error("get_connection", "ForbiddenException", http_status_code=403)
+        found = overview.connection(account, {"thingName": "lamp"})
+    assert found == {"connected": None, "reason": "ForbiddenException: iot:GetConnection"}
 
 
 def test_options_that_do_not_go_together(thing: Thing) -> None:

@@ -190,6 +190,8 @@ def test_no_such_job(cloud: CloudThread, thing: Thing) -> None:
         (("job", "run"), "ACTION or --document"),
         (("job", "run", "blink", "a=1", "a=2"), "given twice"),
         (("job", "run", "blink", "a=b"), "no JSON"),
+        (("job", "run", "blink", "action=1"), "action: given twice"),
+        (("command", "run", "beep", "action=1"), "action: given twice"),
         (("job", "run", "blink", "--timeout-min", "10081"), "10080"),
     ],
 )

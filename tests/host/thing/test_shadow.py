@@ -98,6 +98,7 @@ def test_what_the_cloud_refuses(cloud: CloudThread, thing: Thing) -> None:
         (("a..b=1",), "KEY=JSON"),
         (("led=on",), """'led="on"'"""),
         (("t=NaN",), "no JSON"),
+        (("t=" + "[" * 100_000,), "no JSON"),
         (("a=1", "a.b=2"), "a.b: given twice"),
         (("a.b=1", "a=2"), "a: given twice"),
         (('a={"c": 1}', "a.b=2"), "a.b: given twice"),

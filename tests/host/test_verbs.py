@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tools.__main__ import VERBS, main
+from tools.thing.arguments import OfThing
 
 
 def parsers() -> Iterator[tuple[tuple[str, ...], argparse.ArgumentParser]]:
@@ -20,11 +21,20 @@ def parsers() -> Iterator[tuple[tuple[str, ...], argparse.ArgumentParser]]:
         implementation = importlib.import_module(module)
         parser.epilog = implementation.EXAMPLES
         implementation.add_arguments(parser)
-        yield (verb,), parser
-        for action in parser._actions:
-            if isinstance(action, argparse._SubParsersAction):
-                for name, sub in action.choices.items():
-                    yield (verb, name), sub
+        yield from below((verb,), parser)
+
+
+def below(
+    words: tuple[str, ...], parser: argparse.ArgumentParser
+) -> Iterator[tuple[tuple[str, ...], argparse.ArgumentParser]]:
+    """A parser, and those of its actions."""
+    yield words, parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, sub in action.choices.items():
+                yield from below((*words, name), sub)
+        elif isinstance(action, OfThing):
+            yield from below((*words, "lamp"), action.inner)
 
 
 ALL = dict(parsers())
@@ -43,6 +53,10 @@ def test_the_verbs_that_scripts_use_have_json() -> None:
     }
     wanted |= {("ble", name) for name in ("scan", "configure", "status", "send")}
     wanted |= {("cloud", name) for name in ("client", "watch", "send")}
+    wanted |= {("thing",)} | {("thing", "lamp", name) for name in ("show", "logs", "rotate")}
+    wanted |= {("thing", "lamp", "shadow", name) for name in ("get", "set")}
+    wanted |= {("thing", "lamp", "job", name) for name in ("run", "list", "show", "cancel")}
+    wanted |= {("thing", "lamp", "command", "run")}
     assert wanted <= set(WITH_JSON)
 
 
@@ -82,6 +96,11 @@ def test_wrong_arguments_as_json(
         (("cloud", "client", "laptop", "--state", "no"), 1),
         (("cloud", "watch", "--state", "no"), 1),
         (("cloud", "send", "a", "b", "--state", "no"), 1),
+        (("thing", "--state", "no"), 1),
+        (("thing", "lamp", "show", "--state", "no"), 1),
+        (("thing", "lamp", "shadow", "set", "a=1", "a=2"), 2),
+        (("thing", "lamp", "job", "run", "--state", "no"), 2),
+        (("thing", "lamp", "logs", "--state", "no"), 1),
     ],
 )
 def test_a_failure_as_json(

@@ -79,8 +79,8 @@ def add_actions(parser: argparse.ArgumentParser) -> None:
     )
     verb = action("watch", "show messages as they come", WATCH)
     verb.add_argument("filter", metavar="FILTER", nargs="?", default="#", type=_filter, help="default: #")
-    verb.add_argument("--count", metavar="N", type=_positive, help="end after so many")
-    verb.add_argument("--seconds", metavar="S", type=_positive, help="end after this time")
+    verb.add_argument("--count", metavar="N", type=positive, help="end after so many")
+    verb.add_argument("--seconds", metavar="S", type=positive, help="end after this time")
     verb = action("send", "send a message", SEND)
     verb.add_argument("topic", metavar="TOPIC", type=_topic)
     verb.add_argument("payload", metavar="PAYLOAD", help="text; - for what standard input has")
@@ -125,15 +125,9 @@ def _client(args: argparse.Namespace) -> int:
 
 
 def _watch(args: argparse.Namespace) -> int:
-    out, seen = Console(highlight=False, soft_wrap=True, color_system="auto"), 0
-    end_s = time.monotonic() + args.seconds if args.seconds else None
+    out = Console(highlight=False, soft_wrap=True, color_system="auto")
 
     def show(message: mqtt.MQTTMessage) -> None:
-        nonlocal seen
-        waiting.now("no message")
-        if args.count and seen >= args.count:
-            return
-        seen += 1
         if args.json:
             out.out(json.dumps(_as_json(message)), highlight=False)
             return
@@ -141,27 +135,45 @@ def _watch(args: argparse.Namespace) -> int:
         text = printable(message.payload.decode(errors="backslashreplace"))
         out.print(line.append(f"  {text}", style="default not dim"))
 
+    return follow("cloud watch", args, args.filter, show)
+
+
+def follow(
+    verb: str, args: argparse.Namespace, topic_filter: str, show: Callable[[mqtt.MQTTMessage], None]
+) -> int:
+    """Have the messages on a filter shown until Ctrl-C, `args.count` or `args.seconds`; the exit status."""
+    seen = 0
+    end_s = time.monotonic() + args.seconds if args.seconds else None
+
+    def come(message: mqtt.MQTTMessage) -> None:
+        nonlocal seen
+        waiting.now("no message")
+        if not (args.count and seen >= args.count):
+            seen += 1
+            show(message)
+
     def over() -> bool:
         return bool(args.count and seen >= args.count) or (end_s is not None and time.monotonic() >= end_s)
 
     waiting = Waiting("no message")
 
     def say(text: str) -> None:
-        print(f"cloud watch: {text}", file=sys.stderr, flush=True)
+        print(f"{verb}: {text}", file=sys.stderr, flush=True)
 
-    with closing(Visitor(make_client(args.state, _OPERATOR), show)) as visitor:
+    with closing(Visitor(make_client(args.state, _OPERATOR), come)) as visitor:
         visitor.connect()
-        visitor.subscribe(args.filter)
+        visitor.subscribe(topic_filter)
         if not args.json:
-            say(f"{args.filter} of {visitor.where}; Ctrl-C ends")
+            say(f"{topic_filter} of {visitor.where}; Ctrl-C ends")
         try:
             with waiting:
-                visitor.follow(args.filter, over, say)
+                visitor.follow(topic_filter, over, say)
         except KeyboardInterrupt:
             return 0
     if args.count and seen < args.count:
         raise BoardError(
-            f"{args.filter}: {seen} of {args.count} messages in {args.seconds:g} s", "Wait longer: --seconds."
+            f"{topic_filter}: {seen} of {args.count} messages in {args.seconds:g} s",
+            "Wait longer: --seconds.",
         )
     return 0
 
@@ -202,7 +214,7 @@ def _checked(text: str, check: Callable[[str, Limits], str | None]) -> str:
     return text
 
 
-def _positive(text: str) -> float:
+def positive(text: str) -> float:
     number = float(text)
     if not 0 < number < 1e9:
         raise argparse.ArgumentTypeError("must be over 0")

@@ -2,12 +2,14 @@
 
 import argparse
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from tools.sim.files import FlashPath, Image
 
 EXAMPLES = """\
 examples:
   python3 -m tools sim files                                 lists all there is
+  python3 -m tools sim files ls :lib                         a folder and all below it
   python3 -m tools sim files cp :certs /tmp/certs            a file or a folder from the device
   python3 -m tools sim files cp app.py :firmware/app.py      to a device without power
 
@@ -24,9 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--folder", type=Path, default=argparse.SUPPRESS, help="its flash, as for `sim`")
     actions = parser.add_subparsers(dest="action", metavar="ls | cp")
-    listing = actions.add_parser("ls", help="list a folder and all below it")
+    shown: dict[str, Any] = {"formatter_class": parser.formatter_class, "epilog": EXAMPLES}
+    listing = actions.add_parser("ls", help="list a folder and all below it", **shown)
     listing.add_argument("path", nargs="?", default=":", help="by default all; for example :lib")
-    copying = actions.add_parser("cp", help="copy a file, or a folder with all below it")
+    copying = actions.add_parser("cp", help="copy a file, or a folder with all below it", **shown)
     copying.add_argument("source", help="on the device with a colon, else here")
     copying.add_argument("target", help="the new name; it is written over")
 

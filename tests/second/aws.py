@@ -1,5 +1,6 @@
 """A cloud as boto3 and a device see it, whoever wrote it: all of it set up by boto3 alone."""
 
+import contextlib
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,12 +75,10 @@ class Aws:
         }
 
     def _ensure_template(self) -> None:
-        try:
+        with contextlib.suppress(self.iot.exceptions.ResourceAlreadyExistsException):
             self.iot.create_provisioning_template(
                 templateName=TEMPLATE,
                 templateBody=fleet.template_body(arn),
                 provisioningRoleArn=self.role,
                 enabled=True,
             )
-        except self.iot.exceptions.ResourceAlreadyExistsException:
-            pass

@@ -1,5 +1,6 @@
 """Two clouds: the local one, and one that nobody here wrote. Each runs once for all tests of a process."""
 
+import itertools
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.second.ministack import ministack
 from tests.system.house import HOST, WIFI, Site
 from tools.sim import World
 
+_numbers = itertools.count(1)
 CLOUDS = ("local", "ministack")
 ROLE = "arn:aws:iam::123456789012:role/provisioning"
 
@@ -40,7 +42,9 @@ async def site(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asy
     monkeypatch.setenv("SIM_SPEED", os.environ.get("SIM_SPEED", "5"))
     async with World({WIFI["ssid"]: WIFI["password"]}) as world:
         world.hosts[HOST] = ("127.0.0.1", aws.port)
-        site = Site(tmp_path, aws, world, os.environ.get("MICROPYTHON"), aws.server_chain)
+        site = Site(
+            tmp_path, aws, world, os.environ.get("MICROPYTHON"), aws.server_chain, first=next(_numbers)
+        )
         try:
             yield site
         finally:

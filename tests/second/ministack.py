@@ -1,23 +1,22 @@
 """ministack, an AWS on this machine that others wrote, as a process of its own.
 
-It listens for MQTT on all of this machine's interfaces and knows no setting for that: while the tests run, whoever
-reaches this machine and has a certificate of that cloud's may connect. Its control plane is on loopback alone.
+It listens for MQTT on all of this machine's interfaces and knows no setting for that: while the tests run,
+whoever reaches this machine and has a certificate of that cloud's may do there what its policy allows. Its
+control plane is on loopback alone.
 """
 
 import contextlib
 import json
 import os
-import re
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.peers import boto
 from tests.patience import PATIENCE_S
+from tests.peers import boto
 from tests.second.aws import ACCOUNT, Aws
 
 ROOT = Path(__file__).resolve().parents[2]

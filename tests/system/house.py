@@ -58,10 +58,11 @@ class Site:
     micropython: str | None = None
     server_chain: ServerChain = "p256"
     devices: list[Device] = field(default_factory=list)
+    first: int = 1  # the number of its first device, where a cloud outlives a site
 
     def device(self, app: str | None = None, **settings: object) -> Device:
         """A device with the product in its flash, and another application or other settings where given."""
-        number = len(self.devices) + 1
+        number = self.first + len(self.devices)
         device = Device(
             self.folder / f"device{number}", self.world, f"24:0a:c4:00:00:{number:02x}", self.micropython
         )

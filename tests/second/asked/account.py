@@ -4,6 +4,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from tests.host.cloud.support import ANYTHING
 from tests.second.asked.room import NOTHING, THING, Ask, Question, Room, text
 from tests.second.aws import TEMPLATE
@@ -13,6 +17,13 @@ _COMMAND = {"content": b"{}", "contentType": "application/json"}
 _CREATE = "$aws/certificates/create/json"
 _CREATE_FROM_CSR = "$aws/certificates/create-from-csr/json"
 _PROVISION = f"$aws/provisioning-templates/{TEMPLATE}/provision/json"
+
+
+def _signing_request() -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
+    pem = request.public_bytes(serialization.Encoding.PEM).decode()
+    return text({"certificateSigningRequest": pem}).encode()
 
 
 async def _asked(

@@ -59,7 +59,7 @@ class Aws:
 
     def device_configuration(self, wifi: list[dict[str, str]], endpoint: str) -> dict[str, Any]:
         """A device's configuration with a claim certificate of its own."""
-        self._ensure_template()
+        self.ensure_template()
         certificate, key = self.create_identity(fleet.claim_policy(arn, TEMPLATE))
         return {
             "wifi": wifi,
@@ -74,7 +74,8 @@ class Aws:
             },
         }
 
-    def _ensure_template(self) -> None:
+    def ensure_template(self) -> None:
+        """The local cloud's own template, by its name."""
         with contextlib.suppress(self.iot.exceptions.ResourceAlreadyExistsException):
             self.iot.create_provisioning_template(
                 templateName=TEMPLATE,

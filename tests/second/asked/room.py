@@ -82,6 +82,7 @@ async def answer(question: Question, room: Room) -> str:
 async def open_room(aws: Aws, folder: Path) -> AsyncIterator[Room]:
     identity = await asyncio.to_thread(aws.create_identity, ANYTHING)
     await asyncio.to_thread(aws.iot.create_thing, thingName=THING)
+    await asyncio.to_thread(aws.ensure_template)
     async with connected(aws, identity, folder, "asker") as client:
         await client.subscribe(f"$aws/things/{THING}/shadow/#", f"$aws/things/{THING}/jobs/#")
         yield Room(aws, folder, identity, client)

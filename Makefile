@@ -8,6 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STUBS := .venv/stubs
 VM := tests/vm/node_modules
+MINISTACK := .ministack
 
 # The path of a MicroPython unix binary for `make run`, `make test` and `make bench`; never needed.
 export MICROPYTHON
@@ -48,6 +49,15 @@ $(VM)/ready: tests/vm/package.json
 	npm install --prefix tests/vm --silent --no-package-lock --no-audit --no-fund; \
 	touch $@
 
+# Another AWS, in an environment of its own: it wants an exact botocore. Made anew when its pins change, and only then.
+$(MINISTACK)/ready: .venv/ready
+	@pins=$$($(call PINS,project["optional-dependencies"]["ministack"])); \
+	if [ "$$pins" != "$$(cat $@ 2>/dev/null)" ]; then \
+	  echo "Getting ministack"; rm -rf $(MINISTACK); $(BIN)/python -m venv $(MINISTACK); \
+	  $(MINISTACK)/bin/pip install -qq --disable-pip-version-check $$pins; echo "$$pins" >$@; \
+	fi
+	@touch $@
+
 run: .venv/ready  ## bring a simulated ESP32 to life against a local AWS IoT Core (ONCE=1, DEVICES=20, CHAIN=rsa)
 	@$(BIN)/python -m tools run $(if $(filter-out 0,$(ONCE)),--once) $(if $(DEVICES),--devices $(DEVICES)) \
 	  $(if $(CHAIN),--server-chain $(CHAIN))
@@ -77,12 +87,12 @@ phone: .venv/ready  ## serve the page that sets a device up over Bluetooth LE (P
 packages:  # installs what some tests need, where the system's package manager may do that without asking
 	@$(PYTHON) tests/programs.py
 
-test: packages setup  ## run all tests, four at a time: most of them wait for something
+test: packages setup $(MINISTACK)/ready  ## run all tests, four at a time: most of them wait for something
 	@echo "All tests: about ten minutes on two cores, longer where those have other work (make test-unit: some seconds)"
 	@status=0; $(BIN)/python -m pytest tests -n 4 --dist worksteal || status=$$?; \
 	$(PYTHON) tests/programs.py --missing; exit $$status
 
-test-slow: packages setup  ## run the tests that wait for a device's real deadlines with its clock at their real speed
+test-slow: packages setup $(MINISTACK)/ready  ## run the tests that wait for a device's real deadlines with its clock at their real speed
 	@SIM_SPEED=1 $(BIN)/python -m pytest tests -m slow -n 4 --dist worksteal
 
 test-unit: .venv/ready  ## run the device modules' unit tests on CPython alone
@@ -120,5 +130,5 @@ bench: .venv/ready  ## measure the MQTT client beside umqtt.simple, the local cl
 	@$(BIN)/python -m tools bench
 
 clean:  ## remove what was made here, the virtual environment included
-	rm -rf .venv build state .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info tests/vm/node_modules
+	rm -rf .venv $(MINISTACK) build state .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info tests/vm/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.extras import LEFT_OUT
+from tests.extras import LEFT_OUT, TOLD
 from tools.sim.cpython import install_language
 
 UNIT = Path(__file__).parent / "unit"
@@ -60,6 +60,10 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for reason, count in config.stash.get(LEFT_OUT, {}).items():
         terminalreporter.write_line(f"Left out: {count} tests for {reason}")
+    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
+        for name, text in report.user_properties:
+            if name == TOLD and report.when == "call":
+                terminalreporter.write_line(text)
 
 
 @pytest.fixture(autouse=True)

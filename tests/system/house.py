@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -35,20 +35,34 @@ STATUS = {
 both_chains = pytest.mark.parametrize("server_chain", CHAINS)
 
 
+class DeviceSide(Protocol):
+    """What devices and an independent client need of a cloud, whoever wrote it."""
+
+    port: int
+
+    @property
+    def root_ca(self) -> str: ...
+
+    def create_identity(self, policy_document: dict[str, Any]) -> tuple[str, str]: ...
+
+    def device_configuration(self, wifi: list[dict[str, str]], endpoint: str) -> dict[str, Any]: ...
+
+
 @dataclass
-class House:
+class Site:
     """What a test needs to bring devices to life."""
 
     folder: Path
-    cloud: Cloud
+    cloud: DeviceSide
     world: World
     micropython: str | None = None
     server_chain: ServerChain = "p256"
     devices: list[Device] = field(default_factory=list)
+    first: int = 1  # the number of its first device, where a cloud outlives a site
 
     def device(self, app: str | None = None, **settings: object) -> Device:
         """A device with the product in its flash, and another application or other settings where given."""
-        number = len(self.devices) + 1
+        number = self.first + len(self.devices)
         device = Device(
             self.folder / f"device{number}", self.world, f"24:0a:c4:00:00:{number:02x}", self.micropython
         )
@@ -92,6 +106,13 @@ class House:
             topic_filter,
             on_message,
         )
+
+
+@dataclass
+class House(Site):
+    """A site whose cloud is the local one, in this process."""
+
+    cloud: Cloud
 
 
 def settle(device: Device, **settings: object) -> None:

@@ -72,9 +72,9 @@ class Thing:
         self._events.off(event, handler)
         self._handlers.remove((event, handler))
 
-    async def wait(self, event, timeout_ms=None):
+    def wait(self, event, timeout_ms=None):
         """Waits for the next `event` and returns its detail; asyncio.TimeoutError after `timeout_ms`."""
-        return await self._events.wait(event, timeout_ms)
+        return self._events.wait(event, timeout_ms)
 
     def run(self, coroutine):
         """Runs a coroutine as a part of the application; returns its task.

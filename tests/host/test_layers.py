@@ -25,7 +25,7 @@ FLOORS = (
     ("transitions",),
     ("aws", "ble", "console"),
     ("config", "tls"),
-    ("clock", "wifi", "identity", "probation", "starving", "deaths"),
+    ("clock", "wifi", "identity", "probation", "starving", "deaths", "trust"),
     ("storage", "mqtt", "application", "thing"),
     ("crypto", "events", "log", "backoff", "modes", "heap", "jsontext", "endings"),
     ("memory",),

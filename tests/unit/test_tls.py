@@ -54,7 +54,7 @@ class FakeAsyncio:
 async def opened(times):
     fake, before, loads = FakeTls(), sys.modules.get("tls"), []
     sys.modules["tls"] = fake
-    forget("iot.tls")
+    forget("iot.tls", "iot.trust")
     try:
         from iot import tls
 
@@ -65,7 +65,7 @@ async def opened(times):
         for _ in range(times):  # MicroPython has no await in a list's brackets
             streams.append(await opener.open())
     finally:
-        forget("iot.tls")
+        forget("iot.tls", "iot.trust")
         del sys.modules["tls"]
         if before:
             sys.modules["tls"] = before

@@ -6,7 +6,7 @@ import sys
 import time
 from binascii import a2b_base64
 
-from iot import tls
+from iot import tls, trust
 from iot.log import Log
 from iot.mqtt.client import Client
 from iot.mqtt.packet import Framer
@@ -26,7 +26,7 @@ class Bench:
 
     def __init__(self, task):
         self.task = task
-        self.context = tls.context(*self.certificates())
+        self.context = trust.context(*self.certificates())
 
     def certificates(self):
         return (a2b_base64(der) for der in self.task["der"])

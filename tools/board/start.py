@@ -66,6 +66,7 @@ STEPS: tuple[Step, ...] = (
         "hold iot.storage.record iot.storage.store",
         "borrow iot.crypto.tlv iot.crypto.x509",
         "drop iot.storage.record iot.storage.store",
+        "borrow iot.trust",
     ),
     ("application", "import firmware.app"),
     ("joined", "drop iot.wifi.scan", "hold iot.wifi.attempt", "drop iot.wifi.attempt iot.wifi.join"),

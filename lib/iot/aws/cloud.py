@@ -74,11 +74,10 @@ class Cloud:
         return credentials
 
     def _on_client(self, event, detail):
-        if event == "connecting":
-            self._notify(event, True)
-            return
         if event != "published":
-            self._notify("connecting", False)
+            self._notify("connecting", event == "connecting")
+        if event == "connecting":
+            return
         if event == "connected":
             self._log.info("cloud", "connected, session kept: {}", detail)
             event = "cloud_up"

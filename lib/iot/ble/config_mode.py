@@ -7,7 +7,7 @@ import os
 import network
 from micropython import const
 
-from iot.ble.codes import number
+from iot.ble.codes import answer
 from iot.ble.conversation import Conversation
 from iot.ble.door import Door
 from iot.ble.requests import DATA, Requests, packet
@@ -25,11 +25,10 @@ def _retained():
 class NoCloud:
     """What the application has instead of an MQTT client: there is no memory for Bluetooth LE and TLS."""
 
-    def publish(self, topic, payload, qos, retain):
+    def publish(self, *message):
         raise OSError("no cloud in mode CONFIG")
 
-    def subscribe(self, topic_filter, qos, depth):
-        raise OSError("no cloud in mode CONFIG")
+    subscribe = publish
 
 
 class ConfigMode:
@@ -76,17 +75,14 @@ class ConfigMode:
             self._log.error("ble", "off, the console is left: {}", error)
             return False
         facts = {"id": self._device_id, "version": self._settings.VERSION}
-        status: dict = {"mode": "CONFIG"}
-        status.update(facts)
+        status: dict = dict(facts, mode="CONFIG")
         if unreached:
             self._log.warning("setup", "the cloud was not reached: {}", unreached)
             self._tell("unreached", unreached)
-            name = "NOT_REACHED"
-            status["error"] = {"code": number(name), "name": name, "detail": unreached}
-        info: dict = {"protocol": _PROTOCOL}
-        info.update(facts)
-        name, text = identity.on_air(self._device_id), json.dumps(info).encode()
-        self._service = Service(name, text, self._converse, self._pause, self._log, self._on_service)
+            status["error"] = answer(None, "NOT_REACHED", unreached)
+        name = identity.on_air(self._device_id)
+        info = json.dumps(dict(facts, protocol=_PROTOCOL)).encode()
+        self._service = Service(name, info, self._converse, self._pause, self._log, self._on_service)
         self.setup = Setup(
             status, self._service.send, self._scan, self._join, self._save, self._committed, self._log
         )

@@ -29,20 +29,14 @@ def _is_plain(topic, size, qos):
 
 
 def _is_json(value):
-    """Whether json.dumps writes JSON for it: what JSON has no word for, it writes as Python does."""
-    if isinstance(value, dict):
-        for name in value:
-            if isinstance(name, tuple) or not _is_json(value[name]):
-                return False
-    elif isinstance(value, list) or type(value) is tuple:  # a named one is written as Python writes it
+    """Whether json.dumps surely writes JSON for it: what JSON has no word for, it writes as Python does."""
+    kind = type(value)
+    if kind in (dict, list, tuple):
         for item in value:
-            if not _is_json(item):
+            if not _is_json(value[item] if kind is dict else item) or (kind is dict and type(item) is tuple):
                 return False
-    elif isinstance(value, float):
-        return value - value == 0  # NaN and the infinities are not
-    else:
-        return value is None or isinstance(value, (str, int, bool))
-    return True
+        return True
+    return value is None or kind in (str, int, bool) or (kind is float and value - value == 0)
 
 
 class Client:
@@ -101,10 +95,10 @@ class Client:
         self.keep_alive_s = keep_alive_s
         self.timeout_ms = timeout_ms
         self.log = log
-        self.connected = False
+        self.connected = self._connecting = False
         self.reason = "never connected"
-        self.refusals = self.doubt = self.careful = 0
-        self.suspect = None
+        self.refusals = self.doubt = self.careful = self._last_id = 0
+        self.suspect = self.will = self.connection = None
         self.barred = {}
         self.outbox = outbox
         self.inbox = inbox
@@ -117,10 +111,6 @@ class Client:
         self.clean = clean
         self.connect_timeout_ms = connect_timeout_ms
         self.backoff = backoff or Backoff()
-        self.will = None
-        self._last_id = 0
-        self.connection = None
-        self._connecting = False
         self._attempt_ms = time.ticks_add(time.ticks_ms(), -_CONNECT_INTERVAL_MS)
         self._left = asyncio.Event()
 

@@ -30,7 +30,7 @@ _WATCHED = {
         ("Connection", "_watch", "MQTT deadlines"),
     ),
     "iot.mqtt.handshake": (("", "_greet", "TLS handshake"),),
-    "iot.tls": (("", "context", "TLS context"),),
+    "iot.trust": (("", "context", "TLS context"),),
     "iot.wifi.station": (("Wifi", "run", "Wi-Fi"),),
 }
 

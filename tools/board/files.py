@@ -15,6 +15,7 @@ from firmware import settings
 from . import pack
 from .errors import BoardError
 from .parameters import without_names
+from .private import shortened
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "package.json"
@@ -60,7 +61,16 @@ def check_list() -> None:
 
 
 def compile_for_chip(source: bytes, name: str, architecture: str = "xtensawin") -> bytes:
-    """Compile with mpy-cross for a chip, an ESP32 if nothing else is said.
+    """Compile for a chip, an ESP32 if nothing else is said; the library without names that nobody needs.
+
+    Arguments and errors as `compile_as_it_is`.
+    """
+    module = compile_as_it_is(source, name, architecture)
+    return shortened(without_names(module, source), source) if name.startswith("lib/") else module
+
+
+def compile_as_it_is(source: bytes, name: str, architecture: str = "xtensawin") -> bytes:
+    """Compile with mpy-cross.
 
     Args:
         source: the file's text.
@@ -85,7 +95,7 @@ def compile_for_chip(source: bytes, name: str, architecture: str = "xtensawin") 
     output, errors = process.communicate(source, timeout=60)
     if process.returncode:
         raise CompileError(errors.decode().strip().replace(called, name).replace("<stdin>", name))
-    return without_names(output, source) if name.startswith("lib/") else output
+    return bytes(output)
 
 
 def path_on_device(name: str) -> str:

@@ -24,20 +24,41 @@ def without_names(module: bytes, source: bytes) -> bytes:
         module: an .mpy of version 6.
         source: what it was compiled from.
     """
-    names = {name.encode() for name in _parameters_alone(ast.parse(source)) - _passed_by_name()}
+    names = _parameters_alone(ast.parse(source)) - _passed_by_name()
+    return renamed(module, {name.encode(): _NOBODY for name in names})
+
+
+def table(module: bytes) -> list[bytes]:
+    """The names in an .mpy that MicroPython has not in ROM, in their order."""
+    return [module[start:end] for start, end in _places(module)]
+
+
+def renamed(module: bytes, names: dict[bytes, bytes]) -> bytes:
+    """An .mpy with other names: each that is a key has its value in its place."""
+    parts, done = [], 0
+    for start, end in _places(module):
+        if (new := names.get(module[start:end])) is not None:
+            parts += [module[done : start - _size(end - start)], bytes((len(new) << 1,)), new]
+            done = end
+    return b"".join([*parts, module[done:]])
+
+
+def _places(module: bytes) -> Iterator[tuple[int, int]]:
+    """Where in an .mpy its names are."""
     count, at = _number(module, _HEADER_SIZE)
     _, at = _number(module, at)  # of objects
-    parts, done = [], 0
     for _ in range(count):
         length, start = _number(module, at)
         at = start
         if length & 1:  # the number of a name that MicroPython has in ROM
             continue
         at = start + (length >> 1) + 1
-        if module[start : at - 1] in names:
-            parts += [module[done : start - 1], bytes((len(_NOBODY) << 1,)), _NOBODY + b"\0"]
-            done = at
-    return b"".join([*parts, module[done:]])
+        yield start, at - 1
+
+
+def _size(length: int) -> int:
+    """Bytes that the number before a name of that length takes."""
+    return 1 if length << 1 < 128 else 2
 
 
 def _number(module: bytes, at: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Gives the library's private names, which no other module knows, short ones: `_0`, `_1` … in each module anew.
+"""Makes the library's private names, which no other module knows, short: `_0`, `_1` … in each module anew.
 
 MicroPython interns every name in an .mpy, for ever, once for all modules that have it. Some two hundred
 private names become some thirty, and the heap keeps the 4.5 KB that the 621st name on a chip would take.
@@ -70,7 +70,7 @@ def _is_private(name: str) -> bool:
 
 
 def _defined(tree: ast.Module) -> set[str]:
-    """Private names that a module gives to what it makes: functions, globals, attributes of its own objects."""
+    """Private names that a module gives: to functions, globals, attributes of its own objects."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

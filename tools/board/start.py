@@ -55,7 +55,7 @@ STEPS: tuple[Step, ...] = (
     ("Wi-Fi", "load wifi clock", "hold iot.probation"),
     ("joining", "hold iot.wifi.join", "borrow iot.storage.rtc", "hold iot.wifi.scan"),
     ("MQTT", "load cloud"),
-    ("thing", "load application"),
+    ("thing", "load jobs application"),
     (
         "buffers",
         "make BUFFERS",

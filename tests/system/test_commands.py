@@ -32,7 +32,6 @@ APP = """
 
         for handler, name in ((beep, "beep"), (fails, "fails"), (slow, "slow")):
             thing.commands.on(name, handler, 60 if name == "slow" else 10)
-        thing.log.info("app", "knows its commands")
 """
 
 
@@ -66,14 +65,14 @@ async def outcome(house: House, execution_id: str) -> dict[str, Any]:
 async def connected(house: House) -> Device:
     device = house.device(APP)
     await house.normal(device)
-    await device.expect(r"app: knows its commands", START_S)
+    await device.expect(r"cloud: connected", START_S)
     async with asyncio.timeout(PATIENCE_S):
-        while not await is_ready(house):
+        while not is_ready(house):
             await asyncio.sleep(0.02)
     return device
 
 
-async def is_ready(house: House) -> bool:
+def is_ready(house: House) -> bool:
     """Whether the broker has the device's subscriptions: commands wait for nobody."""
     found = house.cloud.connections.list_subscriptions(clientId=NAME)["subscriptions"]
     return any(one["topicFilter"].endswith("/request/json") for one in found)

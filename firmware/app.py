@@ -35,6 +35,16 @@ async def follow_commands(thing, led):
         thing.publish("telemetry/" + thing.name + "/answer", answer, qos=1)
 
 
+async def blink(job, led):
+    """The job {"action": "blink", "times": 3}."""
+    times = job.document.get("times", 3)
+    for count in range(times):
+        led.value(not led.value())
+        await asyncio.sleep_ms(500)
+        await job.progress(100 * (count + 1) // times)
+    return {"times": times}
+
+
 async def send_telemetry(thing, starts):
     """Publishes a message every few seconds; publish() never blocks, also where there is no connection."""
     count = 0
@@ -58,6 +68,8 @@ async def main(thing):
     led = Pin(settings.LED_PIN, Pin.OUT, value=0)
     thing.on("cloud_up", lambda kept: led.value(1))
     thing.on("cloud_down", lambda reason: led.value(0))
+    thing.jobs.on("blink", lambda job: blink(job, led), timeout_min=5)
+    thing.commands.on("led", lambda payload: led.value(1 if payload.get("on") else 0))
     starts = count_starts(thing.flash)
     thing.run(follow_commands(thing, led))  # an error in one of the two ends both
     await send_telemetry(thing, starts)

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
 
 from iot.mqtt.packet import MQTTError  # noqa: E402
 
-from tools.bench import ble, broker, load, measures, p256, umqtt  # noqa: E402 (they import device code)
+from tools.bench import ble, broker, load, measures, p256, shadow, umqtt  # noqa: E402 (they import device code)
 from tools.board.errors import tell_failure  # noqa: E402
 
 EXAMPLES = """examples:
@@ -74,6 +74,8 @@ async def measure(args: argparse.Namespace, tell: Console) -> dict[str, Any]:
         brokers = await load.measure(Path(folder), args.connections, args.messages, args.runs)
     tell.print("A phone sets a device up ...")
     phone = await ble.measure(args.runs, args.micropython)
+    tell.print("A desired value is reported ...")
+    reported = await shadow.measure(args.runs, args.micropython)
     tell.print("P-256 ...")
     curve = await asyncio.to_thread(p256.measure, args.runs, args.micropython)
     ours, theirs = (statistics.median(rate) for rate in zip(*rates, strict=True))
@@ -89,6 +91,7 @@ async def measure(args: argparse.Namespace, tell: Console) -> dict[str, Any]:
         "micropython": micropython,
         "brokers": brokers,
         "ble": phone,
+        "shadow": reported,
         "p256": curve,
     }  # fmt: skip
 
@@ -108,6 +111,11 @@ def table(figures: dict[str, Any]) -> Table:
     )  # fmt: skip
     for phase, milliseconds in figures["held_ms"].items():
         shown.add_row(f"longest hold of the loop: {phase}", f"{milliseconds:.2f} ms")
+    one = figures["shadow"]
+    shown.add_row(
+        "a simulated device: from a desired value to its report",
+        f"{one['report_s'] * 1000:.0f} ms, at most {one['longest_s'] * 1000:.0f} ms",
+    )
     if figures["micropython"]:
         chip = figures["micropython"]
         shown.add_row(

@@ -85,7 +85,7 @@ class Shadow:
         patch = None
         if isinstance(state, dict):
             for name, value in state.items():
-                if not (isinstance(name, str) and isinstance(value, (int, str))):
+                if not (isinstance(name, str) and isinstance(value, (int, str, bool))):
                     break
             else:
                 patch = json.dumps({section: state}).encode()

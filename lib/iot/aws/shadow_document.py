@@ -9,6 +9,8 @@ from micropython import const
 
 _LEVELS = const(6)  # names and places in lists below a section
 _METADATA = const(26)  # bytes of a value's timestamp in an answer
+_NAMES = const(2)  # a member's name is in an answer so often, with so many bytes around the two
+_AROUND = const(8)
 
 
 def check_name(name):
@@ -65,7 +67,7 @@ def plain(value, path, levels=_LEVELS, in_list=False):
     if isinstance(value, float):
         if value - value == 0:  # else NaN, or an infinity
             return value
-    elif (value is None and not in_list) or isinstance(value, (str, int)):
+    elif (value is None and not in_list) or isinstance(value, (str, int, bool)):
         return value
     elif isinstance(value, (dict, list, tuple)):
         return {} if isinstance(value, dict) else []
@@ -77,20 +79,24 @@ def plain(value, path, levels=_LEVELS, in_list=False):
 def check_size(tree, room, path=""):
     """Raises ValueError for a value in `tree` that has more than `room` bytes with the path to it."""
     for name, value in tree.items():
-        left = room - len(name.encode()) - 6  # quotes, colon, comma and blanks
+        left = room - _size(name) - 4  # colon, comma and blanks
         if value and isinstance(value, dict):
             check_size(value, left, path + name + ".")
-        elif (size := len(json.dumps(value).encode())) > left:
-            raise ValueError("{}{}: {} bytes; there is room for {}".format(path, name, size, left))
+        elif _size(value) > left:
+            raise ValueError("{}{}: {} bytes; there is room for {}".format(path, name, _size(value), left))
+
+
+def _size(value):
+    return len(json.dumps(value).encode())
 
 
 def weight(value):
     """The bytes that a value has at most in an answer, with its metadata."""
     if value and isinstance(value, dict):
-        return sum([weight(value[name]) + 2 * len(name.encode()) + 12 for name in value])
+        return sum([weight(value[name]) + _NAMES * _size(name) + _AROUND for name in value])
     if isinstance(value, list):
         return sum([weight(item) + 4 for item in value]) + 4
-    return len(json.dumps(value).encode()) + _METADATA
+    return _size(value) + _METADATA
 
 
 def merge(patch, last, before):
@@ -132,7 +138,7 @@ def take(tree, room, first=True):
     part = {}
     for name in tuple(tree):
         value = tree[name]
-        room -= 2 * len(name.encode()) + 12
+        room -= _NAMES * _size(name) + _AROUND
         if value and isinstance(value, dict):
             inner, room = take(value, room, first and not part)
             if inner:

@@ -82,8 +82,9 @@ def _accepted(shadows, shadow, update, answer, newest):
     version = answer.get("version")
     if not isinstance(version, int):
         return
-    if version < newest + bool(update):  # it was deleted meanwhile, and begins anew
-        shadow.version = version - 1
+    if version < newest + bool(update):  # it was deleted meanwhile, and began anew
+        shadow.version = version
+        shadow.must_look = True  # for the delta of this one may have come, and have been taken for an old one
     if not update and version >= shadow.version:
         shadow.version = version
         shadow.delta = {

@@ -1,4 +1,4 @@
-"""The example application: sends telemetry, follows its shadow, answers commands. Replace it by yours."""
+"""The example application: telemetry, a shadow, a job, commands. Replace it by yours."""
 
 import asyncio
 import json
@@ -68,12 +68,9 @@ async def main(thing):
     led = Pin(settings.LED_PIN, Pin.OUT, value=0)
     thing.on("cloud_up", lambda kept: led.value(1))
     thing.on("cloud_down", lambda reason: led.value(0))
-<<<<<<< HEAD
     thing.jobs.on("blink", lambda job: blink(job, led), timeout_min=5)
     thing.commands.on("led", lambda payload: led.value(1 if payload.get("on") else 0))
-=======
     thing.shadow.on("led", led.value)  # takes what is desired; that is reported then
->>>>>>> dshadow
     starts = count_starts(thing.flash)
     thing.run(follow_commands(thing, led))  # an error in one of the two ends both
     await send_telemetry(thing, starts)

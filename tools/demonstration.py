@@ -12,7 +12,7 @@ from tools.timeline import Timeline
 
 _LOOK_S = 0.05
 _OPERATOR = "operator"
-_BEEP = "beep"
+_LED = "led-off"
 _ENDS = ("SUCCEEDED", "FAILED", "REJECTED", "TIMED_OUT", "CANCELED", "REMOVED")
 
 
@@ -60,7 +60,7 @@ def _shadow(cloud: Cloud, thing: str) -> dict[str, Any]:
 async def _run_job(cloud: Cloud, thing: str, timeline: Timeline) -> None:
     """A job is done."""
     job = f"blink-{time.time_ns() // 1_000_000}"
-    document = json.dumps({"action": "blink", "count": 3})
+    document = json.dumps({"action": "blink", "times": 3})
     timeline.say(_OPERATOR, "job", f"{job} for {thing}: {document}")
     cloud.jobs.create_job(jobId=job, targets=[cloud.registry.arn(f"thing/{thing}")], document=document)
 
@@ -76,13 +76,13 @@ async def _run_command(cloud: Cloud, thing: str, timeline: Timeline) -> None:
     """A command is answered."""
     arn = cloud.registry.arn
     try:
-        cloud.commands.get_command(commandId=_BEEP)
+        cloud.commands.get_command(commandId=_LED)
     except ResourceNotFoundException:
-        payload = {"content": json.dumps({"action": _BEEP}).encode(), "contentType": "application/json"}
-        cloud.commands.create_command(commandId=_BEEP, payload=payload)
+        payload = {"content": json.dumps({"action": "led", "on": False}).encode(), "contentType": "application/json"}
+        cloud.commands.create_command(commandId=_LED, payload=payload)
     target = arn(f"thing/{thing}")
-    started = cloud.commands.start_command_execution(targetArn=target, commandArn=arn(f"command/{_BEEP}"))
-    timeline.say(_OPERATOR, "command", f"{_BEEP} for {thing}")
+    started = cloud.commands.start_command_execution(targetArn=target, commandArn=arn(f"command/{_LED}"))
+    timeline.say(_OPERATOR, "command", f"{_LED} for {thing}")
 
     def state() -> str:
         execution = cloud.commands.get_command_execution(
@@ -91,7 +91,7 @@ async def _run_command(cloud: Cloud, thing: str, timeline: Timeline) -> None:
         result = execution.get("result", {})
         return f"{execution['status']} {json.dumps(result) if result else ''}".rstrip()
 
-    await _follow(state, lambda text: timeline.say(_OPERATOR, "command", f"{_BEEP} {text}"))
+    await _follow(state, lambda text: timeline.say(_OPERATOR, "command", f"{_LED} {text}"))
 
 
 async def _follow(state: Callable[[], str], tell: Callable[[str], None]) -> None:

@@ -78,7 +78,10 @@ async def _run_command(cloud: Cloud, thing: str, timeline: Timeline) -> None:
     try:
         cloud.commands.get_command(commandId=_LED)
     except ResourceNotFoundException:
-        payload = {"content": json.dumps({"action": "led", "on": False}).encode(), "contentType": "application/json"}
+        payload = {
+            "content": json.dumps({"action": "led", "on": False}).encode(),
+            "contentType": "application/json",
+        }
         cloud.commands.create_command(commandId=_LED, payload=payload)
     target = arn(f"thing/{thing}")
     started = cloud.commands.start_command_execution(targetArn=target, commandArn=arn(f"command/{_LED}"))

@@ -1,0 +1,35 @@
+"""The library as a chip gets it, compiled and with its private names short: it does what its source does."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.vm.test_vm import FOLDERS, ROOT, TIMEOUT_S, VERSIONS, names_in, run, vm_command
+from tools.board.files import compile_for_chip, library_files
+
+# Those dual tests that neither look at nor replace anything private.
+FILES = (
+    "test_application", "test_backoff", "test_config", "test_documents", "test_events", "test_framer",
+    "test_frames", "test_inbox", "test_jsontext", "test_outbox", "test_packet", "test_requests",
+    "test_shadow_document", "test_unclaimed", "test_user_bytes",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lib")
+    for file in library_files():
+        if source := (ROOT / file).read_bytes():
+            target = (folder / file.relative_to("lib")).with_suffix(".mpy")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(compile_for_chip(source, file.as_posix()))
+    return folder
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.timeout(TIMEOUT_S)
+def test_what_is_deployed_does_the_same(file: str, deployed: Path) -> None:
+    folders = {deployed if folder.name == "lib" else folder: there for folder, there in FOLDERS.items()}
+    parts, output = run(file, vm_command(file, folders, VERSIONS[0]))
+    failed = [part for part in parts.values() if not part.startswith("PASSED")]
+    assert parts.keys() == set(names_in(ROOT / f"tests/unit/{file}.py")) and not failed, output

@@ -100,7 +100,7 @@ async def test_an_application_that_fails_hears_it_again(house: House) -> None:
 @pytest.mark.parametrize("kind", ["late", "twice", "never", "out-of-order", "refusing", "throttling"])
 async def test_a_cloud_that_misbehaves(house: House, kind: str) -> None:
     seconds = {"seconds": 0.2} if kind in ("late", "out-of-order") else {"times": 3}
-    house.cloud.gate.rules.append(Misbehaviour(kind, "shadows", **seconds))  # type: ignore[arg-type]
+    house.cloud.gate.rules.append(Misbehaviour(kind, "shadows", **seconds))
     await connected(house)
     for value in range(3):
         desire(house, {"led": value})

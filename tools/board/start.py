@@ -55,7 +55,7 @@ STEPS: tuple[Step, ...] = (
     ("Wi-Fi", "load wifi clock", "hold iot.probation"),
     ("joining", "hold iot.wifi.join", "borrow iot.storage.rtc", "hold iot.wifi.scan"),
     ("MQTT", "load cloud"),
-    ("thing", "load application"),
+    ("thing", "load jobs application"),
     (
         "buffers",
         "make BUFFERS",
@@ -67,7 +67,8 @@ STEPS: tuple[Step, ...] = (
         "borrow iot.crypto.tlv iot.crypto.x509",
         "drop iot.storage.record iot.storage.store",
     ),
-    ("application", "import firmware.app"),
+    ("jobs", "borrow iot.mqtt.checks"),
+    ("application", "import firmware.app", "borrow iot.aws.services", "hold iot.aws.requests iot.aws.shadow"),
     ("joined", "drop iot.wifi.scan", "hold iot.wifi.attempt", "drop iot.wifi.attempt iot.wifi.join"),
     ("clock", "hold iot.clock.adjust iot.clock.sntp", "drop iot.clock.sntp iot.clock.adjust"),
     ("connection", "borrow iot.mqtt.handshake"),

@@ -6,8 +6,9 @@ from tests.system.house import START_S, House
 from tools.board import start
 from tools.board.start import modes
 
-# What a start may take besides: the supervisor looks at a task that has come to its end.
-MAY_COME = {"iot.deaths"}
+# What a start may take besides: the supervisor looks at a task that has come to its end, and as soon as there
+# is a connection the shadow asks for what was missed.
+MAY_COME = {"iot.deaths", "iot.aws.shadow_updates", "iot.aws.shadow_document"}
 
 
 async def test_modules_are_opened_in_the_order_of_a_start(house: House) -> None:

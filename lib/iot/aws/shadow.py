@@ -153,10 +153,10 @@ class Shadows:
             await event.wait()
             event.clear()
             try:
-                if event is self.due:
-                    await borrow("iot.aws.shadow_updates").run(self)
-                else:
+                if event is self.came:
                     await borrow("iot.aws.shadow_calls").run(self)
+                elif self.requests.connected:
+                    await borrow("iot.aws.shadow_updates").run(self)
             except Exception as error:  # such as no memory for it
                 self.log.exception("shadow", "will try again", error)
                 await asyncio.sleep_ms(_PAUSE_MS)

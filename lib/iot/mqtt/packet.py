@@ -101,6 +101,7 @@ class Framer:
     A PUBLISH over the limit passes through without being kept. All that is found holds until the next call.
 
     Attributes:
+        limit: as given.
         body: view of what follows the fixed header; of a PUBLISH the payload, None if it was not kept.
         packet_id: 0 in a packet without one.
         topic: of a PUBLISH; None if not even that could be kept.
@@ -169,7 +170,7 @@ class Framer:
 
     def _publish(self, first, at, stop):
         size = stop - self._start
-        kept = size <= len(self._view)
+        kept = size <= self.limit
         if (stop if kept else at + 2) > self._end:
             return None
         view = self._view
@@ -179,7 +180,7 @@ class Framer:
             raise malformed(first, "end")
         self.topic = None
         self.size = size
-        if id_at - self._start <= len(view):
+        if id_at - self._start <= self.limit:
             if id_at > self._end:
                 return None
             self.topic = _topic(first, view[at + 2 : id_at])

@@ -681,3 +681,21 @@ async def test_jobs_go_on_after_an_error():
     assert "tries again: Timeout: pear" in lines[0] and not running.done()
     running.cancel()
     await araises(asyncio.CancelledError, "", running)
+
+
+def test_what_tells_of_a_job():
+    some, none = b'{"execution": {"jobId": "j1"}}', b'{"timestamp": 1}'
+    for topic, payload, is_due in (
+        ("notify-next", some, True),
+        ("notify-next", none, False),
+        ("notify-next", None, True),
+        ("$next/get/accepted", some, True),
+        ("$next/get/accepted", None, True),
+        ("$next/get/accepted", none, False),
+        ("$next/get/rejected", none, True),  # the cloud had no time
+        ("j1/get/accepted", some, False),
+        ("j1/update/rejected", none, False),
+    ):
+        b = Bench()
+        b.jobs._put((PREFIX + topic, payload))
+        assert b.jobs._due.is_set() == is_due, topic

@@ -22,6 +22,23 @@ def test_levels():
     assert lines[-1].endswith("D a: braces {} stay without arguments")
 
 
+def test_a_level_for_some_minutes():
+    lines = []
+    log = Log("warning", lines.append)
+    log.uptime_ms = lambda: log.now_ms  # type: ignore[method-assign, attr-defined]
+    log.now_ms = 5000
+    log.set_level("debug", 2)
+    for ms, shown in ((5000, 1), (125_000, 2), (125_001, 2), (200_000, 2)):
+        log.now_ms = ms
+        log.debug("a", "x")
+        assert len(lines) == shown, ms
+    log.set_level("debug", 1)
+    log.set_level("info")  # for good
+    log.now_ms = 10_000_000
+    log.info("a", "x")
+    assert len(lines) == 3
+
+
 def test_a_level_that_does_not_exist():
     raises(ValueError, "log level 'loud': one of error, warning, info, debug", Log, "loud")
 

@@ -90,5 +90,5 @@ class Jobs:
         if topic.endswith("-next") or "/$next/" in topic:
             if self.job:
                 self.job.changed()
-            if payload is None or b'"jobId"' in payload:
+            if payload is None or b'"jobId"' in payload or topic.endswith("/rejected"):
                 self._due.set()

@@ -1,8 +1,7 @@
 """ministack, an AWS on this machine that others wrote, as a process of its own.
 
-It listens for MQTT on all of this machine's interfaces and knows no setting for that: while the tests run,
-whoever reaches this machine and has a certificate of that cloud's may do there what its policy allows. Its
-control plane is on loopback alone.
+It listens for MQTT on all of this machine's interfaces and knows no setting for that; it takes who shows no
+certificate, too. Its control plane is on loopback alone.
 """
 
 import contextlib

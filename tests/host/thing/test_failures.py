@@ -71,7 +71,7 @@ def refusing(somebody: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[R
 
 def test_no_cloud_in_that_directory(thing: Thing, tmp_path: Path) -> None:
     done = thing("lamp", "show", "--json", where=("--state", str(tmp_path / "none")))
-    assert done.status == 1 and "no cloud was started" in done.failure["text"]
+    assert done.status == 1 and "no cloud with a control plane" in done.failure["text"]
     assert "python3 -m tools cloud" in done.failure["remedy"]
     assert not list(tmp_path.iterdir())
 

@@ -69,9 +69,10 @@ def _failed(error: boto.BotoCoreError, where: str) -> BoardError:
     ):  # fmt: skip
         return BoardError(f"{where}: no credentials: {text}", _SIGN_IN)
     if isinstance(error, boto.ConnectionError | boto.HTTPClientError):
+        told, remedy = f"{where}: no cloud answers", NO_CLOUD
         if where.startswith("AWS"):
-            return BoardError(f"{where}: no answer: {text}", "Is the network there, and the region right?")
-        return BoardError(f"{where}: no cloud answers", NO_CLOUD)
+            told, remedy = f"{told}: {text}", "Is the network there, and the region right?"
+        return BoardError(told, remedy)
     if isinstance(error, boto.ParamValidationError):
         return BoardError(text, "Correct what it names.")
     return BoardError(f"{where}: {text}", "AWS's SDK (boto3) says so.")

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from tests.host.thing.conftest import Thing
+from tests.host.thing.conftest import PATIENCE, Thing
 from tests.host.thing.device import Device, register
 from tests.peers import boto
 from tests.peers.cloud_thread import CloudThread
@@ -153,8 +153,8 @@ def test_aws_by_the_environment(
     with device:
         for words in (
             ("job", "run", "x"),
-            ("command", "run", "beep", "--timeout", "200"),
-            ("shadow", "set", "a=1", "--wait", "60"),
+            ("command", "run", "beep", "--timeout", PATIENCE),
+            ("shadow", "set", "a=1", "--wait", PATIENCE),
             ("show",),
         ):
             done = thing("far", *words, where=AWS)

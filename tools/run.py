@@ -112,12 +112,19 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
     """Start everything, configure the devices, and watch; RunError where --once does not get its messages."""
     async with contextlib.AsyncExitStack() as stack:
         folder = args.state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="esp32-aws-iot-")))
-        cloud = await stack.enter_async_context(Cloud(folder / "cloud", server_chain=args.server_chain))
+        made = Cloud(
+            folder / "cloud",
+            server_chain=args.server_chain,
+            rest_port=None if args.once else 0,  # it costs half a second, and for --once nobody comes
+        )
+        cloud = await stack.enter_async_context(made)
         chain = "; it shows a chain of RSA" if args.server_chain == "rsa" else ""
         allow_files(args.devices)
         timeline.say("cloud", "", f"AWS IoT Core on this machine, at localhost:{cloud.port}{chain}")
         state = shlex.quote(str(folder / "cloud"))
         timeline.say("cloud", "", f"for others: python3 -m tools cloud client NAME --state {state}")
+        if cloud.rest_url:
+            timeline.say("cloud", "", f"what there is to see: python3 -m tools thing --state {state}")
         world = await stack.enter_async_context(World({_WIFI["ssid"]: _WIFI["password"]}))
         units = [
             make_unit(folder, world, number, args.micropython, args.sensors, timeline)

@@ -25,6 +25,7 @@ ATTRIBUTES: dict[Any, tuple[str, ...]] = {
 # Others' libraries that on Windows import what there is on Windows.
 HAVE_THEIR_OWN = (
     "aiohttp",
+    "boto3",
     "esptool",
     "mpremote.main",
     "prompt_toolkit",

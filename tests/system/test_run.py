@@ -1,5 +1,6 @@
 """`python3 -m tools run`, as `make run` calls it."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.host.board.support import on_terminal
+from tests.host.board.support import on_terminal, run_verb
 from tests.patience import PATIENCE_S
 from tools.cloud import Cloud
 
@@ -127,6 +128,19 @@ async def test_a_typed_line_goes_to_the_device_and_ctrl_c_is_no_error() -> None:
         await terminal.ended()
         rest = await terminal.rest()
     assert "rror" not in rest and "Traceback" not in rest and "***" not in rest
+
+
+async def test_another_terminal_sees_the_thing(tmp_path: Path) -> None:
+    async with on_terminal("run", "--usb", "--state", str(tmp_path)) as terminal:
+        await terminal.shows(rf"python3 -m tools thing --state {re.escape(str(tmp_path))}/cloud")
+        await terminal.shows("telemetry 1 acknowledged")
+        state = ("--state", str(tmp_path / "cloud"))
+        done = await run_verb("thing", "esp32-240ac4000001", "show", *state, "--json")
+        terminal.type("\x03")
+        assert await terminal.ended() == 0
+    value = json.loads(done.out)["value"]
+    assert value["connection"]["connected"] is True
+    assert [it["status"] for it in value["certificates"]] == ["ACTIVE"]
 
 
 async def test_with_several_devices_a_line_begins_with_the_device() -> None:

@@ -50,7 +50,7 @@ class Account:
         """The cloud of this state directory; BoardError where none was started with it."""
         url = Endpoint.load(state).rest_url
         if not url:
-            raise BoardError(f"{state}: no cloud was started with this state directory", NO_CLOUD)
+            raise BoardError(f"{state}: no cloud with a control plane was started with it", NO_CLOUD)
         session = boto3.Session(
             aws_access_key_id="local",
             aws_secret_access_key="local",  # noqa: S106  nobody checks it

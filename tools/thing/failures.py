@@ -14,7 +14,7 @@ _STRANGERS = (
     *("SignatureDoesNotMatch", "UnrecognizedClientException", "IncompleteSignature"),
 )
 _NOT_FOUND = ("ResourceNotFoundException", "ResourceNotFound")
-_START = "Start it: python3 -m tools cloud. Or name the state of one that runs: --state DIR. Or AWS: --aws."
+NO_CLOUD = "Start it: python3 -m tools cloud. Or name the state of one that runs: --state DIR. Or AWS: --aws."
 _SIGN_IN = "Sign in: aws configure, or aws sso login. Or name one that has them: --aws --profile P."
 
 
@@ -69,11 +69,10 @@ def _failed(error: boto.BotoCoreError, where: str) -> BoardError:
     ):  # fmt: skip
         return BoardError(f"{where}: no credentials: {text}", _SIGN_IN)
     if isinstance(error, boto.ConnectionError | boto.HTTPClientError):
-        remedy = "Is the network there, and the region right?" if where.startswith("AWS") else _START
-        return BoardError(f"{where}: no cloud answers: {text}", remedy)
+        told, remedy = f"{where}: no cloud answers", NO_CLOUD
+        if where.startswith("AWS"):
+            told, remedy = f"{told}: {text}", "Is the network there, and the region right?"
+        return BoardError(told, remedy)
     if isinstance(error, boto.ParamValidationError):
         return BoardError(text, "Correct what it names.")
     return BoardError(f"{where}: {text}", "AWS's SDK (boto3) says so.")
-
-
-NO_CLOUD = _START

@@ -87,7 +87,8 @@ def _rows(found: dict[str, Any]) -> Iterator[tuple[Cell, ...]]:
         return (what, "cyan"), *cells
 
     thing = found["thing"]
-    yield row("thing", f"{thing['thingName']}, of type {thing.get('thingTypeName', '-')}")
+    of_type = f", of type {thing['thingTypeName']}" if "thingTypeName" in thing else ""
+    yield row("thing", thing["thingName"] + of_type)
     for key, value in sorted(thing.get("attributes", {}).items()):
         yield row("attribute", f"{key}={value}")
     yield row("connected", _connected(found["connection"]))

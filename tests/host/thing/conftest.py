@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.peers.cloud_thread import CloudThread
 from tools.__main__ import main
+
+PATIENCE = str(PATIENCE_S)  # as an argument
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.host.thing.conftest import Thing
+from tests.host.thing.conftest import PATIENCE, Thing
 from tests.host.thing.device import Device, register
 from tests.peers.cloud_thread import CloudThread
 
@@ -26,21 +26,21 @@ def commands(cloud: CloudThread, name: str) -> list[dict[str, Any]]:
 
 def test_a_command_and_its_result(cloud: CloudThread, thing: Thing) -> None:
     with Device(cloud, "beeps", register(cloud, "beeps"), commands={"beep": beep}):
-        done = thing("beeps", "command", "run", "beep", 'tone="high"', "--timeout", "200", "--json")
+        done = thing("beeps", "command", "run", "beep", 'tone="high"', "--timeout", PATIENCE, "--json")
         assert (done.status, done.err) == (0, "")
         assert (done.value["status"], done.value["result"]) == ("SUCCEEDED", {"tone": "high", "loud": True})
-        shown = thing("beeps", "command", "run", "beep", 'tone="high"', "--timeout", "200")
+        shown = thing("beeps", "command", "run", "beep", 'tone="high"', "--timeout", PATIENCE)
         assert shown.status == 0 and "loud=true" in shown.out and 'tone="high"' in shown.out
         (one,) = commands(cloud, "beep")  # the same content is one command
         command = cloud.call(lambda it: it.commands.get_command(commandId=one["commandId"]))
         assert json.loads(command["payload"]["content"]) == {"action": "beep", "tone": "high"}
-        assert thing("beeps", "command", "run", "beep", "--timeout", "200").status == 0
+        assert thing("beeps", "command", "run", "beep", "--timeout", PATIENCE).status == 0
         assert len(commands(cloud, "beep")) == 2
 
 
 def test_a_command_that_is_refused(cloud: CloudThread, thing: Thing) -> None:
     with Device(cloud, "refuses", register(cloud, "refuses"), commands={"sing": refuse}):
-        done = thing("refuses", "command", "run", "sing", "--timeout", "200", "--json")
+        done = thing("refuses", "command", "run", "sing", "--timeout", PATIENCE, "--json")
     assert done.status == 1
     assert done.failure["text"] == "command sing: REJECTED: UNKNOWN: known: beep"
     assert "logs" in done.failure["remedy"]

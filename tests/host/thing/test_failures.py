@@ -11,7 +11,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from tests.host.thing.conftest import Thing
+from tests.host.thing.conftest import PATIENCE, Thing
 from tests.host.thing.device import Device, register
 from tests.peers import boto
 from tests.peers.cloud_thread import CloudThread
@@ -71,7 +71,7 @@ def refusing(somebody: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[R
 
 def test_no_cloud_in_that_directory(thing: Thing, tmp_path: Path) -> None:
     done = thing("lamp", "show", "--json", where=("--state", str(tmp_path / "none")))
-    assert done.status == 1 and "no cloud was started" in done.failure["text"]
+    assert done.status == 1 and "no cloud with a control plane" in done.failure["text"]
     assert "python3 -m tools cloud" in done.failure["remedy"]
     assert not list(tmp_path.iterdir())
 
@@ -153,8 +153,8 @@ def test_aws_by_the_environment(
     with device:
         for words in (
             ("job", "run", "x"),
-            ("command", "run", "beep", "--timeout", "200"),
-            ("shadow", "set", "a=1", "--wait", "60"),
+            ("command", "run", "beep", "--timeout", PATIENCE),
+            ("shadow", "set", "a=1", "--wait", PATIENCE),
             ("show",),
         ):
             done = thing("far", *words, where=AWS)

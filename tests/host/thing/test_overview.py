@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.host.thing.conftest import Thing
+from tests.host.thing.conftest import PATIENCE, Thing
 from tests.host.thing.device import Device, register
 from tests.patience import block_until
 from tests.peers.cloud_thread import CloudThread
@@ -34,7 +34,7 @@ def test_the_list(cloud: CloudThread, thing: Thing) -> None:
 def test_all_of_one(cloud: CloudThread, thing: Thing) -> None:
     files = register(cloud, "whole", thingTypeName="Lamp", attributePayload={"attributes": {"place": "hall"}})
     with Device(cloud, "whole", files, reports=lambda delta: delta):
-        thing("whole", "shadow", "set", "a=1", "--wait", "60")
+        thing("whole", "shadow", "set", "a=1", "--wait", PATIENCE)
         thing("whole", "shadow", "set", "a=1", "--name", "config")
         for _ in range(7):
             thing("whole", "job", "run", "blink", "--wait", "0.1")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.host.thing.conftest import Thing
+from tests.host.thing.conftest import PATIENCE, Thing
 from tests.host.thing.device import Device, register
 from tests.peers.cloud_thread import CloudThread
 
@@ -47,14 +47,14 @@ def test_side_by_side_and_aligned(cloud: CloudThread, thing: Thing) -> None:
 
 def test_it_waits_for_the_report(cloud: CloudThread, thing: Thing) -> None:
     with Device(cloud, "reports", register(cloud, "reports"), reports=as_desired):
-        done = thing("reports", "shadow", "set", "led=true", "color.r=7", "--wait", "60", "--json")
+        done = thing("reports", "shadow", "set", "led=true", "color.r=7", "--wait", PATIENCE, "--json")
         assert (done.status, done.err) == (0, "")
         assert done.value["reported"] == done.value["desired"] == {"led": True, "color": {"r": 7}}
         assert done.value["delta"] == {}
-        named = thing("reports", "shadow", "set", "hz=50", "--name", "config", "--wait", "60", "--json")
+        named = thing("reports", "shadow", "set", "hz=50", "--name", "config", "--wait", PATIENCE, "--json")
         assert (named.value["shadow"], named.value["reported"]) == ("config", {"hz": 50})
         assert (
-            thing("reports", "shadow", "set", "led=null", "--wait", "60").status == 0
+            thing("reports", "shadow", "set", "led=null", "--wait", PATIENCE).status == 0
         )  # nobody reports that
 
 
@@ -63,7 +63,7 @@ def test_a_report_that_does_not_come(cloud: CloudThread, thing: Thing) -> None:
         return {"led": False, "color": {"r": 7}}
 
     with Device(cloud, "differs", register(cloud, "differs"), reports=another):
-        assert thing("differs", "shadow", "set", "color.r=7", "--wait", "60").status == 0
+        assert thing("differs", "shadow", "set", "color.r=7", "--wait", PATIENCE).status == 0
         done = thing("differs", "shadow", "set", "led=true", "color.r=7", "hz=50", "--wait", "0.5", "--json")
     assert done.status == 1
     assert "within 0.5 s: led is false; hz is not reported" in done.failure["text"]

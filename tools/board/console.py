@@ -7,11 +7,6 @@ import sys
 from collections.abc import Coroutine
 from typing import Any
 
-from prompt_toolkit import PromptSession
-from prompt_toolkit.history import DummyHistory, History, InMemoryHistory
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.patch_stdout import patch_stdout
-
 from tools.stdin import lines
 from tools.waiting import Waiting
 
@@ -130,6 +125,8 @@ class Talk:
 
     async def run(self) -> int:
         """Talk until the person leaves; BoardError where there is no port to begin with."""
+        from .editor import patch_stdout  # noqa: PLC0415  # a program has no editor, and no time for its import
+
         with patch_stdout(raw=True), Waiting(_SILENT, self._view.say) as self._waiting:
             await _until_first(self._follow(), self._type(), self._ask())
         return 0
@@ -158,8 +155,10 @@ class Talk:
             await asyncio.sleep(_RETRY_S)
 
     async def _type(self) -> None:
+        from .editor import DummyHistory, History, session  # noqa: PLC0415  # as above
+
         await self._open.wait()
-        commands, confirmations = _session(_History()), _session(DummyHistory())
+        commands, confirmations = session(History()), session(DummyHistory())
         with contextlib.suppress(EOFError):
             while True:
                 line = (await commands.prompt_async("> ")).strip()
@@ -184,28 +183,6 @@ class Talk:
             except BoardError as error:
                 if self._open.is_set():
                     self._view.say(f"{error.text}\n{error.remedy}", "yellow")
-
-
-class _History(InMemoryHistory):
-    """What was typed, but for secrets."""
-
-    def append_string(self, string: str) -> None:
-        if string == mask(string):
-            super().append_string(string)
-
-
-def _session(history: History) -> PromptSession[str]:
-    """A line editor that raises EOFError for Ctrl-], Ctrl-C and Ctrl-D."""
-    keys = KeyBindings()
-
-    @keys.add("c-]")
-    def leave(event: KeyPressEvent) -> None:
-        event.app.exit(exception=EOFError)
-
-    # What was typed is erased, and shown once more without its secrets.
-    return PromptSession(
-        history=history, key_bindings=keys, erase_when_done=True, interrupt_exception=EOFError
-    )
 
 
 async def _until_first(*coroutines: Coroutine[Any, Any, None]) -> None:

@@ -4,8 +4,6 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
 
 from tools.waiting import Waiting
 
@@ -28,6 +26,9 @@ def bar() -> Iterator[Progress]:
         with Waiting() as waiting:
             yield lambda what, done, total: waiting.now(what)
         return
+    from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn  # noqa: PLC0415  # takes a while
+    from rich.progress import Progress as Bars  # noqa: PLC0415
+
     columns = (TextColumn("{task.description:20}"), BarColumn(), TimeElapsedColumn())
     with Bars(*columns, console=console, transient=True) as bars:
         tasks: dict[str, TaskID] = {}

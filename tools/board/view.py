@@ -1,15 +1,17 @@
 """What a board says, shown to a person or to a program."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from tools.timeline import AREAS, LEVELS, LOG_LINE
 
 from .link import Answer, parse_answer
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _LEVEL_NAMES = {"E": "error", "W": "warning", "I": "info", "D": "debug"}
 _SECRET = "configure data "  # noqa: S105 - what follows it may hold passwords and keys
@@ -87,8 +89,10 @@ class TextView:
         self._error.print(Text(text, style=style))
 
 
-def table(value: Any) -> Table:
+def table(value: Any) -> "Table":
     """A JSON object as names and values; an array of objects with a column for each member."""
+    from rich.table import Table  # noqa: PLC0415  # takes a while
+
     if isinstance(value, dict):
         grid = Table.grid(padding=(0, 2))
         grid.add_column(style="cyan")

@@ -2,7 +2,8 @@
 
 In the caller's process, on CPython, is all that does not run on a chip:
 
-- device: power, restarts and the console of one chip; its flash from outside: files, flash.
+- device: power, restarts and the console of one chip; its flash from outside: files, flash;
+  its process: forked.
 - world: what is around the chips: radio (Wi-Fi), ble/ (the air, phones), relay (the network), ntp.
 - chip: what a chip keeps over its programs: memory, interrupts, peripherals; what those are wired to: wiring,
   buses, onewire.

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.lines import Lines
-from tools.sim import running
+from tools.sim import forked, running
 from tools.sim.files import HostFolder, Image, product
 from tools.sim.world import World
 
@@ -64,7 +64,7 @@ class Device:
         self._heap_bytes = heap_bytes
         folder_of_aioble = os.environ.get("AIOBLE") if aioble is None else aioble
         self._aioble = str(Path(folder_of_aioble).resolve()) if folder_of_aioble else ""
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | forked.Forked | None = None
         self._life: asyncio.Task[None] | None = None
         self._locks = contextlib.ExitStack()  # on its flash, while it has power
         self._additions: list[tuple[str, bytes]] = []  # to its files, before the next program runs
@@ -187,25 +187,7 @@ class Device:
             self._locks.close()
 
     async def _run(self) -> None:
-        place = ["127.0.0.1", str(self.world.port), self.chip.mac]
-        arguments = [str(_START), str(self._flash.file), str(self._nvs.file), *place]
-        if self._aioble:
-            arguments.append(self._aioble)
-        if self._micropython:
-            command = [self._micropython, "-X", f"heapsize={self._heap_bytes}", *arguments]
-        else:
-            command = [sys.executable, "-u", *arguments]
-        pipe = asyncio.subprocess.PIPE
-        self._process = process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=pipe,
-            stdout=pipe,
-            stderr=asyncio.subprocess.STDOUT,
-            cwd=self.folder,
-            umask=0o077,  # keys and passwords are in what it writes
-            env={**os.environ, "PYTHONPATH": "", "MICROPYPATH": ".frozen", "PYTHONDONTWRITEBYTECODE": "1"},
-            start_new_session=True,  # a Ctrl-C is for the launcher
-        )
+        self._process = process = await self._start()
         self.chip.kill = lambda: _kill(process)
         try:
             if self.chip.stopped.is_set():  # a watchdog that ran on may bite before there is a program
@@ -219,7 +201,35 @@ class Device:
             self._process = None
             self._console.tell()
 
-    async def _read_console(self, process: asyncio.subprocess.Process) -> None:
+    async def _start(self) -> asyncio.subprocess.Process | forked.Forked:
+        place = ["127.0.0.1", str(self.world.port), self.chip.mac]
+        arguments = [str(self._flash.file), str(self._nvs.file), *place]
+        if self._aioble:
+            arguments.append(self._aioble)
+        environment = {
+            **os.environ, "PYTHONPATH": "", "MICROPYPATH": ".frozen", "PYTHONDONTWRITEBYTECODE": "1",
+        }  # fmt: skip
+        if forked.AVAILABLE and not self._micropython:
+            return await forked.start(_START, arguments, self.folder, environment)
+        if self._micropython:
+            command = [self._micropython, "-X", f"heapsize={self._heap_bytes}"]
+        else:
+            command = [sys.executable, "-u"]
+        pipe = asyncio.subprocess.PIPE
+        return await asyncio.create_subprocess_exec(
+            *command,
+            str(_START),
+            *arguments,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=asyncio.subprocess.STDOUT,
+            cwd=self.folder,
+            umask=0o077,  # keys and passwords are in what it writes
+            env=environment,
+            start_new_session=True,  # a Ctrl-C is for the launcher
+        )
+
+    async def _read_console(self, process: asyncio.subprocess.Process | forked.Forked) -> None:
         assert process.stdout
         while data := await process.stdout.read(4096):
             if self.on_output:
@@ -242,6 +252,6 @@ def _program(name: str | Path) -> str:
     raise FileNotFoundError(f"{name}: no such program")
 
 
-def _kill(process: asyncio.subprocess.Process) -> None:
+def _kill(process: asyncio.subprocess.Process | forked.Forked) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.kill()

@@ -1,7 +1,8 @@
 # First program of a simulated chip's process, on CPython and on MicroPython: builds the chip, runs its files.
-#   start.py FILES NVS HOST PORT MAC [AIOBLE]
+#   start.py [FILES NVS HOST PORT MAC [AIOBLE]]
 # FILES: a file with a littlefs in it, or a folder; NVS: a folder
 # AIOBLE: folder of a package `aioble` to take in place of the simulator's
+# Without arguments, on CPython: forks for each request that comes on standard input
 
 import sys
 
@@ -14,12 +15,10 @@ _ON_CPYTHON = sys.implementation.name == "cpython"
 
 def main(here, files, nvs, host, port, mac, aioble=None):
     if _ON_CPYTHON:
-        sys.path[0] = here[: -len("/tools/sim")]
-        from tools.sim.cpython import clock, install_device, join_packed_with_text, load_shim
+        from tools.sim.cpython import clock, join_packed_with_text, load_shim
         from tools.sim.cpython.importer import import_from
         from tools.sim.cpython.vfs import VfsPosix, mount
 
-        install_device()
         if aioble:
             join_packed_with_text()
     else:
@@ -108,4 +107,17 @@ def run(call, soft_reset, prompt):
         call("reset", soft_reset)
 
 
-main(sys.argv[0][: -len("/start.py")], *sys.argv[1:])
+def prepare(here):
+    """What each device's process needs on CPython, whatever its arguments."""
+    sys.path[0] = here[: -len("/tools/sim")]
+    from tools.sim.cpython import forks, importer, install_device, vfs  # noqa: F401
+
+    install_device()
+    if not sys.argv[1:]:
+        forks.fork_for_each()
+
+
+here = sys.argv[0][: -len("/start.py")]
+if _ON_CPYTHON:
+    prepare(here)
+main(here, *sys.argv[1:])

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.host.board.support import Board, NetworkPort, on_terminal, run_verb, wired
-from tools.board.console import _History
+from tools.board.editor import History
 from tools.board.link import Answer
 from tools.board.view import JsonView, TextView, mask
 
@@ -202,7 +202,7 @@ async def test_secrets_are_not_shown_again(board: Board) -> None:
 
 
 def test_what_is_remembered() -> None:
-    history = _History()
+    history = History()
     for line in ("status", 'configure data {"password":"correct horse"}', "configure commit"):
         history.append_string(line)
     assert history.get_strings() == ["status", "configure commit"]

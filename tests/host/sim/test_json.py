@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import random
 import subprocess
@@ -134,6 +135,16 @@ def test_every_text_means_the_same(micropython_says, monkeypatch: pytest.MonkeyP
     with contextlib.redirect_stdout(said):
         json_cases.run(written)
     assert said.getvalue().splitlines() == micropython_says(written)
+
+
+@pytest.mark.parametrize("end", [" \n", " \v"])
+def test_json_as_it_should_be_is_read_by_a_faster_reader_to_the_same(end: str) -> None:
+    """The blank at the end tells which of the two: none minds it."""
+    text = json.dumps({"a": [1, -2.5e3, 0, -0.0, 1e400, True, None, 'b\n"\\/é', {}, []], "é": {"a": 10**40}})
+    text = text.replace("\\u00e9", "é").replace("Infinity", "1e400")
+    value = ujson.loads(text + end)
+    assert repr(value) == repr(json.loads(text))
+    assert ujson.loads("[" * 5000 + "]" * 5000 + end)
 
 
 def test_what_is_nested_without_end_is_told() -> None:

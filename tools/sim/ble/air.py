@@ -2,13 +2,24 @@
 
 import asyncio
 import dataclasses
+import functools
 import logging
 from collections.abc import Callable
 
-from bumble import controller, core, hci, ll
+from bumble import att, colors, controller, core, hci, host, ll
 from bumble.link import LocalLink
 
-logging.getLogger("bumble").setLevel(logging.ERROR)  # it warns of every packet that comes after a link's end
+_log = logging.getLogger("bumble")
+_log.setLevel(logging.ERROR)  # it warns of every packet that comes after a link's end
+
+
+def _in_short(packet: hci.HCI_Packet | att.ATT_PDU, _specification: str) -> str:
+    """bumble has each packet in words and colours for its log, read or not: a quarter of all it does."""
+    return str(packet) if _log.isEnabledFor(logging.DEBUG) else type(packet).__name__
+
+
+hci.HCI_Packet.__format__ = att.ATT_PDU.__format__ = _in_short  # type: ignore[assignment, method-assign]
+controller.color = host.color = functools.lru_cache(colors.color)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ from bumble.transport.common import AsyncPipeSink
 from tools.sim.ble import BleError
 from tools.sim.ble.air import BleAir
 from tools.sim.ble.radio import Radio
-from tools.sim.ble.server import GattServer
+from tools.sim.ble.server import GATTS_WRITE, GattServer
 
 CENTRAL_CONNECT, CENTRAL_DISCONNECT, MTU_EXCHANGED = 1, 2, 21  # events of MicroPython's `bluetooth`
 
@@ -59,12 +59,16 @@ class ChipRadio:
         return await answer if asyncio.iscoroutine(answer) else answer
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Tell a program of its events, one line each, until it ends; its answers come back as lines."""
+        """Tell a program of its events, one line each, until it ends; its answers come back as lines.
+
+        With the news of a write goes the value, as all programs ask for that first.
+        """
         self._listener = asyncio.current_task()
         while True:
             event, data, answer = await self.events.get()
             try:
-                writer.write(json.dumps([event, data]).encode() + b"\n")
+                written = self._server.written(data[1]) if event == GATTS_WRITE else None
+                writer.write(json.dumps([event, data, written]).encode() + b"\n")
                 await writer.drain()
                 if not (line := await reader.readline()):
                     return

@@ -77,6 +77,11 @@ class GattServer:
         value = self._database.values.get(handle)
         return value.read().hex() if value else ""
 
+    def written(self, handle: int) -> str | None:
+        """What `read` would give; None where that would change the value."""
+        value = self._database.values.get(handle)
+        return value.data.hex() if value and not value.append else None
+
     def write(self, handle: int, data: str, send_update: bool) -> None:
         """Set the value, and tell who subscribed."""
         value = self._value(handle)

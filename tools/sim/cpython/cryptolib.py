@@ -1,7 +1,5 @@
 """MicroPython's `cryptolib` as the ESP32 has it: AES in ECB and CBC, without padding."""
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
 _ECB, _CBC = 1, 2
 _BLOCK_BYTES = 16
 
@@ -16,6 +14,8 @@ class aes:
             raise ValueError("mode")
         if mode == _CBC and len(IV) != _BLOCK_BYTES:
             raise ValueError("IV")
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # takes a while
+
         chosen = modes.ECB() if mode == _ECB else modes.CBC(bytes(IV))  # noqa: S305
         self._cipher = Cipher(algorithms.AES(bytes(key)), chosen)
         self._direction = None

@@ -15,6 +15,8 @@ __all__ = [
     "socket",
 ]
 
+_LINE_BYTES = 512
+
 
 class socket(Reads, _socket.socket):
     """A socket that has a stream's methods too, as in MicroPython."""
@@ -25,6 +27,19 @@ class socket(Reads, _socket.socket):
             return self.send(data)
         except BlockingIOError:
             return None
+
+    def readline(self):
+        """A line, or what there is of one; None when nothing is there yet."""
+        line = b""
+        while not line.endswith(b"\n"):
+            try:
+                there = self.recv(_LINE_BYTES, _socket.MSG_PEEK)
+            except BlockingIOError:
+                return line or None
+            if not there:
+                break
+            line += self.recv(there.find(b"\n") + 1 or len(there))
+        return line
 
     def _some(self, size):
         try:

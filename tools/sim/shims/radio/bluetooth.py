@@ -19,6 +19,7 @@ FLAG_INDICATE = 0x20
 _IRQ_CENTRAL_DISCONNECT = 2  # this one and the one before it bring an address
 _UNSTORED = ("bond", "mitm", "io", "le_secure")  # of pairing: nothing to see in simulation
 _ble = []  # the one BLE there is
+_written = {}  # by its handle, a value that was written: while the program is told, and asks for nothing else
 
 
 class UUID:
@@ -147,7 +148,8 @@ class BLE:
         return tuple([tuple(handles) for handles in _call("register", rows)])
 
     def gatts_read(self, value_handle):
-        return binascii.unhexlify(_call("read", _int(value_handle)))
+        data = _written.get(value_handle)
+        return binascii.unhexlify(_call("read", _int(value_handle)) if data is None else data)
 
     def gatts_write(self, value_handle, data, send_update=False):
         _call("write", _int(value_handle), _hex(data), bool(send_update))
@@ -172,8 +174,12 @@ class BLE:
             line = await events.readline()
             if not line:
                 return  # the world is gone
-            event, data = _world.loads(line)
-            events.write(_world.dumps(self._interrupt(event, data)))
+            event, data, written = _world.loads(line)
+            if written is not None:
+                _written[data[1]] = written
+            answer = self._interrupt(event, data)
+            _written.clear()
+            events.write(_world.dumps(answer))
             await events.drain()
 
     def _interrupt(self, event, data):
@@ -216,4 +222,5 @@ def _hex(data):
 
 
 def _call(operation, *arguments):
+    _written.clear()
     return _world.call("ble", operation, *arguments)

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from iot.storage.store import Credentials
 
+from tests.patience import until
 from tests.system.house import START_S, House, seen, settle
 from tests.system.test_faults import cut
 from tests.system.test_identity import certificates, inactive, template
@@ -19,6 +20,7 @@ from tools.cloud.ca import certificate_id
 from tools.sim import Device
 from tools.sim.flash import CutFlash
 
+NAME = "esp32-240ac4000001"
 ACKNOWLEDGED = r"app: telemetry \d+ acknowledged"
 DAYS = 36500  # the local cloud's certificates all end within them
 DAY_MS = 86_400_000
@@ -208,3 +210,25 @@ async def test_things_that_provision_at_once_get_their_own(house: House) -> None
         assert registry.list_principal_things(principal=principal)["things"] == [name]
         assert seen(device, f'this is thing "{name}"') == 1
     assert len(keys) == len(ids) == number == certificates(house)
+
+
+async def test_a_job_rotates_the_certificate(house: House) -> None:
+    device = house.device(ROTATE_DAYS=0)
+    await house.telemetry(device)
+    registry = house.cloud.registry
+    [principal] = registry.list_thing_principals(thingName=NAME)["principals"]
+    house.cloud.jobs.create_job(
+        jobId="renew", targets=[registry.arn(f"thing/{NAME}")], document='{"action": "rotate-certificate"}'
+    )
+
+    def status() -> str:
+        described = house.cloud.jobs.executions.describe_job_execution(jobId="renew", thingName=NAME)
+        return str(described["execution"]["status"])
+
+    await until(lambda: status() in ("SUCCEEDED", "FAILED"), "the job's end")
+    assert status() == "SUCCEEDED"
+    assert certificates(house) == 2
+    assert seen(device, "the new certificate is taken, and the old one forgotten") == 1
+    await device.power_off()
+    [parts] = sets(device).values()
+    assert not principal.endswith(certificate_id(parts["certificate"]))

@@ -165,13 +165,14 @@ def certificate_for(request):
 
 async def test_a_new_certificate_is_stored_on_trial():
     system = FakeSystem()
-    certificate_id = await rotation.rotate(system)
+    assert await rotation.rotate(system) is True
     [(endpoint, name, certificate, key)] = system.kept.saved
     assert (endpoint, name) == (ENDPOINT, "lamp-7") and system.kept.on_trial
     certificate = pem.certificate(certificate)
     public = await p256.public(p256.private_from_der(key))
     assert public in certificate
-    assert certificate_id == binascii.hexlify(hashlib.sha256(certificate).digest()).decode()
+    certificate_id = binascii.hexlify(hashlib.sha256(certificate).digest()).decode()
+    assert rotation.certificate_id(system.kept) == certificate_id
     assert [topic for topic, _ in system.cloud.client.published] == [CSR, REGISTER]
     assert system.cloud.client.published[1][1]["parameters"] == {"SerialNumber": "lamp-7"}
     assert system.kept.state, "it is not counted"
@@ -183,14 +184,12 @@ async def test_a_new_certificate_is_stored_on_trial():
 async def test_what_became_of_it_is_told_over_a_restart():
     system = FakeSystem()
     store = system.kept
-    certificate_id = await rotation.rotate(system)
-    assert rotation.outcome(store, certificate_id) is None
+    before = rotation.certificate_id(store)
+    await rotation.rotate(system)
+    assert rotation.is_renewed(store, before) is None
     rotation.settle(store, True, system.log, system.tell)
-    assert store.settled == [True] and rotation.outcome(store, certificate_id) is True and not system.told
-    store.own = ("lamp-7", b"old", b"old key")
-    assert rotation.outcome(store, certificate_id) is False
-    store.own = None
-    assert rotation.outcome(store, certificate_id) is False
+    assert store.settled == [True] and rotation.is_renewed(store, before) is True and not system.told
+    assert rotation.is_renewed(store, rotation.certificate_id(store)) is False
 
 
 def test_one_that_is_not_taken_is_thrown_away_and_the_next_is_due_in_a_day():
@@ -211,10 +210,10 @@ async def test_the_next_one_waits_for_its_day():
 async def test_what_the_policy_does_not_allow_the_claim_does():
     for topic in (CSR, REGISTER):
         system = FakeSystem(FakeClient(hangs_up_on=topic))
-        assert await rotation.rotate(system) is None
+        assert await rotation.rotate(system) is False
         assert system.told == ["rotation_by_claim"] and not system.kept.saved
     system = FakeSystem(keys="service")
-    assert await rotation.rotate(system) is None
+    assert await rotation.rotate(system) is False
     assert system.told == ["rotation_by_claim"] and not system.cloud.client.published
 
 

@@ -30,7 +30,8 @@ def shortened(module: bytes, source: bytes) -> bytes:
 
 def _short_names(module: bytes, source: bytes) -> dict[bytes, bytes]:
     """By each private name of the module, in the order of its table, the short one."""
-    own = {name.encode() for name in _defined(ast.parse(source)) - _known_elsewhere()}
+    tree = ast.parse(source)
+    own = {name.encode() for name in _defined(tree) - _known_elsewhere() - set(_shared(tree))}
     there = table(module)
     short = (f"_{digit}".encode() for digit in _DIGITS)
     free = (name for name in short if name not in there)

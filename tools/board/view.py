@@ -29,6 +29,15 @@ def mask(command: str) -> str:
     return _SECRET + "…" if command.startswith(_SECRET) else command
 
 
+def own_names(line: str) -> str:
+    """A line of a traceback with the functions' own names, which are short on the chip; any other as it is."""
+    if 'File "/pack/' not in line:
+        return line
+    from .private import readable  # noqa: PLC0415  it brings the compiler
+
+    return readable(line)
+
+
 class JsonView:
     """One JSON object a line: a log line, an answer, or what else the board prints."""
 
@@ -37,6 +46,7 @@ class JsonView:
 
     def line(self, line: str) -> None:
         """A line from the board."""
+        line = own_names(line)
         if answer := parse_answer(line):
             self.answer(answer)
         elif match := LOG_LINE.match(line):
@@ -64,6 +74,7 @@ class TextView:
 
     def line(self, line: str) -> None:
         """A line from the board."""
+        line = own_names(line)
         if answer := parse_answer(line):
             self.answer(answer)
         elif match := LOG_LINE.match(line):

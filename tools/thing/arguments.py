@@ -166,7 +166,9 @@ def _add_actions(inner: argparse.ArgumentParser) -> None:
     one = add(
         actions, "logs", "what the device logs, as it comes; of the local cloud", logs.follow_log, _LOGS
     )
-    one.add_argument("--topic", default="log/NAME", help="where it sends that; default: log/NAME")
+    one.add_argument(
+        "--topic", default="telemetry/NAME/log", help="where it sends that; default: telemetry/NAME/log"
+    )
     one.add_argument("--count", metavar="N", type=_count, default=None, help="end after so many")
     one.add_argument("--seconds", metavar="S", type=positive, help="end after this time")
     one = add(actions, "rotate", "have it get a new certificate and give up the old", jobs.run, _ROTATE)

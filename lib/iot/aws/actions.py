@@ -2,6 +2,8 @@
 
 from micropython import const
 
+from iot.memory import borrow
+
 _MINUTES_MAX = const(1440)
 
 
@@ -27,5 +29,19 @@ def _log(job):
     return {"level": level, "minutes": minutes}
 
 
+async def _rotate(job):
+    """The next life tells whether the broker has taken the new certificate."""
+    rotation, system = borrow("iot.aws.rotation"), job.system
+    if await job.mark(rotation.certificate_id(system.store())):
+        if await rotation.rotate(system):
+            system.tell("rotated")
+        await job.gone()
+
+
 #: By action: what does it, and whether no step of a job can follow on it.
-HANDLERS = {"reboot": (_reboot, True), "factory-reset": (_factory_reset, True), "log": (_log, False)}
+HANDLERS = {
+    "reboot": (_reboot, True),
+    "factory-reset": (_factory_reset, True),
+    "log": (_log, False),
+    "rotate-certificate": (_rotate, True),
+}

@@ -16,6 +16,7 @@ _CLEAN_UP_MS = const(6000)  # for a handler that was cancelled
 _CANCEL_MS = const(2000)
 _CLEAN_UP_POLL_MS = const(50)
 _AGAIN = const(3)  # times that the cloud may offer what it has been told of
+_RESTARTED = const("1")
 _RESTARTS = const("iot-restarts")  # the detail by which the next life knows that it was meant to begin
 
 
@@ -94,10 +95,21 @@ class Job:
 
     async def restart(self, act):
         """Calls `act`, which restarts the chip, once the cloud knows; the next life says SUCCEEDED."""
-        if await self.execution.tell("IN_PROGRESS", {_RESTARTS: "1"}):
+        if await self.mark(_RESTARTED):
             act()
-            while True:  # until that ends the mode, or the cloud the job
-                await asyncio.sleep_ms(_POLL_MS)
+            await self.gone()
+
+    async def mark(self, before):
+        """Has the next life find this job as one that was meant to begin it; whether the cloud knows.
+
+        before: the certificate of this life by its id, if it is that which the job replaces.
+        """
+        return await self.execution.tell("IN_PROGRESS", {_RESTARTS: before})
+
+    async def gone(self):
+        """Waits until this life has ended, or the cloud has ended the job."""
+        while True:
+            await asyncio.sleep_ms(_POLL_MS)
 
     # The way of a job.
 
@@ -105,10 +117,13 @@ class Job:
         """From what the cloud has of it to its end."""
         found, log = self.execution, self.system.log
         if found.members.get("status") == "IN_PROGRESS" and self._jobs.asked != found.key:
-            if _RESTARTS in (found.members.get("statusDetails") or {}):
+            mark = (found.members.get("statusDetails") or {}).get(_RESTARTS)
+            if mark is None:
+                await found.tell("FAILED", {"message": "interrupted by a restart"})
+            elif mark == _RESTARTED or await self._is_renewed(mark):
                 await found.tell("SUCCEEDED", {})
             else:
-                await found.tell("FAILED", {"message": "interrupted by a restart"})
+                await found.tell("FAILED", {"message": "the old certificate goes on: the log tells why"})
             return
         try:
             plan = await self._plan()
@@ -131,6 +146,13 @@ class Job:
                 break
         if await found.tell(*self._outcome) and self.then:
             self.then()
+
+    async def _is_renewed(self, before):
+        """Whether the thing has another certificate now; one on trial waits for what this connection shows."""
+        rotation = borrow("iot.aws.rotation")
+        while (renewed := rotation.is_renewed(self.system.store(), before)) is None:
+            await asyncio.sleep_ms(_POLL_MS)
+        return renewed
 
     async def _plan(self):
         """Its steps, as `_carry_out` takes them; None where it is over already."""

@@ -34,8 +34,7 @@ async def rotate(system):
         system: the System, in mode NORMAL.
 
     Returns:
-        The new certificate's id (AWS's certificateId) for `outcome`; None where the claim has to ask for it:
-        then the mode is being left.
+        Whether a new certificate is stored; else the claim has to ask for it, and the mode is being left.
 
     Raises:
         RotationError: refused, no answer, or not to be done with this configuration.
@@ -78,19 +77,19 @@ async def rotate(system):
     store = system.store()
     store.save_thing(aws["endpoint"], name, certificate, key, True)
     log.info("rotation", "a new certificate is stored, and tried at the next start")
+    return True
+
+
+def certificate_id(store):
+    """Of the certificate that the thing has now, on trial or not: AWS's certificateId."""
     return _id(store.thing())
 
 
-def outcome(store, certificate_id):
-    """What became of a certificate: True if it counts, None while it is on trial, False if it is not there.
-
-    Args:
-        store: a Store.
-        certificate_id: what `rotate` gave.
-    """
-    if _id(store.thing()) != certificate_id:
-        return False
-    return None if store.on_trial else True
+def is_renewed(store, before):
+    """Whether another certificate than the one of the id `before` counts; None while one is on trial."""
+    if store.on_trial:
+        return None
+    return _id(store.thing()) != before
 
 
 def settle(store, is_kept, log, notify):
@@ -132,6 +131,7 @@ async def _rotate(system):
 def _by_claim(system):
     system.log.info("rotation", "the claim asks for it")
     system.tell("rotation_by_claim")
+    return False
 
 
 def _id(thing):

@@ -160,7 +160,7 @@ def test_aws_by_the_environment(
             done = thing("far", *words, where=AWS)
             assert done.status == 0, done.err
     done = thing("far", "logs", "--json", where=AWS)
-    assert done.status == 1 and "log/far needs a rule" in done.failure["text"]
+    assert done.status == 1 and "telemetry/far/log needs a rule" in done.failure["text"]
 
 
 def test_the_endpoints_of_an_account_are_asked_for() -> None:

@@ -14,7 +14,7 @@ LINES = [
 ]
 
 
-@pytest.mark.parametrize("topic", [None, "telemetry/NAME/log"])
+@pytest.mark.parametrize("topic", [None, "cmd/NAME/log"])
 def test_the_lines(cloud: CloudThread, thing: Thing, topic: str | None) -> None:
     name = "logs" if topic is None else "logs2"
     over = threading.Event()
@@ -24,7 +24,7 @@ def test_the_lines(cloud: CloudThread, thing: Thing, topic: str | None) -> None:
             """Again and again, as nobody tells when the verb has subscribed."""
             while not over.wait(0.05):
                 for line in LINES:
-                    device.publish(f"log/{name}" if topic is None else f"telemetry/{name}/log", line)
+                    device.publish(f"{'telemetry' if topic is None else 'cmd'}/{name}/log", line)
 
         sender = threading.Thread(target=send)
         sender.start()
@@ -49,7 +49,7 @@ def test_what_is_no_object(cloud: CloudThread, thing: Thing) -> None:
 
         def send() -> None:
             while not over.wait(0.05):
-                device.publish_raw("log/plain", b'hello \x1b\xff\n{"a": 1}')
+                device.publish_raw("telemetry/plain/log", b'hello \x1b\xff\n{"a": 1}')
 
         sender = threading.Thread(target=send)
         sender.start()

@@ -1,0 +1,81 @@
+"""Private names in compiled modules: short where no other module can mean them, and given back in tracebacks."""
+
+import pytest
+
+from tools.board import files, private
+from tools.board.parameters import table
+from tools.board.private import readable, shortened
+from tools.board.view import own_names
+
+SOURCE = b"""
+import _thread
+
+_GROWS = [1]
+
+class _Crate:
+    def __init__(self, weight):
+        self._weight = weight
+        self._lid_is_open = _GROWS
+
+    def _lift(self, crane):
+        return crane._hook, self._lid_is_open, hasattr(self, "_text_of_it")
+
+    def _text_of_it(self):
+        return _thread, self.__dict__
+
+def _shout():
+    return _Crate(1)._weight
+"""
+
+
+def compiled(source: bytes, name: str = "lib/iot/crate.py") -> bytes:
+    return files.compile_as_it_is(source, name)
+
+
+def test_what_is_the_module_s_alone_is_short() -> None:
+    names = table(shortened(compiled(SOURCE), SOURCE))
+    for name in (b"_GROWS", b"_Crate", b"_lid_is_open", b"_lift", b"_shout"):
+        assert name in table(compiled(SOURCE)) and name not in names, name
+    short = [name for name in names if len(name) == 2 and name.startswith(b"_")]
+    assert len(set(short)) == len(short) == 5
+
+
+def test_what_others_may_mean_stays() -> None:
+    """Another object's attribute, a text, a module, what Python itself means."""
+    names = table(shortened(compiled(SOURCE), SOURCE))
+    in_source = table(compiled(SOURCE))
+    for name in (b"_hook", b"_text_of_it", b"_thread", b"_weight"):
+        assert (name in names) == (name in in_source), name
+
+
+def test_the_library_has_fewer_names_and_none_twice() -> None:
+    before, after = set(), set()
+    for file in files.library_files():
+        source = (files.ROOT / file).read_bytes()
+        module = compiled(source, file.as_posix())
+        names = table(shortened(module, source))
+        assert len(set(names)) == len(names) == len(table(module)), file
+        before.update(table(module))
+        after.update(names)
+    assert len(before) - len(after) > 150
+
+
+def test_a_traceback_has_its_functions_names() -> None:
+    file = "lib/iot/mqtt/connection.py"
+    source = (files.ROOT / file).read_bytes()
+    short = private._short_names(compiled(source, file), source)[b"_packet"].decode()
+    line = f'  File "/pack/iot/mqtt/connection.mpy", line 1, in {short}'
+    assert own_names(line) == '  File "/pack/iot/mqtt/connection.mpy", line 1, in _packet'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "     1.234 I app: in _3",
+        '  File "/pack/iot/mqtt/connection.mpy", line 1, in run',
+        '  File "/pack/iot/nowhere.mpy", line 1, in _3',
+        '  File "/pack/iot/mqtt/connection.mpy", line 1, in _Z',
+    ],
+)
+def test_any_other_line_stays(line: str) -> None:
+    assert own_names(line) == readable(line) == line

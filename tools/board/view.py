@@ -30,7 +30,7 @@ def mask(command: str) -> str:
 
 
 def own_names(line: str) -> str:
-    """A line of a traceback with the functions' own names, which are short on the chip; any other as it is."""
+    """A line of a traceback with its function's own name, which is short on the chip; others as they are."""
     if 'File "/pack/' not in line:
         return line
     from .private import readable  # noqa: PLC0415  it brings the compiler

@@ -148,7 +148,7 @@ class Job:
             self.then()
 
     async def _is_renewed(self, before):
-        """Whether the thing has another certificate now; one on trial waits for what this connection shows."""
+        """Whether the thing has another certificate now; one on trial waits for what this life shows."""
         rotation = borrow("iot.aws.rotation")
         while (renewed := rotation.is_renewed(self.system.store(), before)) is None:
             await asyncio.sleep_ms(_POLL_MS)

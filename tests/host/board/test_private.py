@@ -1,4 +1,4 @@
-"""Private names in compiled modules: short where no other module can mean them, and given back in tracebacks."""
+"""Private names in compiled modules: short where no other module can mean them; tracebacks have them back."""
 
 import pytest
 

@@ -153,6 +153,9 @@ class FakeMachine:
             self.kept = bytes(data[0])
         return self.kept
 
+    def datetime(self, fields):
+        self.set_to = fields
+
     def __enter__(self):
         self._before = sys.modules.get("machine")
         sys.modules["machine"] = self
@@ -189,3 +192,23 @@ class FakeChip:
 
     def __exit__(self, *error):
         self._put()
+
+
+class Without:
+    """A name of a module within a `with` that raises: `bytes` or `bytearray` where there is no memory."""
+
+    def __init__(self, module, name, error=MemoryError):
+        self._module, self._name, self._error = module, name, error
+
+    def _fail(self, *arguments):
+        raise self._error
+
+    def __enter__(self):
+        self._before = getattr(self._module, self._name, None)
+        setattr(self._module, self._name, self._fail)
+
+    def __exit__(self, *error):
+        if self._before is None:
+            delattr(self._module, self._name)
+        else:
+            setattr(self._module, self._name, self._before)

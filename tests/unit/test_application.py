@@ -4,7 +4,9 @@ import asyncio
 import sys
 
 from check import araises, raises
-from iot import application
+from fakes import FakeTime
+from iot import application as application_module
+from iot import endings
 from iot.application import Application
 from iot.log import Log
 
@@ -26,7 +28,7 @@ class Bench:
         self.log = Log(write=self.lines.append)
         self.pause = NoPause()
         self.application = Application(self.load, "main", self.thing, self.log)
-        application.Backoff = lambda first_ms, most_ms: self.pause
+        application_module.Backoff = lambda first_ms, most_ms: self.pause
 
     def load(self):
         if self.runs[0] is ImportError:
@@ -328,3 +330,51 @@ async def test_it_may_end_before_it_has_begun():
     running.cancel()
     await araises(asyncio.CancelledError, "", running)
     assert not b.lines
+
+
+async def test_ctrl_c_is_no_failure_of_the_application():
+    b = Bench()
+
+    async def stopped():
+        raise KeyboardInterrupt
+
+    part = b.application._part(stopped(), True)
+    raises(KeyboardInterrupt, "", part.send, None)
+    assert b.lines == []
+
+
+async def test_a_death_is_one_where_there_is_no_memory_for_its_code():
+    b, failures, real = Bench(fails, ends), [], application_module.borrow
+
+    def borrow(name):
+        if not failures:
+            failures.append(name)
+            raise MemoryError
+        return real(name)
+
+    application_module.borrow = borrow
+    try:
+        await b.used_up()
+    finally:
+        application_module.borrow = real
+    assert failures == ["iot.endings"] and "failed, will start again: KeyError" in b.lines[0]
+
+
+async def test_a_task_that_does_not_end_is_told():
+    class Stubborn:
+        cancelled = 0
+
+        def done(self):
+            return False
+
+        def cancel(self):
+            self.cancelled += 1
+
+    b, task, real = Bench(), Stubborn(), endings.asyncio
+    b.application.tasks = [task]
+    endings.asyncio = time = FakeTime()
+    try:
+        await araises(RuntimeError, "a task of it does not end", endings.leave(b.application))
+    finally:
+        endings.asyncio = real
+    assert task.cancelled == 3 and time.now_ms >= 5000

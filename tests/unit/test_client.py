@@ -7,7 +7,9 @@ import time
 from collections import namedtuple
 
 from check import araises, raises
+from fakes import Without
 from iot.backoff import Backoff
+from iot.mqtt import client as module
 from iot.mqtt.client import Client
 from iot.mqtt.packet import Framer, MQTTError, Refused, Starved
 from iot.mqtt.queues import Inbox, Outbox
@@ -654,6 +656,15 @@ async def test_want_of_memory_is_told_as_such_whatever_it_looks_like():
         assert b.client.refusals == 0
 
 
+async def test_there_may_be_no_memory_for_the_code_that_connects():
+    b = Bench()
+    with Without(module, "borrow"):
+        await araises(Starved, "no memory for a connection", b.client.connect())
+    assert [name for name, _ in b.notes.events] == ["connecting", "disconnected", "starved"]
+    assert b.client.refusals == 0 and await b.client.connect() is False
+    await b.client.disconnect()
+
+
 async def test_a_refusal_is_none_even_where_memory_is_short():
     b = Bench(is_starved=lambda error: True)
     b.broker.connack = b"\x20\x02\x00\x05"
@@ -748,6 +759,81 @@ async def test_run_backs_off_further_until_a_connection_lasts():
     assert asked == [100, 200], "a short connection is no success"
     await b.client.disconnect()
     await running
+
+
+class Ticks:
+    """The module `time`, some ms ahead."""
+
+    ahead_ms = 0
+
+    def ticks_ms(self):
+        ticks = time.ticks_ms()
+        for _ in range(8):  # at most half of the period may be added at once
+            ticks = time.ticks_add(ticks, self.ahead_ms // 8)
+        return ticks
+
+    def ticks_add(self, ticks, delta):
+        return time.ticks_add(ticks, delta)
+
+    def ticks_diff(self, end, start):
+        return time.ticks_diff(end, start)
+
+
+async def test_a_connection_that_lasted_begins_the_pauses_anew():
+    for lasted_ms in (29_000, 31_000, 7 * 24 * 3600 * 1000):  # after a week ticks have wrapped
+        b = Bench(backoff=Backoff(1, 64, lambda stop: 0))
+        module.time = ticks = Ticks()
+        try:
+            running = asyncio.create_task(b.client.run())
+            await b.broker.until(lambda b=b: b.client.connected)
+            b.client.backoff.ceiling_ms = 64
+            connection = b.client.connection
+            await asyncio.sleep_ms(0)
+            ticks.ahead_ms = lasted_ms
+            b.stream.hang_up()
+            await connection.wait_closed()
+            await b.broker.until(lambda b=b: b.client.backoff.ceiling_ms != 64 or b.client.connected)
+        finally:
+            module.time = time
+        assert b.client.backoff.ceiling_ms == (64 if lasted_ms < 30_000 else 2), lasted_ms
+        await b.client.disconnect()
+        await running
+
+
+async def test_run_waits_for_the_network_before_each_attempt():
+    there, asked = asyncio.Event(), []
+
+    async def ready():
+        asked.append(len(b.broker.streams))
+        await there.wait()
+
+    b = Bench(ready=ready, backoff=Backoff(1, 1))
+    running = asyncio.create_task(b.client.run())
+    await b.broker.until(lambda: asked)
+    await asyncio.sleep_ms(20)
+    assert not b.broker.streams, "nothing connects without a network"
+    there.set()
+    await b.broker.until(lambda: b.client.connected)
+    there.clear()
+    b.stream.hang_up()
+    await b.broker.until(lambda: len(asked) == 2)
+    assert asked == [0, 1] and len(b.broker.streams) == 1
+    there.set()
+    await b.broker.until(lambda: b.client.connected)
+    await b.client.disconnect()
+    await running
+
+
+async def test_a_stream_that_fails_as_it_is_closed_is_gone_all_the_same():
+    for name in ("close", "wait_closed"):
+        b = Bench()
+        await b.client.connect()
+        with Without(b.stream, name, OSError("it is gone")):
+            b.stream.hang_up()
+            await b.client.connection.wait_closed()
+        assert b.client.reason == "closed by the broker" and b.client.connection.bug is None
+        await b.client.connect()
+        await b.client.disconnect()
 
 
 async def test_disconnect_ends_run_between_two_attempts():

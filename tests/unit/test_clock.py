@@ -1,10 +1,11 @@
 """The chip's clock: whom it believes, and when."""
 
 import asyncio
+from io import StringIO
 
 from check import araises, raises
 from clock_bench import BUILT_S, DAY_S, NOW_S, UNIX_2000_S, YEAR_S, Chip, Server, silent
-from fakes import FakeNVS
+from fakes import FakeNVS, Without
 
 EXPIRED = "TLS: The certificate validity has expired"
 FUTURE = "TLS: The certificate validity starts in the future"
@@ -424,3 +425,60 @@ async def test_ticks_that_wrap():
         chip = Chip({"a": Server(packet=silent)}, start_ms=start_ms)
         await started(chip)
         assert 8000 <= chip.events[0][0] <= 8100
+
+
+async def test_a_flash_that_fails_is_no_reason_to_be_without_a_time():
+    for error in (OSError(-0x1105, "ESP_ERR_NVS_NOT_ENOUGH_SPACE"), OverflowError("x")):
+        chip = Chip({"a": Server()}, remembering(NOW_S - DAY_S + 60))
+        clock = await started(chip)
+        chip.nvs.cut_at, chip.nvs.cut_by = chip.nvs.writes + 1, error
+        with chip:
+            clock.tell("cloud_up", False)
+        assert clock.borne_out and clock.state == "sntp" and "is not remembered" in chip.log.lines[-1]
+    chip = Chip({"a": Server(), "b": Server()})
+    with Without(chip.nvs, "get_i32", OSError("worn")):
+        await started(chip)
+    assert at_once(chip, "sntp")
+
+
+def test_a_time_that_nothing_can_keep_is_not_taken():
+    chip = Chip({})
+    with chip:
+        from iot.clock import adjust
+
+        raises(OSError, "flash could not be", adjust.tell, NOW_S + UNIX_2000_S, BUILT, None, None)
+    assert not chip.set_to
+
+
+def test_the_time_of_the_deployment_is_later_than_that_of_the_build():
+    for text, built_s in (
+        ("2026 11 21 0 0 5", BUILT_S + DAY_S + 5),
+        ("2026 11 19 0 0 0", BUILT_S),
+        ("2126 1 1 0 0 0", BUILT_S),
+        ("2026 11", BUILT_S),
+        ("yesterday", BUILT_S),
+        ("", BUILT_S),
+    ):
+        with Chip({}):
+            from iot.clock import adjust
+
+            adjust.open = lambda path, text=text: StringIO(text)
+            assert adjust._built(BUILT) == built_s, text
+
+
+async def test_an_adjustment_that_fails_is_told_and_tried_again():
+    chip = Chip({"a": Server(), "b": Server()})
+    with chip:
+        from iot.clock import keeper
+
+        clock, real, left = chip.clock(), keeper.borrow, [MemoryError("no room"), OSError("flash")]
+
+        def borrow(name):
+            if left:
+                raise left.pop(0)
+            return real(name)
+
+        keeper.borrow = borrow
+        await chip.run(clock, 20000)
+    assert clock.state == "sntp" and chip.events[0][0] < 5000
+    assert ["no room" in line or "flash" in line for line in chip.log.lines[:2]] == [True, True]

@@ -1,6 +1,7 @@
 """The validator of configurations."""
 
 import json
+import sys
 
 from check import raises
 from documents import CLAIM, CLAIM_KEY, OWN, OWN_KEY, ROOT, claim, own, pem
@@ -199,3 +200,21 @@ def test_the_size_without_certificates_counts_bytes_of_utf_8():
 def test_plain_has_no_certificates_and_no_keys():
     text = json.dumps(config.plain(config.validate(own())))
     assert "BEGIN" not in text and "lamp:7" in text
+
+
+def test_a_document_of_the_settings_that_is_nested_without_end():
+    if sys.platform == "webassembly":
+        return  # that VM has no bound of its own, and the browser's ends it
+    document, inner = claim(), []
+    for _ in range(5000):
+        inner = [inner]
+    document["app"] = {"deep": inner}
+    raises(config.ConfigError, "app: nested too deep", config.validate, document)
+
+
+def test_half_a_character():
+    """CPython alone has strings of them that have no bytes; what comes as text is refused before."""
+    if sys.implementation.name == "cpython":
+        document = claim()
+        document["wifi"][0]["ssid"] = "\ud800"
+        raises(config.ConfigError, "wifi[0].ssid: not valid UTF-8", config.validate, document)

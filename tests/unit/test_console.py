@@ -5,6 +5,7 @@ import binascii
 import json
 import os
 
+from check import araises
 from documents import claim
 from fakes import FakeMachine, FakeNVS
 from iot import probation
@@ -25,6 +26,7 @@ class FakeInput:
 
 class Settings:
     SETUP_CODE = "abcd-efgh-jkmn"
+    BUILT = (2026, 11, 20)
 
 
 class FakeSystem:
@@ -34,7 +36,7 @@ class FakeSystem:
     def __init__(self):
         self.calls = []
         self.tasks = {}
-        self.error = self.document = self.nvs = self.link = self.asked_ms = None
+        self.error = self.document = self.nvs = self.clock = self.cloud = self.asked_ms = None
         self.settings = Settings
         self.device_id = "esp32-24"
         self.log = Log()
@@ -260,3 +262,83 @@ async def test_a_configuration_that_is_too_long():
     assert (await answers("configure begin\nconfigure what\n"))[
         1
     ] == "= error configure begin, data PIECE or commit [BYTES CRC32]"
+
+
+async def test_the_time():
+    system = FakeSystem()
+    system.nvs, adjust = FakeNVS(), "time {}\n".format
+    assert await answers(adjust("now") + adjust(-5), system) == ["= error time SECONDS: since 1970, UTC"] * 2
+    assert await answers(adjust(1_000_000_000), system) == ["= error time: before this firmware was built"]
+    assert await answers(adjust(1_800_000_000), system) == ["= ok taken as an estimate"]
+    assert system.nvs.values["told_time"]
+    system.clock = BorneOut
+    lines = await answers(adjust(1_900_000_000), system)
+    assert lines == ["= ok not taken, the cloud was reached with the time there is"]
+
+
+class BorneOut:
+    """A Clock with whose time the cloud was reached."""
+
+    borne_out = True
+
+
+class FakeCloud:
+    def __init__(self, calls):
+        self.client = self
+        self._calls = calls
+
+    async def disconnect(self):
+        self._calls.append("disconnect")
+
+
+async def forever():
+    await asyncio.Event().wait()
+
+
+def in_normal():
+    """A system in NORMAL, whose memory a configuration needs."""
+    system = FakeSystem()
+    system.nvs, system.cloud, system.stored = FakeNVS(), FakeCloud(system.calls), "stored"
+    for name in ("wifi", "cloud", "application"):
+        system.tasks[name] = asyncio.create_task(forever())
+
+    async def ended(name):
+        await araises(asyncio.CancelledError, "", system.tasks.pop(name))
+        system.calls.append(name)
+
+    system.ended = ended
+    return system
+
+
+async def without_wifi(system):
+    system.tasks["wifi"].cancel()
+    await araises(asyncio.CancelledError, "", system.tasks["wifi"])
+
+
+async def test_a_configuration_in_normal_mode_has_the_memory_that_it_needs():
+    system = in_normal()
+    lines = await answers(in_pieces(claim()), system)
+    assert lines[-1] == "= ok stored, restarting", lines[-1]
+    assert system.calls[:3] == ["disconnect", "cloud", "application"] and system.calls[-1] == "committed"
+    assert list(system.tasks) == ["wifi"] and system.stored is None
+    await without_wifi(system)
+
+
+async def test_whatever_is_wrong_with_it_normal_mode_begins_anew():
+    system = in_normal()
+    system.error = MemoryError("no room")
+    lines = await answers(in_pieces(claim()), system)
+    assert lines[-1] == "= error no room" and system.calls[-1] == "restart"
+    await without_wifi(system)
+
+
+async def test_a_configuration_without_a_flash():
+    lines = await answers(in_pieces(claim()))
+    assert lines[-1] == "= error flash could not be initialised"
+
+
+async def test_a_configuration_that_is_begun_again():
+    system = FakeSystem()
+    system.nvs = FakeNVS()
+    lines = await answers("configure begin\nconfigure data [[[\n" + in_pieces(claim()), system)
+    assert lines[-1] == "= ok stored, restarting"

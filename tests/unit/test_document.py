@@ -4,6 +4,8 @@ import hashlib
 import struct
 
 from check import raises
+from fakes import Without
+from iot.ble import document
 from iot.ble.codes import Refused
 from iot.ble.document import Document
 
@@ -113,3 +115,12 @@ def test_nothing_is_left_of_what_is_forgotten():
     document.clear()
     document.begin(announced(TEXT))
     assert document.at == 0
+
+
+def test_there_may_be_no_memory_for_it():
+    made = Document()
+    with Without(document, "bytearray"):
+        refused = raises(Refused, "no memory for 2500 bytes", made.begin, announced(TEXT))
+    assert refused.name == "TOO_LARGE" and made.size == 0
+    made.begin(announced(TEXT))
+    assert made.size == len(TEXT), "the next one begins"

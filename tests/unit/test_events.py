@@ -57,6 +57,18 @@ def test_a_handler_may_take_itself_off():
     assert heard == [1, 1, 2]
 
 
+def test_ctrl_c_is_no_failure_of_a_handler():
+    log = FakeLog()
+    events = Events(log)
+
+    def stopped(detail):
+        raise KeyboardInterrupt
+
+    events.on("cloud_up", stopped)
+    raises(KeyboardInterrupt, "", events.emit, "cloud_up")
+    assert not log.lines
+
+
 async def test_waiters_get_the_detail():
     events = Events(FakeLog())
     tasks = [asyncio.create_task(events.wait("clock_set", 5000)) for _ in range(3)]

@@ -1,6 +1,8 @@
 """Messages in frames, as docs/ble.md lays them out."""
 
 from check import raises
+from fakes import Without
+from iot.ble import frames as module
 from iot.ble.codes import Refused
 from iot.ble.frames import MESSAGE_MAX, Assembler, split
 from phone import frames
@@ -139,3 +141,11 @@ def test_a_message_that_is_too_long_is_told_once():
 def test_frames_as_any_kind_of_bytes():
     for kind in (bytes, bytearray, memoryview):
         assert joined(Assembler(), 1, [kind(part) for part in frames(message_of(50))]) == message_of(50)
+
+
+def test_there_may_be_no_memory_for_a_long_message():
+    assembler, parts = Assembler(), frames(message_of(3000), 243)
+    with Without(module, "bytearray"):
+        refused("TOO_LARGE", assembler, 2, parts)
+        assert joined(assembler, 2, frames(message_of(1500), 243)) == message_of(1500)
+    assert joined(assembler, 2, parts) == message_of(3000)

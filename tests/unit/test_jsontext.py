@@ -5,6 +5,7 @@ from io import BytesIO
 
 from check import raises
 from documents import claim
+from iot import jsontext
 from iot.jsontext import load, size
 
 SMILE = "\U0001f600"
@@ -74,3 +75,20 @@ def test_the_size_of_what_is_written():
     ):
         assert size(value) == len(written.encode())
     assert size({SMILE: "x"}) == 13
+
+
+def test_surrogate_pairs_in_bytes():
+    """As MicroPython's strings have them; CPython's have no bytes then."""
+    for pair, character in (
+        (b"\xed\xa0\xbd\xed\xb8\x80", SMILE),
+        (b"\xed\xa0\x80\xed\xb0\x80", "\U00010000"),
+        (b"\xed\xaf\xbf\xed\xbf\xbf", "\U0010ffff"),
+    ):
+        assert jsontext._pair(pair) == character.encode()
+    for half in (
+        b"\xed\xa0\xbd",
+        b"\xed\xa0\xbdabc",
+        b"\xed\xb8\x80\xed\xa0\xbd",
+        b"\xed\xa0\xbd\xed\x9f\xbf",
+    ):
+        raises(ValueError, "half of a surrogate pair", jsontext._pair, half)

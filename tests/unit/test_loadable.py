@@ -9,6 +9,7 @@ from iot.crypto.pem import certificate, key
 
 SEC1, PKCS8 = key(CLAIM_KEY), key(OWN_KEY)
 P256 = binascii.unhexlify("2a8648ce3d030107")
+RSA = binascii.unhexlify("2a864886f70d010101")
 SECP256K1 = binascii.unhexlify("2b8104000a")
 ECDSA = binascii.unhexlify("2a8648ce3d040302")
 ED25519 = binascii.unhexlify("302a300506032b6570032100") + bytes(32)  # a key, as a certificate has it
@@ -43,3 +44,15 @@ def test_what_is_damaged():
         raises(ValueError, "", public, data)
     for data in (b"", b"0", b"0\0", b"0\x03\x02\x01\x05", bytes(100), ED25519, SEC1[:7], certificate(CLAIM)):
         raises(ValueError, "", check_key, data)
+
+
+def test_keys_of_forms_that_mbedtls_does_not_read():
+    version_1 = PKCS8.replace(b"\x02\x01\x00\x30", b"\x02\x01\x01\x30", 1)
+    raises(ValueError, "PKCS#8 of a version that the chip cannot load", check_key, version_1)
+    bare = b"\x30\x25\x02\x01\x01\x04\x20" + bytes(32)
+    raises(ValueError, "an EC key that does not name its curve", check_key, bare)
+    rsa = b"\x30\x0d\x06\x09" + RSA + b"\x05\0"
+    no_modulus = b"\x30\x1a\x02\x01\0" + rsa + b"\x04\x06\x30\x04\x02\x01\0\x04"
+    raises(ValueError, "damaged", check_key, no_modulus)
+    short = b"\x30\x1c\x02\x01\0" + rsa + b"\x04\x08\x30\x06\x02\x01\0\x02\x01\x07"
+    raises(ValueError, "an RSA key of 8 bits", check_key, short)

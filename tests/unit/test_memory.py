@@ -118,3 +118,38 @@ async def test_modules_are_loaded_one_by_one_and_others_may_borrow_in_between():
         await load(*names)
         assert [sys.modules[name] for name in names] == first
     assert [True, False, False] in seen and [True, True, False] in seen
+
+
+class Esp32:
+    """A chip whose heap of ESP-IDF's has these (free, largest free block)."""
+
+    HEAP_DATA = 4
+
+    def __init__(self, *regions):
+        self._regions = [(100_000, free, largest, 0) for free, largest in regions]
+
+    def idf_heap_info(self, kind):
+        assert kind == self.HEAP_DATA
+        return self._regions
+
+
+class Gc:
+    def mem_free(self):
+        return 70_000
+
+    def mem_alloc(self):
+        return 50_000
+
+
+def test_what_is_free_is_told_without_what_wifi_and_tls_need():
+    """MicroPython counts ESP-IDF's largest block as free, since its heap could grow by that."""
+    before, real = sys.modules.get("esp32"), memory.gc
+    sys.modules["esp32"], memory.gc = Esp32((5000, 4000), (60_000, 40_000), (0, 0)), Gc()
+    try:
+        assert memory.idf_largest() == 40_000
+        assert memory.heap_free() == 30_000 and memory.heap_total() == 80_000
+    finally:
+        memory.gc = real
+        del sys.modules["esp32"]
+        if before:
+            sys.modules["esp32"] = before

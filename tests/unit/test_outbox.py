@@ -224,3 +224,9 @@ async def test_a_wait_within_a_time_that_is_cancelled_ends_what_it_waits_for():
         await araises(asyncio.CancelledError, "", task)
         await asyncio.sleep_ms(0)
     assert len(ended) == 2
+
+
+async def test_a_receipt_is_awaited_in_either_python():
+    receipt = fill(Outbox(1024, 2, none_lost()), 4, 1)
+    receipt.state = 3
+    assert await receipt and await receipt.__iter__()

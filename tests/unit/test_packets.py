@@ -92,3 +92,13 @@ def test_a_handler_that_fails_is_in_the_log():
         assert packets.deliver("a{}", b"1") is True
         assert len(packets._log.lines) == 1
         assert "a{}" in packets._log.lines[0] and "pear" in packets._log.lines[0]
+
+
+def test_ctrl_c_is_no_failure_of_a_handler():
+    packets = opened()
+
+    def stopped(payload):
+        raise KeyboardInterrupt
+
+    packets.on("a", stopped)
+    raises(KeyboardInterrupt, "", packets.deliver, "a", b"")

@@ -120,3 +120,9 @@ def test_what_is_damaged():
             raises(ValueError, "not PEM text", function, value)
     raises(ValueError, "2 certificates", certificate, DER + DER)
     assert certificate(OWN)
+
+
+def test_a_block_that_breaks_off_in_its_first_line():
+    for text in ("-----BEGIN CERTIFICATE", "-----BEGIN ", "# -----BEGIN PRIVATE KEY----"):
+        raises(ValueError, "no certificate, but no PEM block", certificate, text)
+        raises(ValueError, "no private key, but no PEM block", key, text)

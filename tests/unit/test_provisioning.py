@@ -154,6 +154,7 @@ async def test_answers_that_make_no_sense_are_not_quoted():
     for script, text in (
         ({CREATE: (True, b'{"privateKey": "SECRET-KEY')}, "an answer that is no JSON object"),
         ({CREATE: (True, b"[]")}, "an answer that is no JSON object"),
+        ({CREATE: (True, b"{SECRET-KEY}")}, "an answer that is no JSON object"),
         ({CREATE: (True, {"privateKey": "SECRET-KEY"})}, "an answer without certificateOwnershipToken"),
         ({CREATE: (True, KEYS), REGISTER: (True, {"thingName": ""})}, "an answer without thingName"),
         ({CREATE: (True, KEYS), REGISTER: (True, {"thingName": 7})}, "an answer without thingName"),

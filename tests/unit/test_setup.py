@@ -6,7 +6,7 @@ import sys
 
 import iot
 from documents import claim, own
-from fakes import FakeLog
+from fakes import FakeLog, Without
 from iot import config
 from iot.ble.codes import NAMES
 from iot.ble.requests import Requests
@@ -410,3 +410,10 @@ async def test_a_scan_and_a_commit_wait_for_each_other():
         b.hold.set()
         await b.until(lambda: b.done)
         assert ["progress" in push for push in b.phone.on(STATUS)] == [False, False, True, True, True, True]
+
+
+async def test_a_commit_for_which_there_is_no_memory_leaves_the_next_one_possible():
+    async with Bench() as b:
+        with Without(b.setup, "_join"):
+            failed(b, await b.commit(text_of(claim())), "UNKNOWN_FAILURE", "no memory")
+        assert (await b.commit(text_of(claim())))["name"] == "CONFIG_DONE" and len(b.saved) == 1

@@ -2,7 +2,11 @@
 
 import sys
 
-from fakes import forget
+from check import araises
+from documents import CLAIM, ROOT
+from fakes import FakeChip, forget
+from iot import tls
+from iot.crypto.pem import certificate
 
 
 class FakeTls:
@@ -24,7 +28,7 @@ class FakeContext:
         self.steps = steps
 
     def load_verify_locations(self, root):
-        self.root = root
+        self.roots = getattr(self, "roots", []) + [root]
 
     def load_cert_chain(self, certificate, key):
         self.own = certificate, key
@@ -51,16 +55,16 @@ class FakeAsyncio:
         self.steps.append("collect")
 
 
-async def opened(times):
+async def opened(times, roots=b"-----root"):
     fake, before, loads = FakeTls(), sys.modules.get("tls"), []
     sys.modules["tls"] = fake
     forget("iot.tls", "iot.trust")
     try:
-        from iot import tls
+        from iot import tls as module
 
-        tls.asyncio = tls.gc = FakeAsyncio(fake.steps)
-        load = lambda: loads.append(1) or (b"-----root", b"own", b"key")  # noqa: E731
-        opener = tls.Opener("cloud", 8883, load)
+        module.asyncio = module.gc = FakeAsyncio(fake.steps)
+        load = lambda: loads.append(1) or (roots, b"own", b"key")  # noqa: E731
+        opener = module.Opener("cloud", 8883, load)
         streams = []
         for _ in range(times):  # MicroPython has no await in a list's brackets
             streams.append(await opener.open())
@@ -82,3 +86,23 @@ async def test_one_context_serves_every_connection():
 async def test_garbage_is_collected_before_each_handshake_and_the_name_is_verified():
     fake, _, _ = await opened(2)
     assert fake.steps == ["collect", ("connect", "cloud", 8883), ("wrap", "sock", "cloud")] * 2
+
+
+async def test_mbedtls_is_given_one_root_at_a_time():
+    root, another = certificate(ROOT), certificate(CLAIM)
+    for roots in ([root], [root, another], [another, root, another]):
+        fake, _, _ = await opened(1, b"".join(roots))
+        assert fake.made[0].roots == roots
+    fake, _, _ = await opened(1)
+    assert fake.made[0].roots == [b"-----root"], "PEM as firmware up to 0.1 stored it, all at once"
+    await araises(ValueError, "damaged", opened(1, root[:-1]))
+
+
+def test_want_of_memory_is_asked_of_who_knows_it():
+    with FakeChip(largest=40_000):
+        for error, is_starved in (
+            (MemoryError(), True),
+            (OSError(12, "x"), True),
+            (OSError(113, "x"), False),
+        ):
+            assert tls.is_starved(error) == is_starved

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from fakes import Without
+from iot.mqtt import unclaimed
 from stream import Broker, Notes, client, publish
 
 PUBACK, SUBSCRIBE = 0x40, 0x80
@@ -142,3 +144,13 @@ async def test_who_subscribes_between_two_connections_gets_what_waits():
         assert b.client.subscribe("x").read() == ("x", b"1")
         await b.client.connect()
         assert b.acknowledged() == []
+
+
+async def test_what_there_is_no_memory_for_is_acknowledged_and_counted():
+    async with Bench() as b:
+        framer = b.client.inbox.framer
+        framer.body, framer.topic, framer.packet_id, framer.size = memoryview(b"abc"), "cmd/a", 7, 12
+        with Without(unclaimed, "bytes"):
+            assert unclaimed.put(b.client, framer) == 7
+        assert not b.client.inbox.waiting and b.client.inbox.counts["oversize"] == 1
+        assert "dropped 12 bytes on cmd/a" in b.notes.lines

@@ -2,8 +2,9 @@
 
 import asyncio
 
-from check import raises
-from fakes import FakeLog, FakeNVS, PowerCut
+from check import araises, raises
+from fakes import FakeLog, FakeNVS, FakeTime, PowerCut, Without
+from iot.storage import user_bytes
 from iot.storage.record import Record
 from iot.storage.user_bytes import Flash
 
@@ -173,3 +174,38 @@ async def test_a_cut_at_any_write_of_the_256_bytes():
         except PowerCut:
             pass
         assert make(nvs).read() == kept, number
+
+
+async def test_erased_bytes_are_zero():
+    nvs = FakeNVS()
+    flash = make(nvs)
+    flash.write(10, b"abc")
+    flash.erase()
+    await flash.flush()
+    assert flash.read() == make(nvs).read() == bytes(256)
+
+
+async def test_a_write_that_fails_is_told_and_tried_again():
+    for error in (OSError(-0x1105, "full"), MemoryError()):
+        nvs = FakeNVS()
+        flash = make(nvs)
+        nvs.cut_at, nvs.cut_by = 1, error
+        user_bytes.asyncio = time = FakeTime()
+        try:
+            task = asyncio.create_task(flash.run())
+            flash.write(0, b"kept")
+            while nvs.writes < 2:
+                await asyncio.sleep_ms(1)
+        finally:
+            user_bytes.asyncio = asyncio
+        task.cancel()
+        await araises(asyncio.CancelledError, "", task)
+        assert make(nvs).read(0, 4) == b"kept" and time.now_ms >= 5000
+        assert "not written, will try again" in flash._log.lines[0]
+
+
+def test_flash_that_fails_is_not_taken_for_empty():
+    nvs = FakeNVS()
+    Record(nvs, "key", 10).store(b"kept")
+    with Without(nvs, "get_blob", OSError(-0x1101, "ESP_ERR_NVS_NOT_INITIALIZED")):
+        raises(OSError, "NOT_INITIALIZED", Record(nvs, "key", 10).load)

@@ -3,7 +3,8 @@
 import asyncio
 
 from check import araises
-from fakes import FakeLog, FakeMachine
+from fakes import FakeLog, FakeMachine, FakeTime
+from iot.wifi import station
 from iot.wifi.station import Wifi
 
 PATIENCE_MS = 200_000  # a deadline tells a hang from work
@@ -200,3 +201,36 @@ async def test_a_restart_goes_back_to_where_it_was_without_looking_around():
     async with Bench(["Open"], NETWORKS[1:], FakeMachine()) as b:  # a cut of power
         await asyncio.wait_for_ms(b.wifi.connected(), PATIENCE_MS)
         assert b.wlan.calls == ["on", "scan", ("Open", None)]
+
+
+async def test_a_radio_that_fails_is_tried_again_and_want_of_memory_is_told():
+    station.asyncio = time = FakeTime()
+    errors = [OSError("Wifi Unknown Error 0x0101"), RuntimeError("x"), MemoryError()]
+    try:
+        b = Bench(["First"])
+        active = b.wlan.active
+
+        def fails(on):
+            if on and errors:
+                raise errors.pop(0)
+            active(on)
+
+        b.wlan.active = fails
+        async with b:
+            await b.until(lambda: b.told and b.told[-1][0] == "wifi_up")
+    finally:
+        station.asyncio = asyncio
+    assert b.told[0] == ("starved", "Wifi Unknown Error 0x0101")
+    assert [event for event, _ in b.told] == ["starved"] * 3 + ["wifi_up"] and time.now_ms >= 15_000
+
+
+async def test_a_radio_that_fails_at_the_end_too_lets_what_ends_it_pass():
+    b = Bench(["First"])
+    async with b:
+        await b.until(lambda: b.told)
+
+        def fails(on):
+            raise OSError("Wifi Not Initialized")
+
+        b.wlan.active = fails
+    assert b.wifi.ssid is None and b._task.done()

@@ -2,11 +2,11 @@
 
 MicroPython interns every name in an .mpy, for ever, once for all modules that have it. Some two hundred
 private names become some thirty, and the heap keeps the 4.5 KB that the 621st name on a chip would take.
-Tracebacks then tell of a function `_7`: `readable` gives it back, as ESP-IDF's monitor does with addresses.
+Tracebacks then tell of a function `_7`: tools.board.tracebacks gives it back, as ESP-IDF's monitor does with
+addresses.
 """
 
 import ast
-import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,6 @@ from .parameters import renamed, table
 
 ROOT = Path(__file__).resolve().parents[2]
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_PLACE = re.compile(r'File "/pack/([\w/]+)\.mpy", line \d+, in (_\w)\b')
 
 
 def shortened(module: bytes, source: bytes) -> bytes:
@@ -25,10 +24,10 @@ def shortened(module: bytes, source: bytes) -> bytes:
         module: an .mpy of version 6.
         source: what it was compiled from.
     """
-    return renamed(module, _short_names(module, source))
+    return renamed(module, short_names(module, source))
 
 
-def _short_names(module: bytes, source: bytes) -> dict[bytes, bytes]:
+def short_names(module: bytes, source: bytes) -> dict[bytes, bytes]:
     """By each private name of the module, in the order of its table, the short one."""
     tree = ast.parse(source)
     own = {name.encode() for name in _defined(tree) - _known_elsewhere() - set(_shared(tree))}
@@ -36,34 +35,6 @@ def _short_names(module: bytes, source: bytes) -> dict[bytes, bytes]:
     short = (f"_{digit}".encode() for digit in _DIGITS)
     free = (name for name in short if name not in there)
     return {name: next(free) for name in there if name in own}
-
-
-def readable(line: str, compiled: dict[str, tuple[bytes, bytes]] | None = None) -> str:
-    """A line of a traceback with the functions' own names.
-
-    Args:
-        line: as a device prints it; any other comes back as it is.
-        compiled: by path in a pack, without its ending, an .mpy as mpy-cross makes it and its source; this
-            checkout's unless given.
-    """
-
-    def own(found: re.Match[str]) -> str:
-        try:
-            module, source = compiled[found[1]] if compiled else _compiled(found[1])
-        except (KeyError, OSError):
-            return found[0]
-        names = {new.decode(): old.decode() for old, new in _short_names(module, source).items()}
-        return found[0][: -len(found[2])] + names.get(found[2], found[2])
-
-    return _PLACE.sub(own, line)
-
-
-@cache
-def _compiled(path: str) -> tuple[bytes, bytes]:
-    from .files import compile_as_it_is  # noqa: PLC0415  it is above this
-
-    source = (ROOT / "lib" / f"{path}.py").read_bytes()
-    return compile_as_it_is(source, f"lib/{path}.py"), source
 
 
 def _is_private(name: str) -> bool:

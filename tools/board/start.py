@@ -69,7 +69,12 @@ STEPS: tuple[Step, ...] = (
         "borrow iot.trust",
     ),
     ("jobs", "borrow iot.mqtt.checks"),
-    ("application", "import firmware.app", "borrow iot.aws.services", "load iot.aws.requests iot.aws.shadow"),
+    (
+        "application",
+        "import firmware.app",
+        "borrow iot.aws.services",
+        "load iot.aws.requests iot.aws.shadow iot.aws.commands",
+    ),
     ("joined", "drop iot.wifi.scan", "hold iot.wifi.attempt", "drop iot.wifi.attempt iot.wifi.join"),
     ("clock", "hold iot.clock.adjust iot.clock.sntp", "drop iot.clock.sntp iot.clock.adjust"),
     ("connection", "borrow iot.mqtt.handshake"),

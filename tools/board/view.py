@@ -33,7 +33,7 @@ def own_names(line: str) -> str:
     """A line of a traceback with its function's own name, which is short on the chip; others as they are."""
     if 'File "/pack/' not in line:
         return line
-    from .private import readable  # noqa: PLC0415  it brings the compiler
+    from .tracebacks import readable  # noqa: PLC0415  it brings the compiler
 
     return readable(line)
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from tools.board import files, private
+from tools.board import files
 from tools.board.parameters import table
-from tools.board.private import readable, shortened
+from tools.board.private import short_names, shortened
+from tools.board.tracebacks import readable
 from tools.board.view import own_names
 
 SOURCE = b"""
@@ -63,7 +64,7 @@ def test_the_library_has_fewer_names_and_none_twice() -> None:
 def test_a_traceback_has_its_functions_names() -> None:
     file = "lib/iot/mqtt/connection.py"
     source = (files.ROOT / file).read_bytes()
-    short = private._short_names(compiled(source, file), source)[b"_packet"].decode()
+    short = short_names(compiled(source, file), source)[b"_packet"].decode()
     line = f'  File "/pack/iot/mqtt/connection.mpy", line 1, in {short}'
     assert own_names(line) == '  File "/pack/iot/mqtt/connection.mpy", line 1, in _packet'
 

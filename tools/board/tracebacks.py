@@ -1,0 +1,30 @@
+"""Gives the functions in a device's tracebacks their own names, which are short there (private.py)."""
+
+import re
+from functools import cache
+
+from .files import ROOT, compile_as_it_is
+from .private import short_names
+
+_PLACE = re.compile(r'File "/pack/([\w/]+)\.mpy", line \d+, in (_\w)\b')
+
+
+def readable(line: str) -> str:
+    """A line of a traceback with its function's own name, by this checkout; any other as it is."""
+    return _PLACE.sub(_own, line)
+
+
+def _own(found: re.Match[str]) -> str:
+    name = _names(found[1]).get(found[2], found[2])
+    return found[0][: -len(found[2])] + name
+
+
+@cache
+def _names(path: str) -> dict[str, str]:
+    """By each short name in a module, its own; nothing for a module that is not of this checkout."""
+    file = ROOT / "lib" / f"{path}.py"
+    if not file.exists():
+        return {}
+    source = file.read_bytes()
+    module = compile_as_it_is(source, f"lib/{path}.py")
+    return {short.decode(): own.decode() for own, short in short_names(module, source).items()}

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
 from iot.crypto import csr, loadable, p256, pem
 
+from tests.patience import PATIENCE_S
 from tools.cloud.ca import Authority
 
 KEYS = 2000
@@ -70,8 +71,9 @@ def test_openssl_takes_request_and_key(tmp_path: Path) -> None:
     (tmp_path / "key.der").write_bytes(key)
 
     def openssl(*arguments: str) -> str:
+        command = ["openssl", *arguments]
         done = subprocess.run(
-            ["openssl", *arguments], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+            command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=PATIENCE_S
         )
         return done.stdout + done.stderr
 

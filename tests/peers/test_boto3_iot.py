@@ -42,7 +42,7 @@ def test_endpoints_and_events(cloud: CloudThread, iot: Any) -> None:
     with pytest.raises(iot.exceptions.InvalidRequestException, match="CredentialProvider"):
         iot.describe_endpoint(endpointType="iot:CredentialProvider")
     events = iot.describe_event_configurations()["eventConfigurations"]
-    assert events["JOB"] == {"Enabled": False}
+    assert events["JOB"] == {"Enabled": True} and events["THING"] == {"Enabled": False}
 
 
 def test_things(iot: Any) -> None:

@@ -205,7 +205,7 @@ async def test_a_device_that_comes_back_tells_why(here: Scene) -> None:
     here.world.unknown_names.add(HOST)
     await here.device.power_off()
     with (here.device.files / "firmware/settings.py").open("a") as settings:
-        settings.write("CLOUD_REACH_MS = 1000\n")
+        settings.write("CLOUD_REACH_MS = 10_000\n")  # in which a device makes its key, too
     await here.device.power_on()
     await here.device.expect("system: mode CONFIG")
     await here.to_networks()

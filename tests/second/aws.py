@@ -67,6 +67,7 @@ class Aws:
                 "endpoint": endpoint,
                 "port": self.port,
                 "template": TEMPLATE,
+                "keys": "service",  # this AWS has no create-from-csr
                 "parameters": {"SerialNumber": "{id}"},
                 "root_ca": self.root_ca,
                 "claim_certificate": certificate,

@@ -171,7 +171,7 @@ class QuickRequests(Requests):
     """What is said to get no answer need not be waited for."""
 
     async def ask(self, topic, document, timeout_ms, tries):
-        cloud = self._client
+        cloud = self.client
         if cloud.next and cloud.next[0] in ("lost", "silent", "cut"):
             timeout_ms = 20
         return await super().ask(topic, document, timeout_ms, tries)

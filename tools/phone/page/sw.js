@@ -1,6 +1,6 @@
 // Keeps the page on the phone: where a device is set up there may be no network yet.
 
-const VERSION = "e202902a"; // of the files below, and a test's to check: a changed file needs another
+const VERSION = "494fd658"; // of the files below, and a test's to check: a changed file needs another
 const CACHE = `setup-${VERSION}`;
 const FILES = [
   "./", "style.css", "icon.svg", "manifest.webmanifest", "app.js", "certificates.js", "client.js", "connection.js", "device.js",

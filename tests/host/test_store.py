@@ -1,6 +1,7 @@
 """Configuration and certificates in flash: replaced whole or not at all. The files are real ones."""
 
 import copy
+import errno
 import json
 import os
 from pathlib import Path
@@ -370,3 +371,46 @@ def test_a_factory_reset_that_was_cut_is_finished_also_by_firmware_0_1():
     assert store.load() is None
     assert not nvs.values and not os.listdir(FOLDER)
     empty()
+
+
+def test_without_a_configuration_nobody_is_the_thing():
+    store, _ = make()
+    assert store.thing() is None
+    store.save(config.validate(own()))
+    assert store.thing_credentials() == (DER, pem.certificate(OWN), pem.key(OWN_KEY))
+
+
+def test_what_renewal_remembers_goes_with_the_configuration():
+    store, _ = make()
+    store.save(config.validate(claim()))
+    assert store.renewal() is None
+    assert store.renewal(b"state") == b"state" == store.renewal()
+    store.save_thing("broker.example.com", "lamp-1", OWN, OWN_KEY)
+    assert store.renewal() == b"state"
+    store.save(config.validate(claim()))
+    assert store.renewal() is None
+
+
+def test_files_that_cannot_be_read_are_not_taken_for_none(tmp_path: Path):
+    store, _ = make()
+    store.save(config.validate(claim()))
+    credentials = Credentials(FOLDER)
+    (tmp_path / FOLDER / "folder").mkdir()
+    for call in (credentials.load, credentials.remove):
+        try:
+            call("folder")
+            raise AssertionError("taken for none")
+        except OSError as error:
+            assert error.errno != errno.ENOENT
+
+
+def test_a_set_that_ends_anywhere_is_none(tmp_path: Path):
+    store, _ = make()
+    store.save(config.validate(claim()))
+    file = tmp_path / FOLDER / "config0"
+    whole = file.read_bytes()
+    for end in (*range(12), *range(12, len(whole), 37), len(whole) - 1):
+        file.write_bytes(whole[:end])
+        assert Credentials(FOLDER).load("config0") is None, end
+    file.write_bytes(whole + b"x")
+    assert Credentials(FOLDER).load("config0") is None

@@ -270,3 +270,27 @@ async def test_others_have_their_turn():
             assert turns >= at_least - 1, turns
     finally:
         counting.cancel()
+
+
+def test_a_nonce_that_is_out_of_range_is_passed_over():
+    """RFC 6979, 3.2, step h.3: once in 2**32 signatures."""
+    asked, real = [], p256.hmac256
+
+    class Hmac:
+        def digest(self, key, *parts):
+            asked.append((key,) + parts)
+            made = len(asked)
+            return b"\xff" * 32 if made == 5 else bytes(32) if made == 8 else real.digest(key, *parts)
+
+    p256.hmac256 = Hmac()
+    try:
+        nonce = next(p256._nonces(PRIVATE, 1))
+    finally:
+        p256.hmac256 = real
+    assert len(asked) == 11 and 0 < nonce < N
+    for at, candidate in ((5, b"\xff" * 32), (8, bytes(32))):  # at least N, and zero
+        assert asked[at][1:] == (candidate, b"\0")
+        key = real.digest(asked[at][0], *asked[at][1:])
+        assert asked[at + 1] == (key, candidate)
+        assert asked[at + 2] == (key, real.digest(key, candidate))
+    assert nonce == int.from_bytes(real.digest(*asked[10]), "big")

@@ -8,6 +8,10 @@
 import crypto from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
+import v8 from "node:v8";
+
+// V8 optimizes what has run for long; here most is over before that has paid.
+v8.setFlagsFromString("--wasm-tiering-budget=100000000");
 
 const [script, ...rest] = process.argv.slice(2);
 const split = rest.includes("--") ? rest.indexOf("--") : rest.length;

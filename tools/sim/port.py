@@ -102,10 +102,16 @@ class Pty:
             self._waiting += data
         self._flush()
 
+    def hang_up(self) -> None:
+        """End it for who has it open. Until `close` nobody else gets a terminal of its name."""
+        if self._end >= 0:
+            self._loop.remove_reader(self._end)
+            self._loop.remove_writer(self._end)
+            os.close(self._end)
+            self._end = -1
+
     def close(self) -> None:
-        self._loop.remove_reader(self._end)
-        self._loop.remove_writer(self._end)
-        os.close(self._end)
+        self.hang_up()
         os.close(self._other_end)
 
     def _flush(self) -> None:

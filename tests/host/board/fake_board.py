@@ -122,6 +122,7 @@ class FakeBoard:
         self._off = True
         self._thread.join()
         self._unplug()
+        os.close(self._other_end)  # only now: until here nobody else gets a terminal of the same name
         self._flash.close()
 
     def tree(self) -> dict[str, bytes]:
@@ -347,5 +348,4 @@ class FakeBoard:
     def _unplug(self) -> None:
         if self._end >= 0:
             os.close(self._end)
-            os.close(self._other_end)
             self._end = -1

@@ -41,10 +41,9 @@ class Wire(Pty):
             super().write(data)
 
     def pull(self) -> None:
-        """Pull the cable; the port vanishes."""
-        if not self._is_pulled:
-            self._is_pulled = True
-            self.close()
+        """Pull the cable; the port vanishes. Who waits for it finds no other test's under its name."""
+        self._is_pulled = True
+        self.hang_up()
 
 
 @contextlib.asynccontextmanager
@@ -53,7 +52,7 @@ async def wired(on_data: Callable[[bytes], None] = lambda data: None) -> AsyncIt
     try:
         yield wire
     finally:
-        wire.pull()
+        wire.close()
 
 
 @dataclass

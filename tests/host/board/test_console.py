@@ -185,8 +185,8 @@ async def test_a_cable_that_is_pulled_is_waited_for(board: Board) -> None:
             await terminal.shows("connected again")
             wire.write(b"     1.000 I app: hello\r\n")
             await terminal.shows("I app: hello")
-        terminal.type("\x1d")
-        assert await terminal.ended() == 0
+            terminal.type("\x1d")
+            assert await terminal.ended() == 0
 
 
 async def test_secrets_are_not_shown_again(board: Board) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -78,6 +79,13 @@ async def test_a_cable_that_is_pulled(board: Board) -> None:
                 assert "cable" in error.remedy
         with pytest.raises(BoardError, match="gone"):
             await link.send("status")
+
+
+async def test_who_waits_for_a_port_that_vanished_finds_no_other_board_s(board: Board) -> None:
+    board.wire.pull()
+    assert not Path(board.port).exists()
+    async with wired() as other:
+        assert other.port != board.port
 
 
 @pytest.mark.parametrize("scheme", ["socket", "rfc2217"])

@@ -14,6 +14,8 @@ from stream import none_lost
 class FakeStore:
     """A Store with a thing's certificate. state: what iot.aws.renewal remembers."""
 
+    on_trial = False
+
     def __init__(self, own=None, state=None):
         self.own = certificate(ROOT), own or certificate(OWN), key(OWN_KEY)
         self.state = state

@@ -7,7 +7,7 @@ from typing import Any
 Arn = Callable[[str], str]
 """Makes the ARN of a resource such as `topic/a/b`."""
 
-_NAME = "<name>"  # stands for the thing's name while a policy is written
+_NAME = "${iot:Connection.Thing.ThingName}"  # not the name itself: 13 long ones are over a policy's limit
 
 
 def claim_policy(arn: Arn, template: str, temporary: bool = False) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def _own_key_topics(template: str) -> list[str]:
 
 
 def template_body(arn: Arn, template: str | None = None) -> str:
-    """A template whose things are called by their SerialNumber, each with a policy for its name alone.
+    """A template whose things are called by their SerialNumber, with one policy that gives each its own name.
 
     Args:
         arn: makes ARNs.
@@ -37,15 +37,13 @@ def template_body(arn: Arn, template: str | None = None) -> str:
     serial = {"Ref": "SerialNumber"}
     thing = {"ThingName": serial, "AttributePayload": {"serialNumber": serial}}
     certificate = {"CertificateId": {"Ref": "AWS::IoT::Certificate::Id"}, "Status": "ACTIVE"}
-    # The policy's text, cut where the name belongs and joined by it.
-    pieces = json.dumps(_thing_policy(arn, template)).split(_NAME)
-    document = {"Fn::Join": ["", [part for piece in pieces for part in (serial, piece)][1:]]}
+    policy = {"PolicyDocument": json.dumps(_thing_policy(arn, template))}
     body = {
         "Parameters": {"SerialNumber": {"Type": "String"}, "AWS::IoT::Certificate::Id": {"Type": "String"}},
         "Resources": {
             "thing": {"Type": "AWS::IoT::Thing", "Properties": thing},
             "certificate": {"Type": "AWS::IoT::Certificate", "Properties": certificate},
-            "policy": {"Type": "AWS::IoT::Policy", "Properties": {"PolicyDocument": document}},
+            "policy": {"Type": "AWS::IoT::Policy", "Properties": policy},
         },
         "DeviceConfiguration": {},
     }

@@ -116,8 +116,8 @@ class Relay:
 
     async def _lost(self) -> None:
         await self._station.down.wait()
-        await asyncio.wait([up := asyncio.create_task(self._station.up.wait())], timeout=self._loss_limit_s)
-        up.cancel()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._station.up.wait(), self._loss_limit_s)
 
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tls: Tls | None = None

@@ -31,7 +31,7 @@ ROWS = {
     NORMAL: (
         (
             "console", "flash", "wifi", "clock", "probation", "claim", "cloud", "jobs", "reports",
-            "application",
+            "log_lines", "application",
         ),
         (
             ("provisioning_failed", NORMAL, None),
@@ -57,7 +57,7 @@ ROWS = {
 # Tasks that last as long as their mode: their end is a death.
 LASTING = ("flash", "wifi", "clock", "jobs", "application", "setup", "packets")
 # Tasks that begin anew where a mode follows on itself: the thing has another certificate.
-RENEWED = ("claim", "cloud", "jobs", "reports", "application")
+RENEWED = ("claim", "cloud", "jobs", "reports", "log_lines", "application")
 
 # The modules that stay in memory: in every mode, and for a task. Each is behind those that it imports; all
 # others are there for a moment (iot.memory).

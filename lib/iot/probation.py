@@ -1,6 +1,10 @@
-"""The way back to CONFIG for a device that has a configuration, but perhaps none that works."""
+"""The way back for a device that has a configuration, but perhaps none that works.
+
+It leads to CONFIG, or to the configuration before this one.
+"""
 
 import asyncio
+import gc
 
 from micropython import const
 
@@ -12,6 +16,7 @@ _UNREACHED = const("unreached")
 _REASON_MAX = const(100)  # characters, of up to four bytes
 _HOLD_MS = const(1000)
 _POLL_MS = const(50)
+_DEATHS = const(5)  # restarts in a row, by death or for want of memory, that end a trial
 
 
 def reached(nvs):
@@ -28,13 +33,31 @@ def set_reached(nvs, value):
 
 
 def reason(nvs):
-    """Why the cloud was not reached before this start, or None where it led not back to CONFIG."""
+    """Why the last configuration but one that works was given up, None where none was."""
     kept = borrow("iot.storage.nvs").get_blob(nvs, _UNREACHED, bytearray(4 * _REASON_MAX))
     return None if kept is None else str(kept, "utf-8")
 
 
-def replace(nvs, store, document):
+def keep_reason(nvs, why):
+    """Has `reason` tell it, up to the next configuration."""
+    borrow("iot.storage.nvs").set(nvs, _UNREACHED, why[:_REASON_MAX].encode())
+
+
+async def make_room(system):
+    """Ends the connection and the application, which have most of the memory: a restart has to follow."""
+    if system.cloud:
+        await system.cloud.client.disconnect()
+    for name in ("claim", "cloud", "application"):
+        if name in system.tasks:
+            system.tasks[name].cancel()
+            await system.ended(name)
+    gc.collect()
+
+
+def replace(nvs, store, document, on_trial=False):
     """Stores a validated configuration in place of the one there is; where that fails, the old one stays.
+
+    on_trial: where the cloud is not reached with it in the time it has, the old one comes back.
 
     Raises:
         OSError, ValueError: flash fails or is full.
@@ -43,8 +66,10 @@ def replace(nvs, store, document):
     before = reached(nvs)
     try:
         set_reached(nvs, False)  # first: cut here, the old one has to show once more that it works
-        store.save(document)
-        borrow("iot.storage.rtc").set_station(-1, None)  # of other networks
+        store.save(document, on_trial)
+        rtc = borrow("iot.storage.rtc")
+        rtc.set_station(-1, None)  # of other networks
+        rtc.set("died", 0)
     except (OSError, ValueError, MemoryError):
         if before:
             set_reached(nvs, True)
@@ -52,9 +77,10 @@ def replace(nvs, store, document):
 
 
 async def watch(system):
-    """Returns once the cloud is reached; restarts into CONFIG where it never was in the time it has.
+    """Returns once the cloud is reached; where it never was in the time it has, restarts into CONFIG, or with
+    the configuration before this one.
 
-    That is WIFI_REACH_MS for Wi-Fi, and from then on CLOUD_REACH_MS.
+    That time is WIFI_REACH_MS for Wi-Fi, and from then on CLOUD_REACH_MS.
     """
     try:
         if reached(system.nvs):
@@ -62,20 +88,29 @@ async def watch(system):
         what, why = await _outcome(system)
         if what is None:
             return
-        borrow("iot.storage.rtc").set("setup", 1)
-        system.restart(what + why)
-        borrow("iot.storage.nvs").set(system.nvs, _UNREACHED, why[:_REASON_MAX].encode())
-    except OSError as error:  # a flash that fails must not end what works without it
+        if system.store().settle_configuration(False):
+            set_reached(system.nvs, True)
+            why = what + why
+            system.restart("the configuration before comes back: " + why)
+        else:
+            borrow("iot.storage.rtc").set("setup", 1)
+            system.restart(what + why)
+        keep_reason(system.nvs, why)
+    except (OSError, ValueError) as error:  # a flash that fails must not end what works without it
         system.log.error("flash", "{}", error)
 
 
 async def _outcome(system):
     """What was not reached, and why; (None, None) once the cloud is, which is then remembered."""
+    rtc = borrow("iot.storage.rtc")
+    if rtc.get("died") + rtc.get("starved") >= _DEATHS:  # each time began anew
+        return "the cloud was never reached: ", "the device restarted {} times".format(_DEATHS)
     came = asyncio.Event()
 
     def handler(session):
         came.set()
-        set_reached(system.nvs, True)  # at once: a restart may be on its way
+        system.store().settle_configuration(True)  # at once: a restart may be on its way
+        set_reached(system.nvs, True)
 
     system.events.on("cloud_up", handler)
     try:

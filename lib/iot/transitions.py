@@ -202,6 +202,8 @@ async def _enter_normal(system, besides):
 
             reports = Reports(system.settings.REPORTS, thing[0], system.cloud.client, system)
             _begin(system, reports=reports.run())
+            if "log" in system.settings.REPORTS:
+                _begin(system, log_lines=borrow("iot.aws.log_lines").LogLines(system).run())
 
 
 _ENTER = {modes.CONFIG: _enter_config, modes.NORMAL: _enter_normal}

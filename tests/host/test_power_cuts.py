@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from documents import claim, own, pem
@@ -204,6 +205,43 @@ def test_a_whole_rotation(tmp_path: Path, outcome: str, is_kept: bool) -> None:
     seen = at_every_write(tmp_path, outcome, with_a_thing, change, look)
     states = [state for at, state in enumerate(seen) if not at or seen[at - 1] != state]
     assert states == [OLD, TRIED, NEW if is_kept else OLD], seen
+
+
+def ssid() -> tuple[str, bool]:
+    """Which configuration is whole at a start, and whether the other could come back."""
+    it = store()
+    found = it.load()
+    assert found and it.certificates()["claim_key"]
+    return found["wifi"][0]["ssid"], "before" in os.listdir("certs")
+
+
+def moved(name: str) -> dict[str, Any]:
+    document = claim()
+    document["wifi"][0]["ssid"] = name
+    return config.validate(document)
+
+
+def test_a_configuration_s_trial(tmp_path: Path, outcome: str) -> None:
+    seen = at_every_write(
+        tmp_path,
+        outcome,
+        lambda: store().save(moved("old")),
+        lambda: store().load() == moved("old") or store().save(moved("new"), True),
+        ssid,
+    )
+    assert seen[-1] == ("new", True) and ("new", False) not in seen
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_the_end_of_a_configuration_s_trial(tmp_path: Path, outcome: str, is_kept: bool) -> None:
+    def prepare() -> None:
+        store().save(moved("old"))
+        store().save(moved("new"), True)
+
+    after = ("new" if is_kept else "old", False)
+    seen = at_every_write(tmp_path, outcome, prepare, lambda: store().settle_configuration(is_kept), ssid)
+    assert seen[-1] == after
+    assert set(seen) <= {("new", True), ("old", True), after}
 
 
 def test_a_certificate_of_the_claim_s_ends_a_trial(tmp_path: Path, outcome: str) -> None:

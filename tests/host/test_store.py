@@ -184,6 +184,43 @@ def test_a_trial_belongs_to_its_endpoint_and_yields_to_a_configured_certificate(
     empty()
 
 
+def test_a_configuration_on_trial_has_the_one_before_it_beside_it():
+    for is_kept in (True, False):
+        store, _ = make()
+        store.save(config.validate(claim()))
+        store.save_thing("broker.example.com", "lamp-1", wrapped(size=310), wrapped("PRIVATE KEY", 138))
+        assert not store.settle_configuration(is_kept)
+        other = claim()
+        other["aws"]["endpoint"] = "other.example.com"
+        store.save(config.validate(other), True)
+        assert store.load()["aws"]["endpoint"] == "other.example.com" and store.thing() is None
+        store.save_thing("other.example.com", "lamp-2", wrapped(size=320), wrapped("PRIVATE KEY", 138))
+        assert store.thing()[0] == "lamp-2" and store.on_trial
+        assert store.settle_configuration(is_kept) and not store.settle_configuration(is_kept)
+        if is_kept:
+            store.settle(True)
+        assert store.load()["aws"]["endpoint"] == ("other" if is_kept else "broker") + ".example.com"
+        assert store.thing()[0] == ("lamp-2" if is_kept else "lamp-1") and not store.on_trial
+        assert sorted(os.listdir(FOLDER)) == ["config" + str(int(is_kept)), "thing"]
+        assert store.certificates()["claim_key"]
+    empty()
+
+
+def test_one_that_a_person_brings_ends_a_trial():
+    store, _ = make()
+    store.save(config.validate(claim()))
+    store.save(config.validate(claim()), True)
+    store.save(config.validate(own()))
+    assert not store.settle_configuration(False) and store.load()["aws"]["thing_name"] == "lamp:7"
+    store.save(config.validate(claim()), True)
+    store.save(config.validate(claim()), True)
+    assert store.settle_configuration(False) and "thing_name" not in store.load()["aws"]
+    store.save(config.validate(claim()), True)
+    store.erase()
+    assert os.listdir(FOLDER) == []
+    empty()
+
+
 def test_a_damaged_trial_is_as_good_as_none():
     store, _ = make()
     store.save(config.validate(claim()))

@@ -50,7 +50,8 @@ class FakeSystem:
     def store(self):
         return self
 
-    def save(self, document):
+    def save(self, document, on_trial):
+        assert not on_trial
         if self.error:
             raise self.error
         self.calls.append(document)

@@ -3,7 +3,8 @@
 import asyncio
 
 from check import araises
-from fakes import FakeLog
+from fakes import FakeLog, FakeNVS
+from iot import probation
 from iot.aws import job as module
 from iot.aws.jobs import Jobs
 from iot.aws.requests import ServiceError
@@ -19,6 +20,9 @@ class Log(FakeLog):
     def uptime_ms(self):
         return self.now_ms
 
+    def drain_to(self, level, take):
+        self.drained = level
+
     def set_level(self, level, minutes=0):
         if level not in ("debug", "info"):
             raise ValueError("log level {!r}".format(level))
@@ -29,6 +33,8 @@ class Cloud:
     """The service of jobs as Requests see it. `answers`: what is answered instead, (topic, error) each."""
 
     Error = ServiceError
+    name = "lamp"
+    client = None
 
     def __init__(self):
         self.executions = []
@@ -96,6 +102,7 @@ class Application:
 
 class Settings:
     PACKET_LIMIT = 3072
+    REPORTS = None
 
 
 class Bench:
@@ -109,7 +116,9 @@ class Bench:
         self.cloud = Cloud()
         self.turns = []
         self.ran = []
-        self.tasks = []
+        self.tasks, self.works = {}, []
+        self.stored = {"set": 1}
+        self.nvs = FakeNVS()
         self.jobs = self.fresh()
 
     def fresh(self):
@@ -124,8 +133,12 @@ class Bench:
         if self.application.leaving:
             coroutine.close()
             raise RuntimeError("the application is being ended")
-        self.tasks.append(asyncio.create_task(coroutine))
-        return self.tasks[-1]
+        self.works.append(asyncio.create_task(coroutine))
+        return self.works[-1]
+
+    async def ended(self, name):
+        task = self.tasks.pop(name)
+        await araises(asyncio.CancelledError, "", task)
 
     def restart(self, reason):
         self.turns.append(reason)
@@ -383,7 +396,7 @@ async def test_a_refused_progress_shows_that_it_is_over():
         await asyncio.sleep_ms(100_000)
 
     one = await b.one(handler)
-    assert one["status"] == "CANCELED" and b.tasks[0].done()
+    assert one["status"] == "CANCELED" and b.works[0].done()
 
 
 async def test_a_handler_that_runs_for_ever_ends_with_its_time():
@@ -414,7 +427,7 @@ async def test_a_handler_that_will_not_be_cancelled():
     await b.one(handler)
     assert any("its handler does not end" in line for line in b.log.lines)
     leave.append(1)
-    b.tasks[0].cancel()
+    b.works[0].cancel()
 
 
 async def test_the_application_ends():
@@ -424,12 +437,12 @@ async def test_the_application_ends():
         await asyncio.sleep_ms(100_000)
 
     async def end():
-        await b.until(lambda: b.tasks)
+        await b.until(lambda: b.works)
         await asyncio.sleep_ms(5)
         b.application.leaving, b.application.error = True, KeyError("pear")
-        b.tasks[0].cancel()
+        b.works[0].cancel()
 
-    b.tasks_of_the_test = asyncio.create_task(end())
+    b.ending = asyncio.create_task(end())
     one = await b.one(handler)
     assert one["status"] == "FAILED" and "application has ended: " in one["statusDetails"]["message"]
 
@@ -458,8 +471,8 @@ async def test_the_application_ends_before_the_handler_begins():
 
 async def test_jobs_that_nobody_knows():
     for document, reason, known in (
-        ({"action": "dance"}, "unknown action dance", "blink, factory-reset, log, reboot"),
-        ({"action": "\0" * 3000}, "unknown action   ", "blink, factory-reset, log, reboot"),
+        ({"action": "dance"}, "unknown action dance", "blink, configure, factory-reset, log, reboot"),
+        ({"action": "\0" * 3000}, "unknown action   ", "blink, configure, factory-reset, log, reboot"),
         ({"action": 7}, "the document is neither", None),
         ([], "the document is neither", None),
         ({"steps": [step("blink"), step("dance")]}, "unknown action dance", "blink"),
@@ -649,6 +662,13 @@ async def test_the_level_of_the_log():
     one = b.cloud.add(document={"action": "log", "level": "debug", "minutes": 5})
     await b.do()
     assert one["status"] == "SUCCEEDED" and b.log.level == ("debug", 5)
+    await asyncio.sleep_ms(0)
+    first = b.tasks["log_lines"]
+    assert b.log.drained == "debug" and not first.done()
+    b.cloud.add("j3", {"action": "log", "level": "info", "minutes": 5})
+    await b.do()
+    await asyncio.sleep_ms(0)
+    assert b.log.drained == "info" and first.done() and b.tasks["log_lines"] is not first
     for members in (
         {"level": "loud"},
         {},
@@ -658,6 +678,35 @@ async def test_the_level_of_the_log():
         one = b.cloud.add("j2", dict(members, action="log"), number=len(b.cloud.executions))
         await b.do()
         assert one["status"] == "REJECTED" and one["statusDetails"]["reason"]
+    b.tasks["log_lines"].cancel()
+    await b.ended("log_lines")
+    assert b.log.drained == "error"
+
+
+async def test_a_configuration_is_told_of_by_the_next_life():
+    for number, why, expected in (
+        (0, None, None),
+        (1, "Wi-Fi was never reached", "the old configuration goes on: Wi-Fi was never reached"),
+        (1, None, "the old configuration goes on: interrupted"),
+    ):
+        b = Bench()
+        one = b.cloud.add(
+            document={"action": "configure"}, status="IN_PROGRESS", details={"iot-restarts": "set1"}
+        )
+        b.stored = {"set": number}
+        if why:
+            probation.keep_reason(b.nvs, why)
+        await b.do()
+        assert one["status"] == ("FAILED" if expected else "SUCCEEDED")
+        assert one["statusDetails"].get("message") == expected
+
+
+async def test_a_configuration_that_is_none():
+    for document in ({"action": "configure"}, {"action": "configure", "config": "wifi"}):
+        b = Bench()
+        one = b.cloud.add(document=document)
+        await b.do()
+        assert one["status"] == "REJECTED" and one["statusDetails"]["reason"] == "config: not a JSON object"
 
 
 async def test_an_application_s_own_action_takes_the_place_of_a_built_in_one():

@@ -19,6 +19,8 @@ class FakeSystem:
         self.state = clock
         self.unreached = None
         self.restarts = []
+        self.settled = []
+        self.on_trial = False
         self._time, self._wifi_ms, self._cloud_ms = time, wifi_ms, cloud_ms
         self._joined = asyncio.Event()
 
@@ -35,6 +37,13 @@ class FakeSystem:
 
     def restart(self, reason):
         self.restarts.append(reason)
+
+    def store(self):
+        return self
+
+    def settle_configuration(self, is_kept):
+        self.settled.append(is_kept)
+        return self.on_trial
 
 
 class FakePin:
@@ -58,12 +67,12 @@ async def timed(function, *args):
         probation.asyncio, probation.within = real
 
 
-async def watched(nvs, wifi_ms, cloud_ms, clock="sntp", unreached=None):
+async def watched(nvs, wifi_ms, cloud_ms, clock="sntp", unreached=None, on_trial=False, deaths=0):
     """The system behind a watch, whether its next start goes to CONFIG, and how long the watch took."""
 
     async def watch(time):
         system = FakeSystem(time, nvs, wifi_ms, cloud_ms, clock)
-        system.unreached = unreached
+        system.unreached, system.on_trial = unreached, on_trial
         sleep_ms = time.sleep_ms
 
         async def pass_time(ms):
@@ -75,11 +84,13 @@ async def watched(nvs, wifi_ms, cloud_ms, clock="sntp", unreached=None):
         return system
 
     with FakeMachine():
-        system, ms = await timed(watch)
         from iot.storage import rtc
 
+        rtc.set("died", deaths)
+        system, ms = await timed(watch)
         asked = rtc.get("setup")
-    assert len(system.restarts) == asked and not system.events._handlers.get("cloud_up")
+    assert len(system.restarts) == (asked or (on_trial and system.settled == [False]))
+    assert not system.events._handlers.get("cloud_up")
     return system, asked, ms
 
 
@@ -135,13 +146,39 @@ async def test_a_reason_is_kept_until_it_no_longer_counts():
     assert probation.reason(nvs) is None and probation.reached(nvs)
 
 
+async def test_a_trial_that_is_not_reached_has_the_one_before_come_back():
+    nvs = FakeNVS()
+    system, asked, _ = await watched(nvs, None, None, unreached="no such network", on_trial=True)
+    text = "Wi-Fi was never reached: no such network"
+    assert not asked and system.settled == [False]
+    assert system.restarts == ["the configuration before comes back: " + text]
+    assert probation.reached(nvs) and probation.reason(nvs) == text
+    system, _, ms = await watched(nvs, None, None, on_trial=True)
+    assert ms == 0 and not system.settled, "nothing is on trial any more"
+
+
+async def test_a_trial_that_is_reached_counts_from_then_on():
+    nvs = FakeNVS()
+    system, _, _ = await watched(nvs, 0, 600, on_trial=True)
+    assert system.settled == [True] and not system.restarts and probation.reached(nvs)
+
+
+async def test_a_device_that_dies_of_its_configuration():
+    for deaths, on_trial in ((4, True), (5, True), (5, False)):
+        nvs = FakeNVS()
+        system, asked, ms = await watched(nvs, 0, 600, on_trial=on_trial, deaths=deaths)
+        assert bool(system.restarts) == (deaths == 5) and asked == (deaths == 5 and not on_trial)
+        assert probation.reached(nvs) == on_trial
+        assert deaths < 5 or (ms == 0 and "the device restarted 5 times" in system.restarts[0])
+
+
 class FakeStore:
     """A store that saves, or raises."""
 
     def __init__(self, nvs, error=None):
         self.nvs, self.error, self.saved = nvs, error, []
 
-    def save(self, document):
+    def save(self, document, on_trial=False):
         if self.error:
             raise self.error
         self.saved.append(document)

@@ -34,17 +34,12 @@ class FakeSettings:
     VERSION = "1.2.3"
 
 
-class DrainLog(FakeLog):
-    def drain_to(self, level, take):
-        self.level, self.take = level, take
-
-
 class FakeSystem:
     settings = FakeSettings
     held_ms = 17
 
     def __init__(self):
-        self.log = DrainLog()
+        self.log = FakeLog()
         self.nvs = FakeNVS()
         self.wifi = FakeWifi()
         self.counts = {"lost": 2, "dropped": 1}
@@ -128,21 +123,6 @@ async def test_away_and_back():
     await device.seconds(301)
     told = device.sent("$aws/things/lamp/defender/metrics/json")[-1]["custom_metrics"]
     assert 90 <= told["connected_percent"][0]["number"] < 100
-
-
-async def test_lines_of_the_log_are_bounded_and_what_is_left_out_counted():
-    device = Device(log="warning")
-    device.client.connected = False
-    await device.seconds(1)
-    for number in range(20):
-        device.reports._line(1000 + number, "W", "wifi", "x" * 300 + str(number))
-    device.client.connected = True
-    await device.seconds(40)
-    lines = device.sent("telemetry/lamp/log")
-    assert len(lines) == 8
-    assert lines[0] == {"t": 1000, "level": "W", "area": "wifi", "text": "x" * 200, "left_out": 12}
-    assert "left_out" not in lines[1]
-    assert device.system.log.take is None, "the log is not its own again"
 
 
 async def test_a_crash_is_told_once_and_forgotten_when_the_cloud_has_it():

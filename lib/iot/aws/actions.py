@@ -1,10 +1,14 @@
 """Jobs that the library does itself. An application's handler of the same name takes the place of one."""
 
+import asyncio
+
 from micropython import const
 
 from iot.memory import borrow
 
 _MINUTES_MAX = const(1440)
+_SET = const("set")  # what a configuration is marked by, with its number
+_POLL_MS = const(1000)
 
 
 async def _reboot(job):
@@ -17,15 +21,20 @@ def _factory_reset(job):
     job.then = lambda: job.system.turn("factory_reset", "job " + job.id)
 
 
-def _log(job):
-    """`level`, and `minutes` after which the level of the settings comes back; on the console alone."""
-    level, minutes = job.document.get("level"), job.document.get("minutes", 60)
+async def _log(job):
+    """`level`, and `minutes` for which the log has it, here and in the cloud; then all is as before."""
+    level, minutes, system = job.document.get("level"), job.document.get("minutes", 60), job.system
     if not isinstance(minutes, int) or not 1 <= minutes <= _MINUTES_MAX:
         job.reject("minutes: 1 to {}".format(_MINUTES_MAX))
     try:
-        job.system.log.set_level(level, minutes)
+        system.log.set_level(level, minutes)
     except ValueError as error:
         job.reject(str(error))
+    if "log_lines" in system.tasks:
+        system.tasks["log_lines"].cancel()
+        await system.ended("log_lines")
+    lines = borrow("iot.aws.log_lines").LogLines(system, level, minutes)
+    system.tasks["log_lines"] = asyncio.create_task(lines.run())
     return {"level": level, "minutes": minutes}
 
 
@@ -38,9 +47,39 @@ async def _rotate(job):
         await job.gone()
 
 
+async def _configure(job):
+    """`config`: sections that change. The next life tells whether the cloud was reached with them."""
+    system, config = job.system, job.document.get("config")
+    if not isinstance(config, dict):
+        job.reject("config: not a JSON object")
+    if await job.mark(_SET + str(system.stored["set"])):
+        borrow("iot.aws.reconfigure").begin(system, config)
+        await job.gone()
+
+
+async def failed_over(system, mark):
+    """Why a job that was meant to begin this life has failed, "" where it has not.
+
+    mark: the number of the configuration's set before, the certificate's id before, or what is neither.
+    """
+    if mark.startswith(_SET):
+        if mark != _SET + str(system.stored["set"]):
+            return ""
+        return "the old configuration goes on: " + (
+            borrow("iot.probation").reason(system.nvs) or "interrupted"
+        )
+    rotation = borrow("iot.aws.rotation")
+    while len(mark) > 1 and not (renewed := rotation.is_renewed(system.store(), mark)):
+        if renewed is False:
+            return "the old certificate goes on: the log tells why"
+        await asyncio.sleep_ms(_POLL_MS)  # one on trial waits for what this life shows
+    return ""
+
+
 #: By action: what does it, and whether no step of a job can follow on it.
 HANDLERS = {
     "reboot": (_reboot, True),
+    "configure": (_configure, True),
     "factory-reset": (_factory_reset, True),
     "log": (_log, False),
     "rotate-certificate": (_rotate, True),

@@ -16,7 +16,6 @@ _CLEAN_UP_MS = const(6000)  # for a handler that was cancelled
 _CANCEL_MS = const(2000)
 _CLEAN_UP_POLL_MS = const(50)
 _AGAIN = const(3)  # times that the cloud may offer what it has been told of
-_RESTARTED = const("1")
 _RESTARTS = const("iot-restarts")  # the detail by which the next life knows that it was meant to begin
 
 
@@ -95,14 +94,14 @@ class Job:
 
     async def restart(self, act):
         """Calls `act`, which restarts the chip, once the cloud knows; the next life says SUCCEEDED."""
-        if await self.mark(_RESTARTED):
+        if await self.mark("1"):
             act()
             await self.gone()
 
     async def mark(self, before):
         """Has the next life find this job as one that was meant to begin it; whether the cloud knows.
 
-        before: the certificate of this life by its id, if it is that which the job replaces.
+        before: what the next life compares itself with (iot.aws.actions, `failed_over`).
         """
         return await self.execution.tell("IN_PROGRESS", {_RESTARTS: before})
 
@@ -118,12 +117,10 @@ class Job:
         found, log = self.execution, self.system.log
         if found.members.get("status") == "IN_PROGRESS" and self._jobs.asked != found.key:
             mark = (found.members.get("statusDetails") or {}).get(_RESTARTS)
-            if mark is None:
-                await found.tell("FAILED", {"message": "interrupted by a restart"})
-            elif mark == _RESTARTED or await self._is_renewed(mark):
-                await found.tell("SUCCEEDED", {})
-            else:
-                await found.tell("FAILED", {"message": "the old certificate goes on: the log tells why"})
+            why = "interrupted by a restart"
+            if mark:
+                why = await borrow("iot.aws.actions").failed_over(self.system, mark)
+            await found.tell("FAILED" if why else "SUCCEEDED", {"message": why} if why else {})
             return
         try:
             plan = await self._plan()
@@ -146,13 +143,6 @@ class Job:
                 break
         if await found.tell(*self._outcome) and self.then:
             self.then()
-
-    async def _is_renewed(self, before):
-        """Whether the thing has another certificate now; one on trial waits for what this life shows."""
-        rotation = borrow("iot.aws.rotation")
-        while (renewed := rotation.is_renewed(self.system.store(), before)) is None:
-            await asyncio.sleep_ms(_POLL_MS)
-        return renewed
 
     async def _plan(self):
         """Its steps, as `_carry_out` takes them; None where it is over already."""

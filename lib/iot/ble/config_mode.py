@@ -68,7 +68,8 @@ class ConfigMode:
             self._wlan.active(True)  # without a radio the chip's random numbers are none
             identity = borrow("iot.identity")
             self._code = identity.code(self._nvs, self._settings.SETUP_CODE, os.urandom)
-            unreached = borrow("iot.probation").reason(self._nvs)
+            probation = borrow("iot.probation")
+            unreached = None if probation.reached(self._nvs) else probation.reason(self._nvs)
             from iot.ble.service import Service
         except (OSError, RuntimeError, MemoryError, ValueError, ImportError) as error:
             # Also a chip without Bluetooth (ESP32-S2), or a board without aioble.

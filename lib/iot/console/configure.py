@@ -4,7 +4,6 @@ It is kept in a file, since no mode has memory for 16 KB of it in reserve.
 """
 
 import binascii
-import gc
 import os
 
 from micropython import const
@@ -91,7 +90,7 @@ async def _commit(system, told):
     stopped = "wifi" in system.tasks
     try:
         if stopped:
-            await _make_room(system)
+            await borrow("iot.probation").make_room(system)
         if system.nvs is None:  # as in IDLE
             raise OSError("flash could not be initialised")
         config = borrow("iot.config")
@@ -105,14 +104,3 @@ async def _commit(system, told):
         raise
     system.turn("committed", "new configuration")
     return "stored, restarting"
-
-
-async def _make_room(system):
-    """Ends the connection and the application, which have most of the memory."""
-    if system.cloud:
-        await system.cloud.client.disconnect()
-    for name in ("claim", "cloud", "application"):
-        if name in system.tasks:
-            system.tasks[name].cancel()
-            await system.ended(name)
-    gc.collect()

@@ -16,6 +16,7 @@ _THING_SET = const("thing")
 _NEXT_SET = const("next")  # what takes its place once the broker has taken it
 _DOCUMENT = const("document")  # of which iot.console.configure may have left the start, with its keys
 _RENEWAL = const("renewal")  # what iot.aws.renewal remembers of certificates that were asked for
+_BEFORE = const("before")  # the record of the configuration that comes back, while another is on trial
 _PART = const(">BH")  # length of a part's name, length of its bytes
 _PART_SIZE = const(3)
 _CHECKSUM = const(">I")  # CRC-32 of all before it, at the end of a set's file
@@ -57,14 +58,21 @@ class Store:
         self.stored = stored = _parsed(value)
         return stored["config"] if stored and self._credentials.load(_CONFIG_SETS[stored["set"]]) else None
 
-    def save(self, document):
-        """Replaces the configuration by a validated `document`; OSError where flash is full or fails."""
+    def save(self, document, on_trial=False):
+        """Replaces the configuration by a validated `document`; OSError where flash is full or fails.
+
+        on_trial: the one before it stays beside it, until `settle_configuration`.
+        """
         aws = document["aws"]
         parts = {name: value for name, value in aws.items() if isinstance(value, bytes)}  # in DER
         plain = dict(document)
         plain["aws"] = {name: value for name, value in aws.items() if name not in parts}
         stored = self._read()
         number = 1 - stored["set"] if stored else 0
+        if on_trial:
+            self._credentials.save(_BEFORE, {_BEFORE: self._record.load()})
+        else:  # first: what comes next takes the place of its certificates
+            self._credentials.remove(_BEFORE)
         try:
             self._credentials.save(_CONFIG_SETS[number], parts)
             self._record.store(borrow("iot.storage.schema").written(number, plain))
@@ -73,8 +81,25 @@ class Store:
                 self._credentials.remove(_CONFIG_SETS[number])
             raise
         self.stored = None
-        for name in (_CONFIG_SETS[1 - number], _RENEWAL):
+        for name in (_RENEWAL,) if on_trial else (_CONFIG_SETS[1 - number], _RENEWAL):
             self._credentials.remove(name)
+
+    def settle_configuration(self, is_kept):
+        """Ends the trial of a configuration, which stays or gives way to the one before it.
+
+        Returns whether there was one on trial. OSError, ValueError where flash is full or fails.
+        """
+        parts = self._credentials.load(_BEFORE)
+        if not parts:
+            return False
+        if not is_kept:
+            self._record.store(parts[_BEFORE])
+        self.stored = None
+        other = _CONFIG_SETS[1 - self._stored()["set"]]
+        # What leads to them goes before the other's certificates.
+        for name in (_BEFORE, other) if is_kept else (_BEFORE, other, _NEXT_SET):
+            self._credentials.remove(name)
+        return True
 
     def erase(self):
         """Forgets the configuration, its certificates and the thing's own certificate.
@@ -83,7 +108,7 @@ class Store:
         """
         self.stored = None
         self._record.store(_BEING_ERASED)
-        for name in _CONFIG_SETS + (_THING_SET, _NEXT_SET, _DOCUMENT, _RENEWAL):
+        for name in _CONFIG_SETS + (_THING_SET, _NEXT_SET, _DOCUMENT, _RENEWAL, _BEFORE):
             self._credentials.remove(name)
         self._record.erase()
 
@@ -127,7 +152,8 @@ class Store:
         Args:
             certificate: in PEM.
             key: in PEM or DER.
-            on_trial: the one before it stays beside it, until `settle`.
+            on_trial: the one before it stays beside it, until `settle`; so it does while the configuration is
+                on trial, which may have led to another cloud.
         """
         pem = borrow("iot.crypto.pem")
         parts = {
@@ -136,7 +162,7 @@ class Store:
             "certificate": pem.certificate(certificate),
             "key": pem.key(key),
         }
-        if on_trial:
+        if on_trial or self._credentials.load(_BEFORE):
             self._credentials.save(_NEXT_SET, parts)
         else:
             self._credentials.save(_THING_SET, parts)

@@ -11,7 +11,7 @@ LOG_LEVEL = "info"  # error, warning, info or debug
 WATCHDOG_MS = 60_000  # longer than the longest time anything holds the loop
 SETUP_CODE = None  # 12 characters that a phone must know; None: each device makes its own at its first boot
 CONFIG_MS = 900_000  # of advertising, after which Bluetooth LE goes off; 0: never on, the button does nothing
-WIFI_REACH_MS = 300_000  # a new configuration's Wi-Fi not reached within this: back to CONFIG, or to the old one
+WIFI_REACH_MS = 300_000  # a new configuration's Wi-Fi not reached within this: back to CONFIG, or the old one
 CLOUD_REACH_MS = 300_000  # and from then on its cloud not
 CONFIG = None  # a whole configuration, for a product that brings its own; else it is asked for
 

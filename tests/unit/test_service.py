@@ -26,11 +26,13 @@ class Radio(FakeTime):
     async def wait_for_ms(self, waiting, timeout_ms):
         """It has come already, or the time goes by."""
         task = asyncio.create_task(waiting)
-        for _ in range(3):
-            await asyncio.sleep_ms(0)
-        if task.done():
-            return await task
-        task.cancel()
+        try:
+            for _ in range(3):
+                await asyncio.sleep_ms(0)
+            if task.done():
+                return await task
+        finally:
+            task.cancel()
         try:
             await task
         except asyncio.CancelledError:

@@ -1,4 +1,4 @@
-"""A fleet that is switched on at once: each gets a certificate for a key of its own, and keeps to its topics."""
+"""A fleet that is switched on at once: each gets a certificate of its own, and keeps to its topics."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from tools.sim import Device
 
 NUMBER = 200
 DEADLINE_S = 3 * PATIENCE_S  # what one does for a test, all of them do here
-# Each tells who it is, and what it was sent; then it tries for a neighbour's topics, with which it is hung up on.
+# Each tells who it is, and what it was sent; its neighbour's topics, which it tries for, have it hung up on.
 APP = """
     from firmware import settings
 
@@ -164,7 +164,7 @@ def check_topics(fleet: list[Device], watch: Watch, own: dict[str, str]) -> None
         name = event.reason.split("/")[1]
         assert event.client_id == name and event.certificate_id == own[name]
     assert {event.client_id for event in watch.published} == set(own)
-    tried = {name: [] for name in own}
+    tried: dict[str, list[str]] = {name: [] for name in own}
     for client_id, detail in watch.forbidden:
         tried[client_id].append(detail)
     for index, device in enumerate(fleet):

@@ -5,10 +5,9 @@ that it imports and that does not stay.
 """
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from rich.table import Table
 
 from tools import vm_heap
 from tools.board import start
@@ -23,7 +22,8 @@ LEFT_BYTES = 160  # of a momentary set: what asyncio happens to hold is counted,
 HEAVIEST = 5
 KB = 1024
 # Bytes of heap of what stays: in all, or beside what NORMAL has, too.
-BUDGETS = {"NORMAL": 34 * KB, "OTA": 30 * KB}
+IN_USE = "NORMAL, all in use"  # beside jobs the application uses thing.shadow and thing.commands, too
+BUDGETS = {"NORMAL": 34 * KB, IN_USE: 40 * KB, "OTA": 30 * KB}
 OWN_BUDGETS = {"CONFIG": 20 * KB}
 MOMENT_BUDGET = 8 * KB
 
@@ -91,14 +91,19 @@ class Moment:
 
 @dataclass
 class Sets:
-    """All of them; empty where there is no VM."""
+    """All of them; empty where there is no VM. in_use: what stays in NORMAL where all services are used."""
 
     stays: list[Stays]
     moments: list[Moment]
+    in_use: Stays | None = None
+
+    def all_stays(self) -> list[Stays]:
+        """By mode, and what is in use."""
+        return [*self.stays, *([self.in_use] if self.in_use else [])]
 
     def over_budget(self) -> list[str]:
         """What is too much, each with the heaviest."""
-        stays = [fault for one in self.stays for fault in one.over_budget()]
+        stays = [fault for one in self.all_stays() for fault in one.over_budget()]
         return stays + [fault for one in self.moments for fault in one.over_budget()]
 
 
@@ -159,17 +164,29 @@ def measure(modules: list[str], build: Path) -> Sets:
         sets.stays.append(min((stays for stays, _ in runs), key=lambda one: one.bytes))
         by_name = zip(*(there for _, there in runs), strict=True)
         sets.moments.extend(min(same, key=lambda one: abs(one.left)) for same in by_name)
+    sets.in_use = min((_in_use(build) for _ in range(RUNS)), key=lambda one: one.bytes)
     return sets
 
 
+def _in_use(build: Path) -> Stays:
+    touched = [name for verb, names in start.actions(start.TOUCHED) if verb == "keep" for name in names]
+    return _stays(IN_USE, _actions(IN_USE, (*start.WAYS[modes.NORMAL], start.TOUCHED), [], build), touched)
+
+
 def _measure(mode: str, names: list[str], build: Path) -> tuple[Stays, list[Moment]]:
-    run = vm_heap.in_vm([*_way(start.WAYS[mode]), _twice(names)], build, HEAP_BYTES)
-    actions = run.actions()
-    if "FAILED" in run.output or not actions:
-        raise BoardError(f"{mode} is not measured: {run.output}", "Mend it, and run this again.")
+    actions = _actions(mode, start.WAYS[mode], names, build)
     on_the_way = len(actions) - 4 * len(names)
     there = [_moment(name, mode, actions[on_the_way + 4 * at :][:4]) for at, name in enumerate(names)]
     return _stays(mode, actions[:on_the_way]), there
+
+
+def _actions(mode: str, way: tuple[start.Step, ...], names: list[str], build: Path) -> list[vm_heap.Action]:
+    """What a way took, and then the momentary sets of these names."""
+    run = vm_heap.in_vm([*_way(way), _twice(names)], build, HEAP_BYTES)
+    actions = run.actions()
+    if "FAILED" in run.output or not actions:
+        raise BoardError(f"{mode} is not measured: {run.output}", "Mend it, and run this again.")
+    return actions
 
 
 def _way(way: tuple[start.Step, ...]) -> vm_heap.Steps:
@@ -200,11 +217,15 @@ def _twice(names: list[str]) -> tuple[str, list[tuple[str, list[str]]]]:
     return "moments", [(verb, [name]) for name in names for verb in ("hold", "drop") * 2]
 
 
-def _stays(mode: str, actions: list[vm_heap.Action]) -> Stays:
-    """The library's part of a way: what is borrowed on it has gone, but for its names."""
+def _stays(mode: str, actions: list[vm_heap.Action], touched: Sequence[str] = ()) -> Stays:
+    """The library's part of a way: what is borrowed on it has gone, but for its names.
+
+    touched: what stays beside the mode's own, which is NORMAL's then.
+    """
+    stay = [*modes.staying(modes.NORMAL if touched else mode), *touched]
     library = [action for action in actions if action.verb == "stay" or action.name.startswith("iot")]
-    loaded = [action for action in library if action.verb in ("import", "load")]
-    modules = {action.name: action.bytes for action in loaded if action.name in modes.staying(mode)}
+    loaded = [action for action in library if action.verb in ("import", "load", "keep")]
+    modules = {action.name: action.bytes for action in loaded if action.name in stay}
     total = sum(action.bytes for action in library)
     shared = modes.staying(modes.NORMAL)
     own = {name: size for name, size in modules.items() if name not in shared}
@@ -217,29 +238,3 @@ def _moment(name: str, mode: str, actions: list[vm_heap.Action]) -> Moment:
     start.from_the_ground_up(name, there)
     modules = [module for module in there if module not in modes.staying(mode) and not is_package(module)]
     return Moment(name, mode, again.bytes, again.bytes + gone.bytes, first.names, modules)
-
-
-def stays_table(sets: Sets, with_modules: bool) -> Table:
-    """What stays, by mode, each with its heaviest modules, or all in the order of loading."""
-    rows = Table("what stays in", box=None)
-    for title in ("heap bytes", "at most", "of its own", "at most", "names"):
-        rows.add_column(title, justify="right")
-    for one in sets.stays:
-        budgets = [f"{budget.get(one.mode, '')}" for budget in (BUDGETS, OWN_BUDGETS)]
-        rows.add_row(one.mode, f"{one.bytes}", budgets[0], f"{one.own_bytes}", budgets[1], f"{one.names}")
-        for name in one.modules if with_modules else by_weight(one.modules)[:HEAVIEST]:
-            rows.add_row(f"  {name}", f"{one.modules[name]}")
-    return rows
-
-
-def moments_table(sets: Sets) -> Table:
-    """What is there for a moment, the heaviest first."""
-    rows = Table("for a moment", box=None)
-    rows.columns[0].no_wrap = True
-    rows.add_column("heap bytes", justify="right")
-    rows.add_column(f"at most {MOMENT_BUDGET}, on")
-    rows.add_column("names", justify="right")
-    rows.add_column("with")
-    for one in sorted(sets.moments, key=lambda one: -one.bytes):
-        rows.add_row(one.name, f"{one.bytes}", one.on, f"{one.names}", " ".join(one.modules[:-1]))
-    return rows

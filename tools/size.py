@@ -98,6 +98,32 @@ def slot_table(sizes: dict[str, int], with_modules: bool) -> Table:
     return rows
 
 
+def stays_table(sets: set_size.Sets, with_modules: bool) -> Table:
+    """What stays, by mode, each with its heaviest modules, or all in the order of loading."""
+    rows = Table("what stays in", box=None)
+    for title in ("heap bytes", "at most", "of its own", "at most", "names"):
+        rows.add_column(title, justify="right")
+    for one in sets.all_stays():
+        budgets = [f"{budget.get(one.mode, '')}" for budget in (set_size.BUDGETS, set_size.OWN_BUDGETS)]
+        rows.add_row(one.mode, f"{one.bytes}", budgets[0], f"{one.own_bytes}", budgets[1], f"{one.names}")
+        for name in one.modules if with_modules else set_size.by_weight(one.modules)[: set_size.HEAVIEST]:
+            rows.add_row(f"  {name}", f"{one.modules[name]}")
+    return rows
+
+
+def moments_table(sets: set_size.Sets) -> Table:
+    """What is there for a moment, the heaviest first."""
+    rows = Table("for a moment", box=None)
+    rows.columns[0].no_wrap = True
+    rows.add_column("heap bytes", justify="right")
+    rows.add_column(f"at most {set_size.MOMENT_BUDGET}, on")
+    rows.add_column("names", justify="right")
+    rows.add_column("with")
+    for one in sorted(sets.moments, key=lambda one: -one.bytes):
+        rows.add_row(one.name, f"{one.bytes}", one.on, f"{one.names}", " ".join(one.modules[:-1]))
+    return rows
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--modules", action="store_true", help="each module, not the heaviest alone")
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
@@ -125,9 +151,9 @@ def show(measured: Measured, with_modules: bool) -> None:
     console.print(slot_table(measured.sizes, with_modules))
     console.print()
     if measured.sets.stays:
-        console.print(set_size.stays_table(measured.sets, with_modules))
+        console.print(stays_table(measured.sets, with_modules))
         console.print()
-        console.print(set_size.moments_table(measured.sets))
+        console.print(moments_table(measured.sets))
     else:
         console.print("Heap not measured: needs node and the MicroPython VM (make setup)")
     for start in measured.starts:
@@ -150,7 +176,7 @@ def as_json(measured: Measured, failures: list[str]) -> dict[str, Any]:
                 "budget": set_size.BUDGETS.get(one.mode),
                 "own_budget": set_size.OWN_BUDGETS.get(one.mode),
             }
-            for one in measured.sets.stays
+            for one in measured.sets.all_stays()
         },
         "moments": {
             one.name: {**asdict(one), "budget": set_size.MOMENT_BUDGET} for one in measured.sets.moments

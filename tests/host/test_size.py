@@ -88,7 +88,9 @@ def test_what_is_borrowed_in_the_steps_is_what_the_device_borrows() -> None:
     for way in (*start.WAYS.values(), start.STEPS):
         assert named("borrow", way) | named("hold", way) <= set(lent)
         kept = {"iot.aws.requests", "iot.aws.shadow", "iot.aws.commands"}  # by iot.aws.services
-        assert named("load", way) <= {*modes.ALWAYS, *sum(modes.STAYING.values(), ()), *kept}
+        assert named("load", way) <= {*modes.ALWAYS, *sum(modes.STAYING.values(), ())}
+        assert named("keep", way) <= kept
+    assert named("keep", (start.TOUCHED,)) == kept
     held: list[str] = []
     for step in start.STEPS:
         for verb, names in start.actions(step):
@@ -178,7 +180,7 @@ def test_as_json() -> None:
     for one in numbers["boot"].values():
         assert one["failure"] is None and one["steps"][-1]["free"] > 0
     if vm_heap.has_vm():
-        assert set(numbers["stays"]) == set(start.WAYS)
+        assert set(numbers["stays"]) == {*start.WAYS, set_size.IN_USE}
         assert all(one["bytes"] <= one["budget"] for one in numbers["moments"].values())
 
 
@@ -194,6 +196,15 @@ def test_what_stays_in_each_mode(measured: size.Measured) -> None:
     assert by_mode["CONFIG"].own_bytes > 0 == by_mode["NORMAL"].own_bytes
 
 
+def test_what_stays_with_all_services_in_use(measured: size.Measured) -> None:
+    normal, in_use = measured.sets.stays[0], measured.sets.in_use
+    assert in_use and in_use.mode == set_size.IN_USE and set_size.BUDGETS[in_use.mode] == 40_960
+    services = {"iot.aws.requests", "iot.aws.shadow", "iot.aws.commands"}
+    assert set(in_use.own) == services and set(in_use.modules) == set(normal.modules) | services
+    assert in_use.bytes > normal.bytes + 0.9 * in_use.own_bytes > normal.bytes + 3000
+    assert in_use.bytes <= set_size.BUDGETS[in_use.mode]
+
+
 def test_what_is_there_for_a_moment_gives_its_memory_back(measured: size.Measured) -> None:
     names = [one.name for one in measured.sets.moments]
     lent = set_size.lent(list(measured.sizes))
@@ -207,6 +218,9 @@ def test_what_is_there_for_a_moment_gives_its_memory_back(measured: size.Measure
 def test_over_budget_the_heaviest_are_named() -> None:
     normal = Stays(modes.NORMAL, 34 * 1024 + 1, {"iot.a": 3, "iot.b": 9000}, {}, 5)
     assert normal.over_budget() == ["NORMAL: 34817 bytes stay, 34816 may; the heaviest: iot.b 9000, iot.a 3"]
+    used = Stays(set_size.IN_USE, 40_961, {"iot.a": 3}, {"iot.a": 3}, 5)
+    told = ["NORMAL, all in use: 40961 bytes stay, 40960 may; the heaviest: iot.a 3"]
+    assert used.over_budget() == set_size.Sets([], [], used).over_budget() == told
     ota = Stays(modes.OTA, 30 * 1024, {}, {}, 5)
     assert ota.over_budget() == []
     config = Stays(modes.CONFIG, 60 * 1024, {"iot.a": 9, "iot.c": 20_481}, {"iot.c": 20_481}, 5)

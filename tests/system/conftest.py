@@ -27,9 +27,16 @@ def server_chain() -> ServerChain:
 
 
 @pytest.fixture
-async def house(tmp_path: Path, server_chain: ServerChain) -> AsyncIterator[House]:
+def messages() -> bool:
+    """Whether the cloud tells of each message who has sent it; a module's fixture of this name may say so."""
+    return False
+
+
+@pytest.fixture
+async def house(tmp_path: Path, server_chain: ServerChain, messages: bool) -> AsyncIterator[House]:
+    hosts = ("localhost", HOST)
     async with (
-        Cloud(tmp_path / "cloud", hosts=("localhost", HOST), server_chain=server_chain) as cloud,
+        Cloud(tmp_path / "cloud", hosts=hosts, server_chain=server_chain, messages=messages) as cloud,
         World({WIFI["ssid"]: WIFI["password"], "Open": ""}) as world,
     ):
         world.hosts[HOST] = ("127.0.0.1", cloud.port)

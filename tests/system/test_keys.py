@@ -1,6 +1,5 @@
 """Keys made on the chip: by claim, as the configuration or the claim's policy have it, and rotated."""
 
-import asyncio
 import json
 from typing import Any
 
@@ -23,8 +22,6 @@ from tools.sim.flash import CutFlash
 NAME = "esp32-240ac4000001"
 ACKNOWLEDGED = r"app: telemetry \d+ acknowledged"
 DAYS = 36500  # the local cloud's certificates all end within them
-DAY_MS = 86_400_000
-BATCH = 10  # devices that start at once: each has its deadlines
 
 
 def sets(device: Device) -> dict[str, dict[str, bytes]]:
@@ -184,32 +181,6 @@ async def test_power_cut_at_a_write_of_a_rotation(house: House, write: int, outc
     await device.power_off()
     for parts in sets(device).values():
         assert key_of(parts) and parts["name"] == old["name"]
-
-
-async def test_things_that_provision_at_once_get_their_own(house: House) -> None:
-    number = 20
-    devices = [house.device(WIFI_REACH_MS=DAY_MS, CLOUD_REACH_MS=DAY_MS) for _ in range(number)]
-    document = house.configuration()
-    house.world.wifi_lost(True)
-    for first in range(0, number, BATCH):
-        await asyncio.gather(*(house.normal(device, document) for device in devices[first : first + BATCH]))
-    assert certificates(house) == 0
-    house.world.wifi_lost(False)
-    await asyncio.gather(*(device.expect(ACKNOWLEDGED, number * START_S) for device in devices))
-    await asyncio.gather(*(device.power_off() for device in devices))
-    registry = house.cloud.registry
-    keys, ids = set(), set()
-    for index, device in enumerate(devices, 1):
-        [parts] = sets(device).values()
-        keys.add(key_of(parts).private_numbers().private_value)
-        identifier = certificate_id(parts["certificate"])
-        ids.add(identifier)
-        name = parts["name"].decode()
-        assert name == f"esp32-240ac40000{index:02x}"
-        principal = registry.arn(f"cert/{identifier}")
-        assert registry.list_principal_things(principal=principal)["things"] == [name]
-        assert seen(device, f'this is thing "{name}"') == 1
-    assert len(keys) == len(ids) == number == certificates(house)
 
 
 async def test_a_job_rotates_the_certificate(house: House) -> None:

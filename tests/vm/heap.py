@@ -60,6 +60,8 @@ async def _do(verb, what):
         memory.stay(_held["iot.transitions"].modes.staying(what))
     elif verb == "load":
         await memory.load(what)
+    elif verb == "keep":
+        memory.keep(what)
     elif verb == "borrow":
         memory.borrow(what)
     elif verb == "hold":

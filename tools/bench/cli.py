@@ -1,4 +1,4 @@
-"""`make bench`: the MQTT client beside umqtt.simple, the brokers, setting up over Bluetooth LE, and P-256."""
+"""`make bench`: the MQTT client beside umqtt.simple, services, brokers, setting up by phone, and P-256."""
 
 import argparse
 import asyncio
@@ -20,9 +20,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
 
 from iot.mqtt.packet import MQTTError  # noqa: E402
 
-from tools.bench import ble, broker, load, measures, p256, shadow, umqtt  # noqa: E402 (they import device code)
+from tools.bench import (  # noqa: E402 (they import device code)
+    ble,
+    broker,
+    job,
+    load,
+    measures,
+    p256,
+    services,
+    shadow,
+    umqtt,
+)
 from tools.board.errors import tell_failure  # noqa: E402
 
+_ROUNDS = 6  # by run: short ones, of which the median counts
 EXAMPLES = """examples:
   python3 -m tools bench
   python3 -m tools bench --json --runs 9
@@ -76,6 +87,14 @@ async def measure(args: argparse.Namespace, tell: Console) -> dict[str, Any]:
     phone = await ble.measure(args.runs, args.micropython)
     tell.print("A desired value is reported ...")
     reported = await shadow.measure(args.runs, args.micropython)
+    interpreters = {"CPython": None} | ({"MicroPython": args.micropython} if args.micropython else {})
+    tell.print("A job is done ...")
+    done = {name: await job.measure(args.runs, binary) for name, binary in interpreters.items()}
+    tell.print("Messages beside shadow, jobs, commands and reports ...")
+    beside = {
+        name: await services.measure(args.messages // 5, _ROUNDS * args.runs, binary)
+        for name, binary in interpreters.items()
+    }
     tell.print("P-256 ...")
     curve = await asyncio.to_thread(p256.measure, args.runs, args.micropython)
     ours, theirs = (statistics.median(rate) for rate in zip(*rates, strict=True))
@@ -92,6 +111,8 @@ async def measure(args: argparse.Namespace, tell: Console) -> dict[str, Any]:
         "brokers": brokers,
         "ble": phone,
         "shadow": reported,
+        "job": done,
+        "services": beside,
         "p256": curve,
     }  # fmt: skip
 
@@ -167,6 +188,22 @@ def table_of_ble(figures: dict[str, Any]) -> Table:
     return shown
 
 
+def table_of_services(figures: dict[str, Any]) -> Table:
+    shown = Table(title="A simulated device with shadow, jobs, commands and reports", title_justify="left")
+    for name in ("", "on", "off", "ratio"):
+        shown.add_column(name, justify="right" if name else "left")
+    for interpreter, one in figures["job"].items():
+        longest = f"at most {one['longest_s'] * 1000:.0f} ms"
+        text = f"{interpreter}: from a job to SUCCEEDED, {longest}"
+        shown.add_row(text, f"{one['succeeded_s'] * 1000:.0f} ms")
+    for interpreter, one in figures["services"].items():
+        for qos in (0, 1):
+            on, off, ratio = (one[f"qos_{qos}_{kind}"] for kind in ("on", "off", "ratio"))
+            text = f"{interpreter}: QoS {qos} messages a second"
+            shown.add_row(text, f"{on:,.0f}", f"{off:,.0f}", f"{ratio:.2f}")
+    return shown
+
+
 def table_of_p256(figures: dict[str, Any]) -> Table:
     shown = Table(title="P-256: what it costs, beside `cryptography`", title_justify="left")
     for name in ("", "2·P", "P + Q", "a·b", "1 / a", "here", "cryptography", "ratio"):
@@ -195,6 +232,10 @@ def main(args: argparse.Namespace) -> int:
         print(json.dumps(figures, indent=2))
     else:
         Console().print(
-            table(figures), table_of_brokers(figures), table_of_ble(figures), table_of_p256(figures)
+            table(figures),
+            table_of_services(figures),
+            table_of_brokers(figures),
+            table_of_ble(figures),
+            table_of_p256(figures),
         )
     return 0

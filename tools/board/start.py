@@ -6,6 +6,7 @@ actions, each a verb and names:
     import NAME…  as boot.py and main.py do
     stay MODE     what does not stay in it goes
     load NAME…    modules, or what stays for a task: they stay
+    keep NAME…    modules that are none of the mode's: they stay, too
     borrow NAME…  each for a moment
     hold NAME…    borrowed, and in use until it is dropped
     drop NAME…
@@ -43,6 +44,12 @@ INIT: tuple[Step, ...] = (
     ),
 )
 GROWS = "NORMAL"  # the step in which the heap gets its last size
+# What the application's first touch of thing.shadow and thing.commands brings.
+TOUCHED: Step = (
+    "services",
+    "borrow iot.aws.services",
+    "keep iot.aws.requests iot.aws.shadow iot.aws.commands",
+)
 # Into NORMAL as the thing, and on to the first connection with a `status`.
 STEPS: tuple[Step, ...] = (
     *INIT,
@@ -72,8 +79,7 @@ STEPS: tuple[Step, ...] = (
     (
         "application",
         "import firmware.app",
-        "borrow iot.aws.services",
-        "load iot.aws.requests iot.aws.shadow iot.aws.commands",
+        *TOUCHED[1:],
     ),
     ("joined", "drop iot.wifi.scan", "hold iot.wifi.attempt", "drop iot.wifi.attempt iot.wifi.join"),
     ("clock", "hold iot.clock.adjust iot.clock.sntp", "drop iot.clock.sntp iot.clock.adjust"),
@@ -152,6 +158,6 @@ def order() -> tuple[str, ...]:
     there: dict[str, None] = {}
     for step in STEPS[: [step[0] for step in STEPS].index(CONNECTED) + 1]:
         for verb, names in actions(step):
-            for name in names if verb in ("import", "load", "borrow", "hold") else ():
+            for name in names if verb in ("import", "load", "keep", "borrow", "hold") else ():
                 opened(name, there)
     return tuple(there)

@@ -71,7 +71,7 @@ def root_of(files, flash):
     import _flash
 
     if _ON_CPYTHON:
-        from tools.sim.cpython.lfs import VfsLfs2
+        from tools.sim.cpython.lfs import Mapped, VfsLfs2
         from tools.sim.cpython.vfs import VfsPosix
     else:
         from vfs import VfsLfs2, VfsPosix
@@ -81,6 +81,8 @@ def root_of(files, flash):
         if error.errno != _EISDIR:
             raise
         return _flash.Folder(VfsPosix(), files)
+    if _ON_CPYTHON:
+        file = Mapped(file.fileno(), 0)
     return VfsLfs2(_flash.Blocks(file, flash))
 
 

@@ -71,4 +71,5 @@ def _become(request, stdin, stdout, line):
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    os.nice(int(environment.get("SIM_NICE") or 0))
     sys.argv[1:] = arguments

@@ -45,7 +45,7 @@ class Heard:
 
 @dataclass
 class Advisor(House):
-    """A house whose device has a certificate from the start, and whose cloud tells every packet that it sends.
+    """A house whose device has a certificate from the start, and whose cloud tells every packet it sends.
 
     wire: what is between the two. heard: the packets so far. published: by `other`, another client.
     """

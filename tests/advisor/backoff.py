@@ -1,12 +1,13 @@
 """What the times between a device's attempts are: Device Advisor reports a backoff as one of these kinds."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 _ALIKE = 0.1  # of the mean: what differs by no more is the same to the eye of whoever reads a log
 
 
 def kind_of_backoff(pauses_s: Sequence[float]) -> str:
-    """"constant", "linear", "exponential", "jitter", or "none" where they do not grow.
+    """ "constant", "linear", "exponential", "jitter", or "none" where they do not grow.
 
     Args:
         pauses_s: between attempts that follow on each other, at least five.
@@ -17,7 +18,7 @@ def kind_of_backoff(pauses_s: Sequence[float]) -> str:
         return "constant"
     if all(abs(change) <= _ALIKE * mean_s for change in _differences(steps)):
         return "linear"
-    factors = [after / before for before, after in zip(steps, steps[1:], strict=False) if before > 0]
+    factors = [after / before for before, after in pairwise(steps) if before > 0]
     if len(factors) == len(steps) - 1 and max(factors) - min(factors) <= 2 * _ALIKE:
         return "exponential"
     half = len(pauses_s) // 2
@@ -25,4 +26,4 @@ def kind_of_backoff(pauses_s: Sequence[float]) -> str:
 
 
 def _differences(values: Sequence[float]) -> list[float]:
-    return [after - before for before, after in zip(values, values[1:], strict=False)]
+    return [after - before for before, after in pairwise(values)]

@@ -13,7 +13,7 @@ from tools.cloud import Cloud
 from tools.cloud.ca import ServerChain
 from tools.sim import World
 
-# Much faster than in other system tests: what is judged here are pauses of up to a minute, and one of an hour.
+# Much faster than in other system tests: what is judged here are pauses of a minute, and one of half an hour.
 SPEED = os.environ.get("SIM_SPEED", "150")
 
 

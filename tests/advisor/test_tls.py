@@ -18,7 +18,7 @@ from tests.system.impostor import impostor
 from tools.cloud import packet as mqtt
 from tools.cloud.ca import Authority, ServerChain
 
-# "Transport security in AWS IoT Core": those of TLS 1.2, as OpenSSL calls them. The recommended ones come first.
+# "Transport security in AWS IoT Core": those of TLS 1.2, as OpenSSL calls them; first the recommended ones.
 RECOMMENDED = {
     f"ECDHE-{kind}-{cipher}"
     for kind in ("ECDSA", "RSA")

@@ -1,4 +1,4 @@
-"""What passes between device and server, on its way: TLS records, of which those of a handshake can be read."""
+"""What passes between device and server, on its way: TLS records; those of a handshake can be read."""
 
 import asyncio
 import contextlib

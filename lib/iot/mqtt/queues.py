@@ -331,7 +331,7 @@ class Inbox:
         return None
 
     def expire(self, timeout_ms):
-        """Make requests that are overdue due again, with the same packet id: AWS's Device Advisor wants it."""
+        """Make requests that are overdue due again, with their packet id: so Device Advisor wants it."""
         for subscription in self.subscriptions:
             if subscription.packet_id > 0 and overdue(subscription, timeout_ms):
                 subscription.packet_id *= -1

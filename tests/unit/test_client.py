@@ -234,6 +234,22 @@ async def test_packet_ids_wrap_and_skip_those_in_use():
         assert packet_id(b.broker.sent(PUBLISH)[5][1]) == b"\x00\x04"
 
 
+async def test_a_subscription_is_asked_for_again_under_its_packet_id_that_no_message_gets_meanwhile():
+    b = Bench(timeout_ms=50)
+    async with b:
+        b.broker.grants = False
+        subscription = b.client.subscribe("a")
+        await b.broker.until_sent(SUBSCRIBE, 2)
+    subscription.packet_id = -abs(subscription.packet_id)
+    b.client._last_id = -subscription.packet_id - 1
+    assert b.client.packet_id() == -subscription.packet_id + 1
+    b.broker.grants = True
+    async with b:
+        assert await subscription.acknowledged(1000)
+        asked = b.broker.sent(SUBSCRIBE)
+    assert len(asked) >= 3 and all(body == asked[0][1] for _, body in asked)
+
+
 async def test_a_redelivered_message_is_delivered_and_acknowledged_again():
     async with Bench() as b:
         subscription = b.client.subscribe("t")

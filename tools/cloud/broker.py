@@ -13,7 +13,7 @@ from .client import Client, Service
 from .errors import InternalFailureException, ResourceNotFoundException
 from .events import Event
 from .limits import Limits
-from .packet import Will
+from .packet import Packet, Will
 from .presence import Presence
 from .registry import Registry
 from .router import Router
@@ -53,6 +53,7 @@ class Broker:
         self.limits = limits
         self.tell = tell
         self.tell_messages = False
+        self.misbehaves: Callable[[Client, Packet], str] = lambda client, packet: ""
         self.on_left: Callable[[Client, Session, str], None] = lambda client, session, reason: None
         self.monotonic = time.monotonic
         self._context = context

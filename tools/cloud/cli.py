@@ -157,7 +157,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         type=_misbehaviour,
         default=[],
-        help="let services misbehave, see below; may be repeated, the first that fits counts",
+        help="let services and broker misbehave, see below; may be repeated, the first that fits counts",
     )
     parser.add_argument(
         "--unthrottled",

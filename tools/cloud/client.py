@@ -41,6 +41,7 @@ class Server(Protocol):
     limits: Limits
     tell: Callable[[Event], None]
     tell_messages: bool
+    misbehaves: Callable[["Client", mqtt.Packet], str]
     monotonic: Callable[[], float]
 
     def service(self, topic: str) -> Service | None:
@@ -94,11 +95,16 @@ class Client:
             self.fail(error)
 
     def received(self, packet: mqtt.Packet) -> None:
+        kind = self._broker.misbehaves(self, packet)
+        if kind == "deaf":
+            return
         try:
             self._received(packet)
         except InternalFailureException as error:  # no answer of MQTT's but to CONNECT: it must ask again
             new = isinstance(packet, mqtt.Connect) and self._session is None
             self._close(wire.SERVER_ERROR, str(error), mqtt.connack(mqtt.SERVER_UNAVAILABLE) if new else b"")
+        if kind == "hang-up":
+            self._close(wire.SERVER_INITIATED_DISCONNECT, "as it was told to")
 
     def _received(self, packet: mqtt.Packet) -> None:
         if isinstance(packet, mqtt.Connect):

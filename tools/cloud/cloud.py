@@ -170,6 +170,7 @@ class Cloud:
                 clock=self._clock,
             )
             broker.tell_messages = self.messages
+            broker.misbehaves = self.gate.packet
             self.port = await broker.start(self._listen, self.port)
             self._broker, self._provisioning = broker, provisioning
             self.connections.follow(broker)

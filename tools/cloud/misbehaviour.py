@@ -1,4 +1,5 @@
 """A cloud that misbehaves on purpose: what a service says is late, twice, never, out of order, or a refusal.
+Its broker takes no notice of packets, or hangs up.
 
 Tests and `tools cloud --misbehave` share it.
 """
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from . import packet as mqtt
 from . import topics
 from .client import Client, Service
 from .events import Event
@@ -22,6 +24,10 @@ KINDS = {
     "refusing": "answer that the service has failed, and do nothing, at most ARG times",
     "throttling": "answer that there were too many requests, and do nothing, at most ARG times",
 }
+PACKET_KINDS = {
+    "deaf": "take no notice of a packet, at most ARG times",
+    "hang-up": "close the connection once a packet has its answer, at most ARG times",
+}
 SERVICES = {
     "shadows": ("$aws/things/+/shadow/#",),
     "jobs": ("$aws/things/+/jobs/#",),
@@ -29,12 +35,15 @@ SERVICES = {
     "defender": ("$aws/things/+/defender/#",),
     "provisioning": ("$aws/certificates/#", "$aws/provisioning-templates/#"),
 }
+PACKETS = ("CONNECT", "PUBLISH", "PUBACK", "SUBSCRIBE", "UNSUBSCRIBE", "PINGREQ")
 HELP = f"""\
 ways to misbehave, KIND[=ARG][@WHERE]; WHERE is one of {", ".join(SERVICES)}
-(default: all of them), or a filter of their topics as '$aws/things/+/shadow/update/delta':
-""" + "".join(f"  {kind:<13} {text}\n" for kind, text in KINDS.items())
+(default: all of them), or a filter of their topics as '$aws/things/+/shadow/update/delta';
+of the last two kinds it is one of {", ".join(PACKETS)} (default: any):
+""" + "".join(f"  {kind:<13} {text}\n" for kind, text in (KINDS | PACKET_KINDS).items())
 _ALL = tuple(one for filters in SERVICES.values() for one in filters)
 _WITH_SECONDS = ("late", "out-of-order")
+_ON_ANSWERS = ("late", "twice", "never", "out-of-order")
 _REFUSALS = ("refusing", "throttling")
 _MAX_HELD = 1000
 Send = Callable[[str, bytes], None]
@@ -45,9 +54,9 @@ class Misbehaviour:
     """One way to misbehave, on some topics.
 
     Args:
-        kind: one of KINDS.
+        kind: one of KINDS or PACKET_KINDS.
         where: one of SERVICES, or a filter on their topics: of what the service says, and for refusals of the
-            request; "" for all.
+            request; of PACKET_KINDS one of PACKETS; "" for all.
         seconds: for "late" and "out-of-order".
         times: how often, for the others; None for ever. It counts down.
     """
@@ -59,11 +68,14 @@ class Misbehaviour:
     held: tuple[Callable[[], None], asyncio.TimerHandle] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"misbehaviour {self.kind!r}: must be one of {', '.join(KINDS)}")
+        if self.kind not in KINDS | PACKET_KINDS:
+            raise ValueError(f"misbehaviour {self.kind!r}: must be one of {', '.join(KINDS | PACKET_KINDS)}")
         if not 0 <= self.seconds <= 3600 or (self.times is not None and self.times < 1):
             raise ValueError(f"misbehaviour {self.kind}: must be 0 to 3600 seconds, or 1 time or more")
-        if self.where and self.where not in SERVICES and not self.where.startswith("$aws/"):
+        if self.kind in PACKET_KINDS:
+            if self.where and self.where not in PACKETS:
+                raise ValueError(f"misbehaviour at {self.where!r}: must be one of {', '.join(PACKETS)}")
+        elif self.where and self.where not in SERVICES and not self.where.startswith("$aws/"):
             known = ", ".join(SERVICES)
             raise ValueError(f"misbehaviour at {self.where!r}: must be one of {known}, or a filter $aws/…")
 
@@ -81,10 +93,14 @@ class Misbehaviour:
                 raise ValueError(f"misbehaviour {kind}: {argument!r} is no number") from None
         return cls(kind, **options)
 
-    def takes(self, topic: str) -> bool:
-        """Whether it is about this topic, now; counts it."""
-        filters = SERVICES.get(self.where) or ((self.where,) if self.where else _ALL)
-        if self.times == 0 or not (_matches(filters, topic) and _matches(_ALL, topic)):
+    def takes(self, what: str) -> bool:
+        """Whether it is about this topic, or this packet, now; counts it."""
+        if self.kind in PACKET_KINDS:
+            is_meant = self.where in ("", what)
+        else:
+            filters = SERVICES.get(self.where) or ((self.where,) if self.where else _ALL)
+            is_meant = _matches(filters, what) and _matches(_ALL, what)
+        if self.times == 0 or not is_meant:
             return False
         if self.times is not None:
             self.times -= 1
@@ -95,12 +111,16 @@ class Gate:
     """Between the services and whoever they speak to. Without rules it lets all pass as it is.
 
     Args:
-        tell: called with an Event for each message that it touched.
-        rules: may be changed at any time; the first that takes a topic counts.
+        tell: called with an Event for each message or packet that it touched.
+        rules: may be changed at any time; the first that takes a topic or a packet counts.
+
+    Attributes:
+        on_packet: called with each packet of a client, and with what is to happen to it, as `packet` says.
     """
 
     def __init__(self, tell: Callable[[Event], None], rules: list[Misbehaviour]) -> None:
         self.rules = rules
+        self.on_packet: Callable[[Client, mqtt.Packet, str], None] = lambda client, packet, kind: None
         self._tell = tell
         self._waiting: set[asyncio.TimerHandle] = set()
 
@@ -114,9 +134,19 @@ class Gate:
             timer.cancel()
         self._waiting.clear()
 
+    def packet(self, client: Client, packet: mqtt.Packet) -> str:
+        """What is to happen to a client's packet: "deaf", "hang-up", or "" where all is as it should be."""
+        name = type(packet).__name__.upper()
+        rule = self._rule(name, tuple(PACKET_KINDS))
+        kind = rule.kind if rule else ""
+        if kind:
+            self._tell(Event("misbehaved", client.address, client.client_id, reason=kind, detail=name))
+        self.on_packet(client, packet, kind)
+        return kind
+
     def say(self, topic: str, payload: bytes, send: Send) -> None:
         """What a service says: sent, late, twice, in another order or not at all."""
-        rule = self._rule(topic, refusals=False)
+        rule = self._rule(topic, _ON_ANSWERS)
         if rule is None:
             send(topic, payload)
             return
@@ -132,15 +162,15 @@ class Gate:
 
     def refusal(self, client: Client, topic: str, payload: bytes) -> bool:
         """Whether a request is refused, which is answered then."""
-        rule = self._rule(topic, refusals=True)
+        rule = self._rule(topic, _REFUSALS)
         if rule is None:
             return False
         self._tell(Event("misbehaved", client.address, client.client_id, reason=rule.kind, detail=topic))
         client.answer(*_refused(topic, payload, rule.kind == "throttling"), subscribed="/jobs/" not in topic)
         return True
 
-    def _rule(self, topic: str, refusals: bool) -> Misbehaviour | None:
-        return next((r for r in self.rules if (r.kind in _REFUSALS) == refusals and r.takes(topic)), None)
+    def _rule(self, what: str, kinds: tuple[str, ...]) -> Misbehaviour | None:
+        return next((rule for rule in self.rules if rule.kind in kinds and rule.takes(what)), None)
 
     def _swap(self, rule: Misbehaviour, send: Callable[[], None]) -> None:
         if rule.held is None:

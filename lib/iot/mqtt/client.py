@@ -269,8 +269,9 @@ class Client:
         """The next packet id that is not in use (2.3.1)."""
         while True:
             self._last_id = self._last_id % 65535 + 1
-            if not (self.outbox.find(self._last_id) or self.inbox.find(self._last_id)):
-                return self._last_id
+            last_id, inbox = self._last_id, self.inbox
+            if not (self.outbox.find(last_id) or inbox.find(last_id) or inbox.find(-last_id)):
+                return last_id
 
     def tell(self, event, detail):
         """Tell the client's owner about a fact."""

@@ -205,7 +205,7 @@ class Connection:
         if client.doubt and borrow("iot.mqtt.culprit").wait(client):
             return None
         if subscription := client.inbox.due():
-            subscription.packet_id = client.packet_id()
+            subscription.packet_id = -subscription.packet_id or client.packet_id()
             subscription.sent_ms = time.ticks_ms()
             qos = None if subscription.closed else subscription.qos
             return packet.request(subscription.packet_id, subscription.topic_filter.encode(), qos)

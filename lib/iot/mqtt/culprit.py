@@ -76,7 +76,7 @@ def ended(client, error, since_ms):
 def _requested(client):
     """The subscription whose request has no answer, or None."""
     for subscription in client.inbox.subscriptions:
-        if subscription.packet_id:
+        if subscription.packet_id > 0:
             return subscription
     return None
 

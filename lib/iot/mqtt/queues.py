@@ -216,7 +216,7 @@ class Subscription:
         self.dropped = 0
         self.granted = None
         self.closed = False
-        self.packet_id = 0  # of the request that waits for its answer
+        self.packet_id = 0  # of the request that waits for its answer; below 0: it is due again, with that
         self.sent_ms = self.repeats = 0  # of that
         self._inbox = inbox
         self._depth = depth
@@ -313,7 +313,7 @@ class Inbox:
     def due(self):
         """The next subscription that needs a SUBSCRIBE, or if `closed` an UNSUBSCRIBE; None if none does."""
         for subscription in self.subscriptions:
-            if subscription.packet_id or not (subscription.closed or subscription.granted is None):
+            if subscription.packet_id > 0 or not (subscription.closed or subscription.granted is None):
                 continue
             if subscription.closed and borrow("iot.mqtt.checks").is_shared(
                 self.subscriptions, subscription.topic_filter
@@ -331,7 +331,7 @@ class Inbox:
         return None
 
     def expire(self, timeout_ms):
-        """Make requests that are overdue due again."""
+        """Make requests that are overdue due again, with their packet id: so Device Advisor wants it."""
         for subscription in self.subscriptions:
-            if subscription.packet_id and overdue(subscription, timeout_ms):
-                subscription.packet_id = 0
+            if subscription.packet_id > 0 and overdue(subscription, timeout_ms):
+                subscription.packet_id *= -1

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.host.cloud.support import Bench, Peer, bench
+from tests.host.cloud.support import Bench, Peer, bench, subscribe_packet
 from tests.patience import PATIENCE_S
-from tools.cloud.misbehaviour import KINDS, SERVICES, Misbehaviour, _refused
+from tools.cloud.misbehaviour import KINDS, PACKET_KINDS, PACKETS, SERVICES, Misbehaviour, _refused
 
 CREATE = "$aws/certificates/create/json"
 RESPONSES = "$aws/commands/things/lamp/executions"
@@ -230,6 +230,10 @@ def test_the_form_of_a_refusal(topic: str, payload: bytes, expected: dict[str, A
         "never=-1",
         "never=1.5",
         "never@x/#",
+        "never@CONNECT",
+        "deaf@shadows",
+        "deaf=x@CONNECT",
+        "hang-up@connect",
     ],
 )
 def test_ways_that_there_are_none(text: str) -> None:
@@ -245,12 +249,42 @@ def test_ways_that_there_are(kind: str, where: str) -> None:
     assert (made.seconds if kind in ("late", "out-of-order") else made.times) == 3
 
 
+@pytest.mark.parametrize("kind", PACKET_KINDS)
+@pytest.mark.parametrize("where", ["", *PACKETS])
+def test_ways_with_packets_that_there_are(kind: str, where: str) -> None:
+    made = Misbehaviour.of(f"{kind}=3" + (f"@{where}" if where else ""))
+    assert (made.kind, made.where, made.times) == (kind, where, 3)
+
+
+async def test_deaf_to_a_packet(cloud: Bench) -> None:
+    """It has no effect and no answer, and the connection goes on."""
+    peer = await cloud.client("c")
+    misbehave(cloud, "deaf=1@SUBSCRIBE")
+    peer.send(subscribe_packet(7, ("t", 1)))
+    await peer.publish("t", b"1")  # has its PUBACK, and nobody had subscribed
+    told = await cloud.event("misbehaved")
+    assert (told.client_id, told.reason, told.detail) == ("c", "deaf", "SUBSCRIBE")
+    await peer.subscribe("t")
+    await peer.nothing_more()
+
+
+async def test_hanging_up_behind_a_packet(cloud: Bench) -> None:
+    heard: list[tuple[str, str]] = []
+    cloud.cloud.gate.on_packet = lambda client, packet, kind: heard.append((type(packet).__name__, kind))
+    misbehave(cloud, "hang-up=1@CONNECT")
+    peer = await cloud.client("c")
+    assert (await cloud.event("disconnected")).reason == "SERVER_INITIATED_DISCONNECT"
+    await peer.closed()
+    await cloud.client("c")
+    assert heard == [("Connect", "hang-up"), ("Connect", "")]
+
+
 def test_the_command_line_lists_them(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tools", "cloud"]
     done = subprocess.run(
         [*command, "--help"], cwd=REPOSITORY, capture_output=True, text=True, timeout=PATIENCE_S, check=True
     )
-    for name in (*KINDS, *SERVICES):
+    for name in (*KINDS, *PACKET_KINDS, *SERVICES, *PACKETS):
         assert name in done.stdout
     done = subprocess.run(
         [*command, "--state", str(tmp_path), "--misbehave", "slow"],

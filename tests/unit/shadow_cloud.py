@@ -5,6 +5,7 @@ import json
 
 from fakes import FakeLog
 from iot.aws import shadow
+from iot.aws.jobs import Jobs
 from iot.aws.requests import Requests
 from iot.mqtt.queues import matches
 
@@ -177,6 +178,14 @@ class QuickRequests(Requests):
         return await super().ask(topic, document, timeout_ms, tries)
 
 
+class QuickJobs(Jobs):
+    """Who has the requests."""
+
+    def need_requests(self):
+        self.requests = self.requests or QuickRequests(self.client, self.system.log)
+        return super().need_requests()
+
+
 class Bench:
     """A thing with shadows, as long as the `async with` lasts."""
 
@@ -196,8 +205,8 @@ class Bench:
 
     def begin(self):
         """The application starts."""
-        requests = QuickRequests(self.cloud, self.log)
-        self.shadow = shadow.make("lamp", requests, self.run, self.on, self.log)
+        self.jobs = QuickJobs("lamp", self.cloud, self)
+        self.shadow = shadow.make("lamp", self.jobs, self.run, self.on, self.log)
 
     async def end(self):
         """The application has ended."""
@@ -213,6 +222,7 @@ class Bench:
         self.tasks.clear()
         self.events.clear()
         self.shadow.close()
+        assert self.jobs.requests is None, "they stay in memory"
 
     def run(self, coroutine):
         self.tasks.append(asyncio.create_task(coroutine))

@@ -6,7 +6,7 @@ import json
 from check import araises, raises
 from fakes import FakeLog
 from iot.aws import commands as module
-from iot.aws.requests import Requests
+from iot.aws.jobs import Jobs
 
 PREFIX = "$aws/commands/things/lamp/executions/"
 DEEP = b'{"action": "beep", "x": ' + b"[" * 500 + b"]" * 500 + b"}"
@@ -52,8 +52,7 @@ class Bench:
         self.log = FakeLog()
         self.tasks = []
         self.ran = []
-        requests = Requests(self.client, self.log)
-        self.commands = module.make("lamp", requests, self.run, None, self.log)
+        self.commands = module.make("lamp", Jobs("lamp", self.client, self), self.run, None, self.log)
         self.commands.on("beep", self.beep)
 
     def run(self, coroutine):

@@ -125,7 +125,7 @@ class Bench:
         """The jobs of a new life."""
         jobs = Jobs("lamp", None, self)
         jobs.requests = self.cloud
-        jobs.keep_requests()
+        jobs.need_requests()
         jobs.on("blink", self.blink)
         return jobs
 

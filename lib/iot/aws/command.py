@@ -5,6 +5,7 @@ import asyncio
 from micropython import const
 
 from iot.aws import documents
+from iot.aws.jobs import parsed
 from iot.events import within
 
 _DESCRIPTION_MAX = const(1024)
@@ -14,12 +15,12 @@ _RETRY_MS = const(1000)
 
 
 class Command:
-    """Args: commands, the Commands; execution, its id; payload, a dictionary, None where it is none."""
+    """Args: commands, the Commands; execution, its id; payload, its bytes, None for too many."""
 
     def __init__(self, commands, execution, payload):
         self._commands = commands
         self._execution = execution
-        self._payload = payload
+        self._payload = parsed(payload)
         self._answer = None
         self._answered = asyncio.Event()
 

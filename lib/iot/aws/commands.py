@@ -10,9 +10,9 @@ _TIMEOUT_MAX_S = const(43200)
 _EXECUTION = const(5)  # its level in a topic
 
 
-def make(name, requests, run, on, log):
+def make(name, jobs, run, on, log):
     """The Commands of a thing; arguments as iot.aws.services has them."""
-    return Commands(name, requests, run, log)
+    return Commands(name, jobs.client, run, log)
 
 
 class Commands:
@@ -20,23 +20,23 @@ class Commands:
 
     Args:
         name: the thing's name.
-        requests: the Requests.
+        client: the thing's MQTT Client.
         run: runs a coroutine as a part of the application.
         log: a Log.
     """
 
-    def __init__(self, name, requests, run, log):
+    def __init__(self, name, client, run, log):
         self.handlers = {}
         self.run = run
         self.log = log
-        self.client = requests.client
+        self.client = client
         self.running = 0
         self._module = None  # iot.aws.command, while it does any
         self._prefix = "$aws/commands/things/" + name + "/executions/"
         self._known = []
         self._subscriptions = [
-            requests.listen(self._prefix + "+/request/json", self._take),
-            requests.listen(self._prefix + "+/response/rejected/json", self._refused),
+            client.subscribe(self._prefix + rest, 1, 1, self._put)
+            for rest in ("+/request/json", "+/response/rejected/json")
         ]
 
     def on(self, name, handler, timeout_s=10):
@@ -70,8 +70,17 @@ class Commands:
         if not self.running:
             self._module = None
 
+    def _put(self, message):
+        try:
+            self._take(*message)
+        except Exception as error:  # such as no memory for it: it must not end the connection
+            self.log.exception("commands", message[0], error)
+
     def _take(self, topic, payload):
         execution = topic.split("/")[_EXECUTION]
+        if topic.endswith("/rejected/json"):
+            self.log.warning("commands", "{}: {}", execution, payload and str(payload[:200], "utf-8"))
+            return
         if execution in self._known:
             return
         self._known = self._known[1 - _REMEMBERED :] + [execution]
@@ -81,6 +90,3 @@ class Commands:
             return
         self.run(module.Command(self, execution, payload).do())
         self.running += 1
-
-    def _refused(self, topic, payload):
-        self.log.warning("commands", "{}: {}", topic, payload and payload.get("errorMessage"))

@@ -1,6 +1,7 @@
 """Jobs of AWS IoT (Developer Guide, "Jobs"): hears of them; what does one is loaded when there is one."""
 
 import asyncio
+import json
 
 from micropython import const
 
@@ -19,7 +20,7 @@ class Jobs:
 
     Attributes:
         handlers: by action, (handler, minutes that it may take or 0).
-        requests: the Requests of this thing while something needs them; None at other times.
+        requests: the Requests of this thing while something needs them, None at other times.
     """
 
     def __init__(self, name, client, system):
@@ -28,8 +29,8 @@ class Jobs:
         self.system = system
         self.handlers = {}
         self.requests = None
+        self._users = 0
         self.job = self.asked = None  # the one that is being done; what this life has asked to begin
-        self._keeps_requests = False
         self._due = asyncio.Event()
 
     def on(self, action, handler, timeout_min=0):
@@ -48,19 +49,16 @@ class Jobs:
         self.handlers[action] = handler, timeout_min
 
     def need_requests(self):
-        """The Requests, which `spare_requests` gives up."""
+        """The Requests, whose code is in memory until each who needs them has called `spare_requests`."""
+        self._users += 1
         if self.requests is None:
             self.requests = borrow("iot.aws.requests").Requests(self.client, self.system.log)
         return self.requests
 
-    def keep_requests(self):
-        """The Requests, for good."""
-        self._keeps_requests = True
-        return self.need_requests()
-
     def spare_requests(self):
-        """No job needs them any more."""
-        if not self._keeps_requests:
+        """Somebody needs them no more."""
+        self._users -= 1
+        if not self._users:
             self.requests = None
 
     def look(self):
@@ -92,3 +90,13 @@ class Jobs:
                 self.job.changed()
             if payload is None or b'"jobId"' in payload or topic.endswith("/rejected"):
                 self._due.set()
+
+
+def parsed(payload):
+    """The JSON object in what a service says; None where there is none, or it is too large."""
+    try:
+        # MicroPython 1.25 takes a text that ends too early for a whole one.
+        document = json.loads(payload) if payload and payload.rstrip()[-1:] == b"}" else None
+    except (ValueError, RuntimeError, MemoryError):  # RuntimeError: hundreds of levels
+        return None
+    return document if isinstance(document, dict) else None

@@ -1,18 +1,17 @@
-"""Requests to AWS IoT's services, each answered on …/accepted or …/rejected, and what they say unasked."""
+"""Requests to AWS IoT's services, each answered on …/accepted or …/rejected; here while some need them."""
 
 import asyncio
-import json
 import os
 
 from micropython import const
 
+from iot.aws.jobs import parsed
 from iot.backoff import Backoff
 from iot.events import within
 
 _TIMEOUT_MS = const(10000)
 _FIRST_MS = const(1000)
 _MOST_MS = const(30000)
-_AROUND_BYTES = const(192)  # of a message, beside its topic and what the request is about
 # The service may do it a moment later: AWS's codes of jobs, of shadows, and this module's own.
 _PASSING = const(("RequestThrottled", "InternalError", 429, 500, "Timeout"))
 
@@ -32,7 +31,7 @@ class ServiceError(Exception):
 
 
 class Requests:
-    """Asks services over a client, and hands on what comes from them.
+    """Asks services over a client, whose answers others subscribe to and `put`.
 
     Args:
         client: the thing's MQTT Client.
@@ -53,39 +52,25 @@ class Requests:
         # A kept session brings answers to what an earlier life has asked.
         self._last = int.from_bytes(os.urandom(3), "big")
 
-    @property
-    def connected(self):
-        """Whether there is a connection."""
-        return self.client.connected
+    def put(self, topic, payload):
+        """Whether a message is an answer to what was asked here, which then has it.
 
-    def room(self, topic):
-        """Bytes that a request to `topic` has room for, and an answer to it."""
-        taken = len(topic) + _AROUND_BYTES
-        return len(self.client.outbox.view) - taken, self.client.inbox.framer.limit - taken
-
-    def listen(self, topic_filter, handler=None):
-        """Subscribes to answers and to what is said unasked; returns the Subscription.
-
-        handler: called with (topic, document) of what is no answer to a request here, from the connection's
-            reader: it returns at once. The document is None where the message was too large or no JSON
-            object.
+        payload: None for one over the packet limit.
         """
-
-        def put(message):
-            try:
-                self.put(message[0], message[1], handler)
-            except Exception as error:  # it must not end the connection
-                self._log.exception("aws", message[0], error)
-
-        return self.client.subscribe(topic_filter, 1, 1, put)
-
-    def put(self, topic, payload, handler=None):
-        """Takes a message: an answer settles its request, which is told; anything else is the handler's."""
+        request, _, kind = topic.rpartition("/")
+        if kind not in ("accepted", "rejected"):
+            return False
         document = parsed(payload)
-        if self._settle(topic, document):
-            return True
-        if handler:
-            handler(topic, document)
+        token = document and document.get("clientToken")
+        for own, asked in self._asked.items():
+            if own == token or (document is None and asked[0] == request):
+                asked[2] = document
+                if document is None:
+                    asked[2] = ServiceError("TooLarge", topic)
+                elif kind == "rejected":
+                    asked[2] = ServiceError(document.get("code"), document.get("message"), document)
+                asked[1].set()
+                return True
         return False
 
     async def ask(self, topic, document, timeout_ms=_TIMEOUT_MS, tries=4):
@@ -125,30 +110,3 @@ class Requests:
         if asked[3]:
             await within(timeout_ms, asked[1].wait())
         return asked[2] or ServiceError("Timeout", asked[0])
-
-    def _settle(self, topic, document):
-        """Whether it is an answer to what was asked here."""
-        request, _, kind = topic.rpartition("/")
-        if kind not in ("accepted", "rejected"):
-            return False
-        token = document and document.get("clientToken")
-        for own, asked in self._asked.items():
-            if own == token or (document is None and asked[0] == request):
-                asked[2] = document
-                if document is None:
-                    asked[2] = ServiceError("TooLarge", topic)
-                elif kind == "rejected":
-                    asked[2] = ServiceError(document.get("code"), document.get("message"), document)
-                asked[1].set()
-                return True
-        return False
-
-
-def parsed(payload):
-    """The JSON object in `payload`; None where there is none, or it is too large."""
-    try:
-        # MicroPython 1.25 takes a text that ends too early for a whole one.
-        document = json.loads(payload) if payload and payload.rstrip()[-1:] == b"}" else None
-    except (ValueError, RuntimeError, MemoryError):  # RuntimeError: hundreds of levels
-        return None
-    return document if isinstance(document, dict) else None

@@ -8,7 +8,6 @@ from iot.memory import keep
 def make(system, kind):
     """The thing's service of this kind, "shadow" or "commands", whose module stays from now on."""
     name = "iot.aws." + kind
-    keep("iot.backoff", "iot.aws.requests", name)
-    jobs, thing = system.jobs, system.thing
-    requests = jobs.keep_requests()
-    return sys.modules[name].make(thing.name, requests, thing.run, thing.on, thing.log)
+    keep(name)
+    thing = system.thing
+    return sys.modules[name].make(thing.name, system.jobs, thing.run, thing.on, thing.log)

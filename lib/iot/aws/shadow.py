@@ -8,11 +8,13 @@ import json
 
 from micropython import const
 
+from iot.aws.jobs import parsed
 from iot.memory import borrow
 
 _PATCHES = const(8)  # then they are joined
 _WAITING_BYTES = const(4096)
 _PAUSE_MS = const(5000)
+_AROUND_BYTES = const(192)  # of a message, beside its topic and what the request is about
 
 
 class Shadow:
@@ -89,7 +91,7 @@ class Shadow:
                     break
             else:
                 patch = json.dumps({section: state}).encode()
-        room = self._shadows.requests.room(self.topic)[0]
+        room = self._shadows.room(self.topic)[0]
         if not patch or len(patch) > room:
             patch = borrow("iot.aws.shadow_document").patch(section, state, room)
         patches = self.patches + [patch]
@@ -103,19 +105,17 @@ class Shadow:
 
 
 class Shadows:
-    """All shadows of the thing: what they listen to, and two tasks.
+    """All shadows of the thing: what they listen to, and what is done when something is due.
 
     Attributes:
-        requests, run, log: as given to `make`.
-        due, came: Events: a request is due; a delta came, or a handler has ended.
+        jobs, run, log: as given to `make`.
     """
 
-    def __init__(self, topic, requests, run, log):
-        self.requests = requests
+    def __init__(self, topic, jobs, run, log):
+        self.jobs = jobs
         self.run = run
         self.log = log
-        self.due = asyncio.Event()
-        self.came = asyncio.Event()
+        self._at_work = {}  # what does it, and whether more was due meanwhile
         self.classic = Shadow(self, topic)
         self.by_topic = {topic: self.classic}
         self.subscriptions = {}  # by filter
@@ -125,48 +125,68 @@ class Shadows:
         topic = self.classic.topic + ("" if shadow is self.classic else "/name/+")
         for rest in ("/+/accepted", "/+/rejected", "/update/delta"):
             if topic + rest not in self.subscriptions:
-                self.subscriptions[topic + rest] = self.requests.listen(topic + rest, self._heard)
-        self.due.set()
+                self.subscriptions[topic + rest] = self.jobs.client.subscribe(topic + rest, 1, 1, self._put)
+        self.wake("updates")
 
     def look(self, kept):
         """There is a connection: what was missed is to be heard."""
         for shadow in self.by_topic.values():
             shadow.must_look = True
-        self.due.set()
+        self.wake("updates")
 
-    def _heard(self, topic, document):
-        """Takes what is no answer to a request of this thing."""
+    def room(self, topic):
+        """Bytes that a request to `topic` has room for, and an answer to it."""
+        client, taken = self.jobs.client, len(topic) + _AROUND_BYTES
+        return len(client.outbox.view) - taken, client.inbox.framer.limit - taken
+
+    def _put(self, message):
+        try:
+            self._take(*message)
+        except Exception as error:  # it must not end the connection
+            self.log.exception("shadow", message[0], error)
+
+    def _take(self, topic, payload):
+        if self.jobs.requests and self.jobs.requests.put(topic, payload):
+            return
         shadow = self.by_topic.get(topic.rsplit("/", 2)[0])
         if shadow and topic.endswith("/delete/accepted"):
             shadow.version = 0
         elif shadow and topic.endswith("/delta"):
+            document = parsed(payload)
             if not document:
                 self.log.error("shadow", "{}: a message too large, or no JSON", topic)
             elif document.get("version", 0) > shadow.version:
                 shadow.version = document["version"]
                 shadow.delta = document
-                self.came.set()
+                self.wake("calls")
 
-    async def serve(self, event):
-        """Does what an event tells of: `due`, or `came`."""
-        while True:
-            await event.wait()
-            event.clear()
+    def wake(self, what):
+        """Something is due for iot.aws.shadow_updates, or shadow_calls: "updates" or "calls"."""
+        if what in self._at_work:
+            self._at_work[what] = True
+        elif what == "calls" or self.jobs.client.connected:  # else there will be a look
+            self._at_work[what] = True
             try:
-                if event is self.came:
-                    await borrow("iot.aws.shadow_calls").run(self)
-                elif self.requests.connected:
-                    await borrow("iot.aws.shadow_updates").run(self)
-            except Exception as error:  # such as no memory for it
-                self.log.exception("shadow", "will try again", error)
-                await asyncio.sleep_ms(_PAUSE_MS)
-                event.set()
+                self.run(self._work(what))
+            except RuntimeError:  # the application is being ended
+                self._at_work.clear()
+
+    async def _work(self, what):
+        try:
+            while self._at_work[what]:
+                self._at_work[what] = False
+                try:
+                    await borrow("iot.aws.shadow_" + what).run(self)
+                except Exception as error:  # such as no memory for it
+                    self.log.exception("shadow", "will try again", error)
+                    self._at_work[what] = True
+                    await asyncio.sleep_ms(_PAUSE_MS)
+        finally:
+            del self._at_work[what]
 
 
-def make(name, requests, run, on, log):
+def make(name, jobs, run, on, log):
     """The classic Shadow of the thing `name`; the others are what iot.aws.services has."""
-    shadows = Shadows("$aws/things/" + name + "/shadow", requests, run, log)
+    shadows = Shadows("$aws/things/" + name + "/shadow", jobs, run, log)
     on("cloud_up", shadows.look)
-    run(shadows.serve(shadows.due))
-    run(shadows.serve(shadows.came))
     return shadows.classic

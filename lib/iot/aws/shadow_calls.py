@@ -66,7 +66,7 @@ async def _finish(shadows, shadow, key, field, value, coroutine):
         _done(shadows, shadow, key, field, value if result is None else result)
     finally:
         field[3] = False
-        shadows.came.set()
+        shadows.wake("calls")
 
 
 def _done(shadows, shadow, key, field, result):

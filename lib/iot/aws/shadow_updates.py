@@ -5,7 +5,6 @@ import json
 
 from micropython import const
 
-from iot.aws.requests import ServiceError
 from iot.aws.shadow_document import find, joined, take, weight
 from iot.backoff import Backoff
 
@@ -17,14 +16,22 @@ _MOST_MS = const(60000)
 
 async def run(shadows):
     """Asks, one request at a time and of each shadow in turn, until nothing is due or the connection ends."""
+    requests = shadows.jobs.need_requests()
+    try:
+        await _ask_all(shadows, requests)
+    finally:
+        shadows.jobs.spare_requests()
+
+
+async def _ask_all(shadows, requests):
     backoff = Backoff(_FIRST_MS, _MOST_MS)
     is_due = True
-    while is_due and shadows.requests.connected:
+    while is_due and requests.client.connected:
         is_due = has_failed = False
         for shadow in tuple(shadows.by_topic.values()):
             if shadow.going or shadow.patches or (shadow.must_look and shadow.fields):
                 is_due = True
-                if shadows.requests.connected and not await _ask(shadows, shadow):
+                if requests.client.connected and not await _ask(shadows, shadow, requests):
                     has_failed = True
         if has_failed:
             await asyncio.sleep_ms(backoff.next_ms())
@@ -32,9 +39,9 @@ async def run(shadows):
             backoff.reset()
 
 
-async def _ask(shadows, shadow):
+async def _ask(shadows, shadow, requests):
     """Makes one request; False where that has to be done again, after a pause."""
-    room = min(shadows.requests.room(shadow.topic))
+    room = min(shadows.room(shadow.topic))
     if not shadow.going and shadow.patches:
         trees = [json.loads(patch) for patch in joined(shadow.patches)]
         shadow.going = take(trees[0], room)[0]
@@ -43,8 +50,8 @@ async def _ask(shadows, shadow):
     update, newest = shadow.going or shadow.known, shadow.version
     try:
         topic, document = ("/update", {"state": update}) if update else ("/get", {})
-        answer = await shadows.requests.ask(shadow.topic + topic, document, _TIMEOUT_MS, 1)
-    except ServiceError as error:
+        answer = await requests.ask(shadow.topic + topic, document, _TIMEOUT_MS, 1)
+    except requests.Error as error:
         # An update's own answer is too large where a long list is in it; else that was to another's update.
         if error.code != "TooLarge" or (update and weight(update) <= room):
             is_final = _is_final(shadows, shadow, update, error)
@@ -91,4 +98,4 @@ def _accepted(shadows, shadow, update, answer, newest):
             "state": find(answer, ("state", "delta"), None),
             "metadata": find(answer, ("metadata", "delta"), None),
         }
-        shadows.came.set()
+        shadows.wake("calls")

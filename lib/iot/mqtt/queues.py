@@ -208,20 +208,25 @@ class Subscription:
     granted: what the SUBACK said, None before it; False too where the broker hangs up on the request.
     """
 
-    takes_oversize = False
+    # In the class, since most of the many keep them all.
+    takes_oversize = closed = False
+    granted = None
+    dropped = 0
+    packet_id = 0  # of the request that waits for its answer; below 0: it is due again, with that
+    sent_ms = repeats = 0  # of that
 
-    def __init__(self, inbox, topic_filter, qos, depth):
+    def __init__(self, inbox, topic_filter, qos, depth, put=None):
         self.topic_filter = topic_filter
         self.qos = qos
-        self.dropped = 0
-        self.granted = None
-        self.closed = False
-        self.packet_id = 0  # of the request that waits for its answer; below 0: it is due again, with that
-        self.sent_ms = self.repeats = 0  # of that
         self._inbox = inbox
-        self._depth = depth
-        self._messages = []
-        self.event = asyncio.Event()  # a message, an answer, or the end
+        if put:
+            self.put = put  # type: ignore[method-assign]
+            self.takes_oversize = True
+            self.event = inbox.event
+        else:
+            self._depth = depth
+            self._messages = []
+            self.event = asyncio.Event()  # a message, an answer, or the end
 
     def put(self, message):
         """Queue a message."""
@@ -284,13 +289,11 @@ class Inbox:
         self.rest = self.told = None
         self.subscriptions = []
         self.waiting = []
+        self.event = asyncio.Event()  # of all who have a `put`
 
     def subscribe(self, topic_filter, qos, depth, put=None):
         """A new Subscription, to be asked for; with the filter None for what no other takes."""
-        subscription = Subscription(self, topic_filter, qos, depth)
-        if put:
-            subscription.put = put  # type: ignore[method-assign]
-            subscription.takes_oversize = True
+        subscription = Subscription(self, topic_filter, qos, depth, put)
         if topic_filter is None:
             self.rest = subscription
             return subscription

@@ -18,26 +18,32 @@ async def run(stream, write, command):
         command: coroutine function that takes a command's name and its argument and returns the answer's
             text, or its pieces; whatever it raises is answered, too.
     """
-    while True:
-        begun = ""
-        try:
-            line = await _line(stream)
-            if line is None:
-                return
-            name, _, argument = line.partition(" ")
-            answer = await command(name, argument)
-            begun = "\n"
-            write("= ok ")
-            for piece in (answer,) if isinstance(answer, str) else answer:
-                write(piece)  # at once: what is whole takes a large piece of the heap
-            write("\n")
-        except Exception as error:  # the console is the last way to a device: no command may end it
-            text = str(error)
-            if not text or not isinstance(error, (ValueError, OSError, MemoryError)):  # a mistake of ours
-                text = type(error).__name__ + ": " + text
-            write(begun + "= error ")
-            write(text + "\n")
-        line = answer = piece = None  # which would keep the command's code in memory
+    # Each in a frame of its own: what an older frame's stack still has keeps a command's code in memory.
+    while await _one(stream, write, command):
+        pass
+
+
+async def _one(stream, write, command):
+    """Has one command carried out; False where the input has ended."""
+    begun = ""
+    try:
+        line = await _line(stream)
+        if line is None:
+            return False
+        name, _, argument = line.partition(" ")
+        answer = await command(name, argument)
+        begun = "\n"
+        write("= ok ")
+        for piece in (answer,) if isinstance(answer, str) else answer:
+            write(piece)  # at once: what is whole takes a large piece of the heap
+        write("\n")
+    except Exception as error:  # the console is the last way to a device: no command may end it
+        text = str(error)
+        if not text or not isinstance(error, (ValueError, OSError, MemoryError)):  # a mistake of ours
+            text = type(error).__name__ + ": " + text
+        write(begun + "= error ")
+        write(text + "\n")
+    return True
 
 
 async def _line(stream):

@@ -24,7 +24,7 @@ _COUNTS = const(("refused", "lost", "oversize", "unclaimed", "dropped"))
 
 # Bytes of ESP-IDF's heap that MicroPython's leaves alone (docs/memory.md): for Wi-Fi with its buffers, and
 # TLS in the handshake with RSA chains, or NimBLE.
-_RESERVED = const(96 * 1024)
+_RESERVED = const(97 * 1024)
 
 
 async def change(system):
@@ -175,6 +175,8 @@ async def _enter_config(system, _):
 async def _enter_normal(system, besides):
     config = system.stored["config"]
     thing = None if besides else system.store().thing()
+    # Before all else: above the many small things, they would part what is free there.
+    buffers = thing and _buffers(system.settings)
     if "wifi" not in system.tasks:
         _grow_heap(system)
         await load(*modes.STAYING["wifi"])
@@ -192,7 +194,7 @@ async def _enter_normal(system, besides):
         await load(*modes.STAYING["application"])
         from iot.aws.jobs import Jobs
 
-        system.cloud = _cloud(system, config["aws"], thing[0])
+        system.cloud = _cloud(system, config["aws"], thing[0], buffers)
         system.jobs = Jobs(thing[0], system.cloud.client, system)
         _make_thing(system, "main", thing[0], config["app"], system.cloud.client)
         _begin(system, cloud=system.cloud.run(), jobs=system.jobs.run(), application=system.application.run())
@@ -260,7 +262,11 @@ def _claim(system, aws, besides):
     return claim.run(_TRIES_TO_REPLACE if besides else None, system.tell)
 
 
-def _cloud(system, aws, name):
+def _buffers(settings):
+    return bytearray(settings.OUTBOX_BYTES), bytearray(settings.PACKET_LIMIT)
+
+
+def _cloud(system, aws, name, buffers):
     from iot.aws.cloud import Cloud
     from iot.mqtt.packet import Framer
     from iot.mqtt.queues import Inbox, Outbox
@@ -274,8 +280,8 @@ def _cloud(system, aws, name):
         system.log,
         system.tell,
         system.clock.ready,
-        Outbox(settings.OUTBOX_BYTES, settings.WINDOW, system.counts),
-        Inbox(Framer(settings.PACKET_LIMIT), system.counts),
+        Outbox(settings.OUTBOX_BYTES, settings.WINDOW, system.counts, buffers[0]),
+        Inbox(Framer(settings.PACKET_LIMIT, buffers[1]), system.counts),
         settings.KEEP_ALIVE_S,
     )
 

@@ -69,7 +69,7 @@ def planned(way: tuple[start.Step, ...]) -> list[str]:
     for step in way:
         for action in step[1:] if step[0] not in ("boot.py", "main.py", "joining") else ():
             verb, *names = action.split()
-            if verb != "drop":
+            if verb not in ("drop", "make"):
                 found += [f"{'borrow' if verb == 'hold' else verb} {name}" for name in names]
     return [action for action in found if action.split()[1] not in BY_OTHERS]
 

@@ -100,6 +100,8 @@ class Framer:
 
     A PUBLISH over the limit passes through without being kept. All that is found holds until the next call.
 
+    buffer: a bytearray of that size, if it is there already.
+
     Attributes:
         limit: as given.
         body: view of what follows the fixed header; of a PUBLISH the payload, None if it was not kept.
@@ -108,9 +110,9 @@ class Framer:
         size: of a PUBLISH, in bytes.
     """
 
-    def __init__(self, limit):
+    def __init__(self, limit, buffer=None):
         self.limit = limit
-        self._view = memoryview(bytearray(limit))
+        self._view = memoryview(buffer or bytearray(limit))
         self.reset()
 
     def reset(self):

@@ -113,7 +113,8 @@ class Thing:
             depth: messages kept for the application; when one more comes, the oldest is dropped and counted.
 
         Returns:
-            An asynchronous iterator over (topic, payload), with `read()` for those who poll.
+            An asynchronous iterator over (topic, payload), with `read()` for those who poll. One that the
+            cloud hangs up on again and again is given up for ten minutes, and the log names its filter.
 
         Raises:
             ValueError: the filter is not valid.

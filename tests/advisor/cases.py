@@ -45,7 +45,7 @@ CASES = {
     "Shadow_Update_Reported_State": (PASS, "does what is desired, and reports it"),
     "Job_Execution": (PASS, "takes the job: IN_PROGRESS, its progress, SUCCEEDED"),
     "Security_Device_Policies": (PASS, "the template's policy: wildcards only behind the thing's own name"),
-    "MQTT_Long_Duration": (PASS, "all its scenarios in one life, with half an hour without the cloud"),
+    "MQTT_Long_Duration": (PASS, "all scenarios in one life, in `make test-slow` with half an hour alone"),
 }
 
 

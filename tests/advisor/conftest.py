@@ -1,6 +1,5 @@
 """One cloud that misbehaves as Device Advisor does, and one world, for each test."""
 
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,8 +12,9 @@ from tools.cloud import Cloud
 from tools.cloud.ca import ServerChain
 from tools.sim import World
 
-# Much faster than in other system tests: what is judged here are pauses of a minute, and one of half an hour.
-SPEED = os.environ.get("SIM_SPEED", "150")
+# Much faster than in other system tests, in `make test-slow` too: what is judged here are pauses of a minute,
+# and one of half an hour.
+SPEED = "150"
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from iot.backoff import Backoff
 from iot.mqtt import culprit
 from stream import Broker, Notes, client, payload
 
-PUBLISH, SUBSCRIBE, UNSUBSCRIBE = 0x30, 0x80, 0xA0
+CONNECT, PUBLISH, SUBSCRIBE, UNSUBSCRIBE, PINGREQ = 0x10, 0x30, 0x80, 0xA0, 0xC0
 
 
 class Life:

@@ -7,7 +7,7 @@ import time
 from iot.backoff import Backoff
 from iot.mqtt import culprit
 from iot.mqtt.packet import MQTTError, Refused
-from life import PUBLISH, UNSUBSCRIBE, Life, hates
+from life import CONNECT, PINGREQ, PUBLISH, SUBSCRIBE, UNSUBSCRIBE, Life, hates
 from stream import packet_id
 
 
@@ -63,6 +63,41 @@ async def test_a_session_that_is_always_new_does_not_bring_it_back():
         assert life.connections < 6
     await life.client.disconnect()
     assert good.granted and bad.granted is False
+
+
+async def test_a_subscription_that_was_given_up_is_asked_for_again_after_ten_minutes():
+    life = Life(timeout_ms=50)  # it looks for what is due each 7 ms
+    life.broker.hates = hates("cmd")
+    subscription = life.client.subscribe("cmd")
+    await life.settle(5)
+    assert subscription.granted is False
+    for still_hated in (True, False):
+        if not still_hated:
+            life.broker.hates = hates()
+        life.connections = asked = 0
+        life.broker.packets.clear()
+        for minutes in (0, 9, 1):
+            assert asked == 0, "not sooner"
+            later(life, minutes * 60_000, subscription)
+            for _ in range(3):
+                await turn(life, ("t", 1))
+                await asyncio.sleep_ms(20)
+            asked = len(life.broker.sent(SUBSCRIBE))
+        assert asked and subscription.granted is not still_hated
+        assert life.connections <= 3, "found at once"
+    await life.client.disconnect()
+
+
+async def test_a_refusal_that_the_broker_spoke_out_stands():
+    life = Life(timeout_ms=50)
+    life.broker.grants = 0x80
+    subscription = life.client.subscribe("cmd")
+    await life.settle(1)
+    later(life, 600_000, subscription)
+    await turn(life, ("t", 1))
+    await asyncio.sleep_ms(50)
+    assert len(life.broker.sent(SUBSCRIBE)) == 1 and subscription.granted is False
+    await life.client.disconnect()
 
 
 async def test_an_unsubscribe_that_the_broker_hangs_up_on_is_forgotten():
@@ -171,6 +206,49 @@ async def test_hanging_up_late_or_before_the_packet_was_sent_blames_nobody():
     assert len(life.client.outbox) == 1 and life.client.doubt == 0
 
 
+async def test_a_broker_that_hangs_up_before_it_answers_anything_blames_nobody():
+    """It closes each connection behind its CONNACK, whatever is on its way by then."""
+    life = Life()
+    life.broker.hates = lambda first, body: first & 0xF0 != CONNECT
+    subscription, receipt = life.client.subscribe("cmd"), life.client.publish("t", "x", qos=1)
+    for _ in range(20):
+        assert not await life.connection()
+        life.client.backoff.next_ms()
+    assert life.client.backoff.ceiling_ms == 64000, "nor is it besieged"
+    life.broker.hates = hates("bad")
+    bad = life.client.publish("bad", "x", qos=1)
+    await life.settle(25)
+    assert subscription.granted and receipt.done and not bad.done
+    assert life.client.outbox.counts["lost"] == 1, life.notes.lines
+
+
+async def test_what_the_broker_hangs_up_on_is_found_while_the_application_pings_all_the_time():
+    life = Life()
+    life.broker.hates = hates("bad")
+    subscription, receipt = life.client.subscribe("bad"), life.client.publish("t", "x", qos=1)
+    while not receipt.done:
+        await turn(life)
+        assert life.connections < 6, life.notes.lines
+    assert subscription.granted is False
+    await life.client.disconnect()
+
+
+async def test_in_doubt_nothing_is_asked_before_the_broker_has_answered_a_ping():
+    life = Life()
+    life.broker.acknowledges = False
+    life.client.publish("t", "x", qos=1)
+    await hung_up_in_flight(life)
+    life.broker.pongs = False
+    attempt = asyncio.create_task(life.connection())
+    await life.broker.until_sent(PINGREQ)
+    await asyncio.sleep_ms(50)
+    assert len(life.broker.sent(PUBLISH)) == 1
+    life.broker.streams[-1].feed(b"\xd0\x00")
+    await life.broker.until_sent(PUBLISH, 2)
+    life.broker.streams[-1].hang_up()
+    await attempt
+
+
 async def test_the_pauses_stay_short_while_the_culprit_is_looked_for():
     life = Life()
     life.client.backoff.ceiling_ms = 64000
@@ -273,11 +351,13 @@ async def test_what_is_still_forbidden_costs_a_connection_or_two_each_ten_minute
     await life.client.disconnect()
 
 
-def later(life, ms):
+def later(life, ms, *subscriptions):
     """Some time goes by for what was given up."""
     barred = life.client.barred
     for name in barred:
         barred[name] = time.ticks_add(barred[name], -ms)
+    for subscription in subscriptions:
+        subscription.sent_ms = time.ticks_add(subscription.sent_ms, -ms)
 
 
 async def test_what_was_queued_meanwhile_for_a_topic_that_was_given_up_goes_with_it():

@@ -35,6 +35,7 @@ class Connection:
     client: the Client it belongs to.
     wake: to be set when there is something to send.
     pinging: True until what `probe` sent is answered.
+    answered: whether the broker has answered anything on it; in doubt it is asked by a PINGREQ at once.
     closed: True once the stream is closed and the tasks have ended.
     error, bug: the exception that ended it; a bug is none that the network can cause.
     acks: PUBACKs that wait to be sent.
@@ -42,16 +43,13 @@ class Connection:
 
     def __init__(self, client, stream):
         self.wake = asyncio.Event()
-        self.pinging = False
-        self.closed = False
+        self.pinging = self._ping_due = client.doubt > 0
+        self.closed = self.answered = False
         self.bug = self.error = None
         self._client = client
         self._stream = stream
         self._changed = asyncio.Event()
-        self._ended = False
-        self._leaving = False
-        self._writing = False
-        self._ping_due = False
+        self._leaving = self._writing = False
         self.acks = b""
         self._received_ms = self._sent_ms = self._ping_ms = time.ticks_ms()
         self._tasks = []
@@ -81,15 +79,17 @@ class Connection:
 
     async def end(self, reason, bug=None):
         """End it now and tell the client; where another has begun to, wait until that is done."""
-        if self._ended:
+        tasks = self._tasks
+        if tasks is None:
             await self.wait_closed()
             return
-        self._ended = True
+        self._tasks = None
         self.bug = bug
         client = self._client
         client.connected = False
         client.reason = reason
-        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        if asyncio.current_task() in tasks:
+            tasks.remove(asyncio.current_task())
         try:
             for task in tasks:
                 task.cancel()
@@ -103,8 +103,7 @@ class Connection:
         except OSError:
             pass  # the stream is gone either way
         finally:
-            self._stream = None  # some 2 KB in all, of which the next connection has need
-            self._tasks.clear()
+            self._stream = None  # with the tasks some 2 KB, of which the next connection has need
             client.outbox.rewind()
             if bug:
                 client.log.exception("mqtt", reason, bug)
@@ -162,12 +161,13 @@ class Connection:
         elif kind == _PINGRESP:
             self.pinging = False
             self._changed.set()
-            return 0
         elif kind in (_SUBACK, _UNSUBACK):
             borrow("iot.mqtt.requests").answer(client, first, framer)
         else:
             raise malformed(first, "kind")
-        client.doubt = min(client.doubt, 1)
+        if kind != _PINGRESP:
+            client.doubt = min(client.doubt, 1)
+        self.answered = True
         self.wake.set()  # the window has room again
         return 0
 

@@ -3,11 +3,13 @@
 AWS IoT Core closes a connection without a word over a publish or a subscription that its policies or limits
 rule out. Such a packet is sent again first on every new connection: without this a device would be silent.
 Several may be on their way when a connection ends, so from then on requests go one at a time, until those in
-doubt are answered: what then has no answer, again and again, is what the broker hangs up on.
+doubt are answered: what then has no answer, again and again, is what the broker hangs up on. A broker that
+hangs up on whoever comes tells nothing of a packet, so then each connection begins with a PINGREQ, and no
+request goes before its answer.
 
 Messages of QoS 0 have no answers, so after such an end the next ones go as QoS 1 (of QoS 0 AWS says "zero or
 more times"). And applications repeat themselves: where others get through, no more is sent for a while to a
-topic that was given up.
+topic that was given up. A subscription that was given up is asked for again after the same time.
 """
 
 import time
@@ -35,7 +37,7 @@ _LOST = const(4)
 
 def wait(client):
     """While there is a doubt: whether an answer must come before the next request. Ends the doubt, too."""
-    if _requested(client) or _first(client, _SENT):
+    if not client.connection.answered or _requested(client) or _first(client, _SENT):
         return True
     if client.doubt == 1 and not (client.inbox.due() or _first(client, _AGAIN)):
         client.doubt = 0
@@ -60,7 +62,7 @@ def ended(client, error, since_ms):
         return
     client.careful = _CAREFUL
     packet = _requested(client) or _first(client, _AGAIN)
-    if not packet:
+    if not packet or (client.doubt and not client.connection.answered):
         return
     now_ms = time.ticks_ms()
     sent_ms = packet.sent_ms
@@ -103,12 +105,14 @@ def _blame(client, packet):
         client.suspect = packet, times
         return
     client.suspect = None
-    # Only where something was answered since: else it may be that the broker hangs up on all there is.
-    pause_ms = _BARRED_MS if is_message and client.doubt == 2 else 0
+    # Of messages only where one was answered since: else it may be that the broker hangs up on all there is.
+    pause_ms = _BARRED_MS if not is_message or client.doubt == 2 else 0
     if len(client.barred) == _BARRED_MOST:
         client.barred.popitem()
     client.barred[name] = time.ticks_add(time.ticks_ms(), pause_ms)
-    what, more = "publish" if is_message else "subscribe", ", nor more sent for 10 min" if pause_ms else ""
+    what, more = "publish" if is_message else "subscribe", ""
+    if is_message and pause_ms:
+        more = ", nor more sent for 10 min"
     text = "{} to {}: given up, the broker hangs up on it{}"
     client.log.warning("mqtt", text, what, name.replace("\0", ""), more)
     if not is_message:
@@ -122,10 +126,10 @@ def _blame(client, packet):
 
 
 def _not_granted(client, subscription):
-    subscription.packet_id = 0
     if subscription.closed:
         client.inbox.subscriptions.remove(subscription)
     else:
+        subscription.packet_id *= -1  # the Inbox has it asked for again
         subscription.granted = False
         subscription.event.set()
 

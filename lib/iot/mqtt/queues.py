@@ -18,6 +18,7 @@ _SENT = const(2)
 _DONE = const(3)
 _LOST = const(4)
 _LONGEST = const(4)  # times that the pause between two repeats doubles: to 160 s
+_GIVEN_UP_MS = const(600000)  # as iot.mqtt.culprit has it for messages
 
 
 def overdue(sent, timeout_ms):
@@ -206,14 +207,15 @@ class Subscription:
     Holds `depth` messages; on overflow the oldest goes and `dropped` counts it. Who needs no queue gives its
     own `put`, called with each message by the connection's reader: it returns at once and raises nothing.
     takes_oversize: True to have also what is over the packet limit put, with None for its payload.
-    granted: what the SUBACK said, None before it; False too where the broker hangs up on the request.
+    granted: what the SUBACK said, None before it; False too where the broker hangs up on the request, which
+        then goes again after ten minutes.
     """
 
     # In the class, since most of the many keep them all.
     takes_oversize = closed = False
     granted = None
     dropped = 0
-    packet_id = 0  # of the request that waits for its answer; below 0: it is due again, with that
+    packet_id = 0  # of the request that waits for its answer; below 0: it goes again, with that
     sent_ms = repeats = 0  # of that
 
     def __init__(self, inbox, topic_filter, qos, depth, put=None):
@@ -335,7 +337,13 @@ class Inbox:
         return None
 
     def expire(self, timeout_ms):
-        """Make requests that are overdue due again, with their packet id: so Device Advisor wants it."""
+        """Make requests that are overdue due again, with their packet id: so Device Advisor wants it.
+
+        And after a longer time those that were given up.
+        """
         for subscription in self.subscriptions:
-            if subscription.packet_id > 0 and overdue(subscription, timeout_ms):
-                subscription.packet_id *= -1
+            if subscription.packet_id > 0:
+                if overdue(subscription, timeout_ms):
+                    subscription.packet_id *= -1
+            elif subscription.packet_id and overdue(subscription, _GIVEN_UP_MS):
+                subscription.granted = None

@@ -7,6 +7,7 @@ import time
 
 _SLICE_S = 0.01  # of waiting: then the world is asked for more
 _LEAST_S = 0.002
+_EPOLL_S = 0.001  # of less it makes as much
 
 
 class _Clock:
@@ -51,7 +52,13 @@ class _Loop(asyncio.SelectorEventLoop):
 
 class _Selector(selectors.DefaultSelector):
     def select(self, timeout=None):
-        return _wait(super().select, timeout)
+        return _wait(self._found, timeout)
+
+    def _found(self, timeout):
+        if timeout and 0 < timeout < _EPOLL_S:
+            time.sleep(timeout)
+            timeout = 0
+        return super().select(timeout)
 
 
 def _wait(wait, seconds):

@@ -62,9 +62,16 @@ class Application:
         if self.leaving or not hasattr(coroutine, "send"):
             borrow("iot.endings").refuse(coroutine)
         task = asyncio.create_task(self._part(coroutine, False))
-        self.tasks = [other for other in self.tasks if not other.done()]
+        self.tidy()
         self.tasks.append(task)
         return task
+
+    def tidy(self):
+        """Lets go of tasks that have ended: their frames keep the code in memory that they have run."""
+        for task in self.tasks:
+            if task.done() and not self.leaving:
+                self.tasks = [other for other in self.tasks if not other.done()]
+                return
 
     def end(self, error):
         """Ends its present run as if `error` had been raised in it; False where there is none."""

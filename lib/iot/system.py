@@ -195,6 +195,8 @@ class System:
         MicroPython gives it all it takes, if need be of ESP-IDF's heap: then nothing reaches the network.
         """
         if idle:
+            if self.application:
+                self.application.tidy()
             gc.collect()
         if self.heap and (memory.heap_free() < _HEAP_LEAST or memory.heap_total() > self.heap_total):
             borrow("iot.starving").settle(self, _HEAP_LEAST)

@@ -378,3 +378,30 @@ async def test_a_task_that_does_not_end_is_told():
     finally:
         endings.asyncio = real
     assert task.cancelled == 3 and time.now_ms >= 5000
+
+
+async def test_tasks_that_have_ended_are_let_go_of():
+    begun, go_on = [], asyncio.Event()
+
+    async def main(b):
+        for _ in range(3):
+            b.application.start(go_on.wait())
+        begun.append(b.application)
+        await asyncio.sleep_ms(100_000)
+
+    b = Bench(main)
+    running = asyncio.create_task(b.application.run())
+    while not begun:
+        await asyncio.sleep_ms(1)
+    application = b.application
+    application.tidy()
+    assert len(application.tasks) == 4
+    go_on.set()
+    await asyncio.sleep_ms(5)
+    application.leaving = True
+    application.tidy()
+    assert len(application.tasks) == 4, "whoever ends them sees them end"
+    application.leaving = False
+    application.tidy()
+    assert len(application.tasks) == 1
+    await b.ended(running)

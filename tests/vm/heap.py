@@ -77,14 +77,9 @@ async def _do(verb, what):
 
 def _buffers():
     """Those of a connection."""
-    from iot.mqtt.packet import Framer
-    from iot.mqtt.queues import Inbox, Outbox
-
     from firmware import settings
 
-    counts = dict.fromkeys(("refused", "lost", "oversize", "unclaimed", "dropped"), 0)
-    outbox = Outbox(settings.OUTBOX_BYTES, settings.WINDOW, counts)
-    return outbox, Inbox(Framer(settings.PACKET_LIMIT), counts)
+    return bytearray(settings.OUTBOX_BYTES), bytearray(settings.PACKET_LIMIT)
 
 
 async def _do_all(lines):

@@ -110,7 +110,8 @@ class Thing:
         Args:
             topic_filter: with `+` and `#` (MQTT 3.1.1, 4.7), up to 256 bytes, 7 slashes, more in `$aws/…`.
             qos: 0 or 1.
-            depth: messages kept for the application; when one more comes, the oldest is dropped and counted.
+            depth: messages kept for the application, of twice `PACKET_LIMIT` bytes together; when one more
+                comes, the oldest is dropped and counted.
 
         Returns:
             An asynchronous iterator over (topic, payload), with `read()` for those who poll. One that the

@@ -4,6 +4,7 @@ import asyncio
 import time
 
 from iot.mqtt.handshake import rewind
+from iot.mqtt.packet import Framer
 from iot.mqtt.queues import Inbox, matches
 from iot.mqtt.requests import answered
 from stream import none_lost
@@ -20,7 +21,7 @@ class Calls:
 
 
 def an_inbox(changed=None):
-    inbox = Inbox(None, none_lost())  # what is received goes through no buffer here
+    inbox = Inbox(Framer(100), none_lost())
     inbox.changed = changed or Calls()
     return inbox
 
@@ -81,6 +82,25 @@ def test_the_oldest_is_dropped_and_counted():
         inbox.deliver("a", bytes([i]))
     assert subscription.dropped == inbox.counts["dropped"] == 7
     assert [subscription.read()[1][0] for _ in range(3)] == [7, 8, 9]
+
+
+def test_a_queue_is_bounded_by_its_bytes_too():
+    inbox = an_inbox()
+    subscription = inbox.subscribe("a", 1, 8)
+    for sizes, left, dropped in (
+        ((100, 100, 100), [100, 100], 1),
+        ((60, 60, 60), [60, 60, 60], 0),
+        ((90, 10, 90, 20), [10, 90, 20], 1),
+        ((0, 200, 1), [1], 2),
+        ((500,), [500], 0),  # the one that there is
+    ):
+        subscription.dropped = 0
+        for size in sizes:
+            inbox.deliver("a", bytes(size))
+        found = []
+        while message := subscription.read():
+            found.append(len(message[1]))
+        assert (found, subscription.dropped) == (left, dropped)
 
 
 async def test_iteration_waits_for_messages_and_ends_with_close():

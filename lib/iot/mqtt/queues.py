@@ -204,8 +204,9 @@ def matches(topic_filter, topic):
 class Subscription:
     """Messages of one topic filter: `async for topic, payload in …`, or `read()` for those who poll.
 
-    Holds `depth` messages; on overflow the oldest goes and `dropped` counts it. Who needs no queue gives its
-    own `put`, called with each message by the connection's reader: it returns at once and raises nothing.
+    Holds `depth` messages, of twice the packet limit together: on overflow the oldest goes, and `dropped`
+    counts it. Who needs no queue gives its own `put`, called with each message by the connection's reader: it
+    returns at once and raises nothing.
     takes_oversize: True to have also what is over the packet limit put, with None for its payload.
     granted: what the SUBACK said, None before it; False too where the broker hangs up on the request, which
         then goes again after ten minutes.
@@ -233,11 +234,14 @@ class Subscription:
 
     def put(self, message):
         """Queue a message."""
-        if len(self._messages) >= self._depth:
-            self._messages.pop(0)
+        messages, most = self._messages, 2 * self._inbox.framer.limit
+        while messages and (
+            len(messages) >= self._depth or sum([len(held[1]) for held in messages]) + len(message[1]) > most
+        ):
+            messages.pop(0)
             self.dropped += 1
             self._inbox.counts["dropped"] += 1
-        self._messages.append(message)
+        messages.append(message)
         self.event.set()
 
     def read(self):

@@ -73,7 +73,7 @@ def mount(path):
         if name not in files:  # else that one stands for it
             sys.modules[name] = __import__(name)
     sys.path.extend(others)
-    globals()["mount"] = globals()["_kind"] = None  # `del` would leave them in the table
+    del globals()["mount"], globals()["_kind"]
 
 
 def _kind(files):

@@ -12,7 +12,7 @@ import time
 import machine
 from micropython import const
 
-from iot.memory import borrow, taken
+from iot.memory import borrow
 
 _FIRST_MS = const(5000)  # a fault that is there again at once shall not wear the chip
 _DOUBLINGS_MOST = const(6)
@@ -28,7 +28,7 @@ async def of_task(system, name):
     when its pause is over, in which the other parts go on.
     """
     try:
-        await taken(system.tasks, name)
+        await system.tasks.pop(name)
         if name not in system.lasting:
             return
         raise RuntimeError("it returned")

@@ -61,24 +61,11 @@ def sweep():
 
 
 def _forget(name):
-    taken(sys.modules, name)
+    del sys.modules[name]
     package, _, module = name.rpartition(".")
     package = sys.modules.get(package)
     if package and hasattr(package, module):  # an import leaves a reference there, too
-        setattr(package, module, None)
         delattr(package, module)
-
-
-def taken(dictionary, key):
-    """Takes a value out of a dictionary and returns it.
-
-    MicroPython's `pop` and `del` leave it in the dictionary's table, where it keeps alive all that it refers
-    to until another one comes there.
-    """
-    value = dictionary[key]
-    dictionary[key] = None
-    del dictionary[key]
-    return value
 
 
 def idf_largest():

@@ -213,7 +213,7 @@ class System:
     async def ended(self, name):
         """Waits for the end of a task that was asked for."""
         try:
-            await memory.taken(self.tasks, name)
+            await self.tasks.pop(name)
         except asyncio.CancelledError:
             pass  # it is what was asked for; the system's own task is cancelled by nobody
         except Exception as error:  # whatever a task dies of, the supervisor has to know

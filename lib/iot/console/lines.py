@@ -18,7 +18,8 @@ async def run(stream, write, command):
         command: coroutine function that takes a command's name and its argument and returns the answer's
             text, or its pieces; whatever it raises is answered, too.
     """
-    # Each in a frame of its own: what an older frame's stack still has keeps a command's code in memory.
+    # Each in a frame of its own: a loop that has ended leaves its iterator, and so a command's code, on the
+    # frame's stack.
     while await _one(stream, write, command):
         pass
 

@@ -182,12 +182,9 @@ class System:
                     self._look_at_heap(late_ms < _LATE_MS)
                 if ticks % _DAY_TICKS == _FIRST_TICKS and self.cloud:
                     borrow("iot.aws.rotation").look(self)
-                if self._done():
-                    await self._look_after()
-
-    async def _look_after(self):
-        """Of a task that has ended, in a frame of its own: the loop's would keep what that has left on it."""
-        await borrow("iot.deaths").of_task(self, self._done())
+                name = self._done()
+                if name:
+                    await borrow("iot.deaths").of_task(self, name)
 
     def _look_at_heap(self, idle):
         """Collects garbage where that costs nothing, and ends an application that took too much.

@@ -1,7 +1,6 @@
 """Jobs of AWS IoT (Developer Guide, "Jobs"): hears of them; what does one is loaded when there is one."""
 
 import asyncio
-import json
 
 from micropython import const
 
@@ -90,13 +89,3 @@ class Jobs:
                 self.job.changed()
             if payload is None or b'"jobId"' in payload or topic.endswith("/rejected"):
                 self._due.set()
-
-
-def parsed(payload):
-    """The JSON object in what a service says; None where there is none, or it is too large."""
-    try:
-        # MicroPython 1.25 takes a text that ends too early for a whole one.
-        document = json.loads(payload) if payload and payload.rstrip()[-1:] == b"}" else None
-    except (ValueError, RuntimeError, MemoryError):  # RuntimeError: hundreds of levels
-        return None
-    return document if isinstance(document, dict) else None

@@ -215,8 +215,7 @@ class Subscription:
     # In the class, since most of the many keep them all.
     takes_oversize = closed = False
     granted = None
-    dropped = 0
-    packet_id = 0  # of the request that waits for its answer; below 0: it goes again, with that
+    dropped = packet_id = 0  # of the request that waits for its answer; below 0: it goes again, with that
     sent_ms = repeats = 0  # of that
 
     def __init__(self, inbox, topic_filter, qos, depth, put=None):
@@ -235,13 +234,11 @@ class Subscription:
     def put(self, message):
         """Queue a message."""
         messages, most = self._messages, 2 * self._inbox.framer.limit
-        while messages and (
-            len(messages) >= self._depth or sum([len(held[1]) for held in messages]) + len(message[1]) > most
-        ):
+        messages.append(message)
+        while len(messages) > self._depth or (messages[1:] and sum([len(m[1]) for m in messages]) > most):
             messages.pop(0)
             self.dropped += 1
             self._inbox.counts["dropped"] += 1
-        messages.append(message)
         self.event.set()
 
     def read(self):

@@ -113,9 +113,10 @@ async def test_a_handler_that_runs_for_ever_holds_up_its_own_key_alone():
 
 
 async def test_the_application_ends_while_a_handler_runs():
-    ended = []
+    begun, ended = [], []
 
     async def slow(value):
+        begun.append(value)
         try:
             await asyncio.sleep_ms(1_000_000)
         finally:
@@ -125,8 +126,7 @@ async def test_the_application_ends_while_a_handler_runs():
     b.begin()
     b.shadow.on("slow", slow)
     b.cloud.desire({"slow": 1})
-    await b.until(lambda: len(b.tasks) == 3)
-    await asyncio.sleep_ms(1)
+    await b.until(lambda: begun)
     await b.end()
     assert ended == [1]
     assert [one.closed for one in b.cloud.subscriptions] == [True] * 3

@@ -199,12 +199,10 @@ async def _enter_normal(system, besides):
         _make_thing(system, "main", thing[0], config["app"], system.cloud.client)
         _begin(system, cloud=system.cloud.run(), jobs=system.jobs.run(), application=system.application.run())
         if system.settings.REPORTS:
-            memory.keep("iot.aws.reports")
-            from iot.aws.reports import Reports
-
-            reports = Reports(system.settings.REPORTS, thing[0], system.cloud.client, system)
-            _begin(system, reports=reports.run())
-            if "log" in system.settings.REPORTS:
+            reports = borrow("iot.aws.reports")
+            wants, client = system.settings.REPORTS, system.cloud.client
+            _begin(system, reports=reports.Reports(wants, thing[0], client, system).run())
+            if "log" in wants:
                 _begin(system, log_lines=borrow("iot.aws.log_lines").LogLines(system).run())
 
 

@@ -102,17 +102,17 @@ def test_a_new_configuration_replaces_the_old_one_and_its_files():
 
 
 def test_of_a_configuration_that_cannot_be_stored_nothing_stays():
-    for before in (False, True):
+    for before, on_trial in ((False, False), (True, False), (True, True)):
         store, nvs = make()
         if before:
             store.save(config.validate(claim()))
         kept = dict(nvs.values), os.listdir(FOLDER) if before else []
         document = config.validate(own())
         document["app"] = {"x": "y" * 2000}  # as a firmware that allows more may have it
-        raises(ValueError, "config: ", store.save, document)
+        raises(ValueError, "config: ", store.save, document, on_trial)
         nvs.set_blob = fails
         document["app"] = {}
-        raises(OSError, "ESP_ERR_NVS_NOT_ENOUGH_SPACE", store.save, document)
+        raises(OSError, "ESP_ERR_NVS_NOT_ENOUGH_SPACE", store.save, document, on_trial)
         assert (nvs.values, os.listdir(FOLDER)) == kept
         assert (store.load() is not None) == before
     empty()

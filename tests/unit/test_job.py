@@ -102,7 +102,9 @@ class Application:
 
 class Settings:
     PACKET_LIMIT = 3072
-    REPORTS = None
+
+    def __init__(self):
+        self.REPORTS = {}
 
 
 class Bench:

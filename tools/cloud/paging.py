@@ -1,6 +1,6 @@
 """Lists in pages, as AWS gives them: `maxResults` of them and a token for the next."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .errors import AwsError
@@ -13,6 +13,7 @@ def page(
     limit: int,
     longest: int,
     error: type[AwsError],
+    shown: Callable[[Any], Any] = lambda item: item,
 ) -> dict[str, Any]:
     """One page under `name`, with `nextToken` where more follows.
 
@@ -23,6 +24,7 @@ def page(
         limit: maxResults.
         longest: the largest maxResults.
         error: raised for a token or a limit that cannot be.
+        shown: what stands in the answer for an item.
     """
     if not 1 <= limit <= longest:
         raise error(f"maxResults: {limit}, must be 1 to {longest}")
@@ -30,4 +32,4 @@ def page(
         raise error(f"nextToken: {token!r} is none of this list")
     start = int(token or 0)
     more = {"nextToken": str(start + limit)} if start + limit < len(items) else {}
-    return {name: list(items[start : start + limit])} | more
+    return {name: [shown(item) for item in items[start : start + limit]]} | more

@@ -22,7 +22,7 @@ class LogLines:
         self._log = system.log
         self._client = system.cloud.client
         self._topic = "telemetry/" + system.cloud.name + "/log"
-        self._usual = (system.settings.REPORTS or {}).get("log")
+        self._usual = system.settings.REPORTS.get("log")
         self._level = level or self._usual
         self._until_ms = minutes and self._log.uptime_ms() + minutes * 60000
         self._lines = []

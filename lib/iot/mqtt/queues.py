@@ -233,10 +233,10 @@ class Subscription:
 
     def put(self, message):
         """Queue a message."""
-        messages, most = self._messages, 2 * self._inbox.framer.limit
-        messages.append(message)
-        while len(messages) > self._depth or (messages[1:] and sum([len(m[1]) for m in messages]) > most):
-            messages.pop(0)
+        held, most = self._messages, 2 * self._inbox.framer.limit
+        held.append(message)
+        while len(held) > self._depth or (len(held) > 1 and sum([len(one[1]) for one in held]) > most):
+            held.pop(0)
             self.dropped += 1
             self._inbox.counts["dropped"] += 1
         self.event.set()

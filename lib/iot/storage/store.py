@@ -67,18 +67,20 @@ class Store:
         parts = {name: value for name, value in aws.items() if isinstance(value, bytes)}  # in DER
         plain = dict(document)
         plain["aws"] = {name: value for name, value in aws.items() if name not in parts}
-        stored = self._read()
+        before = self._record.load()
+        stored = _parsed(before)
         number = 1 - stored["set"] if stored else 0
         if on_trial:
-            self._credentials.save(_BEFORE, {_BEFORE: self._record.load()})
+            self._credentials.save(_BEFORE, {_BEFORE: before})
         else:  # first: what comes next takes the place of its certificates
             self._credentials.remove(_BEFORE)
         try:
             self._credentials.save(_CONFIG_SETS[number], parts)
             self._record.store(borrow("iot.storage.schema").written(number, plain))
         except (OSError, ValueError, MemoryError):
-            if self._read() == stored:  # it does not count, so its keys are not to stay behind
-                self._credentials.remove(_CONFIG_SETS[number])
+            if self._read() == stored:  # it does not count, so neither its keys nor its trial stay behind
+                for name in (_BEFORE, _CONFIG_SETS[number]):
+                    self._credentials.remove(name)
             raise
         self.stored = None
         for name in (_RENEWAL,) if on_trial else (_CONFIG_SETS[1 - number], _RENEWAL):

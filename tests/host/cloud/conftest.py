@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.host.cloud.support import Bench, bench
+from tests.host.cloud.support import Bench, Clock, bench
 from tools.cloud.ca import ServerChain
 
 
@@ -13,6 +13,11 @@ from tools.cloud.ca import ServerChain
 def server_chain() -> ServerChain:
     """What the cloud's server shows, unless a test's parameter of this name says otherwise."""
     return "p256"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture

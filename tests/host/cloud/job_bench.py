@@ -6,17 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.host.cloud.support import Clock
 from tools.cloud import Cloud
 
 DOCUMENT = '{"action": "blink"}'
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now_s = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 class JobBench:

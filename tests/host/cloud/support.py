@@ -13,6 +13,7 @@ from tests.patience import PATIENCE_S
 from tools.cloud import Cloud, Event
 
 DEADLINE_S = PATIENCE_S
+NOW_S = 1_700_000_000.0  # when a Clock begins
 Identity = tuple[str, str]
 
 
@@ -98,6 +99,16 @@ def client_context(root_ca: str, identity: Identity | None, folder: Path) -> ssl
         path.write_text("".join(identity))
         context.load_cert_chain(path)
     return context
+
+
+class Clock:
+    """Seconds since 1970, which a test lets pass."""
+
+    def __init__(self) -> None:
+        self.now_s = NOW_S
+
+    def __call__(self) -> float:
+        return self.now_s
 
 
 class Peer:

@@ -11,23 +11,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.host.cloud.support import DEADLINE_S, Bench, Peer, bench, publish_packet
+from tests.host.cloud.support import DEADLINE_S, Bench, Clock, Peer, bench, publish_packet
 from tools.cloud import errors, fleet
 
 ROLE = "arn:aws:iam::123456789012:role/r"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now_s = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -14,27 +14,12 @@ import pytest
 
 from tests.host.cloud import support as raw
 from tests.host.cloud.shapes import checked
-from tests.host.cloud.support import Bench, Peer, bench, policy
+from tests.host.cloud.support import NOW_S, Bench, Clock, Peer, bench, policy
 from tests.host.cloud.test_restart import Process
 from tools.cloud import Cloud
 from tools.cloud.errors import AwsError, ConflictException, ResourceNotFoundException, ValidationException
 
-START_S = 1_750_000_000.0
 EXECUTIONS = "$aws/commands/things/lamp/executions"
-
-
-class Clock:
-    """Seconds since 1970, which a test lets pass."""
-
-    now = START_S
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -92,12 +77,12 @@ async def test_from_start_to_success(cloud: Bench, clock: Clock) -> None:
     request = await peer.message()
     assert (request.topic, request.payload) == (f"{EXECUTIONS}/{identifier}/request/json", b'{"times":3}')
     assert execution(cloud, identifier)["status"] == "CREATED"
-    clock.now += 2
+    clock.now_s += 2
     reason = {"reasonCode": "200", "reasonDescription": "Execution_in_progress"}
     said: dict[str, Any] = {"status": "IN_PROGRESS", "statusReason": reason}
     assert await say(peer, identifier, said) == ("accepted", {"executionId": identifier})
     assert execution(cloud, identifier)["statusReason"] == reason
-    clock.now += 3
+    clock.now_s += 3
     said = {
         "status": "SUCCEEDED",
         "result": {"beeps": {"s": "3"}, "loud": {"b": True}, "raw": {"bin": "AA=="}},
@@ -110,11 +95,11 @@ async def test_from_start_to_success(cloud: Bench, clock: Clock) -> None:
         "status": "SUCCEEDED",
         "result": {"beeps": {"S": "3"}, "loud": {"B": True}, "raw": {"BIN": b"\0"}},
         "executionTimeoutSeconds": 10,
-        "createdAt": START_S,
-        "startedAt": START_S,
-        "lastUpdatedAt": START_S + 5,
-        "completedAt": START_S + 5,
-        "timeToLive": START_S + 182 * 86400,
+        "createdAt": NOW_S,
+        "startedAt": NOW_S,
+        "lastUpdatedAt": NOW_S + 5,
+        "completedAt": NOW_S + 5,
+        "timeToLive": NOW_S + 182 * 86400,
     }
     verdict, answer = await say(peer, identifier, {"status": "FAILED"})
     assert (verdict, answer["error"], answer["executionId"]) == (
@@ -165,9 +150,9 @@ async def test_a_timeout_of_the_cloud_is_not_final(cloud: Bench, clock: Clock) -
     await watcher.subscribe("$aws/events/commandExecution/+/TIMED_OUT")
     late, silent = start(cloud), start(cloud, executionTimeoutSeconds=20)
     assert (await say(peer, late, {"status": "IN_PROGRESS"}))[0] == "accepted"
-    clock.now += 9.9
+    clock.now_s += 9.9
     assert execution(cloud, late)["status"] == "IN_PROGRESS"
-    clock.now += 0.1
+    clock.now_s += 0.1
     event = json.loads((await watcher.message()).payload)  # the cloud acts on its own
     assert event == {
         "executionId": late,
@@ -176,7 +161,7 @@ async def test_a_timeout_of_the_cloud_is_not_final(cloud: Bench, clock: Clock) -
         "eventType": "COMMAND_EXECUTION",
         "commandArn": arn(cloud, "command/beep"),
         "targetArn": arn(cloud, "thing/lamp"),
-        "timestamp": int((START_S + 10) * 1000),
+        "timestamp": int((NOW_S + 10) * 1000),
     }
     found = execution(cloud, late)
     assert found["status"] == "TIMED_OUT" and "completedAt" not in found
@@ -185,7 +170,7 @@ async def test_a_timeout_of_the_cloud_is_not_final(cloud: Bench, clock: Clock) -
     assert (verdict, answer["error"]) == ("rejected", "InvalidStateTransition")
     assert (await say(peer, late, {"status": "SUCCEEDED"}))[0] == "accepted"
     found = execution(cloud, late)
-    assert (found["status"], found["completedAt"]) == ("SUCCEEDED", START_S + 10)
+    assert (found["status"], found["completedAt"]) == ("SUCCEEDED", NOW_S + 10)
     assert "statusReason" not in found
     await watcher.nothing_more()
 
@@ -194,12 +179,12 @@ async def test_a_timeout_of_the_device_is_final(cloud: Bench, clock: Clock) -> N
     create(cloud)
     peer = await device(cloud, "+/response/accepted/json", "+/response/rejected/json")
     identifier = start(cloud)
-    clock.now += 60
+    clock.now_s += 60
     assert execution(cloud, identifier)["status"] == "TIMED_OUT"
     said = {"status": "TIMED_OUT", "statusReason": {"reasonCode": "MOTOR_STUCK"}}
     assert (await say(peer, identifier, said))[0] == "accepted"
     found = execution(cloud, identifier)
-    assert (found["statusReason"], found["completedAt"]) == ({"reasonCode": "MOTOR_STUCK"}, START_S + 60)
+    assert (found["statusReason"], found["completedAt"]) == ({"reasonCode": "MOTOR_STUCK"}, NOW_S + 60)
     verdict, answer = await say(peer, identifier, {"status": "SUCCEEDED"})
     assert (verdict, answer["error"]) == ("rejected", "InvalidStateTransition")
 
@@ -339,15 +324,15 @@ async def test_deprecation_and_deletion(cloud: Bench, clock: Clock) -> None:
     commands = cloud.cloud.commands
     for name in ("a", "b"):
         create(cloud, name)
-    clock.now += 1
+    clock.now_s += 1
     updated = checked("iot", "UpdateCommand", commands.update_command(commandId="a", deprecated=True))
-    assert updated == {"commandId": "a", "deprecated": True, "lastUpdatedAt": START_S + 1}
+    assert updated == {"commandId": "a", "deprecated": True, "lastUpdatedAt": NOW_S + 1}
     with pytest.raises(ValidationException, match="deprecated"):
         start(cloud, "a")
     commands.update_command(commandId="a", deprecated=False, displayName="A")
     start(cloud, "a")
     commands.update_command(commandId="a", deprecated=True)
-    clock.now += 12 * 3600
+    clock.now_s += 12 * 3600
     assert checked("iot", "DeleteCommand", commands.delete_command(commandId="a")) == {"statusCode": 204}
     assert commands.delete_command(commandId="b") == {"statusCode": 202}
     assert commands.get_command(commandId="b")["pendingDeletion"]
@@ -356,7 +341,7 @@ async def test_deprecation_and_deletion(cloud: Bench, clock: Clock) -> None:
         commands.update_command(commandId="b", deprecated=False)
     with pytest.raises(ValidationException):
         start(cloud, "b")
-    clock.now += 12 * 3600
+    clock.now_s += 12 * 3600
     for name in ("a", "b", "none"):
         with pytest.raises(ResourceNotFoundException):
             commands.get_command(commandId=name)
@@ -367,7 +352,7 @@ async def test_commands_are_listed(cloud: Bench, clock: Clock) -> None:
     commands = cloud.cloud.commands
     for name in ("c", "a", "b"):
         create(cloud, name)
-        clock.now += 1
+        clock.now_s += 1
     listed = checked("iot", "ListCommands", commands.list_commands(maxResults=2, sortOrder="ASCENDING"))
     assert [command["commandId"] for command in listed["commands"]] == ["c", "a"]
     listed = commands.list_commands(maxResults=2, sortOrder="ASCENDING", nextToken=listed["nextToken"])
@@ -415,7 +400,7 @@ async def test_executions_are_listed_and_deleted(cloud: Bench, clock: Clock) -> 
     made = []
     for name in ("a", "b", "a"):
         made.append(start(cloud, name, executionTimeoutSeconds=600))
-        clock.now += 60
+        clock.now_s += 60
     await say(peer, made[0], {"status": "SUCCEEDED"})
 
     def listed(**filters: Any) -> list[int]:
@@ -426,7 +411,7 @@ async def test_executions_are_listed_and_deleted(cloud: Bench, clock: Clock) -> 
     assert listed(**lamp) == [2, 1, 0]
     assert listed(**a, sortOrder="ASCENDING") == [0, 2]
     assert listed(**lamp, status="CREATED") == [2, 1]
-    after = dt.datetime.fromtimestamp(START_S + 60, dt.UTC).strftime("%Y-%m-%dT%H:%M")
+    after = dt.datetime.fromtimestamp(NOW_S + 60, dt.UTC).strftime("%Y-%m-%dT%H:%M")
     assert listed(**lamp, startedTimeFilter={"after": after}) == [2, 1]
     assert listed(**lamp, startedTimeFilter={"before": after}) == [0]
     assert listed(**lamp, completedTimeFilter={"after": after}) == [0]
@@ -449,7 +434,7 @@ async def test_executions_are_listed_and_deleted(cloud: Bench, clock: Clock) -> 
 async def test_old_executions_are_forgotten(cloud: Bench, clock: Clock) -> None:
     create(cloud)
     identifier = start(cloud)
-    clock.now += 182 * 86400
+    clock.now_s += 182 * 86400
     with pytest.raises(ResourceNotFoundException):
         execution(cloud, identifier)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.host.cloud.shapes import checked
-from tests.host.cloud.support import ANYTHING, Bench, bench, policy
+from tests.host.cloud.support import ANYTHING, NOW_S, Bench, Clock, bench, policy
 from tools.cloud.errors import (
     AwsError,
     ForbiddenException,
@@ -18,20 +18,6 @@ from tools.cloud.errors import (
     RequestEntityTooLargeException,
     ResourceNotFoundException,
 )
-
-NOW_S = 1_750_000_000.0
-
-
-class Clock:
-    now = NOW_S
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -61,7 +47,7 @@ async def test_a_connection_while_it_is_there_and_after(cloud: Bench, clock: Clo
     sockets = {"targetIp": "127.0.0.1", "targetPort": cloud.cloud.port}
     sockets |= {"sourceIp": source[0], "sourcePort": source[1]}
     assert shown(cloud, "c", includeSocketInformation=True) == expected | sockets
-    clock.now += 5
+    clock.now_s += 5
     await peer.disconnect()
     await cloud.event("disconnected")
     del expected["connectedSince"]
@@ -69,7 +55,7 @@ async def test_a_connection_while_it_is_there_and_after(cloud: Bench, clock: Clo
     expected |= {"disconnectReason": "CLIENT_INITIATED_DISCONNECT"}
     assert shown(cloud, "c") == expected
     assert shown(cloud, "c", includeSocketInformation=True) == expected | sockets
-    clock.now += 30 * 60
+    clock.now_s += 30 * 60
     with pytest.raises(ResourceNotFoundException):
         shown(cloud, "c")
 
@@ -95,7 +81,7 @@ async def test_a_persistent_session_outlives_what_is_known_of_its_connection(
     await peer.subscribe("a/#")
     await peer.disconnect()
     await cloud.event("disconnected")
-    clock.now += 31 * 60
+    clock.now_s += 31 * 60
     assert shown(cloud, "c") == {
         "connected": False, "clientId": "c", "cleanSession": False, "sessionExpiry": 3600,
     }  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 
 from tests.host.cloud import support as raw
 from tests.host.cloud.shapes import checked
-from tests.host.cloud.support import Bench, Peer, bench
+from tests.host.cloud.support import NOW_S, Bench, Clock, Peer, bench
 from tests.host.cloud.test_restart import Process
 from tools.cloud import Cloud
 from tools.cloud.defender.report import InvalidReport, parse
@@ -20,7 +20,6 @@ from tools.cloud.errors import (
     ResourceNotFoundException,
 )
 
-NOW_S = 1_750_000_000.0
 TOPIC = "$aws/things/lamp/defender/metrics/json"
 METRICS = {
     "listening_tcp_ports": {"ports": [{"interface": "eth0", "port": 24800}, {"port": 22}], "total": 2},
@@ -64,18 +63,6 @@ BAD_CUSTOM: list[Any] = [
     {"a": [{"string_list": [1]}]}, {"a": [{"ip_list": ["1.2.3"]}]}, {"a": [{"ip_list": [1]}]},
     {"a b": [{"number": 1}]}, {"": [{"number": 1}]},
 ]  # fmt: skip
-
-
-class Clock:
-    now = NOW_S
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -138,7 +125,7 @@ async def test_a_report_is_kept_by_its_long_names(cloud: Bench, short: bool) -> 
 async def test_one_report_in_five_minutes_with_a_growing_id(cloud: Bench, clock: Clock) -> None:
     peer = await device(cloud)
     assert (await send(peer, report(5)))["status"] == "ACCEPTED"
-    clock.now += 299.9
+    clock.now_s += 299.9
     answer = await send(peer, report(6))
     assert (answer["status"], answer["statusDetails"]["ErrorCode"], answer["reportId"]) == (
         "REJECTED",
@@ -146,7 +133,7 @@ async def test_one_report_in_five_minutes_with_a_growing_id(cloud: Bench, clock:
         6,
     )
     assert (await cloud.event("rejected")).reason == "Throttled"
-    clock.now += 0.1
+    clock.now_s += 0.1
     for stale in (5, 4):
         answer = await send(peer, report(stale))
         assert answer["statusDetails"]["ErrorCode"] == "InvalidPayload"
@@ -182,7 +169,7 @@ async def test_the_reports_of_a_day_are_kept(cloud: Bench, clock: Clock) -> None
     defender = cloud.cloud.defender
     for number in range(290):
         defender._take("lamp", parse(json.dumps(report(number)).encode()))
-        clock.now += 300
+        clock.now_s += 300
     assert [kept["report_id"] for kept in defender.metrics("lamp")] == list(range(2, 290))
 
 
@@ -228,7 +215,7 @@ async def test_custom_metrics(cloud: Bench, clock: Clock) -> None:
     for kind, token in (("number", "other"), ("string-list", "t")):
         with pytest.raises(ResourceAlreadyExistsException):
             declare(cloud, "a", kind, token)
-    clock.now += 1
+    clock.now_s += 1
     defender.update_custom_metric(metricName="a", displayName="A")
     assert checked("iot", "DescribeCustomMetric", defender.describe_custom_metric(metricName="a")) == {
         "metricName": "a",

@@ -6,22 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.host.cloud.support import ANYTHING, Bench, policy
+from tests.host.cloud.support import ANYTHING, Bench, Clock, policy
 from tools.cloud import ca, errors
 from tools.cloud.database import Database
 from tools.cloud.registry import Registry
-
-
-class Clock:
-    now_s = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -7,19 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.host.cloud.job_bench import DOCUMENT, Clock
-from tests.host.cloud.support import ANYTHING, Bench, Peer, bench
+from tests.host.cloud.job_bench import DOCUMENT
+from tests.host.cloud.support import ANYTHING, NOW_S, Bench, Clock, Peer, bench
 from tests.host.cloud.test_full_disk import fill, make_room
 from tests.host.cloud.test_restart import Process
 from tools.cloud import Cloud
 
 JOBS = "$aws/things/lamp/jobs/"
-NOW_S = 1_700_000_000
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

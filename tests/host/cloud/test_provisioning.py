@@ -11,25 +11,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.host.cloud import support as raw
-from tests.host.cloud.support import Bench, Peer, bench
+from tests.host.cloud.support import Bench, Clock, Peer, bench
 from tools.cloud import fleet
 
 CREATE = "$aws/certificates/create/json"
 CSR = "$aws/certificates/create-from-csr/json"
 PROVISION = "$aws/provisioning-templates/LocalTemplate/provision/json"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -203,7 +190,7 @@ async def test_a_rejected_request_does_not_spend_the_token(cloud: Bench) -> None
 async def test_token_expires(cloud: Bench, clock: Clock, after_s: int, valid: bool) -> None:
     peer = await claim(cloud)
     request = {"certificateOwnershipToken": await token(peer), "parameters": {"SerialNumber": "1"}}
-    clock.now += after_s
+    clock.now_s += after_s
     outcome, answer = await ask(peer, PROVISION, request)
     assert (outcome == "accepted") is valid
     if not valid:
@@ -214,7 +201,7 @@ async def test_certificates_of_expired_tokens_are_deleted(tmp_path: Path, clock:
     async with bench(tmp_path, clock=clock) as cloud:
         peer = await claim(cloud)
         keys = await accepted(peer, CREATE, {})
-    clock.now += 3601
+    clock.now_s += 3601
     async with bench(tmp_path, clock=clock) as cloud:
         await cloud.client("any")  # the sweep runs before anyone is let in
         ids = [c["certificateId"] for c in cloud.cloud.registry.list_certificates()["certificates"]]

@@ -9,21 +9,14 @@ from typing import Any
 import pytest
 
 from tests.host.cloud import support as raw
-from tests.host.cloud.support import ANYTHING, Bench, Peer, bench
+from tests.host.cloud.support import ANYTHING, NOW_S, Bench, Clock, Peer, bench
 from tests.host.cloud.test_full_disk import make_room
-from tests.host.cloud.test_provisioning import Clock
 from tests.patience import until
 from tools.cloud import Limits
 from tools.cloud.errors import InternalFailureException
 
 CLASSIC = "$aws/things/lamp/shadow"
 NAMED = "$aws/things/lamp/shadow/name/light"
-NOW = 1_700_000_000
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -59,7 +52,7 @@ async def ask(peer: Peer, operation: str, request: Any = b"", prefix: str = CLAS
     return answers
 
 
-def at(moment: int = NOW) -> dict[str, int]:
+def at(moment: float = NOW_S) -> dict[str, float]:
     return {"timestamp": moment}
 
 
@@ -71,16 +64,16 @@ async def test_a_desired_state_and_its_report(cloud: Bench, clock: Clock) -> Non
         "metadata": {"desired": {"led": at()}},
         "version": 1,
     }
-    common = {"timestamp": NOW, "clientToken": "t-1"}
+    common = {"timestamp": NOW_S, "clientToken": "t-1"}
     assert await ask(peer, "update", request) == [
         ("update/accepted", snapshot | common),
         ("update/delta", {"state": {"led": "on"}, "metadata": {"led": at()}, "version": 1} | common),
         ("update/documents", {"previous": None, "current": snapshot} | common),
     ]
-    clock.now += 5
+    clock.now_s += 5
     later = {
         "state": {"desired": {"led": "on"}, "reported": {"led": "on"}},
-        "metadata": {"desired": {"led": at()}, "reported": {"led": at(NOW + 5)}},
+        "metadata": {"desired": {"led": at()}, "reported": {"led": at(NOW_S + 5)}},
         "version": 2,
     }
     assert await ask(peer, "update", {"state": {"reported": {"led": "on"}}}) == [
@@ -88,15 +81,15 @@ async def test_a_desired_state_and_its_report(cloud: Bench, clock: Clock) -> Non
             "update/accepted",
             {
                 "state": {"reported": {"led": "on"}},
-                "metadata": {"reported": {"led": at(NOW + 5)}},
+                "metadata": {"reported": {"led": at(NOW_S + 5)}},
                 "version": 2,
-                "timestamp": NOW + 5,
+                "timestamp": NOW_S + 5,
             },
         ),
-        ("update/documents", {"previous": snapshot, "current": later, "timestamp": NOW + 5}),
+        ("update/documents", {"previous": snapshot, "current": later, "timestamp": NOW_S + 5}),
     ]
-    clock.now += 5
-    assert await ask(peer, "get") == [("get/accepted", later | at(NOW + 10))]
+    clock.now_s += 5
+    assert await ask(peer, "get") == [("get/accepted", later | at(NOW_S + 10))]
 
 
 async def test_what_is_missed_comes_with_each_report(cloud: Bench) -> None:
@@ -142,11 +135,11 @@ async def test_accepted_has_what_was_asked_for_and_nulls(cloud: Bench) -> None:
     assert accepted["state"] == {"desired": {"a": None}, "reported": None}
     assert accepted["metadata"] == {"desired": {"a": at()}, "reported": at()}
     answers = await ask(peer, "update", {"state": None})
-    accepted = {"state": None, "metadata": at(), "version": 3, "timestamp": NOW}
+    accepted = {"state": None, "metadata": at(), "version": 3, "timestamp": NOW_S}
     assert answers[0] == ("update/accepted", accepted)
     assert answers[-1][1]["current"] == {"state": {}, "metadata": {}, "version": 3}
     ((_, document),) = await ask(peer, "get")
-    assert document == {"state": {}, "metadata": {}, "version": 3, "timestamp": NOW}, "empty, and there"
+    assert document == {"state": {}, "metadata": {}, "version": 3, "timestamp": NOW_S}, "empty, and there"
 
 
 async def test_versions(cloud: Bench) -> None:
@@ -169,13 +162,13 @@ async def test_a_deleted_shadow_leaves_its_version_for_48_hours(
     peer = await subscribed(cloud)
     for _ in range(3):
         await ask(peer, "update", {"state": {"desired": {"a": 1}}})
-    deleted = {"version": 3, "timestamp": NOW, "clientToken": "t"}
+    deleted = {"version": 3, "timestamp": NOW_S, "clientToken": "t"}
     assert await ask(peer, "delete", {"clientToken": "t"}) == [("delete/accepted", deleted)]
     for operation in ("get", "delete"):
         answers = await ask(peer, operation)
         error = {"code": 404, "message": "No shadow exists with name: 'lamp'"}
         assert answers == [(f"{operation}/rejected", error)]
-    clock.now += after_h * 3600
+    clock.now_s += after_h * 3600
     cloud.cloud.shadows.sweep()
     answers = await ask(peer, "update", {"state": {"reported": {"b": 1}}})
     assert answers[0][1]["version"] == version
@@ -447,6 +440,6 @@ async def test_the_sweep_forgets_by_itself(tmp_path: Path, clock: Clock) -> None
         shadows = cloud.cloud.shadows
         shadows.update_thing_shadow(thingName="lamp", payload=b'{"state": {}}')
         shadows.delete_thing_shadow(thingName="lamp")
-        clock.now += 48 * 3600
+        clock.now_s += 48 * 3600
         rows = lambda: cloud.cloud._database.all("SELECT * FROM shadows")  # noqa: E731
         await until(lambda: not rows(), "the sweep")

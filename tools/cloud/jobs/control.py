@@ -13,18 +13,19 @@ from ..errors import (
     ResourceAlreadyExistsException,
     ResourceNotFoundException,
 )
+from ..paging import page
 from . import placeholders, schedule, shapes, store, views
 from .data import TOPICS, JobsData
 from .executions import JobExecutions
 from .lifecycle import Lifecycle
 from .notices import Notices
-from .pages import page
 from .store import Job, JobStore
 
 MAX_DEPTH = 600
 """How deep a document may be nested; AWS names no limit."""
 
 _DOCUMENT_BYTES = 32_768
+_MAX_PAGE = 250
 _MOST_TARGETS = 100
 _KEPT = {
     "tags": "tags",
@@ -119,7 +120,7 @@ class Jobs:
         thingGroupName: str | None = None,
         thingGroupId: str | None = None,
         namespaceId: str | None = None,
-        maxResults: int | None = None,
+        maxResults: int = _MAX_PAGE,
         nextToken: str | None = None,
     ) -> dict[str, Any]:
         """The newest first."""
@@ -134,7 +135,7 @@ class Jobs:
             jobs = [job for job in jobs if job.members.get(name) == value]
         if status is not None:
             jobs = [job for job in jobs if job.status == status]
-        return page("jobs", jobs, self._summary, maxResults, nextToken)
+        return page("jobs", jobs, nextToken, maxResults, _MAX_PAGE, InvalidRequestException, self._summary)
 
     def update_job(self, *, jobId: str, namespaceId: str | None = None, **members: Any) -> None:
         """Change what CreateJob gave; a timer that runs already runs on."""

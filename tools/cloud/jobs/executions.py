@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import InvalidStateTransitionException, VersionConflictException
+from ..errors import InvalidRequestException, InvalidStateTransitionException, VersionConflictException
+from ..paging import page
 from . import shapes, states, views
 from .lifecycle import Lifecycle
-from .pages import page
 from .states import Execution, InvalidTransition
 from .store import JobStore
+
+_MAX_PAGE = 250
 
 
 class JobExecutions:
@@ -47,7 +49,7 @@ class JobExecutions:
         *,
         jobId: str,
         status: str | None = None,
-        maxResults: int | None = None,
+        maxResults: int = _MAX_PAGE,
         nextToken: str | None = None,
     ) -> dict[str, Any]:
         self._store.job(jobId)
@@ -57,7 +59,9 @@ class JobExecutions:
             arn = self._arn(f"thing/{one.thing}")
             return {"thingArn": arn, "jobExecutionSummary": views.execution_summary(one)}
 
-        return page("executionSummaries", found, shown, maxResults, nextToken)
+        return page(
+            "executionSummaries", found, nextToken, maxResults, _MAX_PAGE, InvalidRequestException, shown
+        )
 
     def list_job_executions_for_thing(
         self,
@@ -66,7 +70,7 @@ class JobExecutions:
         status: str | None = None,
         jobId: str | None = None,
         namespaceId: str | None = None,
-        maxResults: int | None = None,
+        maxResults: int = _MAX_PAGE,
         nextToken: str | None = None,
     ) -> dict[str, Any]:
         """The newest first."""
@@ -80,7 +84,9 @@ class JobExecutions:
         def shown(one: Execution) -> dict[str, Any]:
             return {"jobId": one.job_id, "jobExecutionSummary": views.execution_summary(one)}
 
-        return page("executionSummaries", found, shown, maxResults, nextToken)
+        return page(
+            "executionSummaries", found, nextToken, maxResults, _MAX_PAGE, InvalidRequestException, shown
+        )
 
     def cancel_job_execution(
         self,

@@ -3,10 +3,13 @@
 import asyncio
 import contextlib
 import os
+import select
 import sys
 import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import CancelledError
+
+_LOOK_S = 0.2
 
 
 async def lines() -> AsyncIterator[str]:
@@ -33,6 +36,17 @@ async def lines() -> AsyncIterator[str]:
             yield line.decode(errors="replace").rstrip("\r")
     if rest:
         yield rest.decode(errors="replace")
+
+
+def answer() -> str:
+    """What a person at the terminal types after a question: a line with its end, "" at the end of input.
+
+    Ctrl-C ends it at any moment. A read alone would not: one that comes just before the read begins is noted,
+    but wakes nobody until the next key.
+    """
+    while os.name != "nt" and not select.select([sys.stdin], [], [], _LOOK_S)[0]:
+        pass  # Windows selects sockets only
+    return sys.stdin.readline()
 
 
 def is_ours() -> bool:

@@ -15,6 +15,7 @@ from tools.board.errors import BoardError, tell_failure, wrong_arguments
 from tools.board.link import Answer
 from tools.board.progress import Progress, bar
 from tools.board.view import JsonView, TextView
+from tools.stdin import answer
 
 from . import arguments, over_bleak
 from .client import Client
@@ -167,7 +168,7 @@ def _asked_code() -> str:
         raise _UsageError("the device's code is needed: --code ABCD-EFGH-JKMN, or the variable SETUP_CODE")
     while True:
         print("The code on the device's label: ", end="", file=sys.stderr, flush=True)
-        if not (line := sys.stdin.readline()):
+        if not (line := answer()):
             raise _UsageError("no code")
         try:
             return normalise_code(line)

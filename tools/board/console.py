@@ -7,7 +7,7 @@ import sys
 from collections.abc import Coroutine
 from typing import Any
 
-from tools.stdin import lines
+from tools.stdin import answer, lines
 from tools.waiting import Waiting
 
 from .errors import BoardError, run_verb
@@ -68,10 +68,8 @@ def _run(args: argparse.Namespace, port: str) -> int:
 
 
 def _confirmed(question: str) -> bool:
-    try:
-        return input(question).strip() == "yes"
-    except EOFError:
-        return False
+    print(question, end="", flush=True)
+    return answer().strip() == "yes"
 
 
 async def ask_once(port: str, line: str, view: JsonView | TextView) -> int:

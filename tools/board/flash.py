@@ -16,6 +16,8 @@ from esptool.loader import ESPLoader
 from esptool.logger import log
 from esptool.util import FatalError, flash_size_bytes
 
+from tools.stdin import answer
+
 from . import images
 from .errors import BoardError, run_verb
 from .ports import PORT_HELP, chosen_port, close_port, open_port
@@ -115,10 +117,7 @@ def flash(port: str, path: Path, yes: bool, baudrate: int = BAUDRATE, as_json: b
 def _agreed(say: Callable[..., None]) -> bool:
     question = "Everything on the board will be erased, configuration and certificate included. Go on? [y/N] "
     say(question, end="")
-    try:
-        return input().strip().lower() in ("y", "yes")
-    except EOFError:
-        return False
+    return answer().strip().lower() in ("y", "yes")
 
 
 class _Log(EspLogBase):

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from tools.board.errors import BoardError
 from tools.board.progress import Progress, bar
+from tools.stdin import answer
 
 from . import values
 from .account import Account
@@ -208,7 +209,7 @@ def _leave(account: Account, thing: str, job_id: str) -> int:
     if sys.stdin.isatty() and sys.stderr.isatty():
         print(f"\n{job_id} goes on without you. Cancel it? [y/N] ", end="", file=sys.stderr, flush=True)
         with contextlib.suppress(KeyboardInterrupt):
-            if sys.stdin.readline().strip().lower() in ("y", "yes"):
+            if answer().strip().lower() in ("y", "yes"):
                 account.iot.cancel_job_execution(jobId=job_id, thingName=thing, force=True)
                 note(f"job {job_id}: CANCELED")
                 return _INTERRUPTED

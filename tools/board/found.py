@@ -15,6 +15,7 @@ _FORMS = ("", ".py", ".mpy")  # that a module may have, and MicroPython takes th
 _COPIES = ("firmware", "lib/iot")  # modules outside of the pack: older deployments' or a developer's
 _OLD_BUILT = "firmware/built.txt"  # only older deployments left that, and with it:
 _OLD_PACKAGE = "lib/hmac.mpy"
+_SLOTS = ("a", "b")  # versions that came as updates
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Found:
         self._repl = repl
         packages = [f"lib/{name}{form}" for name in DEPENDENCIES for form in _FORMS]
         readers = ["pack.py", "pack.mpy", *(f"lib/pack{form}" for form in _FORMS)]  # in /lib it was before
-        paths = ["boot.py", "main.py", PACK, *readers, *_COPIES, *packages, _OLD_PACKAGE]
+        paths = ["boot.py", "main.py", PACK, *_SLOTS, *readers, *_COPIES, *packages, _OLD_PACKAGE]
         lines = repl.exec(f"survey({[f'/{path}' for path in paths]})", FLASH_S).splitlines()
         found = [(mark, path.removeprefix("/")) for mark, _, path in (line.partition(" ") for line in lines)]
         self.folders = {path for mark, path in found if mark == "/"}

@@ -74,6 +74,19 @@ def finish():
             exec(file.read(), {})  # noqa: S102
 
 
+def start_factory():
+    """Has boot.py start the version in /, whatever was updated."""
+    import esp32
+
+    nvs = esp32.NVS("iot")
+    for key in ("boot0", "boot1"):
+        try:
+            nvs.erase_key(key)
+        except OSError:  # there is none
+            pass
+    nvs.commit()
+
+
 def discard(folder):
     """Remove a folder and all that is in it, if it is there."""
     while names := _names(folder):  # a cut in a move may have hidden one of them

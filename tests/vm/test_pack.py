@@ -23,7 +23,13 @@ STAND_INS = {  # for what the VM lacks
     "machine.py": "def freq(hz):\n    pass\n",
     "socket.py": "",
     "esp.py": "def osdebug(level):\n    pass\n",
-    "esp32.py": "class NVS:\n    def __init__(self, name):\n        pass\n    def get_i32(self, key):\n        raise OSError(key)\n",
+    "esp32.py": """
+class NVS:
+    def __init__(self, name):
+        pass
+    def get_i32(self, key):
+        raise OSError(key)
+""",
 }
 # The VM collects only when all tasks wait.
 SCRIPT = """

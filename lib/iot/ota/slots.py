@@ -1,8 +1,8 @@
 """Where versions of the firmware are: the factory's in `/`, updates in `/a` and `/b`. boot.py has one start.
 
 A number in NVS decides: from its lowest bit, the slot that counts in 2 bits, the one on trial in 2, the
-starts that are left for that in 6, and how often all that has changed. It is there twice, since a cut of power
-may take the one that is being written: the larger one is right, the smaller is written over.
+starts that are left for that in 6, and how often all that has changed. It is there twice, since a cut of
+power may take the one that is being written: the larger one is right, the smaller is written over.
 
 A slot is whole while its manifest is: that is written last and removed first, with a checksum at its end. All
 of this raises OSError where flash fails.

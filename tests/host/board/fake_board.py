@@ -18,6 +18,8 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+from fakes import FakeNVS
+
 from tests.host.board.packs import unpack
 from tools.sim.cpython.lfs import VfsLfs2
 from tools.sim.cpython.vfs import file_calls
@@ -91,6 +93,7 @@ class FakeBoard:
         self.busy_s = busy_s
         self._image = put_image(folder)
         self.files = self._image.root
+        self.nvs = FakeNVS()
         self.executions = 0
         self.writes = 0  # of flash, since the power is on
         self.resets = 0  # hard ones
@@ -278,7 +281,7 @@ class FakeBoard:
             "os": chip_os,
             "sys": SimpleNamespace(platform=self.platform, implementation=implementation),
             "esp": SimpleNamespace(osdebug=lambda *_: None),
-            "esp32": SimpleNamespace(Partition=partition),
+            "esp32": SimpleNamespace(Partition=partition, NVS=lambda name: self.nvs),
             "time": SimpleNamespace(sleep=self._sleep),
             "machine": SimpleNamespace(freq=lambda hz: None, reset=self._reset),
         }

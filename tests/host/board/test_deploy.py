@@ -162,6 +162,18 @@ def test_what_is_not_the_product_s_stays(product: Product, flash: Path) -> None:
     assert {path: board.tree()[path] for path in OWN} == OWN
 
 
+def test_updates_go_and_the_factory_s_version_starts(product: Product, flash: Path) -> None:
+    bring_up_to_date(product, FakeBoard(flash))
+    board = FakeBoard(flash)
+    before = without_time(board)
+    put(board, {"a/firmware.pack": b"PACK", "a/manifest": b"iot-update 1\n", "b/manifest.new": b""})
+    board.nvs.values.update({"boot0": 0x401, "boot1": 0x846, "other": 7})
+    done = bring_up_to_date(product, board)
+    assert done.removed == ["a/firmware.pack", "a/manifest", "b/manifest.new", "b/", "a/"]
+    assert without_time(board) == before and not (board.files / "a").exists()
+    assert board.nvs.values == {"other": 7}
+
+
 def test_copies_of_a_developer_go(product: Product, flash: Path) -> None:
     """They would win over the pack."""
     bring_up_to_date(product, FakeBoard(flash))

@@ -10,8 +10,8 @@ import machine
 
 
 def due():
-    """The folder of the version that is on trial, while it has starts left, or that counts; "" for the
-    factory's.
+    """The folder of the version that is on trial, while it has starts left, or that counts, "" for the
+    factory's; and the number of the slot that is on trial.
     """
 
     def is_whole(folder):
@@ -41,9 +41,9 @@ def due():
     if state & 0x3F0:  # a start less is left for the slot on trial
         nvs.set_i32("boot0" if state == numbers[1] else "boot1", state + 0x400 - 0x10)
         nvs.commit()
-        state >>= 2
-    folder = ("", "/a", "/b", "")[state & 3]
-    return folder if folder and is_whole(folder) else ""
+    trial = state >> 2 & 3
+    folder = ("", "/a", "/b", "")[trial if state & 0x3F0 else state & 3]
+    return folder if folder and is_whole(folder) else "", trial
 
 
 def start(due):
@@ -95,7 +95,7 @@ def start(due):
         if not os.listdir("/deploy"):
             os.rmdir("/deploy")
 
-    def mount(folder):
+    def mount(folder, trial):
         """Has modules imported from the pack there; whether there is one."""
         try:
             import pack
@@ -107,10 +107,10 @@ def start(due):
             if error.errno != errno.ENOENT:
                 raise
             return False
-        pack.folder = folder  # iot.ota.slots has to know
+        pack.folder, pack.trial = folder, trial  # iot.ota has to know
         return True
 
-    for part in (finish_deployment, lambda: mount(due()), lambda: mount("")):
+    for part in (finish_deployment, lambda: mount(*due()), lambda: mount("", 0)):
         try:
             if part():
                 break

@@ -24,6 +24,7 @@ ROWS = {
             ("unconfigured", CONFIG, None),
             ("setup_asked", CONFIG, None),
             ("configured", NORMAL, None),
+            ("update_waits", OTA, None),
             ("part_failed", IDLE, None),
         ) + _ENDS,
     ),
@@ -31,31 +32,27 @@ ROWS = {
     NORMAL: (
         (
             "console", "flash", "wifi", "clock", "probation", "claim", "cloud", "jobs", "reports",
-            "log_lines", "application",
+            "log_lines", "application", "trial",
         ),
         (
             ("provisioning_failed", NORMAL, None),
             ("certificate_refused", NORMAL, REPLACE),
             ("rotation_by_claim", NORMAL, ROTATE),
             ("rotated", RESTART, None),  # a certificate's trial begins, or has ended in vain
-            ("update_accepted", OTA, None),
+            ("update_accepted", RESTART, None),  # it is installed by a life that does nothing else
             # No memory for TLS twice in one life: what the claim's connection took comes back in pieces.
             ("provisioned", RESTART, None),
         ) + _ENDS,
     ),
     OTA: (
-        ("console", "flash", "wifi", "clock"),
-        (
-            ("update_failed", NORMAL, None),
-            ("update_failed_application_stopped", RESTART, None),
-            ("update_installed", RESTART, None),
-        ) + _ENDS,
+        ("console", "flash", "wifi", "clock", "update"),
+        (("update_over", RESTART, None),) + _ENDS,
     ),
     IDLE: (("console",), (("rescue_accepted", OTA, None),) + _ENDS),
 }  # fmt: skip
 
 # Tasks that last as long as their mode: their end is a death.
-LASTING = ("flash", "wifi", "clock", "jobs", "application", "setup", "packets")
+LASTING = ("flash", "wifi", "clock", "jobs", "application", "setup", "packets", "update")
 # Tasks that begin anew where a mode follows on itself: the thing has another certificate.
 RENEWED = ("claim", "cloud", "jobs", "reports", "log_lines", "application")
 
@@ -71,6 +68,7 @@ STAYING = {
     "cloud": _MQTT + ("iot.aws.cloud",),
     "jobs": ("iot.aws.jobs",),
     "application": ("iot.backoff", "iot.application", "iot.thing"),
+    "update": ("iot.tls", "iot.ota.slots", "iot.ota.pending", "iot.ota.download", "iot.ota.update"),
     "setup": (
         "iot.ble.codes", "iot.ble.frames", "iot.ble.requests", "iot.ble.setup", "iot.ble.packets",
     ),

@@ -89,6 +89,8 @@ async def _init(system):
     if found is None:
         return "unconfigured"
     system.stored = store.stored
+    if borrow("iot.ota.pending").is_there(system.folder):
+        return "update_waits"
     # With CONFIG_MS 0 nobody could set it up there, nor would it ever go on.
     asked = settings.CONFIG_MS and await _setup_asked(system)
     return "setup_asked" if asked else "configured"
@@ -139,6 +141,7 @@ async def _restart(system):
         try:
             system.store().erase()
             borrow("iot.probation").set_reached(system.nvs, False)
+            borrow("iot.ota.pending").remove(system.folder)
             system.log.info("system", "configuration and certificate are erased")
         except (OSError, ValueError, MemoryError) as error:
             system.log.error("flash", "configuration and certificate are not erased: {}", error)
@@ -182,6 +185,7 @@ async def _enter_normal(system, besides):
         await load(*modes.STAYING["wifi"])
         await load(*modes.STAYING["clock"])
         _start_network(system, config)  # the radio connects while the rest is loaded
+        _begin(system, probation=borrow("iot.probation").watch(system))
         config = {"aws": config["aws"], "app": config["app"]}  # what else there is, has its owner
         system.stored = {"set": system.stored["set"], "config": config}
     system.counts = system.counts or dict.fromkeys(_COUNTS, 0)
@@ -198,6 +202,8 @@ async def _enter_normal(system, besides):
         system.jobs = Jobs(thing[0], system.cloud.client, system)
         _make_thing(system, "main", thing[0], config["app"], system.cloud.client)
         _begin(system, cloud=system.cloud.run(), jobs=system.jobs.run(), application=system.application.run())
+        if getattr(sys.modules.get("pack"), "trial", 0) and "trial" not in system.tasks:
+            _begin(system, trial=borrow("iot.ota.trial").run(system))
         if system.settings.REPORTS:
             reports = borrow("iot.aws.reports")
             wants, client = system.settings.REPORTS, system.cloud.client
@@ -206,7 +212,27 @@ async def _enter_normal(system, besides):
                 _begin(system, log_lines=borrow("iot.aws.log_lines").LogLines(system).run())
 
 
-_ENTER = {modes.CONFIG: _enter_config, modes.NORMAL: _enter_normal}
+async def _enter_ota(system, _):
+    _grow_heap(system)
+    for task in ("wifi", "clock", "update"):  # before the radio takes its memory
+        await load(*modes.STAYING[task])
+    from iot.ota.update import Update
+
+    def roots():
+        return (system.store().certificates()["root_ca"],)
+
+    update = Update(system.folder, system.nvs, system.log, roots)
+    _start_network(system, system.stored["config"])
+    _begin(system, update=_update(system, update))
+
+
+async def _update(system, update):
+    what = await update.run(system.clock.ready)
+    system.turn("update_over", what)
+    await asyncio.sleep(3600)  # until the restart ends it
+
+
+_ENTER = {modes.CONFIG: _enter_config, modes.NORMAL: _enter_normal, modes.OTA: _enter_ota}
 
 
 def _begin(system, **coroutines):
@@ -242,8 +268,7 @@ def _start_network(system, config):
     system.wifi = Wifi(wlan, config["wifi"], Backoff(_WIFI_FIRST_MS, _WIFI_MOST_MS), log, tell)
     online, built = system.wifi.connected, system.settings.BUILT
     system.clock = Clock(config["time"]["ntp"], built, system.nvs, online, log, tell)
-    watch = borrow("iot.probation").watch(system)
-    _begin(system, wifi=system.wifi.run(), clock=system.clock.run(), probation=watch)
+    _begin(system, wifi=system.wifi.run(), clock=system.clock.run())
 
 
 def _claim(system, aws, besides):

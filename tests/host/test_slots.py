@@ -63,7 +63,7 @@ def factory() -> None:
 
 def install(pack: bytes) -> int:
     slot = slots.free(nvs())
-    with open(slots.clear(slot), "wb") as file:
+    with open(slots.prepare(slot, len(pack))[0], "wb") as file:
         file.write(pack)
     slots.seal(slot, manifest(pack))
     slots.begin_trial(nvs(), slot, STARTS)

@@ -13,10 +13,9 @@ EXPECTED = {
     ("NORMAL", "provisioning_failed"): "NORMAL",
     ("NORMAL", "rotation_by_claim"): "NORMAL",
     ("NORMAL", "rotated"): "RESTART",
-    ("NORMAL", "update_accepted"): "OTA",
-    ("OTA", "update_installed"): "RESTART",
-    ("OTA", "update_failed"): "NORMAL",
-    ("OTA", "update_failed_application_stopped"): "RESTART",
+    ("INIT", "update_waits"): "OTA",
+    ("NORMAL", "update_accepted"): "RESTART",
+    ("OTA", "update_over"): "RESTART",
     ("IDLE", "rescue_accepted"): "OTA",
 }
 ANYWHERE = ("restart", "committed", "factory_reset")

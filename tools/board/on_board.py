@@ -75,7 +75,7 @@ def finish():
 
 
 def start_factory():
-    """Has boot.py start the version in /, whatever was updated."""
+    """Have boot.py start the version in /, whatever was updated or is to be."""
     import esp32
 
     nvs = esp32.NVS("iot")
@@ -85,6 +85,10 @@ def start_factory():
         except OSError:  # there is none
             pass
     nvs.commit()
+    try:
+        os.remove("/certs/update")
+    except OSError:
+        pass
 
 
 def discard(folder):

@@ -8,6 +8,7 @@ from iot.memory import borrow
 
 _MINUTES_MAX = const(1440)
 _SET = const("set")  # what a configuration is marked by, with its number
+_OTA = const("ota")  # what an update is marked by, with the hash of its file
 _POLL_MS = const(1000)
 
 
@@ -57,11 +58,27 @@ async def _configure(job):
         await job.gone()
 
 
+async def _ota(job):
+    """`manifest`, `signatures` and `url`: an update; `root` and `signatures`: a new root. docs/updates.md"""
+    system, document = job.system, job.document
+    try:
+        manifest = await borrow("iot.ota.request").judge(system, document)
+    except ValueError as error:
+        job.reject(str(error))
+    if manifest and await job.mark(_OTA + manifest["sha256"]):
+        borrow("iot.ota.pending").store(system.folder, manifest, document["url"])
+        system.turn("update_accepted", "job " + job.id)
+        await job.gone()
+
+
 async def failed_over(system, mark):
     """Why a job that was meant to begin this life has failed, "" where it has not.
 
-    mark: the number of the configuration's set before, the certificate's id before, or what is neither.
+    mark: the number of the configuration's set before, the certificate's id before, the hash of an update's
+        file, or what is none of these.
     """
+    if mark.startswith(_OTA):
+        return await borrow("iot.ota.trial").outcome(system, mark[len(_OTA) :])
     if mark.startswith(_SET):
         if mark != _SET + str(system.stored["set"]):
             return ""
@@ -82,5 +99,6 @@ HANDLERS = {
     "configure": (_configure, True),
     "factory-reset": (_factory_reset, True),
     "log": (_log, False),
+    "OTA": (_ota, True),
     "rotate-certificate": (_rotate, True),
 }

@@ -45,8 +45,23 @@ def free(space):
     return 1 if 1 not in taken else 2 if 2 not in taken else 0
 
 
+def prepare(slot, size):
+    """The path that a pack of `size` bytes is to be written to, and how many of them are there: a slot that
+    was not sealed is gone on with, any other is made empty.
+    """
+    path = FOLDERS[slot] + _PACK
+    try:
+        start = os.stat(path)[6]
+        if start <= size and _MANIFEST not in os.listdir(FOLDERS[slot]):
+            return path, start
+    except OSError:  # nothing is there
+        pass
+    clear(slot)
+    return path, 0
+
+
 def clear(slot):
-    """Makes a slot empty, with a folder; returns the path that a pack is to be written to."""
+    """Makes a slot empty, with a folder."""
     folder = FOLDERS[slot]
     try:
         os.mkdir(folder[:-1])
@@ -54,7 +69,6 @@ def clear(slot):
         pass
     for name in (_MANIFEST, _NEW, _PACK):
         _remove(folder + name)
-    return folder + _PACK
 
 
 def seal(slot, manifest):

@@ -1,0 +1,82 @@
+"""A new version on trial: it counts once it has reached the cloud and the application has found it good."""
+
+import asyncio
+
+from micropython import const
+
+from iot.events import within
+from iot.memory import borrow
+from iot.ota import slots
+
+_REACH_MS = const(300000)
+_TEST_MS = const(60000)
+_SETTLED_MS = const(2000)  # an application that fails at its start has failed by then
+_POLL_MS = const(1000)
+
+
+async def run(system):
+    """Settles the trial of the version that runs, or tells that it has failed."""
+    space = system.nvs
+    slot = slots.on_trial(space)
+    try:
+        if slot == slots.running():
+            why, is_over = await _verdict(system)
+            if why:
+                _fail(system, why, is_over)
+                system.restart("the version on trial is given up: " + why)
+                return
+            manifest = borrow("iot.ota.forms").manifest(str(slots.manifest(slot), "ascii"))
+            borrow("iot.ota.kept").raise_counter(space, manifest["counter"])
+            slots.end_trial(space, True)
+            system.log.info("update", "version {} counts from now on", manifest["version"])
+        elif slot:
+            _fail(system, borrow("iot.probation").reason(space) or "it did not reach the cloud", True)
+    except (OSError, ValueError) as error:
+        system.log.error("update", "{}", error)
+
+
+async def outcome(system, digest):
+    """Why the version whose file has this hash does not run, "" where it does and is confirmed."""
+    while slots.on_trial(system.nvs):
+        await asyncio.sleep_ms(_POLL_MS)
+    text = slots.manifest(slots.running()) if slots.running() else None
+    if text and digest.encode() in text:
+        return ""
+    return borrow("iot.probation").reason(system.nvs) or "interrupted"
+
+
+async def _verdict(system):
+    """What is wrong with the version that runs, "" for nothing; and whether more starts would not help."""
+    came = asyncio.Event()
+
+    def handler(session):
+        came.set()
+
+    system.events.on("cloud_up", handler)
+    try:
+        if not await within(_REACH_MS, came.wait()):
+            return "the cloud was not reached: {}".format(system.unreached), False
+    finally:
+        system.events.off("cloud_up", handler)
+    await asyncio.sleep_ms(_SETTLED_MS)
+    if system.application.error:
+        return _told("the application", system.application.error), True
+    test = getattr(system.load_application(), "self_test", None)
+    try:
+        if test and not await within(_TEST_MS, test(system.thing)):
+            return "self_test took more than {} s".format(_TEST_MS // 1000), True
+    except Exception as error:
+        return _told("self_test", error), True
+    return "", False
+
+
+def _told(what, error):
+    return "{}: {}: {}".format(what, type(error).__name__, error)
+
+
+def _fail(system, why, is_over):
+    system.log.error("update", "{}", why)
+    borrow("iot.probation").keep_reason(system.nvs, why)
+    if is_over:
+        borrow("iot.ota.kept").refuse(system.nvs, slots.manifest(slots.on_trial(system.nvs)))
+        slots.end_trial(system.nvs, False)

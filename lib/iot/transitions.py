@@ -89,7 +89,7 @@ async def _init(system):
     if found is None:
         return "unconfigured"
     system.stored = store.stored
-    if borrow("iot.ota.pending").is_there(system.folder):
+    if borrow("iot.ota.pending").waits(system.folder, system.nvs):
         return "update_waits"
     # With CONFIG_MS 0 nobody could set it up there, nor would it ever go on.
     asked = settings.CONFIG_MS and await _setup_asked(system)

@@ -12,13 +12,16 @@ _NEW = const("/update.new")
 _STARTS_MOST = const(6)  # lives that may try to install it
 
 
-def is_there(folder):
-    """Whether one waits; `folder` is System.folder, as everywhere here."""
+def waits(folder, space):
+    """Whether one waits to be installed; `folder` is System.folder, as everywhere here, `space` its NVS."""
     try:
         os.stat(folder + _FILE)
-        return True
     except OSError:
         return False
+    if borrow("iot.ota.slots").on_trial(space):  # a cut came before it was removed
+        remove(folder)
+        return False
+    return True
 
 
 def store(folder, manifest, url, starts=0):

@@ -14,6 +14,7 @@ import pytest
 from tests.host.board.packs import old_form
 from tests.patience import PATIENCE_S
 from tests.vm.test_vm import ROOT, VERSIONS, vm_command
+from tools.board import pack as packs
 from tools.board.dictionary import library
 from tools.board.files import path_on_device
 from tools.board.pack import DICTIONARY, deflated, files, kept_dictionary, pack
@@ -182,6 +183,28 @@ def test_the_dictionary_leaves_no_garbage(flash: Flash) -> None:
         print(taken("/pack/aioble/one.mpy") - taken("/pack/aioble/two.mpy"))
     """)
     assert printed == ["0"]
+
+
+def test_a_pack_says_how_large_its_window_and_its_dictionary_are(
+    flash: Flash, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a later one may have others: its reader is the one that the device has today."""
+    text = random.Random(3).randbytes(1200)
+    dictionary = tmp_path / "dictionary.bin"
+    dictionary.write_bytes(text)
+    with monkeypatch.context() as patch:
+        patch.setattr(packs, "_WINDOW_BITS", 11)
+        patch.setattr(packs, "kept_dictionary", dictionary.read_bytes)
+        later = pack({"iot/later.mpy": text[:900] + text[700:]})
+    assert len(later) < 1700
+    flash.put({"firmware.pack": later})
+    printed = flash.run("""
+        import hashlib, pack
+        pack.mount("/firmware.pack")
+        with open("/pack/iot/later.mpy", "rb") as file:
+            print(hashlib.sha256(file.read()).digest())
+    """)
+    assert printed == [f"{hashlib.sha256(text[:900] + text[700:]).digest()!r}"]
 
 
 def test_a_pack_of_the_form_before(flash: Flash) -> None:

@@ -91,6 +91,7 @@ def test_a_pack_as_it_was_before_is_read(modules: dict[str, bytes], deflates: bo
     assume(not {CONTENTS, DICTIONARY} & modules.keys() and (deflates or all(modules.values())))
     data = old_form(modules, deflates)
     found = read_from(data)
+    assert unpack(data) == modules
     assert [*found] == [*modules, CONTENTS] and not found.pop(CONTENTS).is_deflated
     for path, at in found.items():
         stored = data[at.start : at.start + at.size]

@@ -65,16 +65,14 @@ async def _check(text, signatures, root):
     digest = hashlib.sha256(text).digest()
     good = others = 0
     for signature in signatures[:_LOOKED_AT]:
-        name, _, der = str(signature).partition(":")
-        key = keys.get(name)
-        if key is None:
-            others += 1
-            continue
+        name, _, base64 = str(signature).partition(":")
         try:
-            der = binascii.a2b_base64(der)
+            der = binascii.a2b_base64(base64)
         except ValueError:
             der = b""
-        if await p256.verify(key, digest, der):
+        if name not in keys:
+            others += 1
+        elif await p256.verify(keys[name], digest, der):
             del keys[name]  # it counts once
             good += 1
             if good == threshold:

@@ -26,10 +26,10 @@ def borrow(name):
     """
     __import__(name)
     module = sys.modules[name]
+    if name not in _STAYING:
+        _forget(name)
     if _STAYING:
         sweep()
-    else:
-        _forget(name)
     return module
 
 

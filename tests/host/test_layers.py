@@ -24,8 +24,9 @@ FLOORS = (
     ("system",),
     ("transitions",),
     ("aws", "ble", "console"),
+    ("ota",),
     ("config", "tls"),
-    ("clock", "wifi", "identity", "probation", "starving", "deaths", "trust", "ota"),
+    ("clock", "wifi", "identity", "probation", "starving", "deaths", "trust"),
     ("storage", "mqtt", "application", "thing"),
     ("crypto", "events", "log", "backoff", "modes", "heap", "jsontext", "endings"),
     ("memory",),
@@ -43,8 +44,9 @@ MAY_IMPORT = {
 }
 # Bluetooth LE has one module; aioble is deployed with the product.
 ONE_USER = {"aioble": "iot.ble.service", "bluetooth": "iot.ble.service"}
-# Not every chip has Bluetooth (ESP32-S2), a board need not have aioble, nor a pack: importing it shows that.
-MAY_MISS = {"iot.ble.config_mode": "ImportError", "boot": "ImportError"}
+# Not every chip has Bluetooth (ESP32-S2), a board need not have aioble, nor a pack, nor a product a root for
+# its updates: importing it shows that.
+MAY_MISS = {"iot.ble.config_mode": "ImportError", "boot": "ImportError", "iot.ota.kept": "ImportError"}
 SCRIPTS = ("boot", "main")  # they run when imported: that is what they are for
 
 # What the ESP32_GENERIC image of MicroPython v1.25 has, built in or frozen.

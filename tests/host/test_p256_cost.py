@@ -1,11 +1,16 @@
 """What P-256 costs in field operations: a bound that no fast machine hides."""
 
+import asyncio
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from iot.crypto import curve, p256
+from iot.ota import forms, verify
+from updates import COUNTER, NOW, PRODUCT, Python, root_text, sign, text
 
+from tools.bench import p256 as bench
 from tools.bench.p256 import counts
 
 
@@ -19,6 +24,27 @@ def test_multiplications(operation: str, multiplications: int, inversions: int) 
     assert count["multiplications"] <= multiplications
     # The counter has seen them all: an addition takes 14, but for the first one, to nothing.
     assert count["multiplications"] >= 8 * count["doublings"] + 14 * (count["additions"] - 1)
+
+
+@pytest.mark.parametrize(("numbers", "checked"), [((1, 2, 3), 2), ((4, 1, 5, 3, 2), 2), ((4, 5, 6), 0)])
+def test_an_update_costs_no_more_signatures_than_it_needs(
+    monkeypatch: pytest.MonkeyPatch, numbers: tuple[int, ...], checked: int
+) -> None:
+    """Of a root that asks for two of three keys: strangers cost nothing, and what comes after the second."""
+    monkeypatch.setitem(sys.modules, "iot.crypto.p256", p256)  # which is borrowed, and otherwise loaded anew
+    root = forms.root(root_text(), PRODUCT)
+    signatures = asyncio.run(sign(text(), *numbers))
+
+    async def judged() -> None:
+        try:
+            await verify.manifest(text(), signatures, root, COUNTER, NOW, Python())
+        except ValueError:
+            assert not checked
+
+    count = bench._counted(judged)
+    print(f"{checked} signatures:", count)
+    assert count["inversions"] == checked
+    assert (checked > 0) * 8000 <= count["multiplications"] <= checked * 4100 + 30  # keys are points: 10 each
 
 
 async def test_secret_scalars_take_the_same_steps(monkeypatch: pytest.MonkeyPatch) -> None:

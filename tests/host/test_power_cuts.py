@@ -7,18 +7,22 @@ import asyncio
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from documents import claim, own, pem
 from fakes import FakeLog
 from iot import config
+from iot.ota import forms, kept
 from iot.storage.record import Record
 from iot.storage.store import Credentials, Store
 from iot.storage.user_bytes import SIZE, Flash
+from updates import PRODUCT, root_text
 
 from tools.sim.chip import OUTCOMES
 from tools.sim.flash import CutFlash
@@ -279,3 +283,61 @@ def test_the_256_bytes(tmp_path: Path, outcome: str) -> None:
         tmp_path, outcome, lambda: write(b"o"), lambda: write(b"n"), lambda: flash().read(0, SIZE)
     )
     old_then_new(seen, b"o" * SIZE, b"n" * SIZE)
+
+
+def keep_root(version: int) -> None:
+    kept.keep_root("certs", forms.root(root_text(version=version), PRODUCT))
+
+
+def update_root() -> int:
+    """The version of the root that counts, where the product brought version 1."""
+    settings, log = SimpleNamespace(__name__="product.settings", PRODUCT=PRODUCT), FakeLog()
+    module = SimpleNamespace(ROOT=root_text())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "product", SimpleNamespace(update_root=module))
+        patch.setitem(sys.modules, "product.update_root", module)
+        found = kept.root("certs", settings, log)
+    assert not log.lines, "a cut damages no copy"
+    assert found["text"] == root_text(version=found["version"]).encode()
+    return int(found["version"])
+
+
+@pytest.mark.parametrize("before", [1, 2, 3])
+def test_a_root_s_rotation(tmp_path: Path, outcome: str, before: int) -> None:
+    """The first that is kept, the next, and the one after that."""
+
+    def prepare() -> None:
+        store().save(first())
+        for version in range(2, before + 1):
+            keep_root(version)
+
+    seen = at_every_write(tmp_path, outcome, prepare, lambda: keep_root(before + 1), update_root)
+    old_then_new(seen, before, before + 1)
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_the_counter(tmp_path: Path, outcome: str, before: int) -> None:
+    def prepare() -> None:
+        for counter in range(before):
+            kept.raise_counter(nvs(), counter + 1)
+
+    seen = at_every_write(
+        tmp_path, outcome, prepare, lambda: kept.raise_counter(nvs(), 9), lambda: kept.counter(nvs())
+    )
+    old_then_new(seen, before, 9, writes=1)
+
+
+def test_root_and_counter_outlive_a_factory_reset_that_is_cut(tmp_path: Path, outcome: str) -> None:
+    def prepare() -> None:
+        with_a_thing()
+        keep_root(2)
+        kept.raise_counter(nvs(), 5)
+
+    seen = at_every_write(
+        tmp_path,
+        outcome,
+        prepare,
+        lambda: store().erase(),
+        lambda: (configuration() is None, update_root(), kept.counter(nvs())),
+    )
+    old_then_new(seen, (False, 2, 5), (True, 2, 5))

@@ -229,10 +229,25 @@ def test_what_is_there_for_a_moment_gives_its_memory_back(measured: size.Measure
     names = [one.name for one in measured.sets.moments]
     lent = set_size.lent([*measured.sizes, *measured.launcher])
     assert len(set(names)) == len(names) and set(lent) - set(names) == {"iot.ble.config_mode"}
-    assert {one.on for one in measured.sets.moments if one.name == "iot.crypto.p256"} == {modes.CONFIG}
+    # Sessions in CONFIG use it, and in NORMAL whoever checks the signatures of an update.
+    assert {one.on for one in measured.sets.moments if one.name == "iot.crypto.p256"} == {modes.NORMAL}
+    assert {one.on for one in measured.sets.moments if one.name == "iot.ble.document"} == {modes.CONFIG}
     for one in measured.sets.moments:
         assert one.bytes > 0 and one.left <= set_size.LEFT_BYTES, one
         assert one.modules[-1] == one.name and not set(one.modules) & set(modes.staying(one.on))
+
+
+def test_what_nobody_uses_yet_is_measured_too(measured: size.Measured) -> None:
+    names = list(measured.sizes)
+    unused = set_size.unused(names, set_size.lent(names))
+    assert unused == ["iot.ota.kept", "iot.ota.verify"]
+    assert {*unused, "iot.ota.forms"} <= {one.name for one in measured.sets.moments}
+
+
+def test_signatures_of_updates_are_checked_within_the_budget_of_a_moment(measured: size.Measured) -> None:
+    """Who checks them stays while the arithmetic is there, and nothing else of the room does."""
+    weights = {one.name: one.bytes for one in measured.sets.moments}
+    assert weights["iot.ota.verify"] + weights["iot.crypto.p256"] <= set_size.MOMENT_BUDGET
 
 
 def test_over_budget_the_heaviest_are_named() -> None:

@@ -153,3 +153,19 @@ def test_what_is_free_is_told_without_what_wifi_and_tls_need():
         del sys.modules["esp32"]
         if before:
             sys.modules["esp32"] = before
+
+
+def test_what_is_borrowed_of_the_product_goes_at_once_too():
+    class Module:
+        pass
+
+    for staying in ((), ("iot.memory",)):
+        package, module = Module(), Module()
+        package.update_root = module
+        sys.modules["product"], sys.modules["product.update_root"] = package, module
+        try:
+            with Mode(*staying):
+                assert borrow("product.update_root") is module
+                assert not loaded("product.update_root") and "product" in sys.modules
+        finally:
+            del sys.modules["product"]

@@ -27,7 +27,7 @@ async def judge(system, document):
     slots = borrow("iot.ota.slots")
     if slots.manifest(slots.running()) == manifest["text"]:
         return None
-    if kept.is_refused(system.nvs, manifest["text"]) and not document.get("again"):
+    if kept.is_refused(system.nvs, manifest["sha256"]) and not document.get("again"):
         raise ValueError("it has failed here before; again: true has it tried once more")
     if not slots.free(system.nvs):
         raise ValueError("the version that runs is on trial itself")

@@ -25,7 +25,7 @@ async def run(system):
                 _fail(system, why, is_over)
                 system.restart("the version on trial is given up: " + why)
                 return
-            manifest = borrow("iot.ota.forms").manifest(str(slots.manifest(slot), "ascii"))
+            manifest = _manifest(slot)
             borrow("iot.ota.kept").raise_counter(space, manifest["counter"])
             slots.end_trial(space, True)
             system.log.info("update", "version {} counts from now on", manifest["version"])
@@ -70,6 +70,10 @@ async def _verdict(system):
     return "", False
 
 
+def _manifest(slot):
+    return borrow("iot.ota.forms").manifest(str(slots.manifest(slot), "ascii"))
+
+
 def _told(what, error):
     return "{}: {}: {}".format(what, type(error).__name__, error)
 
@@ -78,5 +82,7 @@ def _fail(system, why, is_over):
     system.log.error("update", "{}", why)
     borrow("iot.probation").keep_reason(system.nvs, why)
     if is_over:
-        borrow("iot.ota.kept").refuse(system.nvs, slots.manifest(slots.on_trial(system.nvs)))
+        slot = slots.on_trial(system.nvs)
+        if slots.manifest(slot):
+            borrow("iot.ota.kept").refuse(system.nvs, _manifest(slot)["sha256"])
         slots.end_trial(system.nvs, False)

@@ -44,6 +44,8 @@ def install_device() -> None:
     install_language()
     asyncio.get_event_loop_policy()  # made now: asyncio looks itself up in sys.modules for it
     sys.modules |= {"asyncio": aio, "ssl": ussl, "tls": tls, "gc": heap, "io": uio, "json": ujson}
+    sys.implementation._machine = "Generic ESP32 module with ESP32"
+    sys.implementation._mpy = 10 << 10 | 3 << 8 | 6  # as MicroPython 1.25: xtensawin, .mpy files of 6.3
     sys.dont_write_bytecode = True  # the chip writes none to its flash
     gc.freeze()  # from here on what there is to collect, or to count, is the program's
 

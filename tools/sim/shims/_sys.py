@@ -19,7 +19,7 @@ platform = "esp32"
 
 
 class _Implementation:
-    """What the interpreter says of itself, but for the board."""
+    """What the interpreter says of itself, but for the board, and with the chip's architecture."""
 
     _machine = "Generic ESP32 module with ESP32"
     _build = "ESP32_GENERIC-OTA"
@@ -27,7 +27,7 @@ class _Implementation:
     def __init__(self, own):
         self.name = own.name
         self.version = own.version
-        self._mpy = own._mpy
+        self._mpy = own._mpy & 0x3FF | 10 << 10  # xtensawin
         self._all = own
 
     def __getitem__(self, index):

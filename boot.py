@@ -107,7 +107,7 @@ def start(due):
             if error.errno != errno.ENOENT:
                 raise
             return False
-        pack.folder, pack.trial = folder, trial  # iot.ota has to know
+        pack.folder, pack.trial = folder, trial  # type: ignore[attr-defined] # iot.ota has to know
         return True
 
     for part in (finish_deployment, lambda: mount(*due()), lambda: mount("", 0)):

@@ -27,7 +27,7 @@ from tools.board.pack import CONTENTS, files, kept_dictionary, pieces
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build/mpy"
-BUDGET_BYTES = 96 * 1024  # of a slot, as docs and DESIGN have it
+BUDGET_BYTES = 112 * 1024  # of a slot: three of them are a third of the stock image's file system
 EXAMPLES = """examples:
   python3 -m tools size
   python3 -m tools size --modules

@@ -76,16 +76,16 @@ def finish():
 
 def start_factory():
     """Have boot.py start the version in /, whatever was updated or is to be."""
-    import esp32
+    import esp32  # noqa: PLC0415 - here alone
 
     nvs = esp32.NVS("iot")
     for key in ("boot0", "boot1"):
-        try:
+        try:  # noqa: SIM105
             nvs.erase_key(key)
         except OSError:  # there is none
             pass
     nvs.commit()
-    try:
+    try:  # noqa: SIM105
         os.remove("/certs/update")
     except OSError:
         pass

@@ -1,7 +1,7 @@
 """Heap by sets, in MicroPython's VM: what stays in each mode, and what is there for a moment on top of it.
 
-What stays is in lib/iot/modes.py; whatever else device code borrows, or has no use for yet, is a momentary
-set: the module with all that it imports and that does not stay.
+What stays is in lib/iot/modes.py; whatever else device code borrows is a momentary set: the module with all
+that it imports and that does not stay.
 """
 
 import ast
@@ -129,13 +129,6 @@ def lent(names: list[str]) -> dict[str, set[str]]:
     return found
 
 
-def unused(names: list[str], lenders: dict[str, set[str]]) -> list[str]:
-    """Modules of the library that stay in no mode, and that none of it imports or borrows."""
-    used = {module for name in names for module in start.imports(name)} | lenders.keys()
-    stays = {name for mode in start.WAYS for name in modes.staying(mode)}
-    return [name for name in names if name.startswith("iot.") and name not in used | stays]
-
-
 def is_package(name: str) -> bool:
     """Whether a module of the device's is a room: in memory while something is imported from it."""
     file = start.source(name)
@@ -163,9 +156,7 @@ def measure(modules: list[str], build: Path) -> Sets:
         modules: names of the device's.
         build: where they are as .mpy.
     """
-    lenders = lent(modules)
-    borrowed = moments(lenders)
-    borrowed[modes.NORMAL] += unused(modules, lenders)
+    borrowed = moments(lent(modules))
     sets = Sets([], [])
     for mode in start.WAYS:
         names = sorted(borrowed.get(mode, []))

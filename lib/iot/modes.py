@@ -68,7 +68,10 @@ STAYING = {
     "cloud": _MQTT + ("iot.aws.cloud",),
     "jobs": ("iot.aws.jobs",),
     "application": ("iot.backoff", "iot.application", "iot.thing"),
-    "update": ("iot.tls", "iot.ota.slots", "iot.ota.pending", "iot.ota.download", "iot.ota.update"),
+    "update": (
+        "iot.tls", "iot.storage.nvs", "iot.ota.slots", "iot.ota.pending", "iot.ota.download",
+        "iot.ota.update",
+    ),
     "setup": (
         "iot.ble.codes", "iot.ble.frames", "iot.ble.requests", "iot.ble.setup", "iot.ble.packets",
     ),

@@ -6,6 +6,7 @@ that stays may refer to a function of it, which would keep it all.
 
 import asyncio
 import binascii
+import os
 import sys
 
 import esp32
@@ -89,8 +90,12 @@ async def _init(system):
     if found is None:
         return "unconfigured"
     system.stored = store.stored
-    if borrow("iot.ota.pending").waits(system.folder, system.nvs):
-        return "update_waits"
+    try:
+        os.stat(system.folder + "/update")
+        if borrow("iot.ota.pending").is_due(system.folder, system.nvs):
+            return "update_waits"
+    except OSError:  # as at nearly every start: there is none
+        pass
     # With CONFIG_MS 0 nobody could set it up there, nor would it ever go on.
     asked = settings.CONFIG_MS and await _setup_asked(system)
     return "setup_asked" if asked else "configured"
@@ -214,8 +219,9 @@ async def _enter_normal(system, besides):
 
 async def _enter_ota(system, _):
     _grow_heap(system)
-    for task in ("wifi", "clock", "update"):  # before the radio takes its memory
-        await load(*modes.STAYING[task])
+    await load(*modes.STAYING["wifi"])
+    await load(*modes.STAYING["clock"])
+    await load(*modes.STAYING["update"])  # before the radio takes its memory
     from iot.ota.update import Update
 
     def roots():

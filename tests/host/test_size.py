@@ -19,10 +19,13 @@ from tools.start_size import HEAP_BYTES, Memory, _failure
 
 ROOT = Path(__file__).resolve().parents[2]
 # A start without a certificate, with a configuration of the product's own or with REPORTS takes these, too.
-OTHER_STARTS = {"iot.aws.claim", "claim", "iot.config", "iot.aws.reports", "iot.aws.log_lines"}
+OTHER_STARTS = {
+    *("iot.aws.claim", "claim", "iot.config", "iot.aws.reports", "iot.aws.log_lines"),
+    *("iot.ota.pending", "iot.ota.trial"),
+}
 # What the parts do that iot.transitions makes: the store borrows the schema; Bluetooth LE is made in iot.ble.
 BY_OTHERS = {"iot.storage.schema", "iot.ble.packets", "iot.ble.service"}
-ENTERS = {"NORMAL": "_enter_normal", "CONFIG": "_enter_config", "OTA": "", "IDLE": ""}
+ENTERS = {"NORMAL": "_enter_normal", "CONFIG": "_enter_config", "OTA": "_enter_ota", "IDLE": ""}
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +78,7 @@ def planned(way: tuple[start.Step, ...]) -> list[str]:
     return [action for action in found if action.split()[1] not in BY_OTHERS]
 
 
-@pytest.mark.parametrize("mode", ["NORMAL", "CONFIG", "IDLE"])
+@pytest.mark.parametrize("mode", ["NORMAL", "CONFIG", "OTA", "IDLE"])
 def test_the_steps_are_those_of_the_device(mode: str) -> None:
     assert planned(start.WAYS[mode])[0] == "borrow iot.transitions"
     plan = [action.replace("load iot.ble", "borrow iot.ble") for action in planned(start.WAYS[mode])[1:]]
@@ -235,13 +238,6 @@ def test_what_is_there_for_a_moment_gives_its_memory_back(measured: size.Measure
     for one in measured.sets.moments:
         assert one.bytes > 0 and one.left <= set_size.LEFT_BYTES, one
         assert one.modules[-1] == one.name and not set(one.modules) & set(modes.staying(one.on))
-
-
-def test_what_nobody_uses_yet_is_measured_too(measured: size.Measured) -> None:
-    names = list(measured.sizes)
-    unused = set_size.unused(names, set_size.lent(names))
-    assert unused == ["iot.ota.kept", "iot.ota.verify"]
-    assert {*unused, "iot.ota.forms"} <= {one.name for one in measured.sets.moments}
 
 
 def test_signatures_of_updates_are_checked_within_the_budget_of_a_moment(measured: size.Measured) -> None:

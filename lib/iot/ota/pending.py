@@ -12,12 +12,10 @@ _NEW = const("/update.new")
 _STARTS_MOST = const(6)  # lives that may try to install it
 
 
-def waits(folder, space):
-    """Whether one waits to be installed; `folder` is System.folder, as everywhere here, `space` its NVS."""
-    try:
-        os.stat(folder + _FILE)
-    except OSError:
-        return False
+def is_due(folder, space):
+    """Whether the one that is there is still to be installed; `folder` is System.folder, as everywhere here,
+    `space` its NVS.
+    """
     if borrow("iot.ota.slots").on_trial(space):  # a cut came before it was removed
         remove(folder)
         return False

@@ -1,0 +1,186 @@
+"""Updates end to end: a signed pack by a job, over HTTPS into a slot, on trial, kept or given up."""
+
+import asyncio
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.patience import PATIENCE_S
+from tests.system.house import START_S, House, changes, status
+from tests.system.test_jobs import NAME, create, details, execution, reaches
+from tools.release.manifest import APP as KIND
+from tools.release.manifest import Manifest
+from tools.release.roots import Root
+from tools.release.signatures import Signature
+from tools.sim import Device
+from tools.sim.packed import deployed
+
+FAR = datetime(2040, 1, 1, tzinfo=UTC)
+QUIET = """
+    async def main(thing):
+        thing.log.info("app", "{}")
+"""
+TESTED = """
+    async def main(thing):
+        pass
+
+    async def self_test(thing):
+        {}
+"""
+
+
+@dataclass
+class Publisher:
+    """Who makes this product, and updates of it."""
+
+    house: House
+
+    def __post_init__(self) -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        point = self.key.public_key().public_numbers()
+        self.root = Root("esp32-iot", 1, 1, (b"\4" + point.x.to_bytes(32) + point.y.to_bytes(32),))
+
+    def files(self, app: str | None, version: str, **others: str) -> dict[str, bytes]:
+        """A flash with this version; `others` are texts of modules of the library, by their names."""
+        root = {"firmware/update_root.py": f'ROOT = """\\\n{self.root.text().decode()}"""\n'}
+        modules = {f"lib/iot/{name}.py": text for name, text in others.items()}
+        return deployed(changes(app, VERSION=version) | root | modules)
+
+    def device(self, version: str = "1.0") -> Device:
+        device = self.house.device()
+        device.put(self.files(QUIET.format(version), version))
+        return device
+
+    def publish(
+        self,
+        job_id: str,
+        version: str,
+        app: str | None = QUIET,
+        content: bytes | None = None,
+        key: ec.EllipticCurvePrivateKey | None = None,
+        others: dict[str, str] | None = None,
+        document: dict[str, Any] | None = None,
+        **members: Any,
+    ) -> Manifest:
+        """Make a job of it; `members` of the manifest, and `content`, are other than they should be."""
+        pack = self.files(app and app.format(version), version, **(others or {}))["/firmware.pack"]
+        digest = hashlib.sha256(pack).hexdigest()
+        right = Manifest("esp32-iot", KIND, version, 0, FAR, "ESP32", (), len(pack), digest, "1.25.0", "6")
+        manifest = replace(right, **members)
+        der = (key or self.key).sign(manifest.text(), ec.ECDSA(hashes.SHA256()))
+        self.house.cloud.s3.objects.put("releases", f"{job_id}.pack", pack if content is None else content)
+        told = {
+            "action": "OTA",
+            "manifest": manifest.text().decode(),
+            "signatures": [str(Signature(self.root.ids[0], der))],
+            "url": f"${{aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/releases/{job_id}.pack}}",
+        }
+        config = {"roleArn": "arn:aws:iam::123456789012:role/releases", "expiresInSec": 3600}
+        create(self.house, job_id, told | (document or {}), presignedUrlConfig=config)
+        return manifest
+
+
+async def version_of(device: Device) -> str:
+    return (await status(device))["version"]
+
+
+async def test_an_update_is_installed_tried_and_kept(house: House) -> None:
+    publisher = Publisher(house)
+    device = publisher.device()
+    await house.normal(device)
+    for number, (version, folder) in enumerate((("2.0", "/a"), ("3.0", "/b"), ("4.0", "/a"))):
+        manifest = publisher.publish(f"job{number}", version, counter=number)
+        await device.expect("update_accepted|job job", PATIENCE_S)
+        await device.expect("mode OTA", START_S)
+        await device.expect(rf"I update: version {version}: 0 of {manifest.size} bytes are there", START_S)
+        await device.expect(rf"restarting: version {version} is installed", PATIENCE_S)
+        await device.expect(rf"app: {version}", START_S)
+        await device.expect(rf"I update: version {version} counts from now on", START_S)
+        await reaches(house, f"job{number}", "SUCCEEDED")
+        assert await version_of(device) == version
+        assert (device.files / folder[1:] / "manifest").read_bytes().startswith(manifest.text())
+    assert not (device.files / "certs/update").exists()
+    for _ in range(4):  # more than a trial has
+        await device.power_off()
+        await device.power_on()
+        await device.expect("app: 4.0", START_S)
+    publisher.publish("old", "2.1", counter=1)
+    assert await reaches(house, "old", "REJECTED", "SUCCEEDED", "FAILED") == "REJECTED"
+    assert details(house, "old")["reason"] == "counter 1: this device has 2 (rollback)"
+    publisher.publish("same", "4.0", counter=2)
+    await reaches(house, "same", "SUCCEEDED")  # it runs already
+
+
+@pytest.mark.parametrize(
+    ("app", "why"),
+    [
+        ("raise KeyError('pear')\n", "the application: KeyError: pear"),
+        ("import nothing_of_that_name\n", "the application: ImportError: no module named"),
+        (TESTED.format("raise ValueError('pear')"), "self_test: ValueError: pear"),
+        (TESTED.format("await __import__('asyncio').sleep(3600)"), "self_test took more than 60 s"),
+    ],
+)
+async def test_an_application_that_is_no_good_goes_back(house: House, app: str, why: str) -> None:
+    publisher = Publisher(house)
+    device = publisher.device()
+    await house.normal(device)
+    publisher.publish("bad", "2.0", app.replace("{", "{{").replace("}", "}}"))
+    await device.expect("version 2.0 is installed", PATIENCE_S)
+    await device.expect("the version on trial is given up", PATIENCE_S)
+    await device.expect("app: 1.0", PATIENCE_S)
+    await reaches(house, "bad", "FAILED")
+    assert details(house, "bad")["message"].startswith(why)
+    assert await version_of(device) == "1.0"
+    publisher.publish("bad2", "2.0", app.replace("{", "{{").replace("}", "}}"))
+    await reaches(house, "bad2", "REJECTED")
+    assert "it has failed here before" in details(house, "bad2")["reason"]
+    publisher.publish("good", "2.1")
+    await reaches(house, "good", "SUCCEEDED")
+    assert await version_of(device) == "2.1"
+
+
+async def test_what_was_not_signed_is_refused(house: House) -> None:
+    publisher = Publisher(house)
+    device = publisher.device()
+    await house.normal(device)
+    stranger = ec.generate_private_key(ec.SECP256R1())
+    for number, (told, why) in enumerate(
+        (
+            ({"key": stranger}, "0 of 1 signatures by root 1"),
+            ({"document": {"signatures": []}}, "0 of 1 signatures by root 1"),
+            ({"document": {"signatures": None}}, "signatures: not a list"),
+            ({"document": {"manifest": None}}, "text: not as it has to be"),
+            ({"document": {"url": "http://localhost/x"}}, "url: not https://HOST/"),
+            ({"product": "other"}, "product other: this device has esp32-iot (wrong software)"),
+            ({"chip": "ESP32S3"}, "chip ESP32S3: this device has ESP32 (wrong software)"),
+            ({"micropython": "9.0.0"}, "micropython"),
+            ({"mpy": "7"}, "mpy 7"),
+            ({"expires": datetime(2020, 1, 1, tzinfo=UTC)}, "(freeze)"),
+        )
+    ):
+        publisher.publish(f"no{number}", "2.0", **told)  # type: ignore[arg-type]
+        assert await reaches(house, f"no{number}", "REJECTED", "FAILED", "SUCCEEDED") == "REJECTED"
+        assert why in details(house, f"no{number}")["reason"], told
+    assert await version_of(device) == "1.0" and not (device.files / "certs/update").exists()
+
+
+async def test_another_file_than_the_signed_one_is_not_run(house: House) -> None:
+    publisher = Publisher(house)
+    device = publisher.device()
+    await house.normal(device)
+    pack = publisher.files(QUIET.format("2.0"), "2.0")["/firmware.pack"]
+    publisher.publish("other", "2.0", content=pack[:-1] + bytes([pack[-1] ^ 1]))
+    await reaches(house, "other", "FAILED")
+    assert "(arbitrary software)" in details(house, "other")["message"]
+    publisher.publish("short", "2.0", content=pack[:-1])
+    await reaches(house, "short", "FAILED")
+    assert "not the file's" in details(house, "short")["message"]
+    assert await version_of(device) == "1.0"
+    publisher.publish("right", "2.0")
+    await reaches(house, "right", "SUCCEEDED")

@@ -1,6 +1,6 @@
 """Makes the dictionary of packs, which lib/pack.py and pack.py tell of, from the library as it is.
 
-`.venv/bin/python -m tools.board.dictionary` writes dictionary.bin anew. Not at each change: all modules that
+`.venv/bin/python3 -m tools.board.dictionary` writes dictionary.bin anew. Not at each change: all modules that
 are deflated with it change with it, and a deployment sends them all.
 """
 

@@ -134,7 +134,7 @@ def test_a_damaged_pack_counts_as_none(product: Product, flash: Path, damage: st
         "magic": b"KCAP" + pack[4:],
         "size": pack[:4] + b"\x40" + pack[5:],
         "record": pack[: size - 7] + b"\0\0" + pack[size - 5 :],
-        "contents": pack[:-1] + b"\xff",
+        "contents": pack[:-9] + bytes(9),
         "cut": pack[:50],
         "empty": b"",
     }[damage]

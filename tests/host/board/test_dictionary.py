@@ -21,11 +21,11 @@ def modules() -> dict[str, bytes]:
 
 
 def test_a_new_one_would_not_save_much(modules: dict[str, bytes]) -> None:
-    """Else: `.venv/bin/python -m tools.board.dictionary`."""
+    """Else: `.venv/bin/python3 -m tools.board.dictionary`."""
     kept, new = (
         maker.packed_bytes(modules, dictionary) for dictionary in (kept_dictionary(), maker.trained(modules))
     )
-    assert kept - new <= WORTH_BYTES, "write dictionary.bin anew: .venv/bin/python -m tools.board.dictionary"
+    assert kept - new <= WORTH_BYTES, "write dictionary.bin anew: .venv/bin/python3 -m tools.board.dictionary"
 
 
 def test_it_saves_more_than_it_takes(modules: dict[str, bytes]) -> None:

@@ -101,13 +101,13 @@ def start(due):
             import pack
         except ImportError:  # modules are files as yet: a deployment brings boot.py first
             return False
+        pack.folder, pack.trial = folder, trial  # type: ignore[attr-defined] # iot.ota has to know
         try:
             pack.mount(folder + "/firmware.pack")
         except OSError as error:
             if error.errno != errno.ENOENT:
                 raise
             return False
-        pack.folder, pack.trial = folder, trial  # type: ignore[attr-defined] # iot.ota has to know
         return True
 
     for part in (finish_deployment, lambda: mount(*due()), lambda: mount("", 0)):

@@ -84,6 +84,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sensors", type=Path, metavar="FILE", help="what is wired to each device's pins, as for `tools sim`"
     )
     parser.add_argument(
+        "--packed", action="store_true", help="the devices' modules in one file, as after `deploy`"
+    )
+    parser.add_argument(
         "--micropython",
         default=os.environ.get("MICROPYTHON") or None,
         metavar="PATH",
@@ -217,7 +220,7 @@ async def watch_cloud(
 async def start(unit: Unit, cloud: Cloud, world: World, args: argparse.Namespace, timeline: Timeline) -> None:
     """Power the device on, and have it configured where it has no configuration yet."""
     device = unit.device
-    await asyncio.to_thread(device.install)
+    await asyncio.to_thread(device.deploy if args.packed else device.install)
     await device.power_on()
     mode = (await device.expect(r"system: mode (\w+)$", args.timeout))[1]
     if mode == "CONFIG":

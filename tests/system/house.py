@@ -16,6 +16,7 @@ from tools.cloud import Cloud
 from tools.cloud.ca import CHAINS, ServerChain
 from tools.configure import configure
 from tools.sim import Device, World
+from tools.sim.device import ROOT
 from tools.subscriber import Subscriber
 
 WIFI = {"ssid": "Home", "password": "correct horse"}
@@ -60,18 +61,21 @@ class Site:
     devices: list[Device] = field(default_factory=list)
     first: int = 1  # the number of its first device, where a cloud outlives a site
 
-    def device(self, app: str | None = None, **settings: object) -> Device:
-        """A device with the product in its flash, and another application or other settings where given."""
+    def device(self, app: str | None = None, packed: bool = False, **settings: object) -> Device:
+        """A device with the product in its flash, and another application or other settings where given.
+
+        packed: as a deployment leaves it, all modules in one file; otherwise as single files.
+        """
         number = self.first + len(self.devices)
         device = Device(
             self.folder / f"device{number}", self.world, f"24:0a:c4:00:00:{number:02x}", self.micropython
         )
-        device.install()
+        if packed:
+            device.deploy(changes(app, **settings))
+        else:
+            install(device, app, **settings)
         if self.server_chain == "rsa":
             device.chip.memory.tls, device.chip.memory.handshake = 35_000, 7_000
-        if app is not None:
-            (device.files / "firmware/app.py").write_text(textwrap.dedent(app))
-        settle(device, **settings)
         self.devices.append(device)
         return device
 
@@ -115,9 +119,28 @@ class House(Site):
     cloud: Cloud
 
 
+def install(device: Device, app: str | None, **settings: object) -> None:
+    device.install()
+    if app is not None:
+        (device.files / "firmware/app.py").write_text(textwrap.dedent(app))
+    settle(device, **settings)
+
+
+def changes(app: str | None = None, **settings: object) -> dict[str, str]:
+    """What makes a pack with another application, and other settings, of the product's."""
+    text = (ROOT / "firmware/settings.py").read_text() + _lines(settings)
+    return {"firmware/settings.py": text} | (
+        {"firmware/app.py": textwrap.dedent(app)} if app is not None else {}
+    )
+
+
 def settle(device: Device, **settings: object) -> None:
     """Give it other settings, from its next start on: a limit that is to pass is not in the way before."""
-    device.add("firmware/settings.py", "".join(f"{name} = {value!r}\n" for name, value in settings.items()))
+    device.add("firmware/settings.py", _lines(settings))
+
+
+def _lines(settings: dict[str, object]) -> str:
+    return "".join(f"{name} = {value!r}\n" for name, value in settings.items())
 
 
 async def ask(device: Device, line: str) -> str:

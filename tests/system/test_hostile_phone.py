@@ -3,6 +3,7 @@
 import asyncio
 import random
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ WRITES = 10_000
 class Target:
     """A device in mode CONFIG, and what must not change while it is attacked."""
 
-    def __init__(self, house: House, speed: float | None = None, **settings: int) -> None:
+    def __init__(self, house: House, speed: float | None = None, **settings: Any) -> None:
         """speed: 1 for what is as long as its phone takes, which has the real time, as the air has."""
         self.house, self.world = house, house.world
         self.device: Device = house.device(None, **settings)

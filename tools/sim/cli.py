@@ -81,10 +81,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="tcp:PORT",
         help="HCI on this TCP port: a controller on its air for others",
     )
-    parser.add_argument(
+    firmware = parser.add_mutually_exclusive_group()
+    firmware.add_argument(
         "--no-firmware",
         action="store_true",
         help="leave its flash as it is: empty at first, as after `flash`",
+    )
+    firmware.add_argument(
+        "--packed", action="store_true", help="its modules in one file, as after `deploy`; default: as files"
     )
     parser.add_argument(
         "--micropython",
@@ -185,7 +189,9 @@ async def _run(args: argparse.Namespace) -> None:
         peripherals = device.chip.peripherals
         peripherals.on_io = Seldom(lambda name, text: print(f"[{name} {text}]", flush=True))
         wire(peripherals.wiring, args.sensors, args.set)
-        if not args.no_firmware:
+        if args.packed:
+            device.deploy()
+        elif not args.no_firmware:
             device.install()
         if args.radio is not None:
             from tools.sim.ble.hci_port import HciPort  # noqa: PLC0415 - bumble takes its time

@@ -9,7 +9,7 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tools.lines import Lines
@@ -78,6 +78,19 @@ class Device:
     def install(self, source: Path = ROOT) -> None:
         """Copy boot.py, main.py, lib and firmware to the flash, as `tools board deploy` does to a board."""
         self._flash.install(product(source))
+
+    def deploy(self, changes: Mapping[str, str] | None = None) -> None:
+        """Write to the flash what `tools deploy` leaves on a board; `changes` as `deployed` takes them.
+
+        Raises FileExistsError where the firmware is there as files, which would win.
+        """
+        from tools.sim.packed import deployed  # noqa: PLC0415 - it brings the compiler
+
+        if (self.files / "lib/iot").exists() or (self.files / "firmware").exists():
+            raise FileExistsError(
+                f"{self.folder}: the firmware is there as files, which would win; take another folder"
+            )
+        self._flash.install(deployed(changes))
 
     def add(self, path: str, text: str) -> None:
         """Add to a file's end, at once or, where the chip has power, before its next program runs."""

@@ -17,7 +17,7 @@ def main(here, files, nvs, host, port, mac, aioble=None):
     if _ON_CPYTHON:
         from tools.sim.cpython import clock, join_packed_with_text, load_shim
         from tools.sim.cpython.importer import import_from
-        from tools.sim.cpython.vfs import VfsPosix, mount
+        from tools.sim.cpython.vfs import Tree, VfsPosix, mount
 
         if aioble:
             join_packed_with_text()
@@ -53,8 +53,8 @@ def main(here, files, nvs, host, port, mac, aioble=None):
     if kept["bluetooth"]:
         late.append(here + "/shims/radio")
     if _ON_CPYTHON:
-        import_from(root, files)
-        sys.path += late
+        root = Tree(root)
+        import_from(root, files, late)
         clock.run_ahead(kept["speed"], kept["ahead"], lambda us: call("skip", us))
     else:
         umount("/")

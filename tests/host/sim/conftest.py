@@ -1,14 +1,19 @@
 """A world and a device, on every interpreter there is."""
 
 import os
+import subprocess
 import textwrap
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from tests.patience import PATIENCE_S
+from tests.vm.test_vm import VERSIONS, VM, vm_command
 from tools.sim import Device, World
 
+Says = Callable[[ModuleType, list[str]], list[str]]
 MICROPYTHON = pytest.param("micropython", marks=pytest.mark.micropython)
 
 
@@ -61,6 +66,36 @@ def run(device: Device) -> Callable[[str], Awaitable[list[str]]]:
         return lines[: lines.index("end of main.py")]
 
     return run
+
+
+@pytest.fixture(params=["webassembly", pytest.param("unix", marks=pytest.mark.micropython)])
+def micropython_says(request: pytest.FixtureRequest, tmp_path: Path) -> Says:
+    """Have the real one say what it makes of texts: the module's `main(files)` prints that."""
+
+    def say(cases: ModuleType, texts: list[str]) -> list[str]:
+        (tmp_path / "texts").write_text("\n".join(texts))
+        assert cases.__file__
+        if request.param == "unix":
+            name = Path(cases.__file__).stem
+            program = f"import asyncio, {name}; asyncio.run({name}.main([{str(tmp_path / 'texts')!r}]))"
+            command: tuple[str, ...] = (os.environ["MICROPYTHON"], "-X", "heapsize=4m", "-c", program)
+        else:
+            node, run, *_ = vm_command("", {}, VERSIONS[0])
+            folders = f"--vm={VERSIONS[0]}", f"{tmp_path}=/texts"
+            command = (node, run, cases.__file__, *folders, "--", "/texts/texts")
+        path = {"MICROPYPATH": f".frozen:{Path(__file__).parent}"}
+        done = subprocess.run(
+            command,
+            env={**os.environ, **path},
+            cwd=VM,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PATIENCE_S,
+        )
+        return done.stdout.splitlines()
+
+    return say
 
 
 def _load(device: Device, source: str) -> None:

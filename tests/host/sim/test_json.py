@@ -3,16 +3,11 @@
 import contextlib
 import io
 import json
-import os
 import random
-import subprocess
-from pathlib import Path
 
 import pytest
 
 from tests.host.sim import json_cases
-from tests.patience import PATIENCE_S
-from tests.vm.test_vm import VERSIONS, VM, vm_command
 from tools.sim.cpython import ujson
 
 TEXTS = (
@@ -95,36 +90,6 @@ RANDOM_TEXTS = 1000
 NO_UTF_8 = (b'"\xff"', b"\xff", b'"\xed\xa0\xbd"', b'{"\xc3": 1}')
 
 
-@pytest.fixture(params=["webassembly", pytest.param("unix", marks=pytest.mark.micropython)])
-def micropython_says(request: pytest.FixtureRequest, tmp_path: Path):
-    """Have the real one say what it makes of the texts."""
-
-    def say(texts: list[str]) -> list[str]:
-        (tmp_path / "texts").write_text("\n".join(texts))
-        if request.param == "unix":
-            program = (
-                f"import asyncio, json_cases; asyncio.run(json_cases.main([{str(tmp_path / 'texts')!r}]))"
-            )
-            command: tuple[str, ...] = (os.environ["MICROPYTHON"], "-X", "heapsize=4m", "-c", program)
-        else:
-            node, run, *_ = vm_command("", {}, VERSIONS[0])
-            folders = f"--vm={VERSIONS[0]}", f"{tmp_path}=/texts"
-            command = (node, run, json_cases.__file__, *folders, "--", "/texts/texts")
-        path = {"MICROPYPATH": f".frozen:{Path(__file__).parent}"}
-        done = subprocess.run(
-            command,
-            env={**os.environ, **path},
-            cwd=VM,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=PATIENCE_S,
-        )
-        return done.stdout.splitlines()
-
-    return say
-
-
 def test_every_text_means_the_same(micropython_says, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(12)  # the same each time
     texts = [text.encode() for text in TEXTS] + list(NO_UTF_8)
@@ -134,7 +99,7 @@ def test_every_text_means_the_same(micropython_says, monkeypatch: pytest.MonkeyP
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         json_cases.run(written)
-    assert said.getvalue().splitlines() == micropython_says(written)
+    assert said.getvalue().splitlines() == micropython_says(json_cases, written)
 
 
 @pytest.mark.parametrize("end", [" \n", " \v"])

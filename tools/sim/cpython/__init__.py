@@ -5,6 +5,7 @@ device goes further: `install_device` replaces whole modules by MicroPython's su
 """
 
 import asyncio
+import binascii
 import gc
 import importlib.util
 import os
@@ -15,7 +16,7 @@ import traceback
 import types
 from pathlib import Path
 
-from tools.sim.cpython import cryptolib, micropython, ticks
+from tools.sim.cpython import cryptolib, deflate, micropython, ticks
 
 __all__ = ["install_device", "install_language", "join_packed_with_text", "load_shim"]
 
@@ -24,7 +25,7 @@ HEAP_BYTES = 111 * 1024  # what an idle ESP32 has; CPython cannot say how much o
 
 def install_language() -> None:
     """Add MicroPython's names to CPython's own modules; nothing CPython has is changed. Safe to repeat."""
-    sys.modules |= {"micropython": micropython, "cryptolib": cryptolib}
+    sys.modules |= {"micropython": micropython, "cryptolib": cryptolib, "deflate": deflate}
     for name in ("ticks_ms", "ticks_us", "ticks_add", "ticks_diff", "sleep_ms", "sleep_us"):
         setattr(time, name, getattr(ticks, name))
     asyncio.sleep_ms = lambda ms: asyncio.sleep(ticks._limited(ms) / 1000)
@@ -46,6 +47,7 @@ def install_device() -> None:
     sys.modules |= {"asyncio": aio, "ssl": ussl, "tls": tls, "gc": heap, "io": uio, "json": ujson}
     sys.implementation._machine = "Generic ESP32 module with ESP32"
     sys.implementation._mpy = 10 << 10 | 3 << 8 | 6  # as MicroPython 1.25: xtensawin, .mpy files of 6.3
+    sys.modules |= {"binascii": _chip_binascii()}
     sys.dont_write_bytecode = True  # the chip writes none to its flash
     gc.freeze()  # from here on what there is to collect, or to count, is the program's
 
@@ -61,6 +63,16 @@ def join_packed_with_text() -> None:
     vars(chip_struct).update(vars(struct))
     chip_struct.pack = lambda *arguments: Packed(struct.pack(*arguments))
     sys.modules["struct"] = chip_struct
+
+
+def _chip_binascii() -> types.ModuleType:
+    """Its `crc32` takes a text for its bytes, as all do in MicroPython; lib/pack.py counts on it."""
+    module = types.ModuleType("binascii")
+    vars(module).update(vars(binascii))
+    module.crc32 = lambda data, value=0: binascii.crc32(
+        data.encode() if isinstance(data, str) else data, value
+    )
+    return module
 
 
 def load_shim(name: str) -> types.ModuleType:

@@ -1,4 +1,4 @@
-"""MicroPython's `vfs` on CPython: the host's file system, and a mount that lasts as long as the process."""
+"""MicroPython's `vfs` on CPython: the host's file system, and mounts that last as long as the process."""
 
 import builtins
 import io
@@ -40,6 +40,40 @@ class VfsPosix:
     mkdir, remove, rename, rmdir = map(staticmethod, (os.mkdir, os.remove, os.rename, os.rmdir))
 
 
+class Tree:
+    """A file system, and others below folders that it need not have. `open` and `stat` are all they need."""
+
+    def __init__(self, root):
+        self._root = root
+        self._others = {}
+
+    def __getattr__(self, name):
+        return getattr(self._root, name)
+
+    def add(self, other, place):
+        """Have what is below `place` taken from another file system, as `os.mount` has it."""
+        other.mount(False, False)
+        self._others[place.strip("/")] = other
+
+    def open(self, path, mode="r", *more, **named):
+        system, path = self._at(path)
+        return system.open(path, mode, *more, **named)
+
+    def stat(self, path):
+        system, path = self._at(path)
+        return system.stat(path)
+
+    def ilistdir(self, path="/"):
+        system, path = self._at(path)
+        if path in ("", "/") and system is self._root:
+            yield from ((name, _IS_DIRECTORY, 0) for name in self._others)
+        yield from system.ilistdir(path)
+
+    def _at(self, path):
+        first, _, rest = path.lstrip("/").partition("/")
+        return (self._others[first], "/" + rest) if first in self._others else (self._root, path)
+
+
 def file_calls(root):
     """The functions of `os` that work on a file system, by name, bound to `root`."""
     calls = {name: getattr(root, name) for name in ("ilistdir", "mkdir", "remove", "rename", "rmdir", "stat")}
@@ -47,9 +81,15 @@ def file_calls(root):
 
 
 def mount(root, _point):
-    """Make `root` the file system of this process: of `open` and of `os`, which becomes MicroPython's."""
+    """Make a Tree the file system of this process: of `open` and of `os`, which becomes MicroPython's."""
     names = file_calls(root) | {"unlink": root.remove, "statvfs": root.statvfs, "getcwd": root.getcwd}
-    names |= {"chdir": root.chdir, "urandom": os.urandom, "sync": lambda: None, "uname": _uname}
+    names |= {
+        "mount": root.add,
+        "chdir": root.chdir,
+        "urandom": os.urandom,
+        "sync": lambda: None,
+        "uname": _uname,
+    }
     names |= {"dupterm": sys.modules["_memory"].dupterm}
     module = types.ModuleType("os")
     vars(module).update(names)

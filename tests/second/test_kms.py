@@ -57,6 +57,17 @@ def test_no_such_key(kms: Callable[..., str]) -> None:
         Keys().public("awskms:1234abcd-12ab-34cd-56ef-1234567890ab")
 
 
+def test_who_may_not(kms: Callable[..., str], another: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = kms()
+    iam = boto.client("iam", another.url)
+    iam.create_user(UserName="nobody")
+    key = iam.create_access_key(UserName="nobody")["AccessKey"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+    with pytest.raises(BoardError, match="kms:GetPublicKey allowed"):
+        Keys().public(f"awskms:{name}")
+
+
 def test_without_credentials(kms: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")

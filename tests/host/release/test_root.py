@@ -18,6 +18,12 @@ def test_the_first(release: Run, product: Product, keys: dict[str, str]) -> None
     assert all(key in release("root", "show").out for key in keys.values())
 
 
+def test_as_a_file_of_its_own(release: Run, keys: dict[str, str]) -> None:
+    release("root", "make", "--threshold", 1, "anna.pub", "--out", "anna.root")
+    assert roots.read(Path("anna.root").read_bytes()).ids == [keys["anna"]]
+    assert release("root", "show", "anna.root", "--json").value["keys"] == [keys["anna"]]
+
+
 def test_it_is_not_overwritten(release: Run, root: dict[str, str]) -> None:
     done = release("root", "make", "--threshold", 1, "anna.pub", "--json")
     assert done.status == 1 and "root rotate" in done.failure["remedy"]

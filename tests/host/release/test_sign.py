@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import zlib
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,19 @@ def test_what_was_not_built_of_this(
     bill.write_text(bill.read_text().replace("MIT", "GPL-3.0-only", 1))
     done = release("sign", built, "--key", "anna", *PACKAGES, "--json")
     assert done.failure["text"].startswith(f"{built}/sbom.json: built here it differs")
+
+
+def test_modules_that_another_zlib_has_deflated(
+    release: Run, root: dict[str, str], built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def otherwise(module: bytes) -> bytes:
+        deflate = zlib.compressobj(1, zlib.DEFLATED, -9)
+        return deflate.compress(module) + deflate.flush()
+
+    monkeypatch.setattr(pack, "deflated", otherwise)
+    done = release("sign", built, "--key", "anna", *PACKAGES, "--json")
+    told = f"{built}/firmware.pack: built here it differs: its modules are the same, deflated otherwise"
+    assert done.status == 1 and done.failure["text"] == told
 
 
 def test_a_manifest_that_says_what_the_build_does_not(

@@ -31,6 +31,7 @@ from .response import Response, answer, failure
 _BODY_S = 30
 _IDLE_S = 75
 _SHUTDOWN_S = 1
+_LINGER_S = 0.5  # for the rest of a body that is refused; shorter than the shutdown
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 _HOST = re.compile(r"\[?([^\]]*?)\]?(?::[0-9]+)?")
@@ -74,7 +75,13 @@ class Rest:
 
     async def start(self, listen: str, port: int) -> None:
         """Listen, on any free port where it is 0; `url` tells which. Raises OSError."""
-        server = web.Server(self._serve, access_log=None, logger=_http_log, keepalive_timeout=_IDLE_S)
+        server = web.Server(
+            self._serve,
+            access_log=None,
+            logger=_http_log,
+            keepalive_timeout=_IDLE_S,
+            lingering_time=_LINGER_S,
+        )
         self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_S)
         await self._runner.setup()
         try:

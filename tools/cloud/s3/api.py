@@ -43,7 +43,10 @@ class Api:
             _log.exception("%s %s", http.method, path[:200])
             refused = S3Error("InternalError", 500, "an error of this cloud, see its log")
         body = b"" if http.method == "HEAD" else refused.xml(path)
-        return web.Response(status=refused.status, body=body, content_type="application/xml"), refused
+        made = web.Response(status=refused.status, body=body, content_type="application/xml")
+        if http.method == "PUT":  # whose body may be still to come, or never, where the client has asked before
+            made.force_close()
+        return made, refused
 
     async def _answer(self, http: web.BaseRequest, path: str) -> web.Response:
         query = dict(parse_qsl(http.query_string, keep_blank_values=True))
@@ -77,7 +80,7 @@ class Api:
 
     async def _put(self, http: web.BaseRequest, bucket: str, key: str) -> str:
         self._objects.check_bucket(bucket)
-        if "aws-chunked" in http.headers.get("Content-Encoding", ""):
+        if "Content-Encoding" in http.headers:  # aws-chunked, or what aiohttp would undo
             raise _absent(http)
         if (http.content_length or 0) > MOST_BYTES:
             raise too_large()

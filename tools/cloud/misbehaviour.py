@@ -31,7 +31,7 @@ PACKET_KINDS = {
 FILE_KINDS = {
     "stall": "send ARG bytes of a file (default 16384) and then nothing more",
     "reset": "send ARG bytes of a file (default 16384) and then reset the connection",
-    "slow": "send ARG bytes of a file a second (default 16384)",
+    "trickle": "send ARG bytes of a file a second (default 16384)",
     "lie": "say that a file has ARG bytes more than there are (default 16384), and close behind those",
     "no-range": "send the whole file, whatever part was asked for, at most ARG times",
     "redirect": "send to the same file at another of this server's names, at most ARG times",
@@ -53,7 +53,7 @@ of those on files BUCKET/KEY (default: any):
 """ + "".join(f"  {kind:<13} {text}\n" for kind, text in (KINDS | PACKET_KINDS | FILE_KINDS).items())
 _ALL = tuple(one for filters in SERVICES.values() for one in filters)
 _WITH_SECONDS = ("late", "out-of-order")
-_WITH_BYTES = ("stall", "reset", "slow", "lie")
+_WITH_BYTES = ("stall", "reset", "trickle", "lie")
 _ON_ANSWERS = ("late", "twice", "never", "out-of-order")
 _REFUSALS = ("refusing", "throttling")
 _MAX_HELD = 1000
@@ -86,7 +86,7 @@ class Misbehaviour:
             raise ValueError(f"misbehaviour {self.kind!r}: must be one of {', '.join(kinds)}")
         if not 0 <= self.seconds <= 3600 or (self.times is not None and self.times < 1):
             raise ValueError(f"misbehaviour {self.kind}: must be 0 to 3600 seconds, or 1 time or more")
-        if self.amount < 0 or (self.kind == "slow" and not self.amount):
+        if self.amount < 0 or (self.kind == "trickle" and not self.amount):
             raise ValueError(f"misbehaviour {self.kind}: must be a number of bytes")
         if self.kind in FILE_KINDS:
             if self.where and (self.kind == "wrong-name" or "/" not in self.where):

@@ -137,7 +137,8 @@ async def test_a_part_behind_the_end(cloud: Bench, asked: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", ["bytes=5-4", "bytes=0-1,3-4", "bytes=-", "bytes=x-y", "lines=0-1", "0-1", "bytes=" + "9" * 40 + "-"]
+    "asked",
+    ["bytes=5-4", "bytes=0-1,3-4", "bytes=-", "bytes=x-y", "lines=0-1", "0-1", "bytes=" + "9" * 40 + "-"],
 )
 async def test_what_is_no_single_range_is_passed_over(cloud: Bench, asked: str) -> None:
     made = await fetch(cloud.cloud, cloud.cloud.s3.presign(SOURCE, 60), headers={"Range": asked})
@@ -310,13 +311,17 @@ async def test_a_job_brings_a_fresh_url_each_time_it_is_asked_for(cloud: Bench, 
 async def test_no_url_is_in_a_log(
     cloud: Bench, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever becomes of a request: served, refused, broken off, not HTTP, or met by an error of the cloud's."""
+    """Whatever becomes of a request: served, refused, no HTTP, met by an error of the cloud's."""
     caplog.set_level(logging.DEBUG)
     url = cloud.cloud.s3.presign(SOURCE, 60)
     secret = url.partition("X-Amz-Security-Token=")[2][:100]
     await fetch(cloud.cloud, url)
     await fetch(cloud.cloud, url + "x")
-    for line in (f"GET /{url} HTTP/9.9\r\n\r\n", f"{url}\r\n\r\n", f"GET /{'x' * 9000}{url} HTTP/1.1\r\n\r\n"):
+    for line in (
+        f"GET /{url} HTTP/9.9\r\n\r\n",
+        f"{url}\r\n\r\n",
+        f"GET /{'x' * 9000}{url} HTTP/1.1\r\n\r\n",
+    ):
         context = ssl.create_default_context(cadata=cloud.cloud.root_ca)
         reader, writer = await asyncio.open_connection("localhost", cloud.cloud.files_port, ssl=context)
         writer.write(line.encode())

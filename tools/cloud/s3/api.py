@@ -44,7 +44,9 @@ class Api:
             refused = S3Error("InternalError", 500, "an error of this cloud, see its log")
         body = b"" if http.method == "HEAD" else refused.xml(path)
         made = web.Response(status=refused.status, body=body, content_type="application/xml")
-        if http.method == "PUT":  # whose body may be still to come, or never, where the client has asked before
+        if (
+            http.method == "PUT"
+        ):  # whose body may be still to come, or never, where the client has asked before
             made.force_close()
         return made, refused
 

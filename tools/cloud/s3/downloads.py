@@ -29,7 +29,7 @@ _SLICE_S = 0.1  # of one that sends slowly
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _RESET = struct.pack("ii", 1, 0)  # linger for no time: the connection ends in a reset
 _BEFORE = ("no-range", "redirect")
-_MEANWHILE = ("stall", "reset", "slow", "lie")
+_MEANWHILE = ("stall", "reset", "trickle", "lie")
 
 _log = logging.getLogger(__name__)
 _http_log = logging.Logger("http", logging.CRITICAL)  # aiohttp's has parts of URLs in it
@@ -148,7 +148,7 @@ class Downloads:
         kind, amount = (rule.kind, rule.amount) if rule else ("", 0)
         first, count = part
         most = min(count, amount) if kind in ("stall", "reset") else count
-        piece = max(1, min(_PIECE_BYTES, int(amount * _SLICE_S))) if kind == "slow" else _PIECE_BYTES
+        piece = max(1, min(_PIECE_BYTES, int(amount * _SLICE_S))) if kind == "trickle" else _PIECE_BYTES
         sent = 0
         try:
             while sent < most:
@@ -156,7 +156,7 @@ class Downloads:
                 async with asyncio.timeout(self._limits.write_stall_s):
                     await answer.write(data)
                 sent += len(data)
-                if kind == "slow":
+                if kind == "trickle":
                     await asyncio.sleep(len(data) / amount)
         except TimeoutError:  # nobody reads at the other end
             kind = "lie"

@@ -21,6 +21,7 @@ VERBS = {
     "ble": ("tools.ble.cli", "set a device up over Bluetooth LE, as a phone does"),
     "qr": ("tools.ble.qr", "the QR code for a device's label"),
     "thing": ("tools.thing.cli", "one thing of the local cloud or of AWS: its shadow, jobs, commands, logs"),
+    "release": ("tools.release.cli", "keys, builds, signatures and bills of materials of updates"),
     "names": ("tools.names.cli", "whether a board has every name that device code uses"),
     "size": ("tools.size", "a slot's bytes, and the heap of what stays in each mode and for a moment"),
     "bench": ("tools.bench.cli", "the MQTT client beside umqtt.simple, a phone's set-up, and P-256"),

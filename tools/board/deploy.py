@@ -120,23 +120,7 @@ def _compiled(facts: Facts) -> tuple[dict[str, bytes], dict[str, bytes]]:
             f"mpy-cross makes version {files.mpy_version()}",
             "Write an image of a MicroPython that fits: python3 -m tools flash PORT IMAGE",
         )
-    scripts, modules = {}, {}
-    for file in files.device_files():
-        source, name = (files.ROOT / file).read_bytes(), file.as_posix()
-        if file in files.SCRIPTS:
-            scripts[name] = source
-        elif file == files.READER:
-            scripts[files.path_on_device(name)[1:]] = _compile(source, name, facts)
-        elif source:  # a package needs no __init__.py
-            modules[files.path_in_pack(name)] = _compile(source, name, facts)
-    return scripts, modules
-
-
-def _compile(source: bytes, name: str, facts: Facts) -> bytes:
-    try:
-        return files.compile_for_chip(source, name, facts.architecture)
-    except files.CompileError as error:
-        raise BoardError(f"{name} does not compile:\n{error}", "Mend it and run this again.") from None
+    return files.compiled(facts.architecture)
 
 
 def _packages(facts: Facts, folder: Path | None, index: str | None) -> dict[str, bytes]:

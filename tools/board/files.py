@@ -60,6 +60,27 @@ def check_list() -> None:
         )
 
 
+def compiled(architecture: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """What goes on a board: files by their paths there, and modules by theirs in the pack.
+
+    Raises:
+        BoardError: one does not compile.
+    """
+    scripts, modules = {}, {}
+    for file in device_files():
+        source, name = (ROOT / file).read_bytes(), file.as_posix()
+        try:
+            if file in SCRIPTS:
+                scripts[name] = source
+            elif file == READER:
+                scripts[path_on_device(name)[1:]] = compile_for_chip(source, name, architecture)
+            elif source:  # a package needs no __init__.py
+                modules[path_in_pack(name)] = compile_for_chip(source, name, architecture)
+        except CompileError as error:
+            raise BoardError(f"{name} does not compile:\n{error}", "Mend it and run this again.") from None
+    return scripts, modules
+
+
 def compile_for_chip(source: bytes, name: str, architecture: str = "xtensawin") -> bytes:
     """Compile for a chip, an ESP32 if nothing else is said; the library without names that nobody needs.
 

@@ -30,10 +30,20 @@ _TABLE = 0x8000
 _TABLE_BYTES = 0xC00
 _ENTRY = struct.Struct("<HBBII16sI")
 _ENTRY_MAGIC, _MD5_MAGIC, _END_MAGIC = 0x50AA, 0xEBEB, 0xFFFF
+_HASH_BYTES = 32  # SHA-256, behind an application
 _APPLICATION, _OTA_SLOTS = 0, range(0x10, 0x20)
 
 _VERSION = re.compile(rb"MicroPython (v?(\d{1,4})\.(\d{1,4})[\w.+-]{0,80}) on \d{4}-\d\d-\d\d")
 _BOARD = re.compile(rb"; ([ -~]{1,80} with ESP32\w*)\0")  # the end of the REPL's greeting
+
+
+@dataclass(frozen=True)
+class Application:
+    """What an image has in one of its partitions for applications: all of MicroPython."""
+
+    data: bytes = field(repr=False)
+    version: str  # MicroPython's
+    board: str  # in the words of its build, as `sys.implementation._machine`; empty if it does not say
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,7 @@ class Image:
     slots: int  # for applications
     version: str  # MicroPython's
     board: str  # in the words of its build; empty if it does not say
+    application: Application = field(repr=False)
 
     def check_chip(self, chip: str) -> None:
         """Raise BoardError if the image is for another chip."""
@@ -94,24 +105,17 @@ def read(path: Path) -> Image:
 
 def parse(data: bytes, name: str) -> Image:
     """The image in `data`, which errors call `name`; BoardError as for read()."""
-    if len(data) < _HEADER or data[0] != ESPLoader.ESP_IMAGE_MAGIC:
-        raise BoardError(f"{name}: no image for an ESP32", DOWNLOAD)
-    start, magic = _DESCRIPTION
-    if data.startswith(magic, start):
+    rom = _chip(data, name)
+    if _is_alone(data):
         raise BoardError(f"{name}: an application alone, without bootloader and partition table", DOWNLOAD)
-    (number,) = struct.unpack_from("<H", data, 12)
-    rom = _CHIPS.get(number)
-    if rom is None:
-        raise BoardError(f"{name}: an image for an unknown chip (number {number})", DOWNLOAD)
     bootloader = _program(rom, data, name, "bootloader")
     table = _TABLE - rom.BOOTLOADER_FLASH_OFFSET
     partitions = _partitions(data[table : table + _TABLE_BYTES], name)
     applications = sorted((p for p in partitions if p.kind == _APPLICATION), key=lambda p: p.offset)
     if not applications:
         raise BoardError(f"{name}: no place for an application in its partition table", DOWNLOAD)
-    application = data[max(0, applications[0].offset - rom.BOOTLOADER_FLASH_OFFSET) :]
-    _program(rom, application, name, "application")
-    version, board = _micropython(application, name)
+    start = max(0, applications[0].offset - rom.BOOTLOADER_FLASH_OFFSET)
+    found = _application(rom, data[start : start + applications[0].size], name)
     sizes = {code: flash_size_bytes(size) for size, code in rom.FLASH_SIZES.items()}
     return Image(
         data,
@@ -120,14 +124,44 @@ def parse(data: bytes, name: str) -> Image:
         rom.BOOTLOADER_FLASH_OFFSET,
         max(sizes.get(data[3] & 0xF0, 0), *(p.offset + p.size for p in partitions)),
         sum(p.subtype in _OTA_SLOTS for p in applications) or 1,
-        version,
-        board,
+        found.version,
+        found.board,
+        found,
     )
+
+
+def application(data: bytes, name: str) -> Application:
+    """The application of a whole image, or of an .app-bin, which is it alone; BoardError as for read()."""
+    rom = _chip(data, name)
+    return _application(rom, data, name) if _is_alone(data) else parse(data, name).application
 
 
 def megabytes(size: int) -> str:
     """Bytes of flash as they are printed on boards: whole megabytes, rounded up."""
     return f"{-(-size // MB)} MB"
+
+
+def _chip(data: bytes, name: str) -> type[ESPLoader]:
+    if len(data) < _HEADER or data[0] != ESPLoader.ESP_IMAGE_MAGIC:
+        raise BoardError(f"{name}: no image for an ESP32", DOWNLOAD)
+    (number,) = struct.unpack_from("<H", data, 12)
+    if number not in _CHIPS:
+        raise BoardError(f"{name}: an image for an unknown chip (number {number})", DOWNLOAD)
+    return _CHIPS[number]
+
+
+def _is_alone(data: bytes) -> bool:
+    """Whether it is an application without bootloader and partition table."""
+    start, magic = _DESCRIPTION
+    return data.startswith(magic, start)
+
+
+def _application(rom: type[ESPLoader], data: bytes, name: str) -> Application:
+    """The application that `data` begins with, without what lies behind it."""
+    program = _program(rom, data, name, "application")
+    end = program.data_length + _HASH_BYTES if program.append_digest else len(data)
+    version, board = _micropython(data, name)
+    return Application(data[:end], version, board)
 
 
 def _program(rom: type[ESPLoader], data: bytes, name: str, part: str) -> ESP32FirmwareImage:

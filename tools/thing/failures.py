@@ -19,12 +19,17 @@ _SIGN_IN = "Sign in: aws configure, or aws sso login. Or name one that has them:
 
 
 @contextmanager
-def explained(where: str) -> Iterator[None]:
-    """BoardError for what boto3 raises meanwhile; `where` is the cloud that is asked."""
+def explained(where: str, service: str = "iot") -> Iterator[None]:
+    """BoardError for what boto3 raises meanwhile.
+
+    Args:
+        where: the cloud that is asked.
+        service: what is asked there, as IAM calls it.
+    """
     try:
         yield
     except boto.ClientError as error:
-        raise _refused(error) from None
+        raise _refused(error, service) from None
     except boto.BotoCoreError as error:
         raise _failed(error, where) from None
 
@@ -39,13 +44,13 @@ def is_missing(error: boto.ClientError) -> bool:
     return code(error) in _NOT_FOUND
 
 
-def _refused(error: boto.ClientError) -> BoardError:
+def _refused(error: boto.ClientError, service: str) -> BoardError:
     name, operation = code(error), error.operation_name
     said = printable(str(error.response.get("Error", {}).get("Message", "")))
     if name in _DENIED:
-        text = f"access denied: iot:{operation}" + (f": {said}" if said else "")
+        text = f"access denied: {service}:{operation}" + (f": {said}" if said else "")
         return BoardError(
-            text, f"Have iot:{operation} allowed to whom these credentials are, by an IAM policy."
+            text, f"Have {service}:{operation} allowed to whom these credentials are, by an IAM policy."
         )
     if name in _STRANGERS:
         return BoardError(f"{operation}: AWS does not take these credentials: {said or name}", _SIGN_IN)

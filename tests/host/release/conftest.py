@@ -1,0 +1,61 @@
+"""`python3 -m tools release` in this process, on a small product with keys of its own."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.host.board.products import Product
+from tests.host.thing.conftest import Done
+from tools.__main__ import main
+from tools.release.keys import PASSPHRASE
+
+SETTINGS = 'PRODUCT = "lamp"\nVERSION = "1.4.0"\nNAME_PREFIX = "lamp"\n'
+SECRET = "a passphrase of the tests"
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def product(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Product:
+    """It stands in for this checkout; relative paths lie in `tmp_path`."""
+    product = Product(tmp_path, monkeypatch)
+    product.change("firmware/settings.py", SETTINGS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(PASSPHRASE, SECRET)
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    return product
+
+
+@pytest.fixture
+def release(product: Product, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["tools", "release", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            status = main()
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+        return Done(status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def keys(release: Run) -> dict[str, str]:
+    """The ids of three keys, whose files have their names."""
+    return {name: release("keygen", name, "--json").value["id"] for name in ("anna", "ben", "carla")}
+
+
+@pytest.fixture
+def root(release: Run, keys: dict[str, str]) -> dict[str, str]:
+    """The same, two of which must sign."""
+    assert release("root", "make", "--threshold", 2, *(f"{name}.pub" for name in keys)).status == 0
+    return keys
+
+
+@pytest.fixture
+def built(release: Run, root: dict[str, str]) -> Path:
+    """A release of the product, not signed as yet."""
+    done = release("build", "--expires", "2999-01-01", "--packages", "packages", "--json")
+    return Path(done.value["folder"])

@@ -1,0 +1,1 @@
+"""Updates as their makers have them: keys, roots, builds, signatures, and what is in a release."""

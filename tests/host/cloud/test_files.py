@@ -6,11 +6,12 @@ import http.client
 import json
 import logging
 import re
+import resource
 import socket
 import ssl
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -190,7 +191,7 @@ def changed(url: str, name: str, value: str) -> str:
         (lambda url: url.replace("localhost", "127.0.0.1"), "SignatureDoesNotMatch"),
     ],
 )
-async def test_what_was_not_signed_so(cloud: Bench, change, code: str) -> None:  # type: ignore[no-untyped-def]
+async def test_what_was_not_signed_so(cloud: Bench, change: Callable[[str], str], code: str) -> None:
     made = await fetch(cloud.cloud, change(cloud.cloud.s3.presign(SOURCE, 60)))
     assert (made.status, made.error["Code"]) == (403, code)
     assert (await cloud.event("rejected")).reason == code
@@ -281,6 +282,24 @@ def test_objects_are_bounded_and_outlive_the_cloud(tmp_path: Path) -> None:
     again._database.close()
     folders = {path.parent for path in (tmp_path / "s3").rglob("*") if path.is_file()}
     assert folders == {tmp_path / "s3/releases"}
+
+
+def test_an_object_that_finds_no_room(tmp_path: Path) -> None:
+    """What was there stays, whole, and nothing is left of the other."""
+    cloud = Cloud(tmp_path)
+    put(cloud)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(DATA) // 2, hard))
+    try:
+        with pytest.raises(S3Error, match="File too large") as refused:
+            put(cloud, bytes(len(DATA)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        cloud._database.close()
+    assert (refused.value.code, refused.value.status) == ("InternalError", 500)
+    with cloud.s3.objects.open("releases", "esp32-iot/firmware.pack") as found:
+        assert found.read(0, found.size) == DATA
+    assert len([path for path in (tmp_path / "s3").rglob("*") if path.is_file()]) == 1
 
 
 async def test_a_job_brings_a_fresh_url_each_time_it_is_asked_for(cloud: Bench, clock: Clock) -> None:

@@ -126,7 +126,7 @@ def test_the_cli(url: str, tmp_path: Path) -> None:
     (tmp_path / "firmware.pack").write_bytes(DATA)
 
     def aws(*arguments: str) -> str:
-        command = [sys.executable, AWS, "--endpoint-url", url, *arguments]
+        command = [sys.executable, str(AWS), "--endpoint-url", url, *arguments]
         return subprocess.run(
             command,
             env=boto.environment(tmp_path),

@@ -132,16 +132,16 @@ def test_failures_with_their_reasons(cloud: CloudThread, here: Run, signed: Path
     assert (done.status, shown.status) == (1, 1)
     assert f"{name}: FAILED reason=403 at https://… twice" in done.failure["text"]
     assert "step=download" in shown.err and "step=download" in shown.out
-    assert done.objects[-2]["details"]["reason"]== "403 at https://… twice"
+    assert done.objects[-2]["details"]["reason"] == "403 at https://… twice"
 
 
 def test_a_group_whose_failures_abort_the_job(cloud: CloudThread, here: Run, signed: Path, name: str) -> None:
     names = [f"{name[:50]}-{number}" for number in range(6)]
-    files = {one: register(cloud, one) for one in names}
 
     def gathered(it: Any) -> None:
         it.registry.groups.create_thing_group(thingGroupName=name)
         for one in names:
+            it.registry.create_thing(thingName=one)
             it.registry.groups.add_thing_to_thing_group(thingGroupName=name, thingName=one)
 
     cloud.call(gathered)
@@ -160,13 +160,14 @@ def test_a_group_whose_failures_abort_the_job(cloud: CloudThread, here: Run, sig
             "minNumberOfExecutedThings": 2,
         }
     ]
-    for one in names[:2]:
-        cloud.call(
-            lambda it, one=one: it.jobs.data.update_job_execution(
+
+    def fail(it: Any) -> None:
+        for one in names[:2]:
+            it.jobs.data.update_job_execution(
                 jobId=job_id, thingName=one, status="FAILED", statusDetails={"reason": "no room"}
             )
-        )
-    assert files
+
+    cloud.call(fail)
     done = here("watch", job_id, "--wait", PATIENCE, "--json")
     assert done.status == 1
     assert "CANCELED" in done.failure["text"] and "4 CANCELED, 2 FAILED" in done.failure["text"]

@@ -118,6 +118,7 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
         made = Cloud(
             folder / "cloud",
             server_chain=args.server_chain,
+            files_port=0,
             rest_port=None if args.once else 0,  # it costs half a second, and for --once nobody comes
         )
         cloud = await stack.enter_async_context(made)

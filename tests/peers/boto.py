@@ -16,13 +16,14 @@ CREDENTIALS = {
 }
 
 
-def client(service: str, url: str, validated: bool = True) -> Any:
+def client(service: str, url: str, validated: bool = True, **settings: Any) -> Any:
     """A client of `iot`, `iot-data` or `iot-jobs-data`.
 
     Args:
         service: by boto3's name.
         url: the cloud's control plane.
         validated: False: what botocore would not send, it sends.
+        settings: more of botocore's Config.
     """
     return boto3.client(
         service,
@@ -30,7 +31,9 @@ def client(service: str, url: str, validated: bool = True) -> Any:
         region_name=CREDENTIALS["AWS_DEFAULT_REGION"],
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        config=Config(retries={"max_attempts": 0}, read_timeout=PATIENCE_S, parameter_validation=validated),
+        config=Config(
+            retries={"max_attempts": 0}, read_timeout=PATIENCE_S, parameter_validation=validated, **settings
+        ),
     )
 
 

@@ -20,7 +20,8 @@ ROLE = "arn:aws:iam::123456789012:role/provisioning"
 
 @pytest.fixture(scope="session")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    with CloudThread(tmp_path_factory.mktemp("local"), hosts=("localhost", HOST), rest_port=0) as running:
+    options = {"hosts": ("localhost", HOST), "rest_port": 0, "files_port": 0}
+    with CloudThread(tmp_path_factory.mktemp("local"), **options) as running:
         url = running.call(lambda it: it.rest_url)
         yield Aws("local", url, running.port, running.root_ca.read_text(), "p256", ROLE)
 

@@ -23,7 +23,7 @@ PROGRAM = ROOT / ".ministack/bin/ministack"
 _ATTEMPTS = 5  # another process may take a port between its choice and its use
 _LOOK_S = 0.05
 _READY = ("Running on http", "MQTT listening on port")
-_ASSUMED_BY_IOT = {
+ASSUMED_BY_IOT = {
     "Version": "2012-10-17",
     "Statement": [
         {"Effect": "Allow", "Principal": {"Service": "iot.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -99,7 +99,7 @@ def _wait(process: "subprocess.Popen[bytes]", log: Path) -> None:
 
 def _aws(url: str, port: int) -> Aws:
     iam = boto.client("iam", url)
-    role = iam.create_role(RoleName="provisioning", AssumeRolePolicyDocument=json.dumps(_ASSUMED_BY_IOT))
+    role = iam.create_role(RoleName="provisioning", AssumeRolePolicyDocument=json.dumps(ASSUMED_BY_IOT))
     iam.attach_role_policy(RoleName="provisioning", PolicyArn=_REGISTRATION)
     with urllib.request.urlopen(f"{url}/_ministack/iot/ca.pem", timeout=PATIENCE_S) as answer:
         root_ca = answer.read().decode()

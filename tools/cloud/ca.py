@@ -37,11 +37,15 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Write a file whole or not at all; it never exists with wider permissions than `mode`."""
     temporary = path.with_name(path.name + ".new")
     temporary.unlink(missing_ok=True)
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:  # as on a full disk, which half a file would keep full
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 class Authority:
@@ -124,9 +128,17 @@ class Authority:
     def _device_certificate(self, public_key: PublicKey) -> str:
         return _pem(certificates.device(public_key, self._certificate.subject, self._key)).decode()
 
-    def server_context(self, hosts: tuple[str, ...]) -> ssl.SSLContext:
-        """A mutual TLS context (1.2 and later) whose certificate is for `hosts`, names and IP addresses."""
-        path = self._folder / "server.pem"
+    def server_context(
+        self, hosts: tuple[str, ...], mutual: bool = True, file: str = "server.pem"
+    ) -> ssl.SSLContext:
+        """A context (TLS 1.2 and later) whose certificate is for `hosts`, names and IP addresses.
+
+        Args:
+            hosts: at least one.
+            mutual: clients must show a certificate of this CA.
+            file: where its certificate and key are kept; of another one's hosts it is made anew.
+        """
+        path = self._folder / file
         if not path.exists() or not self._serves(path, hosts):
             key = self._new_key()
             made = certificates.server(
@@ -140,8 +152,9 @@ class Authority:
         context = alerts.Context(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(path)
-        context.load_verify_locations(cadata=self.root_pem)
-        context.verify_mode = ssl.CERT_REQUIRED
+        if mutual:
+            context.load_verify_locations(cadata=self.root_pem)
+            context.verify_mode = ssl.CERT_REQUIRED
         # No resumption: each connection shows its certificate anew, so that a deactivated one is out at once.
         context.num_tickets = 0
         context.options |= ssl.OP_NO_TICKET

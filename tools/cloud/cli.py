@@ -25,8 +25,10 @@ from .hook import Hook, program
 from .limits import Limits
 from .misbehaviour import HELP, Misbehaviour
 from .rules import Rules
+from .s3 import FilesPortError
 
 _REST_PORT = 8884
+_FILES_PORT = 8885
 
 DESCRIPTION = """Runs a local AWS IoT Core: MQTT over mutual TLS, policies, fleet provisioning. With client,
 watch or send it does something with the one that runs: cloud watch --help"""
@@ -44,12 +46,16 @@ examples:
       asks as much memory and time of a device as AWS
   aws --endpoint-url http://localhost:8884 iot list-things
       its control plane; the CLI and boto3 want a region and credentials, any will do
+  aws --endpoint-url http://127.0.0.1:8884 s3 cp firmware.pack s3://releases/
+      a file for devices; made before: aws … s3 mb s3://releases
   python3 -m tools cloud --messages
       its log has each message that a client publishes
   python3 -m tools cloud --https-port 8443
       takes messages by HTTPS, too: POST https://localhost:8443/topics/TOPIC?qos=1
   python3 -m tools cloud --misbehave never=3@shadows --misbehave late=5@jobs
       a device has no answer from its shadow three times, and each of its jobs' five seconds later
+  python3 -m tools cloud --misbehave reset=70000 --misbehave wrong-name=1
+      each file ends in a reset after 70,000 bytes, and the first who comes for one sees a stranger
   python3 -m tools cloud client laptop
       a certificate for any MQTT program, and the mosquitto_sub line that uses it
   python3 -m tools cloud watch 'telemetry/#'
@@ -152,6 +158,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="take messages by HTTPS on this port, too, as AWS does on 8443; 0 takes any free one",
     )
     parser.add_argument(
+        "--files-port",
+        metavar="PORT",
+        type=_port,
+        help="for devices to fetch files by HTTPS, with the URLs that jobs bring them; default: 8885, or any "
+        "free one beside another --port than 8883",
+    )
+    parser.add_argument(
         "--misbehave",
         metavar="KIND[=ARG][@WHERE]",
         action="append",
@@ -176,6 +189,8 @@ def main(args: argparse.Namespace) -> int:
         return wrong_arguments("cloud", "--write-config and --wifi go together")
     if args.rest_port is None:
         args.rest_port = _REST_PORT if args.port == MQTT_PORT else 0
+    if args.files_port is None:
+        args.files_port = _FILES_PORT if args.port == MQTT_PORT else 0
     args.listen = args.listen or ("0.0.0.0" if args.host else "127.0.0.1")  # noqa: S104
     return run_verb("cloud", lambda: asyncio.run(_run_until_stopped(args)))
 
@@ -201,6 +216,8 @@ async def _run(args: argparse.Namespace, stop: asyncio.Event) -> int:
             rules=dict(args.rule),
             messages=args.messages,
             https_port=args.https_port,
+            files_port=args.files_port,
+            files_host=[*args.host, hosts[0]][0],
             misbehave=args.misbehave,
             rest_port=args.rest_port,
             rest_listen=args.rest_listen,
@@ -210,13 +227,16 @@ async def _run(args: argparse.Namespace, stop: asyncio.Event) -> int:
         return _fail(str(error))
     except ControlPlaneError as error:
         return _fail(f"the control plane: {error.strerror}; give another --rest-port or --rest-listen")
+    except FilesPortError as error:
+        return _fail(f"jobs' files: {error.strerror}; give another --files-port")
     except OSError as error:
         remedy = "stop what uses it, or give another --port or --listen"
         return _fail(f"cannot listen on {args.listen} port {args.port}: {error.strerror or error}; {remedy}")
     try:
         chain = "; it shows a chain of RSA" if args.server_chain == "rsa" else ""
         print(
-            f"AWS IoT Core (local) listens on {args.listen} port {cloud.port}, as {', '.join(hosts)}{chain}"
+            f"AWS IoT Core (local) listens on {args.listen} port {cloud.port}, as {', '.join(hosts)}{chain}; "
+            f"jobs' files by HTTPS on port {cloud.files_port}"
         )
         if cloud.https_port is not None:
             print(f"messages by HTTPS: POST https://{hosts[0]}:{cloud.https_port}/topics/TOPIC?qos=1")

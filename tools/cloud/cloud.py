@@ -28,6 +28,7 @@ from .misbehaviour import Gate, Misbehaviour
 from .provisioning import Provisioning
 from .registry import Registry
 from .rules import Rules
+from .s3 import S3
 from .shadows import Shadows
 from .store import Message, Store
 from .tokens import OwnershipTokens
@@ -60,7 +61,11 @@ class Cloud:
         hook: decides which devices may be provisioned; see tools.cloud.hook.
         rules: by name the topic on which a rule of Basic Ingest publishes again; see tools.cloud.rules.
         messages: tell an Event for each message that a client publishes, too.
-        presign: signs the S3 URLs in jobs' documents; devices get them as they are without.
+        presign: signs the S3 URLs in jobs' documents, in place of this cloud with `files_port`; devices get
+            them as they are without either.
+        files_port: serve what is put in S3 by HTTPS on this port; 0 takes any free one, `files_port` tells
+            which.
+        files_host: what devices call it, one of `hosts`; "" is the first of them.
         https_port: take messages by HTTPS on this port, too; 0 takes any free one, `https_port` tells which.
         misbehave: ways in which its services misbehave; `gate.rules` changes them while it runs.
         rest_port: serve the control plane for boto3 there, too; 0 takes any free one, `rest_url` tells which.
@@ -68,8 +73,8 @@ class Cloud:
 
     Raises:
         StateError: the state directory cannot be used, or is for the other chain.
-        ValueError: one of `hosts` is neither a name nor an address, there is no such chain, or a rule
-            cannot be.
+        ValueError: one of `hosts` is neither a name nor an address, `files_host` is none of them, there is no
+            such chain, or a rule cannot be.
     """
 
     def __init__(
@@ -87,6 +92,8 @@ class Cloud:
         rules: Mapping[str, str] | None = None,
         messages: bool = False,
         presign: Presign | None = None,
+        files_port: int | None = None,
+        files_host: str = "",
         https_port: int | None = None,
         misbehave: Sequence[Misbehaviour] = (),
         rest_port: int | None = None,
@@ -98,6 +105,7 @@ class Cloud:
         self.port = port
         self.messages = messages
         self.https_port = https_port
+        self.files_port = files_port
         self.gate = Gate(self._tell, list(misbehave))
         self._state = state
         self._listen = listen
@@ -109,6 +117,8 @@ class Cloud:
         self._rest: Rest | None = None
         self._rest_address = rest_listen, rest_port
         alternative_names(self._hosts)  # before anything is opened
+        if files_host and files_host not in self._hosts:
+            raise ValueError(f"files_host: {files_host!r}, must be one of {', '.join(self._hosts)}")
         if server_chain not in CHAINS:
             raise ValueError(f"server_chain: {server_chain!r}, must be one of {', '.join(CHAINS)}")
         try:
@@ -127,7 +137,10 @@ class Cloud:
             raise StateError(f"{state}: {error}; restore its files, or delete it to start anew") from error
         self.registry = Registry(self._database, self._authority, clock)
         self.shadows = Shadows(self._database, self._publish, self._tell, self.limits, clock)
-        self.jobs = Jobs(self._database, self.registry.arn, self._publish, clock, presign)
+        place = (self._hosts, files_host or self._hosts[0])
+        self.s3 = S3(state / "s3", self._authority, *place, self.gate, self.limits, self._tell, clock)
+        signs = presign or (None if files_port is None else self.s3.presign)
+        self.jobs = Jobs(self._database, self.registry.arn, self._publish, clock, signs)
         self.commands = Commands(self._database, self.registry, self._publish, self._tell, clock)
         self.connections = Connections(self.registry, self.limits, clock)
         self.defender = Defender(self._database, self.registry, self._publish, self._tell, clock)
@@ -151,8 +164,9 @@ class Cloud:
     async def start(self) -> None:
         """Listen.
 
-        Raises OSError if an address or a port cannot be had (ControlPlaneError for boto3's), StateError if
-        the state cannot be written, as on a full disk; the state is closed then.
+        Raises OSError if an address or a port cannot be had (ControlPlaneError for boto3's, FilesPortError
+        for that of jobs' files), StateError if the state cannot be written, as on a full disk; the state is
+        closed then.
         """
         store = Store(self._database, self.limits.session_expiry_s, self._clock)
         tokens = OwnershipTokens(self._database, self.limits.token_expiry_s, self._clock)
@@ -175,6 +189,7 @@ class Cloud:
             self._broker, self._provisioning = broker, provisioning
             self.connections.follow(broker)
             await self._serve_https(broker)
+            self.files_port = await self.s3.start(self._listen, self.files_port)
             await self._serve_rest(broker, store)
         except InternalFailureException as error:
             self._database.close()
@@ -193,6 +208,7 @@ class Cloud:
         if port is None:
             return
         from .rest import Rest  # noqa: PLC0415  it brings AWS's models and an HTTP server
+        from .s3.api import Api  # noqa: PLC0415
 
         services: dict[str, list[object]] = {
             "iot": [
@@ -202,7 +218,8 @@ class Cloud:
             "iot-data": [Messages(store, broker.router.publish, self.limits), self.shadows, self.connections],
             "iot-jobs-data": [self.jobs.data, self.commands],
         }
-        self._rest = Rest(services, self._database.transaction, self._tell, self._hosts)
+        s3 = Api(self.s3.objects)
+        self._rest = Rest(services, self._database.transaction, self._tell, s3, self._hosts)
         try:
             await self._rest.start(listen, port)
         except OSError as error:
@@ -221,6 +238,7 @@ class Cloud:
         self.gate.close()
         if self._https is not None:
             await self._https.stop()
+        await self.s3.stop()
         if self._rest is not None:
             await self._rest.stop()
         if self._broker is not None:

@@ -13,7 +13,8 @@ class Event:
     Args:
         kind: "connected", "disconnected", "refused" (never got to be connected), "provisioned", "rejected"
             (a request to a service), "throttled" (publishes discarded), "published" (a message, of which
-            `reason` is the topic), "misbehaved" (as it was told to) or "server" (about the cloud itself).
+            `reason` is the topic), "served" (a file), "misbehaved" (as it was told to) or "server" (about the
+            cloud itself).
         address: the peer's "address:port".
         client_id: "" until CONNECT.
         certificate_id: "" until the handshake is done.

@@ -3,7 +3,6 @@
 Source: AWS IoT Developer Guide, "HTTPS publish"; API reference, Publish.
 """
 
-import asyncio
 import ssl
 import uuid
 from collections.abc import Callable
@@ -23,10 +22,10 @@ from .errors import (
 )
 from .events import Event
 from .limits import Limits
+from .listener import SHUTDOWN_S, Listener
 from .registry import Registry
 from .router import Router
 
-_SHUTDOWN_S = 3
 _QOS = {"0": 0, "1": 1}
 _RETAIN = {"false": False, "true": True}
 
@@ -50,38 +49,22 @@ class HttpsPublish:
         limits: Limits,
         tell: Callable[[Event], None],
     ) -> None:
-        self._context = context
         self._registry = registry
         self._router = router
         self._limits = limits
         self._tell = tell
         app = web.Application(client_max_size=limits.payload_bytes, middlewares=[self._in_aws_words])
         app.router.add_post("/topics/{topic:.+}", self._publish)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
+        self._listener = Listener(runner, context, limits)
 
     async def start(self, listen: str, port: int) -> int:
         """Listen on an address; returns the port. Raises OSError."""
-        await self._runner.setup()
-        self._server = await asyncio.get_running_loop().create_server(
-            self._protocol,
-            listen,
-            port,
-            ssl=self._context,
-            ssl_handshake_timeout=self._limits.handshake_s,
-            ssl_shutdown_timeout=_SHUTDOWN_S,
-        )
-        return self._server.sockets[0].getsockname()[1]
+        return await self._listener.start(listen, port)
 
     async def stop(self) -> None:
         """End the connections and stop listening."""
-        if hasattr(self, "_server"):
-            self._server.close()
-        await self._runner.cleanup()
-
-    def _protocol(self) -> asyncio.BaseProtocol:
-        server = self._runner.server
-        assert server is not None  # after setup()
-        return server() if len(server.connections) < self._limits.connections else _Full()
+        await self._listener.stop()
 
     async def _publish(self, request: web.Request) -> web.Response:
         topic = request.match_info["topic"]
@@ -142,11 +125,6 @@ def _topic_error(topic: str, limits: Limits) -> str | None:
     except UnicodeEncodeError:  # bytes of the request line that were no UTF-8
         return "not UTF-8"
     return "U+0000" if "\0" in topic else topics.topic_error(topic, limits)
-
-
-class _Full(asyncio.Protocol):
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        transport.abort()
 
 
 def _answer(status: int, message: str, code: str = "") -> web.Response:

@@ -1,5 +1,5 @@
 """A cloud that misbehaves on purpose: what a service says is late, twice, never, out of order, or a refusal.
-Its broker takes no notice of packets, or hangs up.
+Its broker takes no notice of packets, or hangs up. Its files come slowly, in part, or from somebody else.
 
 Tests and `tools cloud --misbehave` share it.
 """
@@ -28,6 +28,15 @@ PACKET_KINDS = {
     "deaf": "take no notice of a packet, at most ARG times",
     "hang-up": "close the connection once a packet has its answer, at most ARG times",
 }
+FILE_KINDS = {
+    "stall": "send ARG bytes of a file (default 16384) and then nothing more",
+    "reset": "send ARG bytes of a file (default 16384) and then reset the connection",
+    "trickle": "send ARG bytes of a file a second (default 16384)",
+    "lie": "say that a file has ARG bytes more than there are (default 16384), and close behind those",
+    "no-range": "send the whole file, whatever part was asked for, at most ARG times",
+    "redirect": "send to the same file at another of this server's names, at most ARG times",
+    "wrong-name": "show a certificate for another name, in at most ARG handshakes",
+}
 SERVICES = {
     "shadows": ("$aws/things/+/shadow/#",),
     "jobs": ("$aws/things/+/jobs/#",),
@@ -39,10 +48,12 @@ PACKETS = ("CONNECT", "PUBLISH", "PUBACK", "SUBSCRIBE", "UNSUBSCRIBE", "PINGREQ"
 HELP = f"""\
 ways to misbehave, KIND[=ARG][@WHERE]; WHERE is one of {", ".join(SERVICES)}
 (default: all of them), or a filter of their topics as '$aws/things/+/shadow/update/delta';
-of the last two kinds it is one of {", ".join(PACKETS)} (default: any):
-""" + "".join(f"  {kind:<13} {text}\n" for kind, text in (KINDS | PACKET_KINDS).items())
+of "deaf" and "hang-up" it is one of {", ".join(PACKETS)} (default: any),
+of those on files BUCKET/KEY (default: any):
+""" + "".join(f"  {kind:<13} {text}\n" for kind, text in (KINDS | PACKET_KINDS | FILE_KINDS).items())
 _ALL = tuple(one for filters in SERVICES.values() for one in filters)
 _WITH_SECONDS = ("late", "out-of-order")
+_WITH_BYTES = ("stall", "reset", "trickle", "lie")
 _ON_ANSWERS = ("late", "twice", "never", "out-of-order")
 _REFUSALS = ("refusing", "throttling")
 _MAX_HELD = 1000
@@ -54,25 +65,35 @@ class Misbehaviour:
     """One way to misbehave, on some topics.
 
     Args:
-        kind: one of KINDS or PACKET_KINDS.
+        kind: one of KINDS, PACKET_KINDS or FILE_KINDS.
         where: one of SERVICES, or a filter on their topics: of what the service says, and for refusals of the
-            request; of PACKET_KINDS one of PACKETS; "" for all.
+            request; of PACKET_KINDS one of PACKETS; of FILE_KINDS a file's BUCKET/KEY; "" for all.
         seconds: for "late" and "out-of-order".
         times: how often, for the others; None for ever. It counts down.
+        amount: bytes, for those of FILE_KINDS that have them.
     """
 
     kind: str
     where: str = ""
     seconds: float = 2
     times: int | None = None
+    amount: int = 16 * 1024
     held: tuple[Callable[[], None], asyncio.TimerHandle] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS | PACKET_KINDS:
-            raise ValueError(f"misbehaviour {self.kind!r}: must be one of {', '.join(KINDS | PACKET_KINDS)}")
+        kinds = KINDS | PACKET_KINDS | FILE_KINDS
+        if self.kind not in kinds:
+            raise ValueError(f"misbehaviour {self.kind!r}: must be one of {', '.join(kinds)}")
         if not 0 <= self.seconds <= 3600 or (self.times is not None and self.times < 1):
             raise ValueError(f"misbehaviour {self.kind}: must be 0 to 3600 seconds, or 1 time or more")
-        if self.kind in PACKET_KINDS:
+        if self.amount < 0 or (self.kind == "trickle" and not self.amount):
+            raise ValueError(f"misbehaviour {self.kind}: must be a number of bytes")
+        if self.kind in FILE_KINDS:
+            if self.where and (self.kind == "wrong-name" or "/" not in self.where):
+                raise ValueError(
+                    f"misbehaviour {self.kind} at {self.where!r}: must be BUCKET/KEY, or nothing"
+                )
+        elif self.kind in PACKET_KINDS:
             if self.where and self.where not in PACKETS:
                 raise ValueError(f"misbehaviour at {self.where!r}: must be one of {', '.join(PACKETS)}")
         elif self.where and self.where not in SERVICES and not self.where.startswith("$aws/"):
@@ -86,16 +107,16 @@ class Misbehaviour:
         kind, _, argument = what.partition("=")
         options: dict[str, Any] = {"where": where}
         if argument:
-            name, number = ("seconds", float) if kind in _WITH_SECONDS else ("times", int)
+            name = "seconds" if kind in _WITH_SECONDS else "amount" if kind in _WITH_BYTES else "times"
             try:
-                options[name] = number(argument)
+                options[name] = float(argument) if kind in _WITH_SECONDS else int(argument)
             except ValueError:
                 raise ValueError(f"misbehaviour {kind}: {argument!r} is no number") from None
         return cls(kind, **options)
 
     def takes(self, what: str) -> bool:
-        """Whether it is about this topic, or this packet, now; counts it."""
-        if self.kind in PACKET_KINDS:
+        """Whether it is about this topic, this packet or this file now; counts it."""
+        if self.kind in PACKET_KINDS | FILE_KINDS:
             is_meant = self.where in ("", what)
         else:
             filters = SERVICES.get(self.where) or ((self.where,) if self.where else _ALL)
@@ -143,6 +164,13 @@ class Gate:
             self._tell(Event("misbehaved", client.address, client.client_id, reason=kind, detail=name))
         self.on_packet(client, packet, kind)
         return kind
+
+    def file(self, address: str, name: str, *kinds: str) -> Misbehaviour | None:
+        """What is to happen to the file BUCKET/KEY that is asked for from an address, of FILE_KINDS."""
+        rule = self._rule(name, kinds)
+        if rule:
+            self._tell(Event("misbehaved", address, reason=rule.kind, detail=name))
+        return rule
 
     def say(self, topic: str, payload: bytes, send: Send) -> None:
         """What a service says: sent, late, twice, in another order or not at all."""

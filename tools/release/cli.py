@@ -1,10 +1,10 @@
-"""`python3 -m tools release`: makes, signs and looks at updates."""
+"""`python3 -m tools release`: makes, signs, looks at and publishes updates."""
 
 import argparse
 
 from tools.board.errors import run_verb
 
-from . import build, inspect, keygen, root, sbom, sign
+from . import build, inspect, keygen, publish, root, sbom, sign, watch
 from .arguments import EXIT, added
 
 EXAMPLES = f"""examples:
@@ -13,6 +13,8 @@ EXAMPLES = f"""examples:
   python3 -m tools release build --expires 2027-06-01
   python3 -m tools release sign build/release/esp32-iot-1.4.0 --key anna.pem
   python3 -m tools release inspect build/release/esp32-iot-1.4.0
+  python3 -m tools release publish build/release/esp32-iot-1.4.0 --thing lamp
+  python3 -m tools release watch JOB
 
 docs/updates.md tells what is signed, and by how many. A passphrase is asked for on the terminal, or taken
 from RELEASE_PASSPHRASE. With --json a result is {{"ok": true, "value": …}}, a failure {{"ok": false, "text",
@@ -21,6 +23,7 @@ from RELEASE_PASSPHRASE. With --json a result is {{"ok": true, "value": …}}, a
 {EXIT}"""
 # Each module has HELP, EXAMPLES, add_arguments(parser) and run(args), which returns the exit status.
 _VERBS = {"keygen": keygen, "root": root, "build": build, "sign": sign, "inspect": inspect, "sbom": sbom}
+_VERBS |= {"publish": publish, "watch": watch}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

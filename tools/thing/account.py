@@ -1,5 +1,6 @@
 """The cloud that is asked, by boto3 alone: the local one, or an account of AWS."""
 
+import argparse
 import os
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from botocore.exceptions import ClientError
 from tools.board.errors import BoardError
 from tools.cloud.endpoint import Endpoint
 
-from .failures import NO_CLOUD, is_missing
+from .failures import NO_CLOUD, explained, is_missing
 
 _LOCAL_POLL_S, _AWS_POLL_S = 0.2, 1.0
 _NAMES_SHOWN = 10
@@ -66,6 +67,23 @@ class Account:
         session = boto3.Session(profile_name=profile, region_name=region)
         config = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=10)
         return cls(f"AWS {session.region_name or ''}".strip(), session, _AWS_POLL_S, {"config": config})
+
+    @classmethod
+    def chosen(cls, args: argparse.Namespace) -> "Account":
+        """The one that `add_cloud`'s options name. Raises BoardError."""
+        with explained("AWS"):  # where its configuration is read
+            return cls.aws(args.profile, args.region) if args.aws else cls.local(args.state)
+
+    @property
+    def region(self) -> str:
+        """Its name; "" where none is set."""
+        return self._session.region_name or ""
+
+    @cached_property
+    def s3(self) -> Any:
+        """Objects; with a bucket's name in the path, as no host of the local cloud is called by it."""
+        config = self._options["config"].merge(Config(s3={"addressing_style": "path"}))
+        return self._session.client("s3", **{**self._options, "config": config})
 
     @cached_property
     def iot(self) -> Any:

@@ -219,6 +219,15 @@ def _add_values(parser: argparse.ArgumentParser, nargs: str) -> None:
 
 def _add_where(parser: argparse.ArgumentParser, defaults: bool = False) -> None:
     """Which cloud, and how it is told: before NAME and behind it."""
+    add_cloud(parser, defaults)
+    default = False if defaults else argparse.SUPPRESS
+    parser.add_argument(
+        "--json", default=default, help="one JSON object a result or change", action="store_true"
+    )
+
+
+def add_cloud(parser: argparse.ArgumentParser, defaults: bool = True) -> None:
+    """Which cloud, for `Account.chosen`; without defaults one that was told before stands."""
 
     def add(option: str, default: Any, text: str, **more: Any) -> None:
         parser.add_argument(option, default=default if defaults else argparse.SUPPRESS, help=text, **more)
@@ -227,7 +236,6 @@ def _add_where(parser: argparse.ArgumentParser, defaults: bool = False) -> None:
     add("--aws", False, "AWS in place of the local cloud", action="store_true")
     add("--profile", None, "of AWS's configuration; with --aws", metavar="P")
     add("--region", None, "of AWS; with --aws", metavar="R")
-    add("--json", False, "one JSON object a result or change", action="store_true")
 
 
 def _count(text: str) -> int:

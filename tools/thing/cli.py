@@ -30,8 +30,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     out = Output(args.json)
-    with explained("AWS"):  # where its configuration is read
-        account = Account.aws(args.profile, args.region) if args.aws else Account.local(args.state)
+    account = Account.chosen(args)
     with explained(account.where):
         if not args.thing:
             return overview.list_things(account, out, args.count)

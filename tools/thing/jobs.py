@@ -21,18 +21,18 @@ from .account import Account
 from .failures import code, is_missing
 from .output import Cell, Output, members, note, when
 
-_ENDED = ("SUCCEEDED", "FAILED", "REJECTED", "TIMED_OUT", "CANCELED", "REMOVED")
+ENDED = ("SUCCEEDED", "FAILED", "REJECTED", "TIMED_OUT", "CANCELED", "REMOVED")
 _STYLES = {"SUCCEEDED": "green", "QUEUED": "", "IN_PROGRESS": "cyan"}
 _PERCENT = "percent"
 _ID_CHARS = 40  # of an action's name in a job's id, which has 64
 _MOST_LISTED, _PAGE = 250, 100
-_INTERRUPTED = 130
+INTERRUPTED = 130
 
 
 def run(account: Account, out: Output, thing: dict[str, Any], args: argparse.Namespace) -> int:
     """Make a job for this thing and watch it to its end; 0 where that is SUCCEEDED."""
     name, document = thing["thingName"], _read(args.document) | args.members
-    job_id = _new_id(str(document.get("action", "job")))
+    job_id = new_id(str(document.get("action", "job")))
     timeout = {"timeoutConfig": {"inProgressTimeoutInMinutes": args.timeout_min}} if args.timeout_min else {}
     account.iot.create_job(
         jobId=job_id, targets=[thing["thingArn"]], document=json.dumps(document), **timeout
@@ -68,7 +68,7 @@ def show(account: Account, out: Output, thing: dict[str, Any], args: argparse.Na
     except ValueError:
         document = text
     found = _shown(execution) | {"document": document}
-    rows: list[tuple[Cell, ...]] = [("job", args.id), ("status", (found["status"], _style(found["status"])))]
+    rows: list[tuple[Cell, ...]] = [("job", args.id), ("status", (found["status"], style(found["status"])))]
     for member in ("queuedAt", "startedAt", "lastUpdatedAt"):
         if member in found:
             rows.append((member, when(found[member])))
@@ -91,7 +91,7 @@ def cancel(account: Account, out: Output, thing: dict[str, Any], args: argparse.
         there = _existing(account, name, args.id)["status"]
         remedy = (
             "That is its end."
-            if there in _ENDED
+            if there in ENDED
             else "The device works on it; --force cancels it all the same."
         )
         raise BoardError(f"job {args.id} is {there} on {name}", remedy) from None
@@ -117,11 +117,12 @@ def line(it: dict[str, Any]) -> str:
 
 
 def _cells(it: dict[str, Any]) -> tuple[Cell, ...]:
-    state = it["status"], _style(it["status"])
+    state = it["status"], style(it["status"])
     return it["jobId"], state, when(it["queuedAt"]), when(it.get("lastUpdatedAt"))
 
 
-def _style(state: str) -> str:
+def style(state: str) -> str:
+    """How an execution's status is shown."""
     return _STYLES.get(state, "yellow")
 
 
@@ -140,7 +141,8 @@ def _read(path: Path | None) -> dict[str, Any]:
     return document
 
 
-def _new_id(action: str) -> str:
+def new_id(action: str) -> str:
+    """A job's id, which begins with what is done."""
     plain = re.sub(r"[^A-Za-z0-9_-]", "-", action)[:_ID_CHARS]
     return f"{plain}-{time.strftime('%y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
 
@@ -158,10 +160,10 @@ def _watch(account: Account, out: Output, thing: str, job_id: str, wait_s: float
             shown = _shown(found)
             _advance(progress, thing, shown)
             if any(shown[key] != seen.get(key) for key in ("status", "details", "executionNumber")):
-                state = shown["status"], _style(shown["status"])
-                out.change(shown | {"thing": thing}, state, _details(shown["details"]))
+                state = shown["status"], style(shown["status"])
+                out.change(shown | {"thing": thing}, state, told(shown["details"]))
                 seen = shown
-            if shown["status"] in _ENDED:
+            if shown["status"] in ENDED:
                 break
         else:
             raise BoardError(
@@ -170,7 +172,7 @@ def _watch(account: Account, out: Output, thing: str, job_id: str, wait_s: float
             )
     if seen["status"] != "SUCCEEDED":
         raise BoardError(
-            f"job {job_id}: {seen['status']} {_details(seen['details'])}".rstrip(),
+            f"job {job_id}: {seen['status']} {told(seen['details'])}".rstrip(),
             f"What the device says: python3 -m tools thing {thing} logs",
         )
     if out.as_json:
@@ -187,18 +189,19 @@ def _check_is_coming(account: Account, job_id: str) -> None:
 def _advance(progress: Progress, thing: str, shown: dict[str, Any]) -> None:
     """A bar with the percentage while it is in progress, where the device tells one."""
     what = {"QUEUED": f"queued; {thing} has not begun", "IN_PROGRESS": f"{thing} works on it"}
-    percent = _percent(shown["details"]) if shown["status"] == "IN_PROGRESS" else None
+    percent = percent_of(shown["details"]) if shown["status"] == "IN_PROGRESS" else None
     progress(what.get(shown["status"], shown["status"]), percent or 0, 100 if percent is not None else 0)
 
 
-def _percent(details: dict[str, str]) -> int | None:
+def percent_of(details: dict[str, str]) -> int | None:
     """What the device gave as `job.progress(percent)`."""
     with contextlib.suppress(ValueError):
         return max(0, min(100, int(float(details[_PERCENT])))) if _PERCENT in details else None
     return None
 
 
-def _details(details: dict[str, str]) -> str:
+def told(details: dict[str, str]) -> str:
+    """The statusDetails in a line, a percentage first."""
     percent = [f"{details[_PERCENT]} %"] if _PERCENT in details else []
     return "  ".join([*percent, *(f"{k}={v}" for k, v in sorted(details.items()) if k != _PERCENT)])
 
@@ -212,9 +215,9 @@ def _leave(account: Account, thing: str, job_id: str) -> int:
             if answer().strip().lower() in ("y", "yes"):
                 account.iot.cancel_job_execution(jobId=job_id, thingName=thing, force=True)
                 note(f"job {job_id}: CANCELED")
-                return _INTERRUPTED
+                return INTERRUPTED
     note(f"job {job_id} goes on; to cancel it: {cancels}")
-    return _INTERRUPTED
+    return INTERRUPTED
 
 
 def _find(account: Account, thing: str, job_id: str) -> dict[str, Any] | None:

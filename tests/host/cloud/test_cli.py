@@ -3,8 +3,10 @@
 import asyncio
 import json
 import socket
+import ssl
 import subprocess
 import sys
+import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,9 +17,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tests.host.cloud import support as raw
 from tests.patience import PATIENCE_S
+from tests.peers import boto
 from tools.board import document
 from tools.cloud import Cloud
 from tools.cloud.ca import CHAINS, ServerChain
+from tools.cloud.endpoint import Endpoint
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -159,6 +163,45 @@ async def test_rules(tmp_path: Path) -> None:
             "lamp rejected (RuleNotFound: $aws/rules/missing/a/b: there is no rule 'missing')"
             in line.decode()
         )
+
+
+async def test_files_for_devices_without_being_asked(tmp_path: Path) -> None:
+    """By boto3 a file and a job; the job's document, asked for as a device asks, has a URL that brings it."""
+    state = tmp_path / "state"
+
+    def publish() -> tuple[bytes, str]:
+        url = Endpoint.load(state).rest_url.replace("localhost", "127.0.0.1")
+        s3, iot, data = (boto.client(name, url) for name in ("s3", "iot", "iot-jobs-data"))
+        s3.create_bucket(Bucket="releases")
+        s3.put_object(Bucket="releases", Key="a/b", Body=b"what devices get")
+        target = iot.create_thing(thingName="lamp")["thingArn"]
+        source = "https://s3.eu-central-1.amazonaws.com/releases/a/b"
+        document = json.dumps({"url": f"${{aws:iot:s3-presigned-url:{source}}}"})
+        iot.create_job(jobId="update", targets=[target], document=document)
+        execution = data.describe_job_execution(jobId="$next", thingName="lamp")["execution"]
+        where = json.loads(execution["jobDocument"])["url"]
+        context = ssl.create_default_context(cafile=str(state / "ca.pem"))
+        with urllib.request.urlopen(where, timeout=PATIENCE_S, context=context) as answer:
+            return answer.read(), where
+
+    async with running("--host", "127.0.0.1", "--state", str(state)) as output:
+        async with asyncio.timeout(raw.DEADLINE_S):
+            first = (await output.readline()).decode()
+            await output.readline()
+            got, url = await asyncio.to_thread(publish)
+            served = (await output.readline()).decode()
+    port = first.rpartition(" on port ")[2].strip()
+    assert url.startswith(f"https://127.0.0.1:{port}/releases/a/b?X-Amz-")
+    assert got == b"what devices get"
+    assert "served (releases/a/b, 16 bytes from 0)" in served
+
+
+def test_files_on_a_port_in_use(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run("--port", "0", "--files-port", port, "--state", str(tmp_path))
+    assert done.returncode == 1
+    assert f"127.0.0.1 port {port}" in done.stderr and "give another --files-port" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,7 @@ def test_presigned_urls() -> None:
     assert placeholders.fill(plain, presign, 60) is plain
     assert len(placeholders.remarks(json.dumps(document), signs=False)) == 1
     assert not placeholders.remarks(json.dumps(document), signs=True)
+    assert "roleArn" in placeholders.remarks(json.dumps(document), signs=True, role=False)[0]
     package = '{"a": "${aws:iot:package:name:version:1:attributes:url}"}'
     assert "package" in placeholders.remarks(package, signs=True)[0]
 

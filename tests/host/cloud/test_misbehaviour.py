@@ -12,7 +12,15 @@ import pytest
 
 from tests.host.cloud.support import Bench, Peer, bench, subscribe_packet
 from tests.patience import PATIENCE_S
-from tools.cloud.misbehaviour import KINDS, PACKET_KINDS, PACKETS, SERVICES, Misbehaviour, _refused
+from tools.cloud.misbehaviour import (
+    FILE_KINDS,
+    KINDS,
+    PACKET_KINDS,
+    PACKETS,
+    SERVICES,
+    Misbehaviour,
+    _refused,
+)
 
 CREATE = "$aws/certificates/create/json"
 RESPONSES = "$aws/commands/things/lamp/executions"
@@ -284,7 +292,7 @@ def test_the_command_line_lists_them(tmp_path: Path) -> None:
     done = subprocess.run(
         [*command, "--help"], cwd=REPOSITORY, capture_output=True, text=True, timeout=PATIENCE_S, check=True
     )
-    for name in (*KINDS, *PACKET_KINDS, *SERVICES, *PACKETS):
+    for name in (*KINDS, *PACKET_KINDS, *FILE_KINDS, *SERVICES, *PACKETS):
         assert name in done.stdout
     done = subprocess.run(
         [*command, "--state", str(tmp_path), "--misbehave", "slow"],

@@ -216,7 +216,8 @@ class Jobs:
             said.append("schedulingConfig.maintenanceWindows: the job does not wait for them")
         if job.job_id in TOPICS:
             said.append(f"jobId: a device cannot ask for {job.job_id!r} over MQTT, it is a topic there")
-        return [f"{text}; kept" for text in said] + placeholders.remarks(job.document, self._signs)
+        role = "roleArn" in job.members.get("presignedUrlConfig", {})
+        return [f"{text}; kept" for text in said] + placeholders.remarks(job.document, self._signs, role)
 
     def _named(self, job: Job) -> dict[str, Any]:
         description = {"description": job.members.get("description")}

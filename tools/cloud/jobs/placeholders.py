@@ -25,9 +25,11 @@ def fill(document: str, presign: Presign, expires_s: int) -> str:
     return _PRESIGNED.sub(lambda found: json.dumps(presign(found[1], expires_s))[1:-1], plain)
 
 
-def remarks(document: str, signs: bool) -> list[str]:
-    """What is said to who creates a job with this document."""
+def remarks(document: str, signs: bool, role: bool = True) -> list[str]:
+    """What is said to who creates a job with this document, with or without a role that reads S3."""
     said = []
+    if not role and _PRESIGNED.search(document):
+        said.append("presignedUrlConfig.roleArn: is missing, and AWS refuses a document with S3 URLs without")
     if not signs and _PRESIGNED.search(document):
         said.append("document: S3 URLs are handed out as they are, nothing signs them here")
     if found := _PACKAGE.search(document):

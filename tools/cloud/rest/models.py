@@ -69,6 +69,12 @@ class Models:
         return None
 
 
+def is_for_s3(authorization: str) -> bool:
+    """Whether a request is signed for S3."""
+    scope = _SCOPE.search(authorization)
+    return scope is not None and scope[1] == "s3"
+
+
 def _route(operation: OperationModel) -> _Route:
     template = operation.http["requestUri"]
     labels = tuple(name for name, _ in _LABEL.findall(template))

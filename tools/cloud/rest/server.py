@@ -23,13 +23,15 @@ from ..errors import (
     UnknownOperationException,
 )
 from ..events import Event, printable
-from .models import Models, Request, models
+from ..s3.api import Api
+from .models import Models, Request, is_for_s3, models
 from .request import arguments, with_page_size
 from .response import Response, answer, failure
 
 _BODY_S = 30
 _IDLE_S = 75
 _SHUTDOWN_S = 1
+_LINGER_S = 0.5  # for the rest of a body that is refused; shorter than the shutdown
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 _HOST = re.compile(r"\[?([^\]]*?)\]?(?::[0-9]+)?")
@@ -49,6 +51,7 @@ class Rest:
         services: by AWS's name of a service the objects whose methods are its operations.
         transaction: around each operation that is no coroutine.
         tell: called with an Event for each request that is refused.
+        s3: answers what is signed for S3.
         hosts: what this machine is called; a request for another name comes from a web page
             (DNS rebinding), and is refused.
     """
@@ -58,9 +61,11 @@ class Rest:
         services: Mapping[str, Sequence[object]],
         transaction: Callable[[], AbstractContextManager[None]],
         tell: Callable[[Event], None],
+        s3: Api,
         hosts: Sequence[str] = (),
     ) -> None:
         self.services = services
+        self._s3 = s3
         self.url = ""
         self._transaction = transaction
         self._tell = tell
@@ -70,7 +75,13 @@ class Rest:
 
     async def start(self, listen: str, port: int) -> None:
         """Listen, on any free port where it is 0; `url` tells which. Raises OSError."""
-        server = web.Server(self._serve, access_log=None, logger=_http_log, keepalive_timeout=_IDLE_S)
+        server = web.Server(
+            self._serve,
+            access_log=None,
+            logger=_http_log,
+            keepalive_timeout=_IDLE_S,
+            lingering_time=_LINGER_S,
+        )
         self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_S)
         await self._runner.setup()
         try:
@@ -87,6 +98,8 @@ class Rest:
             await self._runner.cleanup()
 
     async def _serve(self, http: web.BaseRequest) -> web.Response:
+        if is_for_s3(http.headers.get("Authorization", "")):
+            return await self._answer_s3(http)
         made = await self._answer(http)
         return web.Response(status=made.status, body=made.body, headers=made.headers)
 
@@ -109,6 +122,18 @@ class Rest:
             return self._refused(
                 http, request, InternalFailureException("an error of this cloud, see its log")
             )
+
+    async def _answer_s3(self, http: web.BaseRequest) -> web.Response:
+        try:
+            self._check_sender(http)
+        except AwsError as error:
+            made = self._refused(http, None, error)
+            return web.Response(status=made.status, body=made.body, headers=made.headers)
+        answered, why = await self._s3.answer(http)
+        if why is not None:
+            what = f"{http.method} {http.path}: {why}"
+            self._tell(Event("rejected", _address(http), reason=why.code, detail=what))
+        return answered
 
     async def _call(
         self, request: Request, found: dict[str, Any]
@@ -147,12 +172,14 @@ class Rest:
     def _refused(self, http: web.BaseRequest, request: Request | None, error: AwsError) -> Response:
         made = failure(error, request.operation if request else None)
         what = request.operation.name if request else f"{http.method} {http.raw_path}"
-        peer = http.transport.get_extra_info("peername") if http.transport else None
-        address = f"{peer[0]}:{peer[1]}" if peer else ""
-        self._tell(
-            Event("rejected", address, reason=made.headers["x-amzn-ErrorType"], detail=f"{what}: {error}")
-        )
+        reason = made.headers["x-amzn-ErrorType"]
+        self._tell(Event("rejected", _address(http), reason=reason, detail=f"{what}: {error}"))
         return made
+
+
+def _address(http: web.BaseRequest) -> str:
+    peer = http.transport.get_extra_info("peername") if http.transport else None
+    return f"{peer[0]}:{peer[1]}" if peer else ""
 
 
 async def _body(http: web.BaseRequest) -> bytes:

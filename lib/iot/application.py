@@ -23,6 +23,7 @@ class Application:
     Attributes:
         tasks: main's, and what was started beside it.
         error: what ends the present run, None while nothing does.
+        failure: of what kind that was the last time, as text; None where there was none.
         leaving: whether the tasks are being cancelled by the system.
     """
 
@@ -32,7 +33,7 @@ class Application:
         self.thing = thing
         thing._start = self.start  # behind thing.run()
         self.log = log
-        self.tasks, self.leaving = [], False
+        self.tasks, self.leaving, self.failure = [], False, None
         self._failed = asyncio.Event()
 
     async def run(self):

@@ -6,6 +6,7 @@ import gc
 from micropython import const
 
 _WELL_MS = const(600000)  # after a run of that length the pauses begin anew
+_TOLD_CHARS = const(100)
 _POLL_MS = const(50)
 _POLLS = const(120)  # a cancelled task may take so long to clean up
 _POLLS_A_CANCEL = const(40)
@@ -50,7 +51,8 @@ def failed(application, backoff, start_ms):
     """Logs why, takes back what it registered; returns the pause before the next run, in ms."""
     application.log.exception("application", "failed, will start again", application.error)
     application.thing.close()
-    application.error = None  # with its traceback
+    error, application.error = application.error, None  # with its traceback
+    application.failure = "{}: {}".format(type(error).__name__, error)[:_TOLD_CHARS]
     gc.collect()
     if application.log.uptime_ms() - start_ms > _WELL_MS:
         backoff.reset()

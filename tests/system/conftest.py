@@ -36,7 +36,9 @@ def messages() -> bool:
 async def house(tmp_path: Path, server_chain: ServerChain, messages: bool) -> AsyncIterator[House]:
     hosts = ("localhost", HOST)
     async with (
-        Cloud(tmp_path / "cloud", hosts=hosts, server_chain=server_chain, messages=messages) as cloud,
+        Cloud(
+            tmp_path / "cloud", hosts=hosts, server_chain=server_chain, messages=messages, files_port=0
+        ) as cloud,
         World({WIFI["ssid"]: WIFI["password"], "Open": ""}) as world,
     ):
         world.hosts[HOST] = ("127.0.0.1", cloud.port)

@@ -41,6 +41,8 @@ async def get(url, load, start, size, buffer, take):
     """
     host, port, path = split(url)
     opener = Opener(host, port, load)
+    if port != _PORT:
+        host += ":" + str(port)  # RFC 9110, 7.2; and it may be signed
     for _ in range(_HOPS):
         stream = await _within(opener.open())
         try:
@@ -126,8 +128,8 @@ def _onward(host, location):
     where = str(location, "utf-8")
     if where.startswith("/"):
         where = "https://" + host + where
-    other, _, path = split(where)
-    if other != host:
+    other, port, path = split(where)
+    if other + (":" + str(port) if port != _PORT else "") != host:
         raise Refused("{}: sends to another host, {}".format(host, other))
     return path
 

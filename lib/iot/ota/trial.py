@@ -59,23 +59,19 @@ async def _verdict(system):
     finally:
         system.events.off("cloud_up", handler)
     await asyncio.sleep_ms(_SETTLED_MS)
-    if system.application.error:
-        return _told("the application", system.application.error), True
-    test = getattr(system.load_application(), "self_test", None)
+    if system.application.failure:
+        return "the application: " + system.application.failure, True
     try:
+        test = getattr(system.load_application(), "self_test", None)
         if test and not await within(_TEST_MS, test(system.thing)):
             return "self_test took more than {} s".format(_TEST_MS // 1000), True
     except Exception as error:
-        return _told("self_test", error), True
+        return "self_test: {}: {}".format(type(error).__name__, error), True
     return "", False
 
 
 def _manifest(slot):
     return borrow("iot.ota.forms").manifest(str(slots.manifest(slot), "ascii"))
-
-
-def _told(what, error):
-    return "{}: {}: {}".format(what, type(error).__name__, error)
 
 
 def _fail(system, why, is_over):

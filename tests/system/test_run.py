@@ -29,6 +29,7 @@ BY_PHONE = (r"ble +code", r"phone +connecting", r"phone +scanning", r"phone +sen
         (("--mtu", "23"), (*BY_PHONE, r"phone +done in .* s: 1\d\d frames sent, \d+ received, MTU 23")),
         (("--usb",), (r"usb +configuring",)),
         (("--server-chain", "rsa"), (r"phone +sending 4\d\d\d bytes",)),
+        (("--packed",), BY_PHONE),
     ],
 )
 def test_once_shows_the_timeline_and_ends_with_0(arguments: tuple[str, ...], way: tuple[str, ...]) -> None:

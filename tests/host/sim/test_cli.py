@@ -6,14 +6,17 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.patience import PATIENCE_S
 from tools.sim.device import ROOT
 from tools.sim.files import Image
 
 
-async def test_the_terminal_is_the_console_until_ctrl_c(tmp_path: Path) -> None:
+@pytest.mark.parametrize("arguments", [(), ("--packed",)], ids=["files", "packed"])
+async def test_the_terminal_is_the_console_until_ctrl_c(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tools", "sim", "--folder", str(tmp_path / "device")),
+        *(sys.executable, "-m", "tools", "sim", "--folder", str(tmp_path / "device"), *arguments),
         cwd=ROOT,
         env={**os.environ, "MICROPYTHON": ""},
         stdin=asyncio.subprocess.PIPE,
@@ -35,7 +38,11 @@ async def test_the_terminal_is_the_console_until_ctrl_c(tmp_path: Path) -> None:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    assert (Image(tmp_path / "device" / "vfs.bin").root / "main.py").exists()
+    files = Image(tmp_path / "device" / "vfs.bin").root
+    assert (files / "main.py").exists()
+    assert (
+        (files / "firmware.pack").exists() == (not (files / "firmware").exists()) == ("--packed" in arguments)
+    )
 
 
 async def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:

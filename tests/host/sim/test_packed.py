@@ -139,11 +139,7 @@ def test_files_that_would_win_are_no_place_for_a_pack(tmp_path: Path, world: Wor
 async def test_where_modules_are_files_the_factory_runs(device: Device) -> None:
     """Though the reader of packs is there, too."""
     device.install()
-    put(
-        device,
-        {
-            "main.py": b"import sys\nfrom iot.ota import slots\nprint('pack' in sys.modules, slots.running())\n"
-        },
-    )
+    program = b"import sys\nfrom iot.ota import slots\nprint('pack' in sys.modules, slots.running())\n"
+    put(device, {"main.py": program})
     async with device:
         await device.expect("^True 0$")

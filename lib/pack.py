@@ -1,8 +1,11 @@
 """One file that holds many modules, as a file system: finding them one by one takes longer than all else.
 
-tools/board/pack.py makes the file: "PACK"; the size of the index in 4 bytes; the index, of 7 bytes for each
-file and folder: CRC-32 of its path in 4, its offset, 0 for a folder, in 3; the files. Numbers are big-endian.
-An offset's highest bit says that the file is deflated (RFC 1951, a window of 512 bytes), as all modules are.
+tools/board/pack.py makes the file: "PAC2"; the bits of deflate's window; how many times 16 bytes the
+dictionary has; the index's size in 2 bytes; the index, of 7 bytes for each file and folder: CRC-32 of its
+path in 4, its offset, 0 for a folder, in 3; the files. Numbers are big-endian. An offset's highest bit says
+that the file is deflated (RFC 1951), as all are but the dictionary: that has the first record, and the files
+behind it refer back into it. Before, a pack began with "PACK" and two zeros, had a window of 9 bits and no
+dictionary. An update brings a pack and never this reader: what begins otherwise is refused.
 """
 
 import binascii
@@ -16,7 +19,8 @@ _MOUNT = const("/pack")
 _RECORD_SIZE = const(7)
 _ENOENT = const(2)
 _DEFLATED = const(0x800000)
-_WINDOW_BITS = const(9)
+_OLD_WINDOW_BITS = const(9)
+_UNIT_SIZE = const(16)
 _FOLDER = const(0x4000)
 _FILE = const(0x8000)
 _BUILT_IN = const("binascii errno hashlib io json machine os random socket struct time")
@@ -28,9 +32,13 @@ class Pack:
     One open file is enough: an import reads a module to its end before it runs it.
     """
 
-    def __init__(self, file, index):
+    def __init__(self, file, index, window_bits, units):
         self._file = file
         self._index = index
+        self._window_bits = window_bits
+        self._dictionary = int.from_bytes(index[4:_RECORD_SIZE], "big")
+        self._units = units
+        self._unit = bytearray(_UNIT_SIZE)
 
     def mount(self, readonly, mkfs):
         pass
@@ -39,8 +47,18 @@ class Pack:
         return (_FILE if self._find(path) else _FOLDER, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
     def open(self, path, mode):
-        self._file.seek(self._find(path) & ~_DEFLATED)  # where it nearly is already, that costs nothing
-        return deflate.DeflateIO(self._file, deflate.RAW, _WINDOW_BITS)
+        place = self._find(path) & ~_DEFLATED
+        stream = deflate.DeflateIO(self._file, deflate.RAW, self._window_bits)
+        if place > self._dictionary:
+            # DeflateIO takes no dictionary. But this one is a stored block, and not the last of its stream:
+            # such a block ends with a byte, and DeflateIO asks for each when it needs it, never before. So
+            # once all of it is read, it is in the window, and the next block is taken from where the file
+            # then stands.
+            self._file.seek(self._dictionary)
+            for _ in range(self._units):
+                stream.readinto(self._unit)
+        self._file.seek(place)  # where it nearly is already, that costs nothing
+        return stream
 
     def _find(self, path):
         key = binascii.crc32(path[1:]).to_bytes(4, "big")
@@ -56,16 +74,19 @@ def mount(path):
     """Has modules imported from the pack at `path` first. Works once: then this code gives up its memory.
 
     Each look at a folder in flash costs tens of milliseconds, so there are few.
+
+    Raises ValueError where it is no pack, or one of a form that is not known here.
     """
     file = open(path, "rb")  # noqa: SIM115
-    if file.read(4) != b"PACK":
-        raise ValueError(path + ": no pack")
-    index = file.read(int.from_bytes(file.read(4), "big"))
+    head = file.read(8)
+    if head[:4] not in (b"PAC2", b"PACK"):
+        raise ValueError("{}: no pack: it begins with {}".format(path, head[:4]))
+    index = file.read(int.from_bytes(head[6:], "big"))
     try:
         files = [name.partition(".")[0] for name in os.listdir("/lib")]
     except OSError:  # nobody has copied anything
         files = []
-    os.mount(_kind(files)(file, index), _MOUNT)
+    os.mount(_kind(files)(file, index, head[4] or _OLD_WINDOW_BITS, head[5]), _MOUNT)
     # A built-in module that is not in sys.modules is looked for in all of sys.path at each import.
     others = sys.path[:]
     sys.path[:] = (_MOUNT,)  # where that is quick

@@ -20,9 +20,10 @@ from tools.board.files import (
     check_list,
     compile_for_chip,
     device_files,
+    path_in_pack,
     path_on_device,
 )
-from tools.board.pack import deflated
+from tools.board.pack import CONTENTS, files, kept_dictionary, pieces
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build/mpy"
@@ -35,15 +36,22 @@ EXAMPLES = """examples:
 exit status: 0, 1 over budget or where something does not compile, 2 for wrong arguments"""
 
 
-def compiled(source: Path) -> int:
-    """Compile a device file into BUILD, nearly as on the chip; return the bytes that it takes on flash."""
+def compiled(source: Path) -> bytes:
+    """Compile a device file, nearly as on the chip, also into BUILD."""
     module = compile_for_chip((ROOT / source).read_bytes(), source.as_posix())
     # The folder of the mounted pack has the name of its reader.
     place = READER.with_suffix(".mpy").as_posix() if source == READER else path_on_device(source.as_posix())
     target = BUILD / place.lstrip("/")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(module)
-    return len(module if source in (READER, *SCRIPTS) else deflated(module))
+    return module
+
+
+def packed(modules: dict[str, bytes]) -> dict[str, int]:
+    """Bytes of a slot's pack: its index, and what is in it, modules by their names."""
+    paths = [path for path, _ in files(modules, kept_dictionary())]
+    names = ["index", *(path.removesuffix(".mpy").replace("/", ".") for path in paths), CONTENTS]
+    return dict(zip(names, map(len, pieces(modules)), strict=True))
 
 
 def module_name(file: Path) -> str:
@@ -53,9 +61,13 @@ def module_name(file: Path) -> str:
 
 @dataclass
 class Measured:
-    """Bytes on flash by module; heap by sets, empty without the VM; a start on each MicroPython there is."""
+    """Bytes on flash, by module; heap by sets, empty without the VM; a start on each MicroPython there is.
+
+    sizes: of a slot; launcher: of what is beside the slots, and no update brings.
+    """
 
     sizes: dict[str, int]
+    launcher: dict[str, int]
     sets: set_size.Sets
     starts: list[start_size.Start]
 
@@ -74,13 +86,16 @@ def measure() -> Measured:
     check_list()
     shutil.rmtree(BUILD, ignore_errors=True)
     # A package needs no __init__.py, and an empty one is not deployed.
-    sizes = {module_name(file): compiled(file) for file in device_files() if (ROOT / file).stat().st_size}
-    sets = set_size.measure(list(sizes), BUILD) if vm_heap.has_vm() else set_size.Sets([], [])
-    return Measured(sizes, sets, start_size.measure(BUILD))
+    modules = {file: compiled(file) for file in device_files() if (ROOT / file).stat().st_size}
+    names = [module_name(file) for file in modules]
+    launcher = {module_name(file): len(modules.pop(file)) for file in (*SCRIPTS, READER)}
+    sizes = packed({path_in_pack(file.as_posix()): module for file, module in modules.items()})
+    sets = set_size.measure(names, BUILD) if vm_heap.has_vm() else set_size.Sets([], [])
+    return Measured(sizes, launcher, sets, start_size.measure(BUILD))
 
 
 def slot(sizes: dict[str, int]) -> int:
-    """Bytes of all that a slot holds: library, application and launcher."""
+    """Bytes of a slot, which is one file."""
     return sum(sizes.values())
 
 
@@ -89,10 +104,10 @@ def slot_table(sizes: dict[str, int], with_modules: bool) -> Table:
     rows = Table("a slot", box=None, show_footer=True)
     rows.columns[0].footer = f"in all (at most {BUDGET_BYTES})"
     rows.add_column("bytes on flash", f"{slot(sizes)}", justify="right")
-    parts = {"library": 0, "application": 0, "launcher": 0}
+    parts = {"library": 0, "application": 0, "index, dictionary, contents": 0}
     for name, size in sizes.items():
         top = name.partition(".")[0]
-        parts[{"iot": "library", "firmware": "application"}.get(top, "launcher")] += size
+        parts[{"iot": "library", "firmware": "application"}.get(top, [*parts][-1])] += size
     for name, size in (sizes if with_modules else parts).items():
         rows.add_row(name, f"{size}")
     return rows
@@ -150,6 +165,10 @@ def show(measured: Measured, with_modules: bool) -> None:
     console = Console(highlight=False)
     console.print(slot_table(measured.sizes, with_modules))
     console.print()
+    console.print(
+        f"The launcher beside it ({', '.join(measured.launcher)}): {sum(measured.launcher.values())}"
+    )
+    console.print()
     if measured.sets.stays:
         console.print(stays_table(measured.sets, with_modules))
         console.print()
@@ -169,6 +188,7 @@ def as_json(measured: Measured, failures: list[str]) -> dict[str, Any]:
         **told,
         "failures": failures,
         "slot": {"bytes": slot(measured.sizes), "budget": BUDGET_BYTES, "mpy": measured.sizes},
+        "launcher": {"bytes": sum(measured.launcher.values()), "mpy": measured.launcher},
         "stays": {
             one.mode: {
                 **asdict(one),

@@ -12,6 +12,7 @@ import pytest
 from tests.patience import PATIENCE_S
 from tools import set_size, size, start_size, vm_heap
 from tools.board import start
+from tools.board.pack import pack
 from tools.board.start import modes
 from tools.set_size import Moment, Stays
 from tools.start_size import HEAP_BYTES, Memory, _failure
@@ -174,14 +175,33 @@ def test_as_json() -> None:
     numbers = json.loads(result.stdout)
     slot = numbers["slot"]
     assert numbers["ok"] and slot["bytes"] <= slot["budget"] and slot["mpy"]["iot.system"] > 1000
-    assert slot["bytes"] == sum(slot["mpy"].values()) and {"boot", "main", "pack", "firmware.app"} <= set(
-        slot["mpy"]
-    )
+    assert slot["bytes"] == sum(slot["mpy"].values())
+    assert {"index", "dictionary", "contents.txt", "firmware.app"} < set(slot["mpy"])
+    launcher = numbers["launcher"]
+    assert launcher["bytes"] == sum(launcher["mpy"].values())
+    assert {*launcher["mpy"]} == {"boot", "main", "pack"} and not {*launcher["mpy"]} & {*slot["mpy"]}
     for one in numbers["boot"].values():
         assert one["failure"] is None and one["steps"][-1]["free"] > 0
     if vm_heap.has_vm():
         assert set(numbers["stays"]) == {*start.WAYS, set_size.IN_USE}
         assert all(one["bytes"] <= one["budget"] for one in numbers["moments"].values())
+
+
+def test_a_slot_is_what_an_update_installs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One pack, whole; the launcher is none of it."""
+    monkeypatch.setattr(size, "BUILD", tmp_path)
+    sources = [file for file in size.device_files() if (ROOT / file).stat().st_size]
+    launcher = {"boot.py", "main.py", "lib/pack.py"}
+    assert launcher < {file.as_posix() for file in sources}
+    modules = {
+        size.path_in_pack(file.as_posix()): size.compiled(file)
+        for file in sources
+        if file.as_posix() not in launcher
+    }
+    sizes = size.packed(modules)
+    assert size.slot(sizes) == len(pack(modules)) <= size.BUDGET_BYTES
+    names = {size.module_name(file) for file in sources if file.as_posix() not in launcher}
+    assert sizes.keys() == names | {"index", "dictionary", "contents.txt"}
 
 
 def test_what_stays_in_each_mode(measured: size.Measured) -> None:
@@ -207,7 +227,7 @@ def test_what_stays_with_all_services_in_use(measured: size.Measured) -> None:
 
 def test_what_is_there_for_a_moment_gives_its_memory_back(measured: size.Measured) -> None:
     names = [one.name for one in measured.sets.moments]
-    lent = set_size.lent(list(measured.sizes))
+    lent = set_size.lent([*measured.sizes, *measured.launcher])
     assert len(set(names)) == len(names) and set(lent) - set(names) == {"iot.ble.config_mode"}
     assert {one.on for one in measured.sets.moments if one.name == "iot.crypto.p256"} == {modes.CONFIG}
     for one in measured.sets.moments:
@@ -233,10 +253,10 @@ def test_over_budget_the_heaviest_are_named() -> None:
     ]
     kept = Moment("iot.m", modes.NORMAL, 400, 176, 5, ["iot.m"])
     assert kept.over_budget() == ["iot.m: 176 of 400 bytes do not come back on NORMAL"]
-    sizes = {"iot.a": 1, "boot": 98_304}
-    measured = size.Measured(sizes, set_size.Sets([ota, config], [moment]), [])
+    sizes = {"iot.a": 1, "iot.b": 98_304}
+    measured = size.Measured(sizes, {"boot": 9}, set_size.Sets([ota, config], [moment]), [])
     assert measured.failures() == [
-        "a slot: 98305 bytes, 98304 may; the heaviest: boot 98304, iot.a 1",
+        "a slot: 98305 bytes, 98304 may; the heaviest: iot.b 98304, iot.a 1",
         *config.over_budget(),
         *moment.over_budget(),
     ]

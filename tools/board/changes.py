@@ -7,7 +7,8 @@ from pathlib import PurePosixPath
 
 from .errors import BoardError
 from .found import PACK, Found
-from .pack import CONTENTS, deflated, pieces
+from .pack import CONTENTS, DICTIONARY, kept_dictionary, pieces
+from .pack import files as packed
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,9 @@ def compare(files: dict[str, bytes], modules: dict[str, bytes], found: Found) ->
     differ, gone = set(write) - {PACK}, set()
     if PACK in write:
         before = {path: digest for path, (digest, _) in found.modules.items()}
-        differ |= {path for path, data in modules.items() if before.get(path) != sha256([deflated(data)])}
-        gone = before.keys() - modules.keys() - {CONTENTS}
+        new_modules = dict(packed(modules, kept_dictionary()))
+        differ |= {path for path in modules if before.get(path) != sha256([new_modules[path]])}
+        gone = before.keys() - modules.keys() - {DICTIONARY, CONTENTS}
     unchanged = len(files) + len(modules) - len(differ)
     return Changes(write, remove, sorted(differ), sorted(gone) + remove, unchanged)
 

@@ -97,7 +97,15 @@ class Found:
 
     def _read(self, place: Place) -> bytes:
         data = self._repl.read_file(place.path, place.start, place.size)
-        return pack.inflated(data) if place.is_deflated else data
+        return pack.inflated(data, self._dictionary) if place.is_deflated else data
+
+    @cached_property
+    def _dictionary(self) -> bytes:
+        """What the board's pack was made with; an older one without."""
+        if pack.DICTIONARY not in self.modules:
+            return b""
+        _, place = self.modules[pack.DICTIONARY]
+        return pack.unblocked(self._read(place))
 
 
 def _is_package(path: str) -> bool:

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.host.board.fake_board import BOOT_PY, FakeBoard
-from tests.host.board.packs import plain, unpack
+from tests.host.board.packs import old_form, unpack
 from tests.host.board.products import OLD, OLD_FOLDERS, Product, put_old
 from tools import __main__ as tools
 from tools.board import deploy as module
-from tools.board import staging
+from tools.board import pack, staging
 from tools.board.deploy import BUILT, Deployment, deploy
 from tools.board.errors import BoardError
-from tools.board.pack import deflated
+from tools.board.pack import files, kept_dictionary
 
 FILES = {"boot.py", "main.py", "pack.mpy", "firmware.pack", BUILT}
 MODULES = {
@@ -117,9 +117,10 @@ def test_what_the_old_pack_has_is_not_sent(product: Product, flash: Path) -> Non
     before = modules(board)
     done = bring_up_to_date(product, board)
     assert done.written == [BUILT, "firmware/app.mpy"] and done.removed == []
-    head = len(board.tree()["firmware.pack"]) - sum(len(deflated(data)) for data in modules(board).values())
+    stored = dict(files(modules(board), kept_dictionary()))
+    head = len(board.tree()["firmware.pack"]) - sum(map(len, stored.values()))
     rest = len("2026 01 02 03 04 05\n" + "> /firmware.pack\n> /built.txt\n")
-    assert done.sent_bytes < len(deflated(modules(board)["firmware/app.mpy"])) + head + rest
+    assert done.sent_bytes < len(stored["firmware/app.mpy"]) + head + rest
     assert {**before, "firmware/app.mpy": b""} == {**modules(board), "firmware/app.mpy": b""}
 
 
@@ -128,12 +129,12 @@ def test_a_damaged_pack_counts_as_none(product: Product, flash: Path, damage: st
     board = FakeBoard(flash)
     bring_up_to_date(product, board)
     pack = board.tree()["firmware.pack"]
-    size = 8 + int.from_bytes(pack[4:8], "big")  # of the head
+    size = 8 + int.from_bytes(pack[6:8], "big")  # of the head
     damaged = {
         "magic": b"KCAP" + pack[4:],
         "size": pack[:4] + b"\x40" + pack[5:],
         "record": pack[: size - 7] + b"\0\0" + pack[size - 5 :],
-        "contents": pack[:-1] + b"\xff",
+        "contents": pack[:-9] + bytes(9),
         "cut": pack[:50],
         "empty": b"",
     }[damage]
@@ -147,7 +148,7 @@ def test_a_damaged_module_is_sent_anew(product: Product, flash: Path) -> None:
     board = FakeBoard(flash)
     bring_up_to_date(product, board)
     pack = board.tree()["firmware.pack"]
-    at = pack.index(deflated(modules(board)["iot/mqtt/client.mpy"]))
+    at = pack.index(dict(files(modules(board), kept_dictionary()))["iot/mqtt/client.mpy"])
     (board.files / "firmware.pack").write_bytes(pack[: at + 9] + bytes(10) + pack[at + 19 :])
     done = bring_up_to_date(product, FakeBoard(flash))
     assert done.written == [BUILT, "iot/mqtt/client.mpy"]
@@ -185,16 +186,38 @@ def test_files_of_an_older_deployment_go(product: Product, flash: Path) -> None:
     assert set(done.written) == FILES - {"firmware.pack", "boot.py", "main.py"} | MODULES
 
 
-def test_packages_of_a_pack_that_deflates_nothing(product: Product, flash: Path) -> None:
+@pytest.mark.parametrize("deflates", [False, True], ids=["plain", "deflated"])
+def test_packages_of_a_pack_of_the_form_before(product: Product, flash: Path, deflates: bool) -> None:
     board = FakeBoard(flash)
     bring_up_to_date(product, board)
     before = modules(board)
-    put(board, {"firmware.pack": plain(board.tree()["firmware.pack"])})
+    old = old_form(before, deflates)
+    put(board, {"firmware.pack": old})
     board = FakeBoard(flash)
     with board:
         done = deploy(board.port, with_packages=False)
-    assert set(done.written) == MODULES | {BUILT} and done.removed == []
+    same = {path for path, data in files(before, kept_dictionary()) if data in old}
+    assert len(same) == (3 if deflates else 0), "what no other window and no dictionary makes smaller"
+    assert set(done.written) == MODULES - same | {BUILT} and done.removed == []
     assert modules(board) == before
+
+
+def test_packages_of_a_pack_with_another_dictionary(
+    product: Product, flash: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another = tmp_path / "dictionary.bin"
+    another.write_bytes(b"aioble" * 8)
+    kept_dictionary.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(pack, "DICTIONARY_FILE", another)
+        board = FakeBoard(flash)
+        bring_up_to_date(product, board)
+    kept_dictionary.cache_clear()
+    before, old_pack = modules(board), board.tree()["firmware.pack"]
+    with FakeBoard(flash) as fake:
+        done = deploy(fake.port, with_packages=False)
+    assert modules(board) == before and done.removed == []
+    assert another.read_bytes() in old_pack and kept_dictionary() in board.tree()["firmware.pack"]
 
 
 def test_somebody_else_s_hmac_stays(product: Product, flash: Path) -> None:

@@ -91,8 +91,8 @@ def test_what_was_not_built_of_this(
 def test_modules_that_another_zlib_has_deflated(
     release: Run, root: dict[str, str], built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def otherwise(module: bytes) -> bytes:
-        deflate = zlib.compressobj(1, zlib.DEFLATED, -9)
+    def otherwise(module: bytes, dictionary: bytes = b"") -> bytes:
+        deflate = zlib.compressobj(1, zlib.DEFLATED, -10, zdict=dictionary)
         return deflate.compress(module) + deflate.flush()
 
     monkeypatch.setattr(pack, "deflated", otherwise)

@@ -12,14 +12,17 @@ def modules(content: bytes) -> dict[str, bytes]:
 
     Raises BoardError where one is damaged.
     """
+    places = pack.places(lambda start, size: content[start : start + size], len(content))
+    stored = {path: content[one.start : one.start + one.size] for path, one in places.items()}
+    dictionary = pack.unblocked(stored.get(pack.DICTIONARY, b""))
     found = {}
-    for path, one in pack.places(lambda start, size: content[start : start + size], len(content)).items():
-        data = content[one.start : one.start + one.size]
+    for path, data in stored.items():
         try:
-            found[path] = pack.inflated(data) if one.is_deflated else data
+            found[path] = pack.inflated(data, dictionary) if places[path].is_deflated else data
         except ValueError as error:
             raise BoardError(f"{path}: damaged in the pack: {error}", "Build it anew.") from None
-    found.pop(pack.CONTENTS, None)
+    for path in (pack.DICTIONARY, pack.CONTENTS):
+        found.pop(path, None)
     return found
 
 

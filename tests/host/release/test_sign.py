@@ -3,6 +3,7 @@
 import hashlib
 import re
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,6 @@ def test_the_same_key_again(release: Run, root: dict[str, str], built: Path) -> 
 def test_a_bad_signature_makes_room_for_a_good_one(release: Run, root: dict[str, str], built: Path) -> None:
     release("sign", built, "--key", "anna", *PACKAGES)
     good = (built / "signatures").read_text()
-    release("keygen", "dora")
     other = release("build", "--expires", "2998-01-01", *PACKAGES, "--out", "other", "--json").value["folder"]
     release("sign", other, "--key", "anna", *PACKAGES)
     (built / "signatures").write_text(Path(other, "signatures").read_text())
@@ -91,8 +91,8 @@ def test_what_was_not_built_of_this(
 def test_modules_that_another_zlib_has_deflated(
     release: Run, root: dict[str, str], built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def otherwise(module: bytes) -> bytes:
-        deflate = zlib.compressobj(1, zlib.DEFLATED, -9)
+    def otherwise(module: bytes, dictionary: bytes = b"") -> bytes:
+        deflate = zlib.compressobj(1, zlib.DEFLATED, -10, zdict=dictionary)
         return deflate.compress(module) + deflate.flush()
 
     monkeypatch.setattr(pack, "deflated", otherwise)
@@ -113,7 +113,7 @@ def test_a_manifest_that_says_what_the_build_does_not(
 
 @pytest.mark.parametrize("change", [lambda it: it[:-1], lambda it: it + b"\0", lambda it: it[:-1] + b"!"])
 def test_a_file_that_is_not_the_manifests(
-    release: Run, root: dict[str, str], built: Path, change: "type"
+    release: Run, root: dict[str, str], built: Path, change: Callable[[bytes], bytes]
 ) -> None:
     file = built / "firmware.pack"
     file.write_bytes(change(file.read_bytes()))

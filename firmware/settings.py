@@ -1,6 +1,6 @@
 """What is the same in every device of this product."""
 
-PRODUCT = "esp32-iot"  # updates for another are refused: 1 to 32 letters, digits, . _ -
+PRODUCT = "esp32-iot"  # 1 to 32 letters, digits, . _ -; updates of another are refused
 VERSION = "0.1.0"
 BUILT = (2026, 11, 20)  # year, month, day: the clock is never set to a time before
 

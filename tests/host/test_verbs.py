@@ -57,6 +57,8 @@ def test_the_verbs_that_scripts_use_have_json() -> None:
     wanted |= {("thing", "lamp", "shadow", name) for name in ("get", "set")}
     wanted |= {("thing", "lamp", "job", name) for name in ("run", "list", "show", "cancel")}
     wanted |= {("thing", "lamp", "command", "run")}
+    wanted |= {("release", name) for name in ("keygen", "build", "sign", "inspect", "sbom")}
+    wanted |= {("release", "root", name) for name in ("make", "rotate", "adopt", "show")}
     assert wanted <= set(WITH_JSON)
 
 
@@ -101,6 +103,14 @@ def test_wrong_arguments_as_json(
         (("thing", "lamp", "shadow", "set", "a=1", "a=2"), 2),
         (("thing", "lamp", "job", "run", "--state", "no"), 2),
         (("thing", "lamp", "logs", "--state", "no"), 1),
+        (("release", "keygen", "no/such/folder/key"), 1),
+        (("release", "root", "make", "--threshold", "1", "no.pub"), 1),
+        (("release", "root", "show", "no.py"), 1),
+        (("release", "build", "--kind", "image"), 2),
+        (("release", "build", "--image", "no.bin", "--version", "1", "--expires", "2999-01-01"), 1),
+        (("release", "sign", "no", "--key", "no.pem"), 1),
+        (("release", "inspect", "no"), 1),
+        (("release", "sbom", "no"), 1),
     ],
 )
 def test_a_failure_as_json(

@@ -180,15 +180,7 @@ def summary(done: Deployment) -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("port", metavar="PORT", nargs="?", help=PORT_HELP)
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument(
-        "--packages",
-        type=Path,
-        metavar="DIR",
-        help="take aioble from a folder or a checkout of micropython-lib",
-    )
-    source.add_argument("--index", metavar="URL", help="take it from another package index")
-    source.add_argument("--no-packages", action="store_true", help="keep the aioble that the board has")
+    packages.add_arguments(parser, "keep the aioble that the board has")
     parser.add_argument("--json", action="store_true", help="print what was done as JSON")
 
 

@@ -1,5 +1,6 @@
 """Third-party packages for the device: from micropython-lib's index by mpremote's mip, or from a folder."""
 
+import argparse
 import contextlib
 import io
 import shutil
@@ -20,6 +21,19 @@ _OFFLINE = (
     "Connect to the internet; or name a folder that has them, such as a checkout of micropython-lib: "
     "--packages DIR; or leave them out: --no-packages"
 )
+
+
+def add_arguments(parser: argparse.ArgumentParser, without: str) -> None:
+    """Declare where the packages come from; `without` is what it means to take none."""
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
+        "--packages",
+        type=Path,
+        metavar="DIR",
+        help="take aioble from a folder or a checkout of micropython-lib",
+    )
+    source.add_argument("--index", metavar="URL", help="take it from another package index")
+    source.add_argument("--no-packages", action="store_true", help=without)
 
 
 def from_index(mpy_version: int, index: str | None = None, cache: Path = CACHE) -> dict[str, bytes]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tools.board import files
+from tools.board import files, packages
 
 from .keys import Keys
 from .making import Source
@@ -51,15 +51,7 @@ def keys(args: argparse.Namespace) -> Keys:
 def add_source(parser: argparse.ArgumentParser) -> None:
     """Where a release's parts come from."""
     parser.add_argument("--image", metavar="FILE", type=Path, help="MicroPython's .bin or .app-bin")
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument(
-        "--packages",
-        type=Path,
-        metavar="DIR",
-        help="take aioble from a folder or a checkout of micropython-lib",
-    )
-    source.add_argument("--index", metavar="URL", help="take it from another package index")
-    source.add_argument("--no-packages", action="store_true", help="leave it out")
+    packages.add_arguments(parser, "leave it out")
 
 
 def source(args: argparse.Namespace) -> Source:

@@ -82,16 +82,16 @@ def run(args: argparse.Namespace) -> int:
         )
     counter = _newest_counter(args.out, product) if args.counter is None else args.counter
     wanted = Wanted(
-        product,
-        kind,
-        version,
-        counter,
-        expires,
-        args.chip or "",
-        tuple(args.board),
-        args.micropython,
-        made,
-        arguments.source(args),
+        product=product,
+        kind=kind,
+        version=version,
+        counter=counter,
+        expires=expires,
+        chip=args.chip or "",
+        boards=tuple(args.board),
+        micropython=args.micropython,
+        made=made,
+        source=arguments.source(args),
     )
     with bar() as progress:
         files = make(wanted, progress)

@@ -28,16 +28,16 @@ def compare(release: Release, source: Source, progress: Progress) -> None:
     manifest = release.manifest
     bill = folder.read_file(release.folder / SBOM)
     wanted = Wanted(
-        manifest.product,
-        manifest.kind,
-        manifest.version,
-        manifest.counter,
-        manifest.expires,
-        manifest.chip,
-        manifest.boards,
-        manifest.micropython,
-        _told_time(bill),
-        source,
+        product=manifest.product,
+        kind=manifest.kind,
+        version=manifest.version,
+        counter=manifest.counter,
+        expires=manifest.expires,
+        chip=manifest.chip,
+        boards=manifest.boards,
+        micropython=manifest.micropython,
+        made=_told_time(bill),
+        source=source,
     )
     made = make(wanted, progress)
     content = CONTENT[manifest.kind]

@@ -133,8 +133,10 @@ def _value(source: bytes) -> bytes:
 
 
 def save(path: Path, root: Root) -> None:
-    """Write the module that a device takes its first root from."""
-    text = _SOURCE.format(root.text().decode())
+    """Write a root: as the module that a device takes its first one from, or where it is no *.py, alone."""
+    text = root.text().decode()
+    if path.suffix == ".py":
+        text = _SOURCE.format(text)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")

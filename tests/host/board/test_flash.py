@@ -2,6 +2,8 @@
 
 import argparse
 import io
+import os
+import pty
 from pathlib import Path
 from typing import Any
 
@@ -48,20 +50,16 @@ def test_erases_writes_and_verifies(image: Path, capsys: pytest.CaptureFixture[s
     assert EspLog.instance is logger
 
 
-class Terminal(io.StringIO):
-    """A user who types this."""
-
-    def isatty(self) -> bool:
-        return True
-
-
 @pytest.mark.parametrize(("typed", "status"), [("y\n", 0), ("n\n", 1), ("\n", 1), ("", 1)])
 def test_asks_before_it_erases(
     typed: str, status: int, image: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.stdin", Terminal(typed))
-    with FakeChip() as chip:
+    keyboard, screen = pty.openpty()
+    os.write(keyboard, typed.encode() or b"\x04")  # Ctrl-D: nothing more
+    with open(screen, encoding="utf-8") as terminal, FakeChip() as chip:
+        monkeypatch.setattr("sys.stdin", terminal)
         assert run(chip.port, image) == status
+    os.close(keyboard)
     assert "configuration and certificate included. Go on? [y/N]" in capsys.readouterr().out
     assert (chip.flash == chip.before) == (status == 1)
 

@@ -1,5 +1,6 @@
 """`python3 -m tools release` in this process, on a small product with keys of its own."""
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 from tests.host.board.products import Product
 from tests.host.thing.conftest import Done
 from tools.__main__ import main
-from tools.release.keys import PASSPHRASE
+from tools.release.keys import PASSPHRASE, Keys
+from tools.release.roots import key_id
 
 SETTINGS = 'PRODUCT = "lamp"\nVERSION = "1.4.0"\nNAME_PREFIX = "lamp"\n'
 SECRET = "a passphrase of the tests"
@@ -41,10 +43,23 @@ def release(product: Product, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     return run
 
 
+@pytest.fixture(scope="session")
+def made_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three keys as keygen makes them, once: to make and to open one takes a while, and shall."""
+    folder = tmp_path_factory.mktemp("keys")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(PASSPHRASE, SECRET)
+        for name in ("anna", "ben", "carla"):
+            patch.setattr(sys, "argv", ["tools", "release", "keygen", str(folder / name)])
+            assert main() == 0
+    return folder
+
+
 @pytest.fixture
-def keys(release: Run) -> dict[str, str]:
+def keys(product: Product, made_keys: Path) -> dict[str, str]:
     """The ids of three keys, whose files have their names."""
-    return {name: release("keygen", name, "--json").value["id"] for name in ("anna", "ben", "carla")}
+    shutil.copytree(made_keys, ".", dirs_exist_ok=True)
+    return {name: key_id(Keys().public(f"{name}.pub")) for name in ("anna", "ben", "carla")}
 
 
 @pytest.fixture

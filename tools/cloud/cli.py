@@ -235,13 +235,13 @@ async def _run(args: argparse.Namespace, stop: asyncio.Event) -> int:
     try:
         chain = "; it shows a chain of RSA" if args.server_chain == "rsa" else ""
         print(
-            f"AWS IoT Core (local) listens on {args.listen} port {cloud.port}, as {', '.join(hosts)}{chain}; "
-            f"jobs' files by HTTPS on port {cloud.files_port}"
+            f"AWS IoT Core (local) listens on {args.listen} port {cloud.port}, as {', '.join(hosts)}{chain}"
         )
         if cloud.https_port is not None:
             print(f"messages by HTTPS: POST https://{hosts[0]}:{cloud.https_port}/topics/TOPIC?qos=1")
         state = f"state and root certificate: {args.state}, {args.state / 'ca.pem'}"
-        print(f"{state}; endpoint_url for boto3 and the aws CLI: {cloud.rest_url}", flush=True)
+        urls = f"endpoint_url for boto3 and the aws CLI: {cloud.rest_url}"
+        print(f"{state}; {urls}; jobs' files by HTTPS on port {cloud.files_port}", flush=True)
         _warn(args.rest_listen)
         _write_files(args, cloud)
         where = f"{', '.join(args.host) or 'localhost'}, TCP port {cloud.port}"

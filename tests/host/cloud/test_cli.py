@@ -186,11 +186,11 @@ async def test_files_for_devices_without_being_asked(tmp_path: Path) -> None:
 
     async with running("--host", "127.0.0.1", "--state", str(state)) as output:
         async with asyncio.timeout(raw.DEADLINE_S):
-            first = (await output.readline()).decode()
             await output.readline()
+            second = (await output.readline()).decode()
             got, url = await asyncio.to_thread(publish)
             served = (await output.readline()).decode()
-    port = first.rpartition(" on port ")[2].strip()
+    port = second.rpartition(" on port ")[2].strip()
     assert url.startswith(f"https://127.0.0.1:{port}/releases/a/b?X-Amz-")
     assert got == b"what devices get"
     assert "served (releases/a/b, 16 bytes from 0)" in served

@@ -82,7 +82,7 @@ async def fetch(
 async def test_a_file_for_who_trusts_the_same_root_as_for_mqtt(tmp_path: Path, chain: str) -> None:
     async with bench(tmp_path, files_port=0, server_chain=chain) as cloud:
         put(cloud.cloud)
-        made = await fetch(cloud.cloud, cloud.cloud.s3.presign(SOURCE, 60))
+        made = await fetch(cloud.cloud, cloud.cloud.s3.presign(SOURCE, 600))
     assert (made.status, made.body) == (200, DATA)
     assert made.headers["Content-Length"] == str(len(DATA))
     assert made.headers["ETag"] == f'"{hashlib.md5(DATA).hexdigest()}"'
@@ -261,7 +261,7 @@ async def test_a_file_that_is_replaced_meanwhile(cloud: Bench) -> None:
     put(cloud.cloud, b"new" * 10)
     with found:
         assert found.read(0, found.size) == DATA
-    made = await fetch(cloud.cloud, cloud.cloud.s3.presign(SOURCE, 60))
+    made = await fetch(cloud.cloud, cloud.cloud.s3.presign(SOURCE, 600))
     assert (made.body, made.headers["ETag"] == found.etag) == (b"new" * 10, False)
 
 

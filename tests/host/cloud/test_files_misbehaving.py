@@ -12,7 +12,7 @@ import pytest
 from yarl import URL
 
 from tests.host.cloud.support import Bench, bench
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 from tools.cloud import Misbehaviour
 from tools.cloud.misbehaviour import FILE_KINDS
 
@@ -80,16 +80,22 @@ async def test_reset(cloud: Bench) -> None:
 
 
 async def test_stall(cloud: Bench) -> None:
-    """What was said comes, then nothing; the end comes with the client's patience."""
-    misbehave(cloud, "stall=1000")
+    """What was said comes, then nothing, until the client goes; others are served meanwhile."""
+    misbehave(cloud, f"stall=1000@{NAME}")
     made = await read(cloud, enough=1000)
     assert made.body == DATA[:1000]
-    waiting = asyncio.create_task(read(cloud, enough=1001))
-    await cloud.event("misbehaved", lambda event: len(cloud.events) >= 2)
-    done, _ = await asyncio.wait([waiting], timeout=0.3)
-    assert not done
-    waiting.cancel()
-    await asyncio.gather(waiting, return_exceptions=True)
+    waiting = Download()
+    task = asyncio.create_task(waiting.read(cloud, cloud.cloud.s3.presign(SOURCE, 600)))
+    await until(lambda: len(waiting.body) == 1000)
+    cloud.cloud.s3.objects.put("releases", "another", DATA)
+    for _ in range(3):
+        other = await Download().read(
+            cloud, cloud.cloud.s3.presign(SOURCE.replace("firmware.pack", "another"), 600)
+        )
+        assert other.body == DATA
+    assert not task.done() and waiting.body == DATA[:1000]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_trickle(cloud: Bench) -> None:

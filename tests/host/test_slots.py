@@ -47,6 +47,7 @@ def pack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pack]:
 def start() -> bytes | None:
     """What a start mounts."""
     pack = sys.modules["pack"]
+    assert isinstance(pack, Pack)
     pack.mounted, pack.folder = None, "?"
     exec(compile(BOOT, "boot.py", "exec"), {})
     return pack.mounted
@@ -156,7 +157,7 @@ def test_numbers_that_nobody_wrote_start_the_factory_s_version(tmp_path: Path) -
     with flash(tmp_path):
         for state in (3, 12, 15, 1, 2, 4, 0x3F, 0x10, 0x18, 0x3FF, -1, -(2**31), 2**31 - 0x400):
             for key in ("boot0", "boot1"):
-                nvs().set_i32(key, state)
+                nvs().set_i32(key, state)  # type: ignore[attr-defined]
             assert start() == FACTORY
 
 

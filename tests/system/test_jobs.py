@@ -91,7 +91,7 @@ async def test_jobs_with_every_outcome(house: House) -> None:
     found = details(house, "two")
     assert found["type"] == "KeyError" and "pear" in found["message"] and "app.py:" in found["place"]
     await reaches(house, "three", "REJECTED")
-    known = "blink, configure, factory-reset, fails, log, reboot, rotate-certificate, slow, waits"
+    known = "OTA, blink, configure, factory-reset, fails, log, reboot, rotate-certificate, slow, waits"
     assert details(house, "three")["known"] == known
     await reaches(house, "four", "SUCCEEDED")
     await status(device)

@@ -473,8 +473,8 @@ async def test_the_application_ends_before_the_handler_begins():
 
 async def test_jobs_that_nobody_knows():
     for document, reason, known in (
-        ({"action": "dance"}, "unknown action dance", "blink, configure, factory-reset, log, reboot"),
-        ({"action": "\0" * 3000}, "unknown action   ", "blink, configure, factory-reset, log, reboot"),
+        ({"action": "dance"}, "unknown action dance", "OTA, blink, configure, factory-reset, log, reboot"),
+        ({"action": "\0" * 3000}, "unknown action   ", "OTA, blink, configure, factory-reset, log, reboot"),
         ({"action": 7}, "the document is neither", None),
         ([], "the document is neither", None),
         ({"steps": [step("blink"), step("dance")]}, "unknown action dance", "blink"),

@@ -280,7 +280,7 @@ def test_boot_mounts_an_update(flash: Flash) -> None:
     assert flash.run(run) == ["update /a"]
     flash.put({"a/firmware.pack": bytes(len(update))})
     printed = flash.run(run)
-    assert printed[-2:] == ["ValueError: /a/firmware.pack: no pack", "pack "]
+    assert printed[-2].startswith("ValueError: /a/firmware.pack: no pack") and printed[-1] == "pack "
     flash.put({"a/manifest": sealed[:-1]})
     assert flash.run(run) == ["/a is not whole: the factory's version starts", "pack "]
 

@@ -17,7 +17,8 @@ STOCK = Path(__file__).with_name("stock-1.25.json")
 VERSION = "1.25"
 
 _SPECIAL = {"__name__", "__file__", "__class__", "__init__", "__dict__", "__module__", "__doc__"}
-# Attributes of instances, which dir() of their class does not show: of exceptions, tasks, generators, ranges.
+# Attributes of instances, which dir() of their class does not show: of exceptions, tasks, generators, ranges,
+# of sys.implementation; and what is in firmware/update_root.py, which products bring.
 _HIDDEN = {
     "args",
     "errno",
@@ -31,6 +32,9 @@ _HIDDEN = {
     "close",
     "start",
     "step",
+    "_machine",
+    "_mpy",
+    "ROOT",
 }
 _LITERALS: dict[type, str] = {str: "str", bytes: "bytes", int: "int", float: "float"}
 

@@ -46,7 +46,7 @@ class Update:
                 await self._install(manifest, url, ready)
                 return "version {} is installed".format(manifest["version"])
             except (OSError, MemoryError) as error:  # the next life has a heap that is whole
-                self._log.warning("update", "{}", error)
+                self._log.warning("update", "not all has come: {}: {}", type(error).__name__, error)
                 await asyncio.sleep_ms(_PAUSE_MS)
                 return "the update is tried again"
         except (ValueError, OSError) as error:

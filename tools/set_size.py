@@ -1,7 +1,7 @@
 """Heap by sets, in MicroPython's VM: what stays in each mode, and what is there for a moment on top of it.
 
-What stays is in lib/iot/modes.py; whatever else device code borrows, or has no use for yet, is a momentary
-set: the module with all that it imports and that does not stay.
+What stays is in lib/iot/modes.py; whatever else device code borrows is a momentary set: the module with all
+that it imports and that does not stay.
 """
 
 import ast
@@ -129,11 +129,18 @@ def lent(names: list[str]) -> dict[str, set[str]]:
     return found
 
 
-def unused(names: list[str], lenders: dict[str, set[str]]) -> list[str]:
-    """Modules of the library that stay in no mode, and that none of it imports or borrows."""
-    used = {module for name in names for module in start.imports(name)} | lenders.keys()
-    stays = {name for mode in start.WAYS for name in modes.staying(mode)}
-    return [name for name in names if name.startswith("iot.") and name not in used | stays]
+def unnamed(names: list[str]) -> list[str]:
+    """Modules of the library that no other has the name of: it puts that together, or is still to come."""
+    named: set[str] = set()
+    for name in names:
+        for node in ast.walk(ast.parse(source.read_bytes() if (source := start.source(name)) else b"")):
+            if isinstance(node, ast.Import):
+                named |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                named |= {f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)}
+            elif isinstance(node, ast.Constant):
+                named.add(str(node.value))
+    return [name for name in names if name.startswith("iot.") and name not in named]
 
 
 def is_package(name: str) -> bool:
@@ -163,9 +170,8 @@ def measure(modules: list[str], build: Path) -> Sets:
         modules: names of the device's.
         build: where they are as .mpy.
     """
-    lenders = lent(modules)
-    borrowed = moments(lenders)
-    borrowed[modes.NORMAL] += unused(modules, lenders)
+    borrowed = moments(lent(modules))
+    borrowed[modes.NORMAL] += unnamed(modules)
     sets = Sets([], [])
     for mode in start.WAYS:
         names = sorted(borrowed.get(mode, []))

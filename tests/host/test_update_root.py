@@ -15,7 +15,7 @@ from iot.storage.store import Credentials, Store
 from updates import PRODUCT, root_text
 
 SETTINGS: Any = SimpleNamespace(__name__="product.settings", PRODUCT=PRODUCT)
-NONE = "this product has no root: python -m tools release root"
+NONE = "this product has no root: python3 -m tools release root"
 
 
 @pytest.fixture(autouse=True)

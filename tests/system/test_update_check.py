@@ -77,7 +77,7 @@ async def tells(device: Device, cases: list[tuple[str, Any, str]]) -> None:
 
 async def test_what_a_device_installs_and_what_it_keeps(house: House) -> None:
     device = house.device(PRODUCT=PRODUCT)
-    no_root = "this product has no root: python -m tools release root"
+    no_root = "this product has no root: python3 -m tools release root"
     await tells(device, [("none", signed(manifest(), *KEYS), no_root)])
     await device.power_off()
 

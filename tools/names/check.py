@@ -17,8 +17,12 @@ STOCK = Path(__file__).with_name("stock-1.25.json")
 VERSION = "1.25"
 
 _SPECIAL = {"__name__", "__file__", "__class__", "__init__", "__dict__", "__module__", "__doc__"}
-# Attributes of instances, which dir() of their class does not show: of exceptions, tasks, generators, ranges.
+# Attributes of instances, which dir() of their class does not show: of exceptions, tasks, generators, ranges,
+# sys.implementation; and of firmware/update_root.py, which not every product has.
 _HIDDEN = {
+    "_machine",
+    "_mpy",
+    "ROOT",
     "args",
     "errno",
     "value",

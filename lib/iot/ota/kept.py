@@ -30,7 +30,7 @@ def root(folder, settings, log):
         ValueError: there is none.
         OSError: flash fails.
     """
-    why = "this product has no root: python -m tools release root"
+    why = "this product has no root: python3 -m tools release root"
     found = []
     for name in (_BUILT_IN,) + _COPIES:
         try:

@@ -118,6 +118,12 @@ def test_what_stands_before_between_and_behind():
         refused("not", given)
 
 
+def test_characters_that_are_none_of_a_line_s():
+    for character in ("\0", "\t", "\r", "\x1f", "\x7f", "\x80", "\u20ac"):
+        for name in ("chip", "board"):
+            refused("not lines of ASCII", text(**{name: "ESP" + character + "32"}))
+
+
 def test_no_more_is_looked_at_than_2048_bytes():
     longest = text(chip="x" * (2048 - len(text()) + len("ESP32")))
     assert len(longest) == 2048 and forms.manifest(longest)

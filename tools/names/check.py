@@ -18,8 +18,11 @@ VERSION = "1.25"
 
 _SPECIAL = {"__name__", "__file__", "__class__", "__init__", "__dict__", "__module__", "__doc__"}
 # Attributes of instances, which dir() of their class does not show: of exceptions, tasks, generators, ranges,
-# of sys.implementation; and what is in firmware/update_root.py, which products bring.
+# sys.implementation; and of firmware/update_root.py, which not every product has.
 _HIDDEN = {
+    "_machine",
+    "_mpy",
+    "ROOT",
     "args",
     "errno",
     "value",
@@ -32,9 +35,6 @@ _HIDDEN = {
     "close",
     "start",
     "step",
-    "_machine",
-    "_mpy",
-    "ROOT",
 }
 _LITERALS: dict[type, str] = {str: "str", bytes: "bytes", int: "int", float: "float"}
 

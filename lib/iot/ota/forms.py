@@ -2,6 +2,7 @@
 
 import binascii
 import hashlib
+import re
 
 from micropython import const
 
@@ -20,6 +21,9 @@ _APP_MAX = const(131072)  # bytes of a slot
 _IMAGE_MAX = const(4194304)
 _BLOCK = const(65536)  # of an image, before which stands the hash of each
 _HASH = const(32)
+# MicroPython's `re` takes some stack for each turn of a loop: no loop over what may be long.
+_VERSION = const(r"[\w.+-]+$")
+_EXPIRES = const(r"\d\d\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$")
 _TIME = const("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z")
 _WRONG = const("wrong software")
 
@@ -35,17 +39,18 @@ def manifest(text):
     size = found["size"]
     blocks, _, list_hash = found.get("blocks", "").partition(" ")
     blocks = _number(blocks)
+    digest = "[0-9a-f]" * (2 * _HASH) + "$"
     _demand(
         ("iot-update", found["iot-update"] == "1"),
         ("kind", found["kind"] in ("app", "image")),
-        ("version", _is_version(found["version"].encode())),
-        ("expires", _is_time(found["expires"])),
+        ("version", len(found["version"]) <= _VERSION_MAX and re.match(_VERSION, found["version"])),
+        ("expires", re.match(_EXPIRES, found["expires"])),
         ("board", is_image <= len(found["board"]) <= _BOARDS_MAX),
         ("micropython", len(release) == 3 and min(release) >= 0),
         ("size", 0 < size <= (_IMAGE_MAX if is_image else _APP_MAX)),
-        ("sha256", _is_hash(found["sha256"])),
+        ("sha256", re.match(digest, found["sha256"])),
         ("blocks", not is_image or (blocks - 1) * _BLOCK < size - blocks * _HASH <= blocks * _BLOCK),
-        ("blocks", not is_image or _is_hash(list_hash)),
+        ("blocks", not is_image or re.match(digest, list_hash)),
     )
     return found
 
@@ -137,32 +142,6 @@ def _number(text):
     except ValueError:
         return -1
     return found if str(found) == text else -1
-
-
-def _is_version(text):
-    for byte in text:
-        if not (48 <= byte <= 57 or 97 <= byte | 32 <= 122 or byte in b"._+-"):
-            return False
-    return len(text) <= _VERSION_MAX
-
-
-def _is_time(text):
-    shape = bytes([48 if 48 <= byte <= 57 else byte for byte in text.encode()])
-    return (
-        shape == b"0000-00-00T00:00:00Z"
-        and "01" <= text[5:7] <= "12"
-        and "01" <= text[8:10] <= "31"
-        and text[11:13] < "24"
-        and text[14:15] < "6"
-        and text[17:18] < "6"
-    )
-
-
-def _is_hash(text):
-    try:
-        return len(text) == 2 * _HASH and binascii.hexlify(binascii.unhexlify(text)) == text.encode()
-    except ValueError:
-        return False
 
 
 def _key(line):

@@ -59,7 +59,7 @@ $(MINISTACK)/ready: .venv/ready
 	@touch $@
 
 run: .venv/ready  ## bring a simulated ESP32 to life against a local AWS IoT Core (ONCE=1, DEVICES=20, CHAIN=rsa)
-	@$(BIN)/python -m tools run $(if $(filter-out 0,$(ONCE)),--once) $(if $(DEVICES),--devices $(DEVICES)) \
+	@$(BIN)/python -m tools run --updates $(if $(filter-out 0,$(ONCE)),--once) $(if $(DEVICES),--devices $(DEVICES)) \
 	  $(if $(CHAIN),--server-chain $(CHAIN))
 
 # A real board, or whatever speaks like one on a serial port; PORT may be left out where one is plugged in.

@@ -1,39 +1,58 @@
-"""What an operator does with a device, as `make run` shows it: a change of its shadow, a job, a command."""
+"""What an operator does with a device, as `make run` shows it: a change of its shadow, a job, a command; then
+an update, and one that is no good.
+"""
 
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
+from firmware import settings
 from tools.cloud import Cloud
 from tools.cloud.errors import ResourceNotFoundException
+from tools.sim.device import ROOT
 from tools.timeline import Timeline
+from tools.updates import Product
 
 _LOOK_S = 0.05
 _OPERATOR = "operator"
 _LED = "led-off"
+_CRASH = """
+
+async def main(thing):
+    raise RuntimeError("a fault of this version")
+"""
+_Part = Callable[[Cloud, str, Timeline], Awaitable[None]]
 _ENDS = ("SUCCEEDED", "FAILED", "REJECTED", "TIMED_OUT", "CANCELED", "REMOVED")
 
 
-async def demonstrate(cloud: Cloud, thing: str, timeline: Timeline, timeout_s: float) -> None:
-    """Do all three, one after the other, and tell them as they go.
+async def demonstrate(
+    cloud: Cloud, thing: str, timeline: Timeline, timeout_s: float, product: Product | None
+) -> None:
+    """Do all of it, one after the other, and tell it as it goes.
 
     Args:
         cloud: where the thing is.
         thing: its name; its application is the example.
         timeline: takes the lines.
-        timeout_s: for each of the three.
+        timeout_s: for each part.
+        product: whose updates the thing takes; None: there are none.
 
     Raises:
         TimeoutError: the device has not done one in time; the text says which.
     """
-    for what in (_change_shadow, _run_job, _run_command):
+    parts: list[_Part] = [_change_shadow, _run_job, _run_command]
+    if product:
+        parts += [partial(_update, product), partial(_update_that_crashes, product)]
+    for what in parts:
         try:
             async with asyncio.timeout(timeout_s):
                 await what(cloud, thing, timeline)
         except TimeoutError:
-            what_text = (what.__doc__ or "").rstrip(".")
+            function = what.func if isinstance(what, partial) else what
+            what_text = (function.__doc__ or "").rstrip(".")
             raise TimeoutError(f"{thing}: {what_text}: not within {timeout_s:g} s") from None
 
 
@@ -63,13 +82,38 @@ async def _run_job(cloud: Cloud, thing: str, timeline: Timeline) -> None:
     document = json.dumps({"action": "blink", "times": 3})
     timeline.say(_OPERATOR, "job", f"{job} for {thing}: {document}")
     cloud.jobs.create_job(jobId=job, targets=[cloud.registry.arn(f"thing/{thing}")], document=document)
+    await _follow_job(cloud, thing, job, "job", timeline)
 
+
+async def _update(product: Product, cloud: Cloud, thing: str, timeline: Timeline) -> None:
+    """An update is installed, tried and kept."""
+    await _publish(product, cloud, thing, timeline, f"{settings.VERSION}+better")
+
+
+async def _update_that_crashes(product: Product, cloud: Cloud, thing: str, timeline: Timeline) -> None:
+    """An update whose application fails is given up."""
+    app = (ROOT / "firmware/app.py").read_text("utf-8")
+    await _publish(product, cloud, thing, timeline, f"{settings.VERSION}+worse", app + _CRASH)
+
+
+async def _publish(
+    product: Product, cloud: Cloud, thing: str, timeline: Timeline, version: str, app: str | None = None
+) -> None:
+    timeline.say(_OPERATOR, "update", f"builds and signs version {version}")
+    pack = await asyncio.to_thread(product.build, version, app)
+    job = product.publish(cloud, thing, version, pack)
+    timeline.say(_OPERATOR, "update", f"{job} for {thing}: {len(pack):,} bytes")
+    await _follow_job(cloud, thing, job, "update", timeline)
+
+
+async def _follow_job(cloud: Cloud, thing: str, job: str, part: str, timeline: Timeline) -> None:
     def state() -> str:
         execution = cloud.jobs.executions.describe_job_execution(jobId=job, thingName=thing)["execution"]
-        details = execution.get("statusDetails", {}).get("detailsMap", {})
-        return " ".join([execution["status"], *(f"{name}={value}" for name, value in details.items())])
+        details = execution.get("statusDetails", {}).get("detailsMap", {}).items()
+        shown = [f"{name}={value}" for name, value in details if not name.startswith("iot-")]
+        return " ".join([execution["status"], *shown])
 
-    await _follow(state, lambda text: timeline.say(_OPERATOR, "job", f"{job} {text}"))
+    await _follow(state, lambda text: timeline.say(_OPERATOR, part, f"{job} {text}"))
 
 
 async def _run_command(cloud: Cloud, thing: str, timeline: Timeline) -> None:

@@ -28,6 +28,7 @@ from tools.sim.seldom import Seldom
 from tools.sim.wiring import WiringError, wire
 from tools.subscriber import Subscriber
 from tools.timeline import Timeline
+from tools.updates import Product
 
 EXAMPLES = """examples:
   python3 -m tools run                   watch one device, until Ctrl-C
@@ -36,6 +37,7 @@ EXAMPLES = """examples:
   python3 -m tools run --usb             configure over the console instead of Bluetooth LE
   python3 -m tools run --server-chain rsa
                                          certificates and keys are of RSA, as AWS has them
+  python3 -m tools run --updates         then a signed update arrives, is tried and kept; another goes back
   python3 -m tools run --devices 20      twenty devices, each with its own name, certificate and policy
   python3 -m tools run --state DIR       keep cloud and flash in DIR, and go on with them the next time
 
@@ -87,6 +89,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--packed", action="store_true", help="the devices' modules in one file, as after `deploy`"
     )
     parser.add_argument(
+        "--updates", action="store_true", help="then update the first device twice; all of them are --packed"
+    )
+    parser.add_argument(
         "--micropython",
         default=os.environ.get("MICROPYTHON") or None,
         metavar="PATH",
@@ -129,6 +134,7 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
         timeline.say("cloud", "", f"for others: python3 -m tools cloud client NAME --state {state}")
         if cloud.rest_url:
             timeline.say("cloud", "", f"what there is to see: python3 -m tools thing --state {state}")
+        product = Product() if args.updates else None
         world = await stack.enter_async_context(World({_WIFI["ssid"]: _WIFI["password"]}))
         units = [
             make_unit(folder, world, number, args.micropython, args.sensors, timeline)
@@ -140,14 +146,14 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
         stack.enter_context(timeline.telling_silence(lambda: last_lines(units)))
         await bring_up(
             units,
-            lambda unit: start(unit, cloud, world, args, timeline),
+            lambda unit: start(unit, cloud, world, product, args, timeline),
             args.timeout,
             args.once,
             (BleError, ConfigureError, OSError),
             lambda unit: timeline.say(unit.name, "run", f"given up: {unit.failure}; {unit}", "bold red"),
         )
         if not units[0].failure:
-            await show(cloud, units[0], args, timeline)
+            await show(cloud, units[0], product, args, timeline)
         if not args.once:
             devices = {unit.name: unit.device for unit in units}
             await Keyboard(devices, subscriber.publish, timeline).follow()
@@ -160,10 +166,12 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
         timeline.say("", "", f"done: {total} messages acknowledged and received", "bold green")
 
 
-async def show(cloud: Cloud, unit: Unit, args: argparse.Namespace, timeline: Timeline) -> None:
+async def show(
+    cloud: Cloud, unit: Unit, product: Product | None, args: argparse.Namespace, timeline: Timeline
+) -> None:
     """What an operator can do with the first device; it is given up where it does not go along."""
     try:
-        await demonstrate(cloud, unit.name, timeline, args.timeout)
+        await demonstrate(cloud, unit.name, timeline, args.timeout, product)
     except TimeoutError as error:
         unit.failure = str(error)
         timeline.say(unit.name, "run", f"given up: {error}", "bold red")
@@ -218,10 +226,20 @@ async def watch_cloud(
     return subscriber
 
 
-async def start(unit: Unit, cloud: Cloud, world: World, args: argparse.Namespace, timeline: Timeline) -> None:
+async def start(
+    unit: Unit,
+    cloud: Cloud,
+    world: World,
+    product: Product | None,
+    args: argparse.Namespace,
+    timeline: Timeline,
+) -> None:
     """Power the device on, and have it configured where it has no configuration yet."""
     device = unit.device
-    await asyncio.to_thread(device.deploy if args.packed else device.install)
+    if product:
+        await asyncio.to_thread(device.deploy, product.texts())
+    else:
+        await asyncio.to_thread(device.deploy if args.packed else device.install)
     await device.power_on()
     mode = (await device.expect(r"system: mode (\w+)$", args.timeout))[1]
     if mode == "CONFIG":

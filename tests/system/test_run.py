@@ -61,6 +61,32 @@ def test_once_shows_the_timeline_and_ends_with_0(arguments: tuple[str, ...], way
     assert result.stderr == ""
 
 
+def test_updates_are_kept_or_given_up(tmp_path: Path) -> None:
+    result = run("--once", "--usb", "--updates", "--state", str(tmp_path))
+    assert result.returncode == 0, result.stdout + result.stderr
+    story = (
+        r"operator +update +builds and signs version (\S+)\+better",
+        r"system +mode OTA",
+        r"update +version \S+\+better: 0 of \d+ bytes are there",
+        r"cloud +\S+ served \(releases/update-",
+        r"system +restarting: version \S+\+better is installed",
+        r"update +version \S+\+better counts from now on",
+        r"operator +update +update-\S+ SUCCEEDED",
+        r"operator +update +builds and signs version \S+\+worse",
+        r"RuntimeError: a fault of this version",
+        r"the version on trial is given up: the application: RuntimeError",
+        r"system +\S+ version \S+\+better on ",
+        r"operator +update +update-\S+ FAILED message=the application: RuntimeError: a fault of this version",
+        r"done: ",
+    )
+    at = 0
+    for line in story:
+        match = re.search(line, result.stdout[at:])
+        assert match, f"{line} not after {result.stdout[:at][-200:]!r}"
+        at += match.start()
+    assert "X-Amz" not in result.stdout, "a URL that anybody can use"
+
+
 def test_what_is_wired_is_read_and_shown_in_the_timeline(tmp_path: Path) -> None:
     sensors = tmp_path / "sensors.json"
     sensors.write_text('{"temperature": 50}')

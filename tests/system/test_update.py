@@ -54,10 +54,10 @@ class Publisher:
         modules = {f"lib/iot/{name}.py": text for name, text in others.items()}
         return changes(app, VERSION=version) | root | modules
 
-    async def device(self, version: str = "1.0") -> Device:
+    async def device(self, version: str = "1.0", app: str = QUIET) -> Device:
         """One that is connected."""
         device = self.house.device(packed=True)
-        device.deploy(self.texts(QUIET.format(version), version))
+        device.deploy(self.texts(app.format(version), version))
         await self.house.normal(device)
         await device.expect("cloud: connected", START_S)
         return device
@@ -146,6 +146,27 @@ async def test_an_application_that_is_no_good_goes_back(house: House, app: str, 
     publisher.publish("good", "2.1")
     await reaches(house, "good", "SUCCEEDED")
     assert await version_of(device) == "2.1"
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("await asyncio.sleep(2); thing.log.info('app', 'ready')", "I app: ready"),
+        ("raise ValueError('pear')", "E update: before_update: ValueError: pear"),
+        ("await asyncio.sleep(3600)", "W update: before_update took more than 10 min"),
+    ],
+)
+async def test_the_application_makes_ready_before_it_is_updated(house: House, lines: str, told: str) -> None:
+    publisher = Publisher(house)
+    app = (
+        QUIET.format("1.0")
+        + f"\n    import asyncio\n\n    async def before_update(thing):\n        {lines}\n"
+    )
+    device = await publisher.device(app=app)
+    publisher.publish("better", "2.0")
+    await device.expect(told, PATIENCE_S)
+    await device.expect("mode OTA", START_S)
+    await reaches(house, "better", "SUCCEEDED")
 
 
 async def test_what_was_not_signed_is_refused(house: House) -> None:

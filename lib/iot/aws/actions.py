@@ -61,10 +61,13 @@ async def _configure(job):
 async def _ota(job):
     """`manifest`, `signatures` and `url`: an update; `root` and `signatures`: a new root. docs/updates.md"""
     system, document = job.system, job.document
+    request = borrow("iot.ota.request")
     try:
-        manifest = await borrow("iot.ota.request").judge(system, document)
+        manifest = await request.judge(system, document)
     except ValueError as error:
         job.reject(str(error))
+    if manifest:
+        await request.make_ready(system)
     if manifest and await job.mark(_OTA + manifest["sha256"]):
         borrow("iot.ota.pending").store(system.folder, manifest, document["url"])
         system.turn("update_accepted", "job " + job.id)

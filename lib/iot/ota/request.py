@@ -2,7 +2,12 @@
 
 import time
 
+from micropython import const
+
+from iot.events import within
 from iot.memory import borrow
+
+_READY_MS = const(600000)
 
 
 async def judge(system, document):
@@ -33,3 +38,13 @@ async def judge(system, document):
         raise ValueError("the version that runs is on trial itself")
     borrow("iot.ota.download").split(document.get("url") or "")
     return manifest
+
+
+async def make_ready(system):
+    """Has the application make ready for its end: its `before_update(thing)` may take ten minutes for it."""
+    hook = getattr(system.load_application(), "before_update", None)
+    try:
+        if hook and not await within(_READY_MS, hook(system.thing)):
+            system.log.warning("update", "before_update took more than {} min", _READY_MS // 60000)
+    except Exception as error:  # a fault in the old version must not keep the new one away
+        system.log.exception("update", "before_update", error)

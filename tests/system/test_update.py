@@ -1,6 +1,8 @@
 """Updates end to end: a signed pack by a job, over HTTPS into a slot, on trial, kept or given up."""
 
+import asyncio
 import hashlib
+import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.patience import PATIENCE_S
 from tests.system.house import START_S, House, changes, status
 from tests.system.test_faults import cut
-from tests.system.test_jobs import create, details, reaches
+from tests.system.test_jobs import NAME, create, details, reaches
 from tools.cloud.misbehaviour import Misbehaviour
 from tools.release.manifest import APP as KIND
 from tools.release.manifest import Manifest
@@ -21,6 +23,7 @@ from tools.release.signatures import Signature
 from tools.sim import Device
 from tools.sim.packed import deployed
 
+MANY = 20
 STEP = 60  # one of so many writes is cut; a new version takes some hundred
 FAR = datetime(2040, 1, 1, tzinfo=UTC)
 QUIET = """
@@ -44,9 +47,13 @@ class Publisher:
 
     def __post_init__(self) -> None:
         self.house.cloud.s3.objects.create_bucket("releases")
+        self.new_key(version=1)
+
+    def new_key(self, version: int) -> None:
+        """Another key, and the root of this version, that says so."""
         self.key = ec.generate_private_key(ec.SECP256R1())
         point = self.key.public_key().public_numbers()
-        self.root = Root("esp32-iot", 1, 1, (b"\4" + point.x.to_bytes(32) + point.y.to_bytes(32),))
+        self.root = Root("esp32-iot", version, 1, (b"\4" + point.x.to_bytes(32) + point.y.to_bytes(32),))
 
     def texts(self, app: str | None, version: str, **others: str) -> dict[str, str]:
         """What makes this version of the product's; `others` are modules of the library, by their names."""
@@ -71,6 +78,8 @@ class Publisher:
         key: ec.EllipticCurvePrivateKey | None = None,
         others: dict[str, str] | None = None,
         document: dict[str, Any] | None = None,
+        targets: list[str] | None = None,
+        job: dict[str, Any] | None = None,
         **members: Any,
     ) -> Manifest:
         """Make a job of it; `members` of the manifest, and `content`, are other than they should be."""
@@ -87,7 +96,11 @@ class Publisher:
             "url": f"${{aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/releases/{job_id}.pack}}",
         }
         config = {"roleArn": "arn:aws:iam::123456789012:role/releases", "expiresInSec": 3600}
-        create(self.house, job_id, told | (document or {}), presignedUrlConfig=config)
+        arns = [self.house.cloud.registry.arn(f"thing/{name}") for name in targets or [NAME]]
+        text = json.dumps(told | (document or {}))
+        self.house.cloud.jobs.create_job(
+            jobId=job_id, targets=arns, document=text, presignedUrlConfig=config, **(job or {})
+        )
         return manifest
 
 
@@ -257,3 +270,72 @@ async def test_a_cut_at_writes_of_an_update_leaves_the_old_or_the_new(
         if not was_cut:
             break
     assert not was_cut and cuts > 3 and runs == version
+
+
+async def test_a_new_root_takes_the_place_of_the_old_one(house: House) -> None:
+    publisher = Publisher(house)
+    device = await publisher.device()
+    old, before = publisher.key, publisher.root
+    publisher.new_key(version=2)
+    text = publisher.root.text()
+
+    def signed(*keys: tuple[ec.EllipticCurvePrivateKey, Root]) -> dict[str, Any]:
+        lines = [str(Signature(r.ids[0], k.sign(text, ec.ECDSA(hashes.SHA256())))) for k, r in keys]
+        return {"action": "OTA", "root": text.decode(), "signatures": lines}
+
+    both = ((old, before), (publisher.key, publisher.root))
+    for number, keys in enumerate((both[:1], both[1:])):  # a thief of one of them
+        create(house, f"no{number}", signed(*keys))
+        await reaches(house, f"no{number}", "REJECTED")
+        assert "0 of 1 signatures" in details(house, f"no{number}")["reason"]
+    create(house, "root", signed(*both))
+    await reaches(house, "root", "SUCCEEDED")
+    await device.power_off()
+    await device.power_on()
+    await device.expect("cloud: connected", START_S)
+    publisher.publish("stolen", "2.0", key=old)
+    await reaches(house, "stolen", "REJECTED")
+    publisher.publish("new", "2.0")  # the root in it is the same
+    await reaches(house, "new", "SUCCEEDED")
+    create(house, "again", signed(*both))
+    await reaches(house, "again", "SUCCEEDED")
+
+
+async def test_many_at_once_and_a_rollout_that_ends_itself(house: House) -> None:
+    """The link is slow and loses connections; the second version is no good, and most never hear of it."""
+    publisher = Publisher(house)
+    devices = [await publisher.device() for _ in range(MANY)]
+    names = [f"esp32-240ac40000{number:02x}" for number in range(1, MANY + 1)]
+    house.cloud.gate.rules.append(Misbehaviour("reset", times=MANY, amount=60_000))
+    publisher.publish("all", "2.0", targets=names)
+
+    def states(job_id: str) -> list[str]:
+        found = house.cloud.jobs.executions.list_job_executions_for_job(jobId=job_id, maxResults=250)
+        return [one["jobExecutionSummary"]["status"] for one in found["executionSummaries"]]
+
+    async with asyncio.timeout(2 * PATIENCE_S):
+        while states("all") != ["SUCCEEDED"] * MANY:
+            await asyncio.sleep(0.5)
+    assert {await version_of(device) for device in devices} == {"2.0"}
+    abort = {
+        "criteriaList": [
+            {
+                "failureType": "FAILED",
+                "action": "CANCEL",
+                "thresholdPercentage": 10.0,
+                "minNumberOfExecutedThings": 2,
+            }
+        ]
+    }
+    rollout = {"maximumPerMinute": 3}
+    publisher.publish(
+        "worse",
+        "3.0",
+        "raise ValueError('pear')\n",
+        targets=names,
+        job={"abortConfig": abort, "jobExecutionsRolloutConfig": rollout},
+    )
+    async with asyncio.timeout(2 * PATIENCE_S):
+        while house.cloud.jobs.describe_job(jobId="worse")["job"]["status"] != "CANCELED":
+            await asyncio.sleep(0.5)
+    assert 2 <= states("worse").count("FAILED") < MANY / 2

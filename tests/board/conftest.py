@@ -17,7 +17,7 @@ from tools.board.ports import chosen_port
 
 HERE = Path(__file__).parent
 BUILD = HERE.parents[1] / "build"
-LONG = {"soak", "memory", "config"}
+LONG = {"soak", "memory", "config", "ota"}
 VERDICTS = "test_verdicts.py"  # on whatever was measured
 REPORT = pytest.StashKey[Report]()
 TIMEOUT_S = 2400  # of one test, in an emulator; what they wait for has deadlines of its own

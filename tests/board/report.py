@@ -86,6 +86,7 @@ class Report:
     start       {"ours": {"puback_ms", …}, "umqtt": {"puback_ms", …}, "ours_s", "umqtt_s", "ratio"}
     imports_ms  {module: its own time}
     held        {"own_ms", "places_ms": {place: ms}, "tls_ms": {place: ms}}
+    update      {"idf_lowest"}: of the first start of a new version
     rates       {"QoS 0": {"ours", "umqtt", "ratio"}, "QoS 1": …}, messages a second
     """
 

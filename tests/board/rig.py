@@ -103,6 +103,8 @@ class Rig:
             limits=LIMITS,
             on_event=self._happened,
             server_chain=self.chain,
+            files_port=0,
+            files_host=self.options.host,
         )
         await cloud.start()
         self._cloud, self._port = cloud, cloud.port
@@ -210,9 +212,9 @@ class Rig:
 
     # Its states.
 
-    async def deploy(self) -> Deployment:
-        """Put the device code on the board, once a run."""
-        if self._deployment is None:
+    async def deploy(self, again: bool = False) -> Deployment:
+        """Put the device code on the board, once a run, or as often as it is to be `again`."""
+        if self._deployment is None or again:
             await self._close_link()
             self._deployment = done = await asyncio.to_thread(
                 deploy, self.options.port, self.options.packages

@@ -24,6 +24,9 @@ _UNIT_SIZE = const(16)
 _FOLDER = const(0x4000)
 _FILE = const(0x8000)
 _BUILT_IN = const("binascii errno hashlib io json machine os random socket struct time")
+# Of the factory's version, and of the two that updates bring.
+_PACKS = const("/firmware.pack /a/firmware.pack /b/firmware.pack")
+_KEYS = const("boot0 boot1")
 
 
 class Pack:
@@ -68,6 +71,59 @@ class Pack:
                 raise OSError(_ENOENT)
             at = self._index.find(key, at + 1)
         return int.from_bytes(self._index[at + 4 : at + _RECORD_SIZE], "big")
+
+
+def start():
+    """Has modules imported from the pack of the version that is due, or if that is none, of the factory's.
+
+    Works once. Returns the slot that it is, 0 for the factory's, plus four times the slot that is on trial
+    (iot.ota.slots). OSError where there is no pack; otherwise errors as with `mount`.
+    """
+
+    def _is_whole(path):
+        """Whether the manifest beside a pack is as it was written, and has the pack's size."""
+        try:
+            with open(path.replace("firmware.pack", "manifest"), "rb") as file:
+                text = file.read()
+            size = int(text[text.index(b"\nsize ") + 6 :].split(b"\n", 1)[0])
+            return text[-13:] == b"crc %08x\n" % binascii.crc32(text[:-13]) and size == os.stat(path)[6]
+        except (OSError, ValueError):
+            return False
+
+    def _due():
+        """The slot on trial, while it has starts left, or the one that counts; plus four times the former."""
+        import esp32
+
+        nvs = esp32.NVS("iot")
+        numbers = []
+        for key in _KEYS.split():
+            try:
+                numbers.append(nvs.get_i32(key))
+            except OSError:
+                numbers.append(0)
+        state = max(numbers)
+        found = state & 3
+        if state & 0x3F0:  # one start less is left
+            nvs.set_i32(_KEYS.split()[state == numbers[0]], state + 0x400 - 0x10)
+            nvs.commit()
+            found = state >> 2 & 3
+        if found == 3 or (found and not _is_whole(_PACKS.split()[found])):
+            print("pack: slot", found, "is not whole")
+            found = 0
+        return state & 12 | found
+
+    slot = 0
+    try:
+        slot = _due()
+        if slot & 3:
+            mount(_PACKS.split()[slot & 3])
+    except Exception as error:  # of NVS, or whatever an update has brought
+        sys.print_exception(error)
+        slot &= 12
+    if not slot & 3:
+        mount(_PACKS.split()[0])
+    del globals()["start"]
+    return slot
 
 
 def mount(path):

@@ -207,7 +207,7 @@ async def _enter_normal(system, besides):
         system.jobs = Jobs(thing[0], system.cloud.client, system)
         _make_thing(system, "main", thing[0], config["app"], system.cloud.client)
         _begin(system, cloud=system.cloud.run(), jobs=system.jobs.run(), application=system.application.run())
-        if getattr(sys.modules.get("pack"), "trial", 0) and "trial" not in system.tasks:
+        if getattr(sys.modules.get("pack"), "slot", 0) > 3 and "trial" not in system.tasks:
             _begin(system, trial=borrow("iot.ota.trial").run(system))
         if system.settings.REPORTS:
             reports = borrow("iot.aws.reports")

@@ -15,42 +15,38 @@ from tests.host.test_power_cuts import at_every_write, nvs
 from tools.sim.chip import OUTCOMES
 from tools.sim.flash import CutFlash
 
-BOOT = (Path(__file__).parents[2] / "boot.py").read_text()
+ROOT = Path(__file__).parents[2]
+BOOT, PACK = ((ROOT / name).read_text() for name in ("boot.py", "lib/pack.py"))
 FACTORY, OLD, NEW = b"the factory's pack", b"the pack before", b"the pack of the update"
 STARTS = 3
 
 cut_anyhow = pytest.mark.parametrize("outcome", OUTCOMES)
 
 
-class Pack(ModuleType):
-    """In the place of lib/pack.py, whose own tests are tests/vm/test_pack.py: reads what it is to mount."""
+def start() -> bytes | None:
+    """What a start mounts: boot.py and the reader are the board's, but for what mounts a file as modules."""
+    mounted: list[bytes] = []
 
-    folder = ""
-    mounted: bytes | None = None
-
-    def mount(self, path: str) -> None:
+    def mount(path: str) -> None:
         with open(path, "rb") as file:
-            self.mounted = file.read()
+            mounted.append(file.read())
+
+    reader = ModuleType("pack")
+    exec(compile(PACK, "pack.py", "exec"), vars(reader))
+    reader.mount = mount  # type: ignore[attr-defined] # tests/vm/test_pack.py has the real one
+    sys.modules["pack"] = reader
+    exec(compile(BOOT, "boot.py", "exec"), {})
+    return mounted[-1] if mounted else None
 
 
 @pytest.fixture(autouse=True)
-def pack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pack]:
-    stand_in = Pack("pack")
-    monkeypatch.setitem(sys.modules, "pack", stand_in)
-    for name, call in (("esp", "osdebug"), ("machine", "freq")):
+def chip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a chip has besides."""
+    for name, call in (("esp", "osdebug"), ("machine", "freq"), ("deflate", "DeflateIO")):
         module = ModuleType(name)
         setattr(module, call, lambda value: None)
         monkeypatch.setitem(sys.modules, name, module)
-    yield stand_in
-
-
-def start() -> bytes | None:
-    """What a start mounts."""
-    pack = sys.modules["pack"]
-    assert isinstance(pack, Pack)
-    pack.mounted, pack.folder = None, "?"
-    exec(compile(BOOT, "boot.py", "exec"), {})
-    return pack.mounted
+    monkeypatch.setitem(sys.modules, "pack", ModuleType("pack"))
 
 
 def manifest(pack: bytes) -> bytes:
@@ -135,7 +131,7 @@ def test_any_damage_to_a_manifest_starts_the_factory_s_version(
             with open("/a/manifest", "wb") as file:
                 file.write(text)
             assert start() == FACTORY and slots.running() == 0 and slots.manifest(1) is None
-            assert "/a is not whole" in capsys.readouterr().out
+            assert "slot 1 is not whole" in capsys.readouterr().out
         os.remove("/a/manifest")
         assert start() == FACTORY
         slots.seal(1, manifest(OLD))

@@ -27,7 +27,7 @@ async def test_a_slot_that_is_damaged_is_passed_over(house: House) -> None:
     pack.write_bytes(pack.read_bytes()[:-1])
     await house.normal(device)
     assert (await status(device))["version"] == "1.2.3-factory"
-    assert "/a is not whole: the factory's version starts" in device.lines
+    assert "pack: slot 1 is not whole" in device.lines
 
 
 def put_in_slot(device: Device, slot: str, version: str) -> None:

@@ -257,10 +257,9 @@ def test_boot_mounts_it(flash: Flash) -> None:
         with open("/boot.py") as file:
             exec(file.read(), space)
         import iot.long, pack
-        print(iot.long.__file__, sorted(name for name in space if name[0] != "_"))
-        print(repr(pack.folder))
+        print(iot.long.__file__, sorted(name for name in space if name[0] != "_"), pack.slot)
     """)
-    assert printed == ["/pack/iot/long.mpy ['binascii', 'errno', 'esp', 'esp32', 'machine', 'os']", "''"]
+    assert printed == ["/pack/iot/long.mpy ['errno', 'esp', 'machine', 'os'] 0"]
 
 
 def test_boot_mounts_an_update(flash: Flash) -> None:
@@ -275,14 +274,14 @@ def test_boot_mounts_an_update(flash: Flash) -> None:
             exec(file.read(), {})
         from firmware import app
         import pack
-        print(app.WHO, pack.folder)
+        print(app.WHO, pack.slot)
     """
-    assert flash.run(run) == ["update /a"]
+    assert flash.run(run) == ["update 1"]
     flash.put({"a/firmware.pack": bytes(len(update))})
     printed = flash.run(run)
-    assert printed[-2].startswith("ValueError: /a/firmware.pack: no pack") and printed[-1] == "pack "
+    assert printed[-2].startswith("ValueError: /a/firmware.pack: no pack") and printed[-1] == "pack 0"
     flash.put({"a/manifest": sealed[:-1]})
-    assert flash.run(run) == ["/a is not whole: the factory's version starts", "pack "]
+    assert flash.run(run) == ["pack: slot 1 is not whole", "pack 0"]
 
 
 def test_boot_starts_without_it(flash: Flash) -> None:
@@ -420,12 +419,12 @@ def test_what_it_takes_of_the_heap(flash: Flash, count: int) -> None:
     more = {f"iot/module_{n}.py": "" for n in range(count - len(SOURCES))}
     flash.put({"firmware.pack": packed(SOURCES | more)})
     (taken,) = flash.run("""
-        import binascii, hashlib, io, json, machine, random, socket, struct, time
+        import binascii, esp32, hashlib, io, json, machine, random, socket, struct, time
         for name in "binascii errno hashlib io json machine os random socket struct time".split():
             sys.modules[name] = __import__(name)
         before = await used()
         import pack
-        pack.mount("/firmware.pack")
+        pack.start()
         print(await used() - before)
     """)
     assert int(taken) < 1800 + 7 * count

@@ -1,4 +1,4 @@
-"""Where versions of the firmware are: the factory's in `/`, updates in `/a` and `/b`. boot.py has one start.
+"""Where versions of the firmware are: the factory's in `/`, updates in `/a` and `/b`. lib/pack.py starts one.
 
 A number in NVS decides: from its lowest bit, the slot that counts in 2 bits, the one on trial in 2, the
 starts that are left for that in 6, and how often all that has changed. It is there twice, since a cut of
@@ -25,8 +25,7 @@ FOLDERS = ("/", "/a/", "/b/")
 
 def running():
     """The slot that this life runs from: 0 for the factory's version, and where modules are single files."""
-    pack = sys.modules.get("pack")
-    return FOLDERS.index(pack.folder + "/") if pack else 0
+    return getattr(sys.modules.get("pack"), "slot", 0) & 3
 
 
 def on_trial(space):

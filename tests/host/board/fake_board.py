@@ -290,7 +290,7 @@ class FakeBoard:
             if name in modules:
                 return modules[name]
             if name == "pack" and "pack.mpy" in [entry[0] for entry in self._root.ilistdir("/")]:
-                return SimpleNamespace(mount=lambda path: unpack(self._content(path)))
+                return SimpleNamespace(start=lambda: unpack(self._content("/firmware.pack")))
             if name not in _MODULES:
                 raise ImportError(f"no module named '{name}'")
             return builtins.__import__(name, *rest)

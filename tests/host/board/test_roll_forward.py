@@ -38,7 +38,7 @@ def chip(monkeypatch: pytest.MonkeyPatch) -> None:
     """The chip's modules that boot.py needs besides its files."""
     for name in ("esp", "machine", "pack"):
         module = ModuleType(name)
-        vars(module).update(osdebug=lambda *_: None, freq=lambda hz: None, mount=lambda path: None)
+        vars(module).update(osdebug=lambda *_: None, freq=lambda hz: None, start=lambda: 0)
         monkeypatch.setitem(sys.modules, name, module)
 
 

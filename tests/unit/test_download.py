@@ -40,7 +40,8 @@ class Server:
 
 
 def answer(status, *fields, body=b""):
-    return "\r\n".join(["HTTP/1.1 " + status, *fields, "", ""]).encode() + body
+    lines = ["HTTP/1.1 " + status] + list(fields) + ["", ""]
+    return "\r\n".join(lines).encode() + body
 
 
 def part(start, body=None):

@@ -224,18 +224,11 @@ async def _enter_ota(system, _):
     await load(*modes.STAYING["update"])  # before the radio takes its memory
     from iot.ota.update import Update
 
-    def roots():
-        return (system.store().certificates()["root_ca"],)
-
-    update = Update(system.folder, system.nvs, system.log, roots)
-    _start_network(system, system.stored["config"])
-    _begin(system, update=_update(system, update))
-
-
-async def _update(system, update):
-    what = await update.run(system.clock.ready)
-    system.turn("update_over", what)
-    await asyncio.sleep(3600)  # until the restart ends it
+    nvs, settings, log = system.nvs, system.settings, system.log
+    update = Update(system.folder, nvs, settings, log, system.store, system.turn)
+    if await update.check():
+        _start_network(system, system.stored["config"])
+        _begin(system, update=update.run(system.clock.ready))
 
 
 _ENTER = {modes.CONFIG: _enter_config, modes.NORMAL: _enter_normal, modes.OTA: _enter_ota}

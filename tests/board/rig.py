@@ -5,9 +5,10 @@ import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -212,12 +213,12 @@ class Rig:
 
     # Its states.
 
-    async def deploy(self, again: bool = False) -> Deployment:
-        """Put the device code on the board, once a run, or as often as it is to be `again`."""
+    async def deploy(self, again: bool = False, more: Mapping[str, str] | None = None) -> Deployment:
+        """Put the device code on the board, once a run, or `again`; `more` as in tools.board.deploy."""
         if self._deployment is None or again:
             await self._close_link()
             self._deployment = done = await asyncio.to_thread(
-                deploy, self.options.port, self.options.packages
+                partial(deploy, self.options.port, self.options.packages, more=more)
             )
             await self._open_link()
             self.report["board"].update(

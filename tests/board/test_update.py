@@ -1,9 +1,5 @@
-"""Updates of the application on a board: `make test-board … ONLY=ota`, some minutes on a chip.
+"""Updates of the application on a board: `make test-board … ONLY=ota`, some minutes on a chip."""
 
-A single file on the board wins over its pack: that is how the root of this test's keys gets there.
-"""
-
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,7 +7,6 @@ import pytest_asyncio
 
 from firmware import settings
 from tests.board.rig import LIFE_S, Rig, until
-from tools.board.files import compile_for_chip
 from tools.sim.device import ROOT
 from tools.updates import Product
 
@@ -25,13 +20,8 @@ async def product(rig: Rig) -> AsyncIterator[Product]:
     """The board is online, and takes this product's updates."""
     await rig.online()
     made = Product()
-    root = str(made.texts()["firmware/update_root.py"])
-    code = compile_for_chip(root.encode(), "firmware/update_root.py")
-    async with rig.repl() as repl:
-        await asyncio.to_thread(repl.exec, "import os\nos.mkdir('/firmware')")
-        await asyncio.to_thread(repl.write_file, "/firmware/update_root.mpy", code)
-    await rig.reset()
-    await rig.expect(r" I cloud: connected")
+    await rig.deploy(again=True, more=made.texts())
+    await rig.online()
     yield made
     await rig.deploy(again=True)  # both slots are empty then, and the factory's version starts
 

@@ -12,7 +12,7 @@ import json
 import re
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,6 +63,7 @@ def deploy(
     progress: Progress = lambda what, done, total: None,
     with_packages: bool = True,
     index: str | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> Deployment:
     """Bring a board up to date, and start it.
 
@@ -72,6 +73,7 @@ def deploy(
         progress: called with what is being done, and how far that is.
         with_packages: false to keep those that the board has.
         index: URL of another index.
+        more: texts of modules that come in place of the checkout's or to them, by their paths there.
 
     Raises:
         BoardError: the board runs what it ran before; also where its settings could not work.
@@ -84,6 +86,9 @@ def deploy(
         try:
             facts = repl.facts()
             scripts, modules = _compiled(facts)
+            for name, text in (more or {}).items():
+                module = files.compile_for_chip(text.encode(), name, facts.architecture)
+                modules[files.path_in_pack(name)] = module
             if with_packages:
                 progress("getting packages", 0, 0)
                 modules |= _packages(facts, package_folder, index)

@@ -8,7 +8,7 @@ from iot.memory import borrow
 
 _MINUTES_MAX = const(1440)
 _SET = const("set")  # what a configuration is marked by, with its number
-_OTA = const("ota")  # what an update is marked by, with the hash of its file
+_OTA = const("ota")  # what an update or a root is marked by, with the hash of what was signed
 _POLL_MS = const(1000)
 
 
@@ -63,13 +63,13 @@ async def _ota(job):
     system, document = job.system, job.document
     request = borrow("iot.ota.request")
     try:
-        manifest = await request.judge(system, document)
+        order, mark = request.judge(system, document)
     except ValueError as error:
         job.reject(str(error))
-    if manifest:
+    if order:
         await request.make_ready(system)
-    if manifest and await job.mark(_OTA + manifest["sha256"]):
-        borrow("iot.ota.pending").store(system.folder, manifest, document["url"])
+    if order and await job.mark(_OTA + mark):
+        borrow("iot.ota.pending").store(system.folder, order)
         system.turn("update_accepted", "job " + job.id)
         await job.gone()
 
@@ -78,7 +78,7 @@ async def failed_over(system, mark):
     """Why a job that was meant to begin this life has failed, "" where it has not.
 
     mark: the number of the configuration's set before, the certificate's id before, the hash of an update's
-        file, or what is none of these.
+        manifest or of a root, or what is none of these.
     """
     if mark.startswith(_OTA):
         return await borrow("iot.ota.trial").outcome(system, mark[len(_OTA) :])

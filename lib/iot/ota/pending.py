@@ -1,4 +1,4 @@
-"""The update that a job has asked for, in flash from one life to the next. In memory for a moment."""
+"""What a job has asked for, in flash from one life to the next. In memory for a moment."""
 
 import json
 import os
@@ -13,8 +13,8 @@ _STARTS_MOST = const(6)  # lives that may try to install it
 
 
 def is_due(folder, space):
-    """Whether the one that is there is still to be installed; `folder` is System.folder, as everywhere here,
-    `space` its NVS.
+    """Whether what is there is still to be done; `folder` is System.folder, as everywhere here, `space` its
+    NVS.
     """
     if borrow("iot.ota.slots").on_trial(space):  # a cut came before it was removed
         remove(folder)
@@ -22,33 +22,28 @@ def is_due(folder, space):
     return True
 
 
-def store(folder, manifest, url, starts=0):
-    """Has the next life install this one. OSError where flash fails: then nothing has changed.
+def store(folder, order, starts=0):
+    """Has the next life do it. OSError where flash fails: then nothing has changed.
 
-    Args:
-        manifest: what iot.ota.verify.manifest has returned.
-        url: where its file is.
+    order: [text, signatures, url]: of an update its manifest; of a root itself, and no URL.
     """
     with open(folder + _NEW, "w") as file:
-        json.dump([manifest["text"].decode(), url, starts], file)
+        json.dump(order + [starts], file)
     os.rename(folder + _NEW, folder + _FILE)
 
 
 def load(folder):
-    """(manifest, url) of the one that waits, counted as tried once more. ValueError where it is damaged, or
-    was tried too often.
-    """
+    """The order that waits, counted as tried once more. ValueError: it is damaged, or was tried too often."""
     with open(folder + _FILE) as file:
-        text, url, starts = json.load(file)
-    manifest = borrow("iot.ota.forms").manifest(text)
+        *order, starts = json.load(file)
     if starts == _STARTS_MOST:
         raise ValueError("not installed in {} starts".format(starts))
-    store(folder, manifest, url, starts + 1)
-    return manifest, url
+    store(folder, order, starts + 1)
+    return order
 
 
 def remove(folder):
-    """None waits any more."""
+    """Nothing waits any more."""
     try:
         os.remove(folder + _FILE)
     except OSError as error:

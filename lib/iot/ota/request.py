@@ -1,5 +1,11 @@
-"""What a job "OTA" asks for, judged before anything stops. In memory for a moment."""
+"""What a job "OTA" asks for, looked at before anything stops. In memory for a moment.
 
+Signatures are for the next life: beside an application there is no room for their arithmetic.
+"""
+
+import binascii
+import hashlib
+import sys
 import time
 
 from micropython import const
@@ -10,34 +16,40 @@ from iot.memory import borrow
 _READY_MS = const(600000)
 
 
-async def judge(system, document):
-    """The manifest of the update that is asked for; None where there is nothing more to do.
-
-    A new root is kept at once.
+def judge(system, document):
+    """The order for iot.ota.pending, and what marks the job; (None, "") where there is nothing to be done.
 
     Raises:
-        ValueError: it is refused, and why.
+        ValueError: this device must not do it, whoever has signed it; and why.
         OSError: flash fails.
     """
-    kept, verify = borrow("iot.ota.kept"), borrow("iot.ota.verify")
+    text, url, settings = document.get("manifest"), document.get("url"), system.settings
     signatures = document.get("signatures")
-    root = kept.root(system.folder, system.settings, system.log)
+    if not isinstance(signatures, list):
+        raise ValueError("signatures: not a list")
     if "root" in document:
-        kept.keep_root(system.folder, await verify.next_root(document["root"], signatures, root))
-        return None
-    counter = kept.counter(system.nvs)
-    manifest = await verify.manifest(document.get("manifest"), signatures, root, counter, time.gmtime())
-    if manifest["kind"] != "app":
+        found = borrow("iot.ota.forms").root(document["root"], settings.PRODUCT)
+        return [document["root"], signatures, ""], mark(found["text"])
+    if not isinstance(url, str) or not url.startswith("https://"):
+        raise ValueError("url: not https://…")
+    forms, kept = borrow("iot.ota.forms"), borrow("iot.ota.kept")
+    found = forms.manifest(text)
+    forms.judge(found, settings.PRODUCT, kept.counter(system.nvs), time.gmtime(), sys.implementation)
+    if found["kind"] != "app":
         raise ValueError("kind image: this device takes updates of the application alone")
     slots = borrow("iot.ota.slots")
-    if slots.manifest(slots.running()) == manifest["text"]:
-        return None
-    if kept.is_refused(system.nvs, manifest["sha256"]) and not document.get("again"):
+    if slots.manifest(slots.running()) == found["text"]:
+        return None, ""
+    if kept.is_refused(system.nvs, found["sha256"]) and not document.get("again"):
         raise ValueError("it has failed here before; again: true has it tried once more")
     if not slots.free(system.nvs):
         raise ValueError("the version that runs is on trial itself")
-    borrow("iot.ota.download").split(document.get("url") or "")
-    return manifest
+    return [text, signatures, url], mark(found["text"])
+
+
+def mark(text):
+    """What a job is marked by that is about these bytes."""
+    return str(binascii.hexlify(hashlib.sha256(text).digest()), "ascii")
 
 
 async def make_ready(system):

@@ -35,12 +35,19 @@ async def run(system):
         system.log.error("update", "{}", error)
 
 
-async def outcome(system, digest):
-    """Why the version whose file has this hash does not run, "" where it does and is confirmed."""
+async def outcome(system, mark):
+    """Why what was signed does not count on this device, "" where it does: a manifest, or a root.
+
+    mark: as iot.ota.request makes it.
+    """
     while slots.on_trial(system.nvs):
         await asyncio.sleep_ms(_POLL_MS)
     text = slots.manifest(slots.running()) if slots.running() else None
-    if text and digest.encode() in text:
+    try:
+        root = borrow("iot.ota.kept").root(system.folder, system.settings, system.log)["text"]
+    except ValueError:
+        root = None
+    if mark in [borrow("iot.ota.request").mark(one) for one in (text, root) if one]:
         return ""
     return borrow("iot.probation").reason(system.nvs) or "interrupted"
 

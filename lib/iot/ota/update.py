@@ -1,4 +1,4 @@
-"""The mode OTA: gets the update that waits, puts it into a slot and has the next start try it.
+"""The mode OTA: checks the update that waits, gets it, puts it into a slot and has the next start try it.
 
 One life does nothing else: TLS for HTTPS and for MQTT have no room beside each other. What is cut off, by
 power or for want of memory, goes on in the next life where it stood.
@@ -7,6 +7,7 @@ power or for want of memory, goes on in the next life where it stood.
 import asyncio
 import binascii
 import hashlib
+import time
 
 from micropython import const
 
@@ -17,52 +18,78 @@ _BUFFER_BYTES = const(4096)
 _LEAST_RATE = const(1024)  # bytes a second: slower is a server that holds the device
 _BEGIN_MS = const(120000)  # for Wi-Fi, time and the first bytes
 _PAUSE_MS = const(5000)
+_FOR_EVER_S = const(3600)
 _STARTS = const(3)  # of a new version, to reach the cloud
 
 
 class Update:
-    """Installs the update that waits.
+    """Does what waits.
 
     Args:
-        folder, nvs, log: the System's.
-        load: as for iot.tls.Opener.
+        folder, nvs, settings, log: the System's.
+        store: called for the Store, which has the root certificates.
+        over: called with ("update_over", what has come of it): it is installed, or never will be, or another
+            life is to try.
     """
 
-    def __init__(self, folder, nvs, log, load):
+    def __init__(self, folder, nvs, settings, log, store, over):
         self._folder = folder
         self._nvs = nvs
+        self._settings = settings
         self._log = log
-        self._load = load
+        self._store = store
+        self._over = over
         self._buffer = bytearray(_BUFFER_BYTES)
+        self._manifest = self._url = None
+
+    async def check(self):
+        """Checks signatures, while nothing else needs memory; whether there is something to be installed."""
+        kept, verify = borrow("iot.ota.kept"), borrow("iot.ota.verify")
+        try:
+            text, signatures, self._url = pending.load(self._folder)
+            root = kept.root(self._folder, self._settings, self._log)
+            if self._url:
+                counter, now = kept.counter(self._nvs), time.gmtime()
+                self._manifest = await verify.manifest(text, signatures, root, counter, now)
+                return True
+            kept.keep_root(self._folder, await verify.next_root(text, signatures, root))
+            pending.remove(self._folder)
+            self._over("update_over", "another root counts")
+        except (ValueError, OSError) as error:
+            self._give_up(error)
+        return False
 
     async def run(self, ready):
-        """Until it is installed, or never will be, or another life is to try; returns what has come of it.
-
-        ready: coroutine function that returns when there is a network, and a time.
-        """
+        """Installs it; `ready` is a coroutine function that returns when there is a network, and a time."""
         try:
-            manifest, url = pending.load(self._folder)
-            try:
-                await self._install(manifest, url, ready)
-                return "version {} is installed".format(manifest["version"])
-            except (OSError, MemoryError) as error:  # the next life has a heap that is whole
-                self._log.warning("update", "not all has come: {}: {}", type(error).__name__, error)
-                await asyncio.sleep_ms(_PAUSE_MS)
-                return "the update is tried again"
-        except (ValueError, OSError) as error:
-            self._log.error("update", "given up: {}", error)
+            await self._install(ready)
+            self._over("update_over", "version {} is installed".format(self._manifest["version"]))
+        except (OSError, MemoryError) as error:  # the next life has a heap that is whole
+            self._log.warning("update", "not all has come: {}: {}", type(error).__name__, error)
+            await asyncio.sleep_ms(_PAUSE_MS)
+            self._over("update_over", "the update is tried again")
+        except ValueError as error:
+            self._give_up(error)
+        await asyncio.sleep(_FOR_EVER_S)  # the restart ends it
+
+    def _give_up(self, error):
+        self._log.error("update", "given up: {}", error)
+        try:
             borrow("iot.probation").keep_reason(self._nvs, str(error))
             pending.remove(self._folder)
-            return "the update has failed"
+        except OSError as flash_error:
+            self._log.error("flash", "{}", flash_error)
+        self._over("update_over", "the update has failed")
 
-    async def _install(self, manifest, url, ready):
+    async def _install(self, ready):
+        manifest = self._manifest
         slot, size = slots.free(self._nvs), manifest["size"]
         path, start = slots.prepare(slot, size)
         self._log.info("update", "version {}: {} of {} bytes are there", manifest["version"], start, size)
         if start < size:
             limit_ms = _BEGIN_MS + (size - start) * 1000 // _LEAST_RATE
             try:
-                await asyncio.wait_for_ms(self._get(url, path, start, size, ready), limit_ms)
+                await asyncio.wait_for_ms(self._get(path, start, size, ready), limit_ms)
             except asyncio.TimeoutError:
                 raise OSError("slower than {} bytes a second (slow retrieval)".format(_LEAST_RATE))
         digest = self._digest(path)  # of what flash has: not all that is written can be read
@@ -75,10 +102,13 @@ class Update:
         slots.begin_trial(self._nvs, slot, _STARTS)
         pending.remove(self._folder)
 
-    async def _get(self, url, path, start, size, ready):
+    def _roots(self):
+        return (self._store().certificates()["root_ca"],)
+
+    async def _get(self, path, start, size, ready):
         await ready()
         with open(path, "ab") as file:  # noqa: ASYNC230 - there is no other way
-            await download.get(url, self._load, start, size, self._buffer, file.write)
+            await download.get(self._url, self._roots, start, size, self._buffer, file.write)
 
     def _digest(self, path):
         digest, room = hashlib.sha256(), memoryview(self._buffer)

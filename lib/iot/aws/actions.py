@@ -63,12 +63,11 @@ async def _ota(job):
     system, document = job.system, job.document
     request = borrow("iot.ota.request")
     try:
-        order, mark = request.judge(system, document)
+        order = request.order(document)
     except ValueError as error:
         job.reject(str(error))
-    if order:
-        await request.make_ready(system)
-    if order and await job.mark(_OTA + mark):
+    await request.make_ready(system)
+    if await job.mark(_OTA + request.mark(order[0].encode())):
         borrow("iot.ota.pending").store(system.folder, order)
         system.turn("update_accepted", "job " + job.id)
         await job.gone()

@@ -25,7 +25,7 @@ def is_due(folder, space):
 def store(folder, order, starts=0):
     """Has the next life do it. OSError where flash fails: then nothing has changed.
 
-    order: [text, signatures, url]: of an update its manifest; of a root itself, and no URL.
+    order: [text, signatures, url, again]: of an update its manifest; of a root itself, and no URL.
     """
     with open(folder + _NEW, "w") as file:
         json.dump(order + [starts], file)

@@ -1,50 +1,29 @@
-"""What a job "OTA" asks for, looked at before anything stops. In memory for a moment.
+"""What a job "OTA" asks for, on its way to the next life. In memory for a moment.
 
-Signatures are for the next life: beside an application there is no room for their arithmetic.
+All judging is for that life: beside an application and the job's document there is no room for it.
 """
 
 import binascii
 import hashlib
-import sys
-import time
 
 from micropython import const
 
 from iot.events import within
-from iot.memory import borrow
 
 _READY_MS = const(600000)
 
 
-def judge(system, document):
-    """The order for iot.ota.pending, and what marks the job; (None, "") where there is nothing to be done.
-
-    Raises:
-        ValueError: this device must not do it, whoever has signed it; and why.
-        OSError: flash fails.
-    """
-    text, url, settings = document.get("manifest"), document.get("url"), system.settings
-    signatures = document.get("signatures")
-    if not isinstance(signatures, list):
-        raise ValueError("signatures: not a list")
+def order(document):
+    """What iot.ota.pending stores of a job's document. ValueError where that has not what it needs."""
+    text = document.get("root") or document.get("manifest")
+    signatures, url = document.get("signatures"), document.get("url")
     if "root" in document:
-        found = borrow("iot.ota.forms").root(document["root"], settings.PRODUCT)
-        return [document["root"], signatures, ""], mark(found["text"])
-    if not isinstance(url, str) or not url.startswith("https://"):
-        raise ValueError("url: not https://…")
-    forms, kept = borrow("iot.ota.forms"), borrow("iot.ota.kept")
-    found = forms.manifest(text)
-    forms.judge(found, settings.PRODUCT, kept.counter(system.nvs), time.gmtime(), sys.implementation)
-    if found["kind"] != "app":
-        raise ValueError("kind image: this device takes updates of the application alone")
-    slots = borrow("iot.ota.slots")
-    if slots.manifest(slots.running()) == found["text"]:
-        return None, ""
-    if kept.is_refused(system.nvs, found["sha256"]) and not document.get("again"):
-        raise ValueError("it has failed here before; again: true has it tried once more")
-    if not slots.free(system.nvs):
-        raise ValueError("the version that runs is on trial itself")
-    return [text, signatures, url], mark(found["text"])
+        url = ""
+    elif not isinstance(url, str) or not url.startswith("https://"):
+        raise ValueError("url: not https://")
+    if not isinstance(text, str) or not isinstance(signatures, list):
+        raise ValueError("a manifest or a root, and a list of signatures are needed: docs/updates.md")
+    return [text, signatures, url, bool(document.get("again"))]
 
 
 def mark(text):

@@ -43,18 +43,22 @@ class Update:
         self._manifest = self._url = None
 
     async def check(self):
-        """Checks signatures, while nothing else needs memory; whether there is something to be installed."""
+        """Judges what waits, while nothing else needs memory; whether there is something to be installed."""
         kept, verify = borrow("iot.ota.kept"), borrow("iot.ota.verify")
         try:
-            text, signatures, self._url = pending.load(self._folder)
+            text, signatures, self._url, again = pending.load(self._folder)
             root = kept.root(self._folder, self._settings, self._log)
-            if self._url:
+            what = "it runs already"
+            if not self._url:
+                kept.keep_root(self._folder, await verify.next_root(text, signatures, root))
+                what = "another root counts"
+            elif slots.manifest(slots.running()) != text.encode():
                 counter, now = kept.counter(self._nvs), time.gmtime()
                 self._manifest = await verify.manifest(text, signatures, root, counter, now)
+                self._judge(kept, again)
                 return True
-            kept.keep_root(self._folder, await verify.next_root(text, signatures, root))
             pending.remove(self._folder)
-            self._over("update_over", "another root counts")
+            self._over("update_over", what)
         except (ValueError, OSError) as error:
             self._give_up(error)
         return False
@@ -71,6 +75,14 @@ class Update:
         except ValueError as error:
             self._give_up(error)
         await asyncio.sleep(_FOR_EVER_S)  # the restart ends it
+
+    def _judge(self, kept, again):
+        if self._manifest["kind"] != "app":
+            raise ValueError("kind image: this device takes updates of the application alone")
+        if kept.is_refused(self._nvs, self._manifest["sha256"]) and not again:
+            raise ValueError("it has failed here before; again: true has it tried once more")
+        if not slots.free(self._nvs):
+            raise ValueError("the version that runs is on trial itself")
 
     def _give_up(self, error):
         self._log.error("update", "given up: {}", error)

@@ -95,17 +95,7 @@ WAYS: dict[str, tuple[Step, ...]] = {
         ("CONFIG", "stay CONFIG", "load console", "borrow iot.heap", "load application"),
         ("Bluetooth LE", "load iot.ble.config_mode iot.ble.packets iot.ble.service"),
     ),
-    "OTA": (
-        *INIT,
-        (
-            "OTA",
-            "stay OTA",
-            "load console",
-            "borrow iot.heap",
-            "load wifi clock update",
-            "borrow iot.storage.record iot.storage.store",
-        ),
-    ),
+    "OTA": (*INIT, ("OTA", "stay OTA", "load console", "borrow iot.heap", "load wifi clock update")),
     "IDLE": (*INIT, ("IDLE", "stay IDLE", "load console")),
 }
 

@@ -182,13 +182,13 @@ async def test_the_application_makes_ready_before_it_is_updated(house: House, li
 async def test_a_job_that_lacks_something_is_rejected(house: House) -> None:
     publisher = Publisher(house)
     device = await publisher.device()
-    for number, (told, why) in enumerate(
-        (
-            ({"signatures": None}, "a manifest or a root, and a list of signatures are needed"),
-            ({"manifest": None}, "a manifest or a root, and a list of signatures are needed"),
-            ({"url": "http://localhost/x"}, "url: not https://"),
-        )
-    ):
+    needed = "a manifest or a root, and a list of signatures are needed"
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"signatures": None}, needed),
+        ({"manifest": None}, needed),
+        ({"url": "http://localhost/x"}, "url: not https://"),
+    ]
+    for number, (told, why) in enumerate(cases):
         publisher.publish(f"no{number}", "2.0", document=told)
         assert await reaches(house, f"no{number}", "REJECTED", "FAILED", "SUCCEEDED") == "REJECTED"
         assert why in details(house, f"no{number}")["reason"], told

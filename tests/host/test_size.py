@@ -174,7 +174,9 @@ def test_over_budget_a_program_is_told_too(
 
 def test_as_json() -> None:
     command = [sys.executable, "-m", "tools", "size", "--json"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    result = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
     assert result.returncode == 0, result.stderr
     numbers = json.loads(result.stdout)
     slot = numbers["slot"]

@@ -28,8 +28,8 @@ from tools.stdin import answer
 threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background has it ignored
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-print("asks", flush=True)
 try:
+    print("asks", flush=True)
     print(repr(answer()))
 except KeyboardInterrupt:
     print("interrupted")

@@ -210,8 +210,8 @@ def _leave(account: Account, thing: str, job_id: str) -> int:
     """After Ctrl-C: the job goes on, unless whoever sits there wants it canceled."""
     cancels = f"python3 -m tools thing {thing} job cancel {job_id} --force"
     if sys.stdin.isatty() and sys.stderr.isatty():
-        print(f"\n{job_id} goes on without you. Cancel it? [y/N] ", end="", file=sys.stderr, flush=True)
-        with contextlib.suppress(KeyboardInterrupt):
+        with contextlib.suppress(KeyboardInterrupt):  # which may come as soon as the question is there
+            print(f"\n{job_id} goes on without you. Cancel it? [y/N] ", end="", file=sys.stderr, flush=True)
             if answer().strip().lower() in ("y", "yes"):
                 account.iot.cancel_job_execution(jobId=job_id, thingName=thing, force=True)
                 note(f"job {job_id}: CANCELED")

@@ -1,7 +1,6 @@
 """A product whose simulated devices take updates: it has a key of its own, for as long as it runs."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -10,14 +9,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from firmware import settings
 from tools.cloud import Cloud
+from tools.release import job
 from tools.release.manifest import APP, Manifest
 from tools.release.roots import Root
 from tools.release.signatures import Signature
 from tools.sim.device import ROOT
 from tools.sim.packed import deployed
 
-_BUCKET = "releases"
-_ROLE = "arn:aws:iam::123456789012:role/releases"  # at which nobody in the local cloud looks
 _LASTS = timedelta(days=1)
 
 
@@ -50,20 +48,14 @@ class Product:
             settings.PRODUCT, APP, version, 0, ends, "ESP32", (), len(pack), digest, "1.25.0", "6"
         ).text()
         signature = self._key.sign(manifest, ec.ECDSA(hashes.SHA256()))
-        job = f"update-{datetime.now(UTC):%y%m%d-%H%M%S-%f}"
-        cloud.s3.objects.create_bucket(_BUCKET)
-        cloud.s3.objects.put(_BUCKET, job, pack)
-        region = cloud.registry.arn("").split(":")[3]
-        document = {
-            "action": "OTA",
-            "manifest": manifest.decode(),
-            "signatures": [str(Signature(self._root.ids[0], signature))],
-            "url": f"${{aws:iot:s3-presigned-url:https://s3.{region}.amazonaws.com/{_BUCKET}/{job}}}",
-        }
+        job_id = f"update-{datetime.now(UTC):%y%m%d-%H%M%S-%f}"
+        cloud.s3.objects.create_bucket(job.LOCAL_BUCKET)
+        cloud.s3.objects.put(job.LOCAL_BUCKET, job_id, pack)
+        url = job.url(job.LOCAL_BUCKET, job_id, cloud.registry.arn("").split(":")[3])
         cloud.jobs.create_job(
-            jobId=job,
+            jobId=job_id,
             targets=[cloud.registry.arn(f"thing/{thing}")],
-            document=json.dumps(document),
-            presignedUrlConfig={"roleArn": _ROLE, "expiresInSec": 3600},
+            document=job.document(manifest, [Signature(self._root.ids[0], signature)], url),
+            presignedUrlConfig=job.presigned(),
         )
-        return job
+        return job_id

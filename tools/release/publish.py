@@ -3,7 +3,6 @@
 import argparse
 import base64
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from tools.thing.failures import code, explained, is_missing
 from tools.thing.jobs import new_id
 from tools.thing.output import Output
 
-from . import arguments, folder, roots
+from . import arguments, folder, job, roots
 from .folder import Release
 from .judging import faults, standings
 from .manifest import Manifest
@@ -37,9 +36,6 @@ root asks for. On AWS the bucket is yours, and the role is one that AWS IoT may 
 the bucket (s3:GetObject): with it AWS IoT makes the URLs. The local cloud makes its bucket by itself.
 """
 DOCUMENT_BYTES = 32 * 1024  # AWS IoT's quota for a job's document
-_EXPIRES_S = 3600  # of a URL, the longest that AWS IoT makes; a device may ask for another
-_BUCKET = "releases"  # of the local cloud, as is the role, which nobody there looks at
-_ROLE = "arn:aws:iam::123456789012:role/releases"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument("--thing", metavar="NAME", help="for one device")
     target.add_argument("--group", metavar="NAME", help="for all that are in this thing group now")
-    parser.add_argument("--bucket", metavar="B", help=f"S3's; of the local cloud by default {_BUCKET}")
+    parser.add_argument(
+        "--bucket", metavar="B", help=f"S3's; of the local cloud by default {job.LOCAL_BUCKET}"
+    )
     parser.add_argument("--role", metavar="ARN", help="with which AWS IoT makes the URLs; needed with --aws")
     parser.add_argument(
         "--rollout-per-minute",
@@ -94,12 +92,12 @@ def run(args: argparse.Namespace) -> int:
     with explained(account.where):
         target = _target(account, args)
     place = _upload(account, release, args) if isinstance(release.signed, Manifest) else None
-    document = _document(release, _url(account, *place) if place else "")
+    document = _document(release, job.url(*place) if place else "")
     signed = release.signed
     job_id = new_id(f"update-{signed.version}" if place else f"root-{signed.version}")
     settings = _settings(args)
     if place:
-        settings["presignedUrlConfig"] = {"roleArn": args.role or _ROLE, "expiresInSec": _EXPIRES_S}
+        settings["presignedUrlConfig"] = job.presigned(args.role or job.LOCAL_ROLE)
     with explained(account.where):
         account.iot.create_job(jobId=job_id, targets=[target], document=document, **settings)
     value = {
@@ -160,7 +158,7 @@ def _upload(account: Account, release: Release, args: argparse.Namespace) -> tup
     A key has the file's hash in it: what a job has told of is never another one's.
     """
     manifest, content = release.manifest, release.content()
-    bucket = args.bucket or _BUCKET
+    bucket = args.bucket or job.LOCAL_BUCKET
     key = f"{manifest.product}/{manifest.sha256}{release.content_path.suffix}"
     with explained(account.where, "s3"):
         if not args.aws:
@@ -198,21 +196,9 @@ def _is_there(account: Account, bucket: str, key: str, size: int) -> bool:
         return False
 
 
-def _url(account: Account, bucket: str, key: str, region: str) -> str:
-    """The object's, in the form that AWS IoT signs."""
-    domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    return f"https://s3.{region}.{domain}/{bucket}/{key}"
-
-
 def _document(release: Release, url: str) -> str:
-    """The job's, as docs/updates.md has it. Raises BoardError."""
-    signatures = [str(one) for one in release.signatures]
-    members: dict[str, Any] = {"action": "OTA"}
-    members["manifest" if url else "root"] = release.text.decode()
-    members["signatures"] = signatures
-    if url:
-        members["url"] = f"${{aws:iot:s3-presigned-url:{url}}}"
-    document = json.dumps(members)
+    """The job's. Raises BoardError."""
+    document = job.document(release.text, release.signatures, url)
     if len(document) > DOCUMENT_BYTES:
         raise BoardError(
             f"the job's document: {len(document):,} bytes, AWS IoT takes {DOCUMENT_BYTES:,}",

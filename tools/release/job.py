@@ -1,0 +1,39 @@
+"""What a job says that brings an update or a root, as docs/updates.md has it."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from .signatures import Signature
+
+EXPIRES_S = 3600  # of a URL, the longest that AWS IoT makes; a device may ask for another
+# Of the local cloud, where nobody looks at the role.
+LOCAL_BUCKET = "releases"
+LOCAL_ROLE = "arn:aws:iam::123456789012:role/releases"
+
+
+def document(text: bytes, signatures: Iterable[Signature], url: str = "") -> str:
+    """The job's document.
+
+    Args:
+        text: what was signed, a manifest or a root.
+        signatures: of it.
+        url: of a manifest's file, as `url` makes it; "" for a root.
+    """
+    members: dict[str, Any] = {"action": "OTA"}
+    members["manifest" if url else "root"] = text.decode()
+    members["signatures"] = [str(one) for one in signatures]
+    if url:
+        members["url"] = f"${{aws:iot:s3-presigned-url:{url}}}"
+    return json.dumps(members)
+
+
+def url(bucket: str, key: str, region: str) -> str:
+    """An object's, in the form that AWS IoT signs for each device."""
+    domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    return f"https://s3.{region}.{domain}/{bucket}/{key}"
+
+
+def presigned(role: str = LOCAL_ROLE) -> dict[str, Any]:
+    """How the URL is signed, as CreateJob takes it."""
+    return {"roleArn": role, "expiresInSec": EXPIRES_S}

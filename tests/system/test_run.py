@@ -19,6 +19,15 @@ def run(*arguments: str, timeout_s: float = PATIENCE_S) -> subprocess.CompletedP
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
+def tells(printed: str, *story: str) -> None:
+    """Assert that these patterns are found, one after the other."""
+    at = 0
+    for line in story:
+        match = re.search(line, printed[at:])
+        assert match, f"{line} not after {printed[:at][-200:]!r}"
+        at += match.start()
+
+
 BY_PHONE = (r"ble +code", r"phone +connecting", r"phone +scanning", r"phone +sending", r"phone +joining Home")
 
 
@@ -51,11 +60,7 @@ def test_once_shows_the_timeline_and_ends_with_0(arguments: tuple[str, ...], way
         r"app +telemetry 5 acknowledged",
         r"done: 5 messages acknowledged and received",
     )
-    at = 0
-    for line in story:
-        match = re.search(line, result.stdout[at:])
-        assert match, f"{line} not after {result.stdout[:at][-200:]!r}"
-        at += match.start()
+    tells(result.stdout, *story)
     assert "http" not in result.stdout, "a page whose devices would have to reach localhost"
     assert "\x1b" not in result.stdout, "colour where there is no terminal"
     assert result.stderr == ""
@@ -79,11 +84,7 @@ def test_updates_are_kept_or_given_up(tmp_path: Path) -> None:
         r"operator +update +update-\S+ FAILED message=the application: RuntimeError: a fault of this version",
         r"done: ",
     )
-    at = 0
-    for line in story:
-        match = re.search(line, result.stdout[at:])
-        assert match, f"{line} not after {result.stdout[:at][-200:]!r}"
-        at += match.start()
+    tells(result.stdout, *story)
     assert "X-Amz" not in result.stdout, "a URL that anybody can use"
 
 

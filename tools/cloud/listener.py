@@ -51,6 +51,12 @@ class Listener:
         return server() if len(server.connections) < self._limits.connections else _Full()
 
 
+def address(http: web.BaseRequest) -> str:
+    """Who asks; "" where that is gone."""
+    peer = http.transport.get_extra_info("peername") if http.transport else None
+    return f"{peer[0]}:{peer[1]}" if peer else ""
+
+
 class _Full(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         transport.abort()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.host.board.products import Product
-from tests.host.thing.conftest import Done
+from tests.host.thing.conftest import Done, in_process
 from tools.__main__ import main
 from tools.release.keys import PASSPHRASE, Keys
 from tools.release.roots import key_id
@@ -32,13 +32,7 @@ def product(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Product:
 @pytest.fixture
 def release(product: Product, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     def run(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["tools", "release", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            status = main()
-        except SystemExit as ended:
-            status = int(ended.code or 0)
-        return Done(status, *capsys.readouterr())
+        return in_process(monkeypatch, capsys, "release", *map(str, arguments))
 
     return run
 

@@ -50,17 +50,22 @@ class Done:
 Thing = Callable[..., Done]
 
 
+def in_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> Done:
+    """Run `python3 -m tools …` here."""
+    monkeypatch.setattr(sys, "argv", ["tools", *arguments])
+    capsys.readouterr()
+    try:
+        status = main()
+    except SystemExit as ended:
+        status = int(ended.code or 0)
+    return Done(status, *capsys.readouterr())
+
+
 @pytest.fixture
 def thing(cloud: CloudThread, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Thing:
     """Runs `python3 -m tools thing … --state`, in this process."""
 
     def run(*arguments: str, where: tuple[str, ...] = ("--state", str(cloud.folder / "state"))) -> Done:
-        monkeypatch.setattr(sys, "argv", ["tools", "thing", *where, *arguments])
-        capsys.readouterr()
-        try:
-            status = main()
-        except SystemExit as ended:
-            status = int(ended.code or 0)
-        return Done(status, *capsys.readouterr())
+        return in_process(monkeypatch, capsys, "thing", *where, *arguments)
 
     return run

@@ -23,6 +23,7 @@ from ..errors import (
     UnknownOperationException,
 )
 from ..events import Event, printable
+from ..listener import address
 from ..s3.api import Api
 from .models import Models, Request, is_for_s3, models
 from .request import arguments, with_page_size
@@ -132,7 +133,7 @@ class Rest:
         answered, why = await self._s3.answer(http)
         if why is not None:
             what = f"{http.method} {http.path}: {why}"
-            self._tell(Event("rejected", _address(http), reason=why.code, detail=what))
+            self._tell(Event("rejected", address(http), reason=why.code, detail=what))
         return answered
 
     async def _call(
@@ -173,13 +174,8 @@ class Rest:
         made = failure(error, request.operation if request else None)
         what = request.operation.name if request else f"{http.method} {http.raw_path}"
         reason = made.headers["x-amzn-ErrorType"]
-        self._tell(Event("rejected", _address(http), reason=reason, detail=f"{what}: {error}"))
+        self._tell(Event("rejected", address(http), reason=reason, detail=f"{what}: {error}"))
         return made
-
-
-def _address(http: web.BaseRequest) -> str:
-    peer = http.transport.get_extra_info("peername") if http.transport else None
-    return f"{peer[0]}:{peer[1]}" if peer else ""
 
 
 async def _body(http: web.BaseRequest) -> bytes:

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from ..events import Event
 from ..limits import Limits
-from ..listener import SHUTDOWN_S, Listener
+from ..listener import SHUTDOWN_S, Listener, address
 from ..misbehaviour import Gate, Misbehaviour
 from .errors import S3Error
 from .objects import Object, Objects
@@ -89,7 +89,7 @@ class Downloads:
             return await self._answer(http, decoded(path), query)
         except S3Error as error:
             what = f"{http.method} {path}: {error}"
-            self._tell(Event("rejected", _peer(http), reason=error.code, detail=what))
+            self._tell(Event("rejected", address(http), reason=error.code, detail=what))
             size = error.members.get("ActualObjectSize")
             headers = {} if size is None else {"Content-Range": f"bytes */{size}"}
             headers["Content-Type"] = "application/xml"
@@ -109,7 +109,7 @@ class Downloads:
         name = path.removeprefix("/")
         bucket, _, key = name.partition("/")
         with self._objects.open(bucket, key) as found:
-            before = self._gate.file(_peer(http), name, *_BEFORE)
+            before = self._gate.file(address(http), name, *_BEFORE)
             if before and before.kind == "redirect":
                 return web.Response(status=307, headers={"Location": self._elsewhere(host, path)})
             part = None if before else _part(http.headers.get("Range", ""), found.size)
@@ -119,7 +119,7 @@ class Downloads:
         self, http: web.BaseRequest, found: Object, part: tuple[int, int] | None, name: str
     ) -> web.StreamResponse:
         """All of it, or the part (first byte, their number)."""
-        rule = self._gate.file(_peer(http), name, *_MEANWHILE) if http.method == "GET" else None
+        rule = self._gate.file(address(http), name, *_MEANWHILE) if http.method == "GET" else None
         more = rule.amount if rule and rule.kind == "lie" else 0
         first, count = part or (0, found.size)
         answer = web.StreamResponse(status=206 if part else 200)
@@ -133,7 +133,7 @@ class Downloads:
         await answer.prepare(http)
         if http.method == "GET":
             sent = await self._body(http, answer, found, (first, count), rule)
-            self._tell(Event("served", _peer(http), detail=f"{name}, {sent} bytes from {first}"))
+            self._tell(Event("served", address(http), detail=f"{name}, {sent} bytes from {first}"))
         return answer
 
     async def _body(
@@ -198,8 +198,3 @@ def _end(http: web.BaseRequest, reset: bool) -> None:
         with contextlib.suppress(OSError):
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     transport.abort()
-
-
-def _peer(http: web.BaseRequest) -> str:
-    peer = http.transport.get_extra_info("peername") if http.transport else None
-    return f"{peer[0]}:{peer[1]}" if peer else ""

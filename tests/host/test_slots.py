@@ -157,6 +157,19 @@ def test_numbers_that_nobody_wrote_start_the_factory_s_version(tmp_path: Path) -
             assert start() == FACTORY
 
 
+def test_flash_that_fails_starts_the_factory_s_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(name: str) -> None:
+        raise OSError(-0x1101, "ESP_ERR_NVS_NOT_INITIALIZED")
+
+    with flash(tmp_path):
+        update(OLD)
+        monkeypatch.setattr(sys.modules["esp32"], "NVS", broken)
+        assert start() == FACTORY and slots.running() == 0
+    assert "ESP_ERR_NVS_NOT_INITIALIZED" in "".join(capsys.readouterr())
+
+
 @cut_anyhow
 def test_a_cut_at_any_write_of_an_installation(tmp_path: Path, outcome: str) -> None:
     seen: list[object] = []

@@ -8,18 +8,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.patience import PATIENCE_S
+from tests.signers import Signer, root_of
 from tests.system.house import START_S, House, changes, status
 from tests.system.test_faults import cut
-from tests.system.test_jobs import NAME, create, details, reaches
+from tests.system.test_jobs import NAME, create, details, execution, reaches
 from tools.cloud.misbehaviour import Misbehaviour
+from tools.release import job, signatures
 from tools.release.manifest import APP as KIND
 from tools.release.manifest import Manifest
-from tools.release.roots import Root
-from tools.release.signatures import Signature
 from tools.sim import Device
 from tools.sim.packed import deployed
 
@@ -51,13 +49,12 @@ class Publisher:
 
     def new_key(self, version: int) -> None:
         """Another key, and the root of this version, that says so."""
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        point = self.key.public_key().public_numbers()
-        self.root = Root("esp32-iot", version, 1, (b"\4" + point.x.to_bytes(32) + point.y.to_bytes(32),))
+        self.key = Signer()
+        self.root = root_of("esp32-iot", [self.key], 1, version)
 
     def texts(self, app: str | None, version: str, **others: str) -> dict[str, str]:
         """What makes this version of the product's; `others` are modules of the library, by their names."""
-        root = {"firmware/update_root.py": f'ROOT = """\\\n{self.root.text().decode()}"""\n'}
+        root = {"firmware/update_root.py": f'ROOT = """\\\n{self.root}"""\n'}
         modules = {f"lib/iot/{name}.py": text for name, text in others.items()}
         return changes(app, VERSION=version) | root | modules
 
@@ -75,11 +72,11 @@ class Publisher:
         version: str,
         app: str | None = QUIET,
         content: bytes | None = None,
-        key: ec.EllipticCurvePrivateKey | None = None,
+        key: Signer | None = None,
         others: dict[str, str] | None = None,
         document: dict[str, Any] | None = None,
         targets: list[str] | None = None,
-        job: dict[str, Any] | None = None,
+        settings: dict[str, Any] | None = None,
         **members: Any,
     ) -> Manifest:
         """Make a job of it; `members` of the manifest, and `content`, are other than they should be."""
@@ -87,19 +84,18 @@ class Publisher:
         digest = hashlib.sha256(pack).hexdigest()
         right = Manifest("esp32-iot", KIND, version, 0, FAR, "ESP32", (), len(pack), digest, "1.25.0", "6")
         manifest = replace(right, **members)
-        der = (key or self.key).sign(manifest.text(), ec.ECDSA(hashes.SHA256()))
+        text = manifest.text()
+        signed = [f"{self.key.name}:{(key or self.key).sign(text.decode()).partition(':')[2]}"]
         self.house.cloud.s3.objects.put("releases", f"{job_id}.pack", pack if content is None else content)
-        told = {
-            "action": "OTA",
-            "manifest": manifest.text().decode(),
-            "signatures": [str(Signature(self.root.ids[0], der))],
-            "url": f"${{aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/releases/{job_id}.pack}}",
-        }
-        config = {"roleArn": "arn:aws:iam::123456789012:role/releases", "expiresInSec": 3600}
+        url = job.url("releases", f"{job_id}.pack", "us-east-1")
+        told = json.loads(job.document(text, signatures.read(signed), url)) | (document or {})
         arns = [self.house.cloud.registry.arn(f"thing/{name}") for name in targets or [NAME]]
-        text = json.dumps(told | (document or {}))
         self.house.cloud.jobs.create_job(
-            jobId=job_id, targets=arns, document=text, presignedUrlConfig=config, **(job or {})
+            jobId=job_id,
+            targets=arns,
+            document=json.dumps(told),
+            presignedUrlConfig=job.presigned(),
+            **(settings or {}),
         )
         return manifest
 
@@ -156,6 +152,9 @@ async def test_an_application_that_is_no_good_goes_back(house: House, app: str, 
     publisher.publish("bad2", "2.0", app.replace("{", "{{").replace("}", "}}"))
     await reaches(house, "bad2", "FAILED")
     assert "it has failed here before" in details(house, "bad2")["message"]
+    publisher.publish("again", "2.0", app.replace("{", "{{").replace("}", "}}"), document={"again": True})
+    await reaches(house, "again", "FAILED")
+    assert details(house, "again")["message"].startswith(why)
     publisher.publish("good", "2.1")
     await reaches(house, "good", "SUCCEEDED")
     assert await version_of(device) == "2.1"
@@ -198,7 +197,7 @@ async def test_a_job_that_lacks_something_is_rejected(house: House) -> None:
 async def test_what_is_not_for_this_device_is_not_even_fetched(house: House) -> None:
     publisher = Publisher(house)
     device = await publisher.device()
-    stranger = ec.generate_private_key(ec.SECP256R1())
+    stranger = Signer()
     for number, (told, why) in enumerate(
         (
             ({"key": stranger}, "0 of 1 signatures by root 1"),
@@ -261,6 +260,31 @@ async def test_a_server_that_ends_connections_is_gone_on_with(house: House) -> N
     assert await version_of(device) == "2.0"
 
 
+@pytest.mark.parametrize(
+    ("rules", "end", "message"),
+    [
+        ([Misbehaviour("stall", times=1, amount=30_000)], "SUCCEEDED", ""),
+        ([Misbehaviour("wrong-name", times=1)], "FAILED", "does not match with the expected CN"),
+        ([Misbehaviour("reset", times=1, amount=40_000), Misbehaviour("no-range")], "SUCCEEDED", ""),
+        ([Misbehaviour("lie")], "FAILED", "not the file's"),
+        ([Misbehaviour("redirect")], "FAILED", "sends to another host"),
+    ],
+    ids=lambda value: "+".join(rule.kind for rule in value) if isinstance(value, list) else None,
+)
+async def test_a_server_that_misbehaves(
+    house: House, rules: list[Misbehaviour], end: str, message: str
+) -> None:
+    publisher = Publisher(house)
+    device = await publisher.device()
+    house.cloud.gate.rules.extend(replace(rule) for rule in rules)
+    publisher.publish("update", "2.0")
+    await reaches(house, "update", "SUCCEEDED", "FAILED")
+    assert execution(house, "update")["status"] == end
+    assert message in details(house, "update").get("message", "")
+    assert await version_of(device) == ("2.0" if end == "SUCCEEDED" else "1.0")
+    assert not [line for line in device.lines if "X-Amz" in line], "a URL that anybody can use"
+
+
 @pytest.mark.parametrize(("first", "outcome"), [(1, "before"), (5, "torn"), (9, "after")])
 async def test_a_cut_at_writes_of_an_update_leaves_the_old_or_the_new(
     house: House, first: int, outcome: str
@@ -290,15 +314,15 @@ async def test_a_cut_at_writes_of_an_update_leaves_the_old_or_the_new(
 async def test_a_new_root_takes_the_place_of_the_old_one(house: House) -> None:
     publisher = Publisher(house)
     device = await publisher.device()
-    old, before = publisher.key, publisher.root
+    old = publisher.key
     publisher.new_key(version=2)
-    text = publisher.root.text()
+    text = publisher.root
 
-    def signed(*keys: tuple[ec.EllipticCurvePrivateKey, Root]) -> dict[str, Any]:
-        lines = [str(Signature(r.ids[0], k.sign(text, ec.ECDSA(hashes.SHA256())))) for k, r in keys]
-        return {"action": "OTA", "root": text.decode(), "signatures": lines}
+    def signed(*keys: Signer) -> dict[str, Any]:
+        lines = signatures.read(key.sign(text) for key in keys)
+        return json.loads(job.document(text.encode(), lines))
 
-    both = ((old, before), (publisher.key, publisher.root))
+    both = (old, publisher.key)
     for number, keys in enumerate((both[:1], both[1:])):  # a thief of one of them
         create(house, f"no{number}", signed(*keys))
         await reaches(house, f"no{number}", "FAILED")
@@ -348,7 +372,7 @@ async def test_many_at_once_and_a_rollout_that_ends_itself(house: House) -> None
         "3.0",
         "raise ValueError('pear')\n",
         targets=names,
-        job={"abortConfig": abort, "jobExecutionsRolloutConfig": rollout},
+        settings={"abortConfig": abort, "jobExecutionsRolloutConfig": rollout},
     )
     async with asyncio.timeout(2 * PATIENCE_S):
         while house.cloud.jobs.describe_job(jobId="worse")["job"]["status"] != "CANCELED":

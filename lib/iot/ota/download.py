@@ -40,9 +40,7 @@ async def get(url, load, start, size, buffer, take):
         OSError: the connection, or it is cut, or stands still.
     """
     host, port, path = split(url)
-    opener = Opener(host, port, load)
-    if port != _PORT:
-        host += ":" + str(port)  # RFC 9110, 7.2; and it may be signed
+    opener, host = Opener(host, port, load), _authority(host, port)
     for _ in range(_HOPS):
         stream = await _within(opener.open())
         try:
@@ -64,6 +62,11 @@ def split(url):
     if is_sound and min(url.encode()) > 32 and max(url.encode()) < 127 and (port or "1").isdigit():
         return name, int(port or _PORT), "/" + path.partition("#")[0]
     raise Refused("url: not https://HOST/… of at most {} characters".format(_URL_MAX))
+
+
+def _authority(host, port):
+    """What a request calls its host (RFC 9110, 7.2), and what may be signed."""
+    return host if port == _PORT else "{}:{}".format(host, port)
 
 
 async def _within(coroutine):
@@ -129,7 +132,8 @@ def _onward(host, location):
     if where.startswith("/"):
         where = "https://" + host + where
     other, port, path = split(where)
-    if other + (":" + str(port) if port != _PORT else "") != host:
+    other = _authority(other, port)
+    if other != host:
         raise Refused("{}: sends to another host, {}".format(host, other))
     return path
 

@@ -1,5 +1,6 @@
 """What a job has asked for, in flash from one life to the next. In memory for a moment."""
 
+import errno
 import json
 import os
 
@@ -9,6 +10,7 @@ from iot.memory import borrow
 
 _FILE = const("/update")
 _NEW = const("/update.new")
+_MEMBERS = const(5)  # of what is stored
 _STARTS_MOST = const(6)  # lives that may try to install it
 
 
@@ -35,7 +37,10 @@ def store(folder, order, starts=0):
 def load(folder):
     """The order that waits, counted as tried once more. ValueError: it is damaged, or was tried too often."""
     with open(folder + _FILE) as file:
-        *order, starts = json.load(file)
+        order = json.load(file)
+    if not isinstance(order, list) or len(order) != _MEMBERS:
+        raise ValueError("the order is damaged")
+    starts = order.pop()
     if starts == _STARTS_MOST:
         raise ValueError("not installed in {} starts".format(starts))
     store(folder, order, starts + 1)
@@ -47,5 +52,5 @@ def remove(folder):
     try:
         os.remove(folder + _FILE)
     except OSError as error:
-        if error.errno != 2:
+        if error.errno != errno.ENOENT:
             raise

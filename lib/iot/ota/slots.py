@@ -9,6 +9,7 @@ of this raises OSError where flash fails.
 """
 
 import binascii
+import errno
 import os
 import sys
 
@@ -20,7 +21,7 @@ _KEYS = const("boot0 boot1")
 _PACK = const("firmware.pack")
 _MANIFEST = const("manifest")
 _NEW = const("manifest.new")
-FOLDERS = ("/", "/a/", "/b/")
+_FOLDERS = const(("/", "/a/", "/b/"))
 
 
 def running():
@@ -48,10 +49,10 @@ def prepare(slot, size):
     """The path that a pack of `size` bytes is to be written to, and how many of them are there: a slot that
     was not sealed is gone on with, any other is made empty.
     """
-    path = FOLDERS[slot] + _PACK
+    path = _FOLDERS[slot] + _PACK
     try:
         start = os.stat(path)[6]
-        if start <= size and _MANIFEST not in os.listdir(FOLDERS[slot]):
+        if start <= size and _MANIFEST not in os.listdir(_FOLDERS[slot]):
             return path, start
     except OSError:  # nothing is there
         pass
@@ -61,7 +62,7 @@ def prepare(slot, size):
 
 def clear(slot):
     """Makes a slot empty, with a folder."""
-    folder = FOLDERS[slot]
+    folder = _FOLDERS[slot]
     try:
         os.mkdir(folder[:-1])
     except OSError:  # it is there, or the first file will tell
@@ -75,7 +76,7 @@ def seal(slot, manifest):
 
     manifest: the bytes that were signed; a line in them has the pack's size.
     """
-    folder = FOLDERS[slot]
+    folder = _FOLDERS[slot]
     with open(folder + _NEW, "wb") as file:  # closed before it is renamed: littlefs keeps what is not
         file.write(manifest)
         file.write(b"crc %08x\n" % binascii.crc32(manifest))
@@ -85,7 +86,7 @@ def seal(slot, manifest):
 def manifest(slot):
     """The manifest of a slot, as `seal` was given it, None where that is not whole."""
     try:
-        with open(FOLDERS[slot] + _MANIFEST, "rb") as file:
+        with open(_FOLDERS[slot] + _MANIFEST, "rb") as file:
             text = file.read()
         is_whole = text[-13:] == b"crc %08x\n" % binascii.crc32(text[:-13])
         return text[:-13] if is_whole else None
@@ -120,5 +121,5 @@ def _remove(path):
     try:
         os.remove(path)
     except OSError as error:
-        if error.errno != 2:
+        if error.errno != errno.ENOENT:
             raise

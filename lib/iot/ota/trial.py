@@ -25,7 +25,7 @@ async def run(system):
                 _fail(system, why, is_over)
                 system.restart("the version on trial is given up: " + why)
                 return
-            manifest = _manifest(slot)
+            manifest = _manifest(slot)  # whole, or this would not run
             borrow("iot.ota.kept").raise_counter(space, manifest["counter"])
             slots.end_trial(space, True)
             system.log.info("update", "version {} counts from now on", manifest["version"])
@@ -78,14 +78,16 @@ async def _verdict(system):
 
 
 def _manifest(slot):
-    return borrow("iot.ota.forms").manifest(str(slots.manifest(slot), "ascii"))
+    """What a slot's says, None where it is not whole."""
+    text = slots.manifest(slot)
+    return text and borrow("iot.ota.forms").manifest(str(text, "ascii"))
 
 
 def _fail(system, why, is_over):
     system.log.error("update", "{}", why)
     borrow("iot.probation").keep_reason(system.nvs, why)
     if is_over:
-        slot = slots.on_trial(system.nvs)
-        if slots.manifest(slot):
-            borrow("iot.ota.kept").refuse(system.nvs, _manifest(slot)["sha256"])
+        manifest = _manifest(slots.on_trial(system.nvs))
+        if manifest:
+            borrow("iot.ota.kept").refuse(system.nvs, manifest["sha256"])
         slots.end_trial(system.nvs, False)

@@ -54,7 +54,7 @@ class Line:
         memory.stay(borrow("iot.modes").staying(self._system.mode))
 
     async def take_up(self, order):
-        """Adds to an order what its job's document says, and has the job marked by it.
+        """Adds to an order what its job's document says; the job is IN_PROGRESS then.
 
         Raises:
             ValueError: the job is over, or is none of an update's: then the cloud knows that.
@@ -63,7 +63,7 @@ class Line:
         requests = borrow("iot.aws.requests").Requests(self.client, self._system.log)
         jobs = self.prefix + "jobs/"
         self.client.subscribe(jobs + "+/+/+", 1, 1, lambda message: requests.put(*message))
-        request = {"executionNumber": order["number"]}
+        request = {"executionNumber": order["number"]} if order["number"] else {}
         try:
             try:
                 answer = await requests.ask(jobs + order["job"] + "/get", request)
@@ -75,16 +75,15 @@ class Line:
         except requests.Error as error:
             raise (ValueError if error.code in _ENDED else OSError)(str(error))
         members = answer.get("execution") or {}
-        if members.get("status") != "IN_PROGRESS":
+        if members.get("status") not in ("QUEUED", "IN_PROGRESS"):
             raise ValueError(_OVER)
         found = Execution(members, jobs, requests, self._system.log)
-        request = borrow("iot.ota.request")
         try:
-            order.update(request.order(self._document(found)))
+            order.update(borrow("iot.ota.request").order(self._document(found)))
         except ValueError as error:
             await found.tell("REJECTED", {"reason": str(error)})
             raise
-        if not await found.mark("ota" + request.mark(order["text"].encode())):
+        if members["status"] == "QUEUED" and not await found.tell("IN_PROGRESS", {}):
             raise ValueError(_OVER)
 
     def _document(self, found):

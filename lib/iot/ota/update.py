@@ -49,8 +49,12 @@ class Update:
         more to be done.
         """
         try:
-            self._order = pending.load(self._folder)
-            return "text" not in self._order or await self._judge()
+            self._order = order = pending.load(self._folder)
+            if "text" in order:
+                return await self._judge()
+            pending.note(self._folder, order, "")
+            borrow("iot.probation").keep_reason(self._nvs, "")  # what an earlier one has left
+            return True
         except (ValueError, OSError) as error:
             self._give_up(error)
         return False
@@ -79,8 +83,10 @@ class Update:
             await line.take_up(self._order)
         finally:
             await within(_CLOSE_MS, line.close())
-        self._order["asked"] = self._order["starts"]
-        pending.store(self._folder, self._order)
+        order = self._order
+        order["asked"] = order["starts"]
+        pending.note(self._folder, order, pending.mark(order["text"].encode()))
+        pending.store(self._folder, order)
         self._over("update_over", "the cloud has told what the update is")
 
     async def _judge(self):

@@ -47,6 +47,8 @@ class Cloud:
 
     def __init__(self, file=FILE, limit=3072, prefix=PREFIX, granted=True):
         self.client = self.inbox = self.framer = self
+        self.connected = True
+        self.reason = None
         self.limit = limit
         self.prefix = prefix
         self.mangle = lambda messages: messages
@@ -240,6 +242,14 @@ async def test_names_that_no_stream_has_ask_nothing():
         cloud = Cloud()
         await araises(ValueError, "stream: 1 to 128", cloud.get(name=name))
         assert not cloud.subscriptions
+
+
+async def test_a_connection_that_has_ended_is_not_waited_for():
+    cloud = Cloud()
+    cloud.mangle = lambda messages: []
+    cloud.connected, cloud.reason = False, "closed by the broker"
+    await araises(OSError, "stream: closed by the broker", cloud.get())
+    assert len(cloud.asked) == 1
 
 
 async def test_a_cloud_that_lets_nobody_subscribe():

@@ -48,7 +48,7 @@ async def get(line, name, file, start, size, buffer, take, log=None):
 
     Raises:
         ValueError: the service has no such file.
-        OSError: nothing came for 20 s.
+        OSError: nothing came for 20 s, or for 4 and there is no connection any more.
     """
     if not is_name(name):
         raise ValueError("stream: 1 to {} of A-Z a-z 0-9 - _".format(_NAME_MOST))
@@ -121,6 +121,8 @@ class _Blocks:
                 raise ValueError("stream: its file has not {} bytes".format(self._size))
             if quiet_ms >= _QUIET_MS:
                 raise OSError("stream: nothing came for {} s".format(_QUIET_MS // 1000))
+            if is_due and not self._client.connected:
+                raise OSError("stream: {}".format(self._client.reason))
             if is_due and self._log:
                 self._log.info("update", "asks again for what is missing of {} blocks", self._count)
 

@@ -29,3 +29,5 @@ PACKET_LIMIT = 3072  # bytes of the largest message; a larger one is dropped and
 KEEP_ALIVE_S = 60
 REFUSALS_FOR_GOOD = 20  # attempts in a row, with pauses up to a minute, after which the claim is used again
 ROTATE_DAYS = 30  # before it ends the thing's certificate is replaced; 0: never
+
+UPDATE_AFR = False  # AWS's own OTA jobs (afr_ota) may bring updates, too: docs/updates.md has what they lack

@@ -31,8 +31,8 @@ def document(protocols=("MQTT",), **changes):
     file = {"filepath": "/firmware.pack", "filesize": len(FILE), "fileid": 0, "certfile": "/cert"}
     file["sig-sha256-ecdsa"] = "MEUC"
     file["update_data_url"] = URL
-    for name in changes:
-        file[name.replace("_", "-") if name.startswith("sig") else name] = changes[name]
+    for name, value in changes.items():
+        file[name.replace("_", "-") if name.startswith("sig") else name] = value
     return {"afr_ota": {"protocols": list(protocols), "streamname": "AFR_OTA-s", "files": [file]}}
 
 

@@ -5,7 +5,7 @@ import hashlib
 
 from check import araises, raises
 from iot.crypto import p256
-from iot.ota import afr, forms
+from iot.ota import afr, forms, request
 from updates import BOARD, PRODUCT, Python, root_text
 
 FILE = b"a pack" * 100
@@ -43,8 +43,8 @@ def test_the_file_comes_as_the_protocols_say():
         found = afr.order(document(protocols))
         assert found["url"] == URL and "stream" not in found
     assert (found["signatures"], found["size"]) == (["MEUC"], len(FILE))
-    assert len(found["text"]) == 32 and found["text"].startswith("afr-")
-    assert found["text"] != afr.order(document(sig_sha256_ecdsa="MEUD"))["text"]
+    assert len(found["manifest"]) == 32 and found["manifest"].startswith("afr-")
+    assert found["manifest"] != afr.order(document(sig_sha256_ecdsa="MEUD"))["manifest"]
 
 
 def test_documents_that_ask_for_what_cannot_be():
@@ -72,7 +72,7 @@ def test_documents_that_ask_for_what_cannot_be():
 
 async def test_it_becomes_a_manifest_of_this_device_once_a_key_of_the_root_has_signed_the_file():
     for number in (1, 3):
-        order = afr.order(document(sig_sha256_ecdsa=await signature(number)))
+        order = request.order(document(sig_sha256_ecdsa=await signature(number)))
         found = await afr.manifest(order, DIGEST, root(), 7, Python())
         assert found["version"] == order["text"] and found["counter"] == 7
         assert binascii.unhexlify(found["sha256"]) == DIGEST and found["size"] == len(FILE)
@@ -87,17 +87,17 @@ async def test_other_keys_other_files_and_what_is_no_signature():
         "?",
         "ü",
     ):
-        order = afr.order(document(sig_sha256_ecdsa=text))
+        order = request.order(document(sig_sha256_ecdsa=text))
         await araises(
             ValueError, "0 of 1 signatures by root 4", afr.manifest(order, DIGEST, root(), 7, Python())
         )
 
 
 def test_products_that_take_none():
-    afr.check(Settings, root())
-    raises(ValueError, "asks for 2 signatures", afr.check, Settings, root(threshold=2))
+    afr._check(Settings, root())
+    raises(ValueError, "asks for 2 signatures", afr._check, Settings, root(threshold=2))
 
     class Others:
         UPDATE_AFR = False
 
-    raises(ValueError, "UPDATE_AFR", afr.check, Others, root())
+    raises(ValueError, "UPDATE_AFR", afr._check, Others, root())

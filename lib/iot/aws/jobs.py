@@ -90,6 +90,6 @@ class Jobs:
             if self.job:
                 self.job.changed()
             if payload is None or b'"jobId"' in payload or topic.endswith("/rejected"):
-                is_update = payload and b'"OTA"' in payload and "OTA" not in self.handlers
+                is_update = payload and b"OTA" in payload and "OTA" not in self.handlers
                 self.update = borrow("iot.ota.request").job_id(payload) if is_update else None
                 self._due.set()

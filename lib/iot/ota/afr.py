@@ -10,6 +10,7 @@ import hashlib
 from micropython import const
 
 from iot.memory import borrow
+from iot.ota import app
 
 _SIZE_MAX = const(131072)  # bytes of a slot
 _SIGNATURE_MAX = const(128)  # characters of a DER in base64
@@ -23,9 +24,10 @@ _TEXT = const(
 
 
 def order(document):
-    """What iot.ota.request.order makes of such a document; its `text` is a version, by the signature.
+    """What a job's document of this product's own would say in its place, for iot.ota.request.
 
-    `size` is that of the file: other orders have none. ValueError where it is not what it has to be.
+    Its manifest is a version alone, by the signature, and `size` is that of the file. ValueError where the
+    document is not what it has to be.
     """
     job = document["afr_ota"]
     files = job.get("files") if isinstance(job, dict) else None
@@ -43,7 +45,7 @@ def order(document):
         raise ValueError("protocols: not a list")
     digest = binascii.hexlify(hashlib.sha256(signature.encode()).digest())
     found = {
-        "text": _VERSION.format(str(digest, "ascii")[:_VERSION_DIGITS]),
+        "manifest": _VERSION.format(str(digest, "ascii")[:_VERSION_DIGITS]),
         "signatures": [signature],
         "size": size,
     }
@@ -56,13 +58,47 @@ def order(document):
     return found
 
 
-def check(settings, root):
+def _check(settings, root):
     """Raises ValueError where this product takes no such jobs."""
     if not settings.UPDATE_AFR:
         raise ValueError("afr_ota: this product takes no jobs that sign the file alone (UPDATE_AFR)")
     if root["threshold"] != 1:
         text = "afr_ota: root {} asks for {} signatures, and such a job has one"
         raise ValueError(text.format(root["version"], root["threshold"]))
+
+
+class Target(app.Target):
+    """Takes the file, as iot.ota.app does.
+
+    Args:
+        space, buffer, log: as for that.
+        found: the order.
+        settings: the module firmware/settings.py.
+        root, counter, python: as for `manifest`.
+
+    Raises ValueError where this product takes no such jobs.
+    """
+
+    def __init__(self, space, found, buffer, log, settings, root, counter, python):
+        _check(settings, root)
+        self._order = found
+        self._signed = root, counter, python
+        log.warning("update", "{} is signed as a file alone, as AWS's own jobs are", found["text"])
+        super().__init__(space, {"size": found["size"]}, buffer, log)
+
+    async def finish(self):
+        """As that of iot.ota.app, once it is known who has signed what flash has."""
+        digest = self.digest()
+        try:
+            self._manifest = found = await manifest(self._order, digest, *self._signed)
+            if borrow("iot.ota.kept").is_refused(self._space, found["sha256"]):
+                raise ValueError("it has failed here before")
+        except ValueError as error:
+            app.slots.clear(self._slot)
+            if self.start:  # what an earlier life has left may be torn
+                raise OSError(str(error))
+            raise error
+        super().finish()
 
 
 async def manifest(found, digest, root, counter, python):

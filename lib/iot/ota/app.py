@@ -40,6 +40,14 @@ class Target:
         """What was written is in flash; to be called in any case."""
         self._file.close()
 
+    def digest(self):
+        """SHA-256 of what flash has."""
+        digest, room = hashlib.sha256(), memoryview(self._buffer)
+        with open(self._path, "rb") as file:
+            while count := file.readinto(room):
+                digest.update(room[:count])
+        return digest.digest()
+
     def finish(self):
         """Reads back what flash has, since not all that is written can be read, and begins its trial.
 
@@ -47,12 +55,7 @@ class Target:
             ValueError: it is another file.
             OSError: flash fails, or what an earlier life has left was torn: the slot is empty.
         """
-        manifest, digest = self._manifest, hashlib.sha256()
-        room = memoryview(self._buffer)
-        with open(self._path, "rb") as file:
-            while count := file.readinto(room):
-                digest.update(room[:count])
-        found = str(binascii.hexlify(digest.digest()), "ascii")
+        manifest, found = self._manifest, str(binascii.hexlify(self.digest()), "ascii")
         if found != manifest["sha256"]:
             slots.clear(self._slot)
             text = "the file's hash begins with {}, not with {} (arbitrary software)"

@@ -13,32 +13,48 @@ import time
 from micropython import const
 
 from iot.events import within
+from iot.memory import borrow
 
 _READY_MS = const(600000)
 _VETO_S = const(86400)  # for which the application may put it off
 _DAY_S = const(86400)
 _HOUR_S = const(3600)
+_FILE_MAX = const(255)  # AWS: of a stream's files
 _JOB_ID = const(rb'"jobId" *: *"([^"]+)"')
-_ACTION = const(rb'"action" *: *"OTA"')
+_ACTION = const(rb'"action" *: *"OTA"|"afr_ota" *:')
 
 
 def job_id(notice):
-    """The id of the job that the cloud tells of where its action is "OTA", else None; `notice` is bytes."""
+    """The id of the job that the cloud tells of where that is an update, else None; `notice` is bytes."""
     found = re.search(_ACTION, notice) and re.search(_JOB_ID, notice)
     return str(found.group(1), "utf-8") if found else None
 
 
 def order(document):
     """What iot.ota.pending stores of a job's document; ValueError where it is not what it has to be."""
-    text = document.get("root") or document.get("manifest")
-    signatures, url = document.get("signatures"), document.get("url")
-    if "root" in document:
-        url = ""
-    elif not isinstance(url, str) or not url.startswith("https://"):
-        raise ValueError("url: not https://")
+    found = {"url": "", "stream": None, "again": bool(document.get("again"))}
+    if "afr_ota" in document:  # AWS's own
+        document = borrow("iot.ota.afr").order(document)
+        found["size"] = document["size"]
+    found["text"] = text = document.get("root") or document.get("manifest")
+    found["signatures"] = signatures = document.get("signatures")
+    if "stream" in document:
+        found["stream"] = _stream(document["stream"])
+    elif "root" not in document:
+        found["url"] = url = document.get("url")
+        if not isinstance(url, str) or not url.startswith("https://"):
+            raise ValueError("url: not https://")
     if not isinstance(text, str) or not isinstance(signatures, list):
         raise ValueError("a manifest or a root, and a list of signatures are needed: docs/updates.md")
-    return {"text": text, "signatures": signatures, "url": url, "again": bool(document.get("again"))}
+    return found
+
+
+def _stream(value):
+    """[its id, the number of the file in it]; ValueError where it is no stream."""
+    name, file = (value.get("id"), value.get("file")) if isinstance(value, dict) else (None, None)
+    if not borrow("iot.ota.streams").is_name(name) or type(file) is not int or not 0 <= file <= _FILE_MAX:
+        raise ValueError("stream: not an id, and the number of a file")
+    return [name, file]
 
 
 def mark(text):

@@ -5,6 +5,7 @@ power or for want of memory, goes on in the next life where it stood.
 """
 
 import asyncio
+import sys
 import time
 
 from micropython import const
@@ -17,6 +18,8 @@ _BUFFER_BYTES = const(4096)
 _LEAST_RATE = const(1024)  # bytes a second: slower is a server that holds the device
 _BEGIN_MS = const(120000)  # for Wi-Fi, time and the cloud, or the first bytes
 _CLOSE_MS = const(20000)
+_WINDOW_BYTES = const(8192)  # of what comes over MQTT, in any order
+_CONNECT_MS = const(1000)  # AWS refuses a client id that connects more often
 _PAUSE_MS = const(5000)
 _FOR_EVER_S = const(3600)
 _EXPIRED = const((401, 403, 410))  # what a server says to a URL whose time is over
@@ -89,9 +92,15 @@ class Update:
         text, signatures = order["text"], order["signatures"]
         root = kept.root(self._folder, self._settings, self._log)
         what = "it runs already"
-        if not order["url"]:
+        if not order["url"] and not order["stream"]:
             kept.keep_root(self._folder, await verify.next_root(text, signatures, root))
             what = "another root counts"
+        elif "size" in order:  # of AWS's own jobs alone
+            counter, python = kept.counter(self._nvs), sys.implementation
+            made = self._nvs, order, self._buffer, self._log, self._settings, root, counter, python
+            self._target = borrow("iot.ota.afr").Target(*made)
+            self._manifest = {"version": text, "size": order["size"]}
+            return True
         elif slots.manifest(slots.running()) != text.encode():
             counter, now = kept.counter(self._nvs), time.gmtime()
             found = await verify.manifest(text, signatures, root, counter, now)
@@ -123,14 +132,28 @@ class Update:
             raise OSError("status {}: the next life asks for another URL".format(error.status))
         finally:
             target.close()
-        target.finish()
+        last = target.finish()
+        if last:  # some have more to do, in turns with the loop
+            await last
         pending.remove(self._folder)
         self._over("update_over", "version {} is installed".format(version))
 
     async def _get(self, ready):
         await ready()
-        target, size = self._target, self._manifest["size"]
-        await download.get(self._order["url"], self._roots, target.start, size, self._buffer, target.write)
+        order, target, size = self._order, self._target, self._manifest["size"]
+        if not order["stream"]:
+            await download.get(order["url"], self._roots, target.start, size, self._buffer, target.write)
+            return
+        name, number = order["stream"]
+        room = bytearray(_WINDOW_BYTES)
+        await asyncio.sleep_ms(_CONNECT_MS)
+        line = self._line()
+        try:
+            await line.open()
+            get = borrow("iot.ota.streams").get
+            await get(line, name, number, target.start, size, room, target.write, self._log)
+        finally:
+            await within(_CLOSE_MS, line.close())
 
     def _roots(self):
         return (self._store().certificates()["root_ca"],)

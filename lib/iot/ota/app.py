@@ -7,6 +7,7 @@ from micropython import const
 
 from iot.ota import slots
 
+_SAFE_BYTES = const(32768)  # littlefs keeps nothing of a file that was neither flushed nor closed
 _STARTS = const(3)  # of a new version, to reach the cloud
 
 
@@ -34,7 +35,15 @@ class Target:
             raise ValueError("the version that runs is on trial itself")
         self._path, self.start = slots.prepare(self._slot, manifest["size"])
         self._file = open(self._path, "ab")  # noqa: SIM115 - until it is closed
-        self.write = self._file.write
+        self._unsafe = 0  # bytes that a cut of power would take
+
+    def write(self, view):
+        """Takes what follows."""
+        self._file.write(view)
+        self._unsafe += len(view)
+        if self._unsafe >= _SAFE_BYTES:
+            self._file.flush()
+            self._unsafe = 0
 
     def close(self):
         """What was written is in flash; to be called in any case."""

@@ -51,7 +51,8 @@ def test_notices_of_updates():
         b'{"execution":{"jobId":"u-1","jobDocument":{"action":"OTA","url":""}}}',
         b'{"execution": {"jobDocument": {"action" : "OTA"}, "jobId" : "u-1"}}',
         b'{"execution":{"jobId":"u-1","jobDocument":{"afr_ota":{"protocols":["MQTT"]}}}}',
+        b'{"execution": {"jobId": "u-1", "jobDocument": {"afr_ota": {"protocols": ["MQTT"]}}}}',
     ):
-        assert request.job_id(notice) == "u-1"
+        assert request.job_id(memoryview(notice)) == "u-1"
     for notice in (b"", b"{}", b'{"execution":{"jobId":"OTA","jobDocument":{"action":"reboot"}}}'):
-        assert request.job_id(notice) is None
+        assert request.job_id(memoryview(notice)) is None

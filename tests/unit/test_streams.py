@@ -76,7 +76,8 @@ class Cloud:
     def say(self, topic, message):
         payload = message if isinstance(message, bytes) else json.dumps(message).encode()
         self.largest = max(self.largest, 7 + len(topic) + len(payload))
-        self.subscriptions[topic].put((topic, payload if len(payload) < self.limit else None))
+        view = memoryview(payload) if len(payload) < self.limit else None
+        self.subscriptions[topic].put((topic, view))
 
     def _answers(self, asked):
         size = asked["l"]

@@ -1,7 +1,7 @@
-"""The mode OTA: asks for the update that waits, judges it, gets it, and has the next start try it.
+"""The mode OTA: one life asks what the update is, the next one judges it, gets it, and has a third try it.
 
-One life does nothing else: TLS for HTTPS and for MQTT have no room beside each other. What is cut off, by
-power or for want of memory, goes on in the next life where it stood.
+Each does nothing else: TLS for HTTPS and for MQTT have no room beside each other, nor has one of them in what
+the other has left. What is cut off, by power or for want of memory, goes on in the next life where it stood.
 """
 
 import asyncio
@@ -19,7 +19,6 @@ _LEAST_RATE = const(1024)  # bytes a second: slower is a server that holds the d
 _BEGIN_MS = const(120000)  # for Wi-Fi, time and the cloud, or the first bytes
 _CLOSE_MS = const(20000)
 _WINDOW_BYTES = const(8192)  # of what comes over MQTT, in any order
-_CONNECT_MS = const(1000)  # AWS refuses a client id that connects more often
 _PAUSE_MS = const(5000)
 _FOR_EVER_S = const(3600)
 _EXPIRED = const((401, 403, 410))  # what a server says to a URL whose time is over
@@ -46,7 +45,6 @@ class Update:
         self._line = line
         self._buffer = bytearray(_BUFFER_BYTES)
         self._order = self._manifest = self._target = None
-        self._is_fresh = False  # whether this life has asked for the order
 
     async def check(self):
         """Judges what waits, if the cloud has told of it, while nothing else needs memory; whether there is
@@ -62,10 +60,10 @@ class Update:
     async def run(self, ready):
         """Does it; `ready` is a coroutine function that returns when there is a network, and a time."""
         try:
-            if not self._target:
-                await self._in_time(_BEGIN_MS, self._ask(ready))
-            if self._target or await self._judge():
+            if self._target:
                 await self._install(ready)
+            else:
+                await self._in_time(_BEGIN_MS, self._ask(ready))
         except (OSError, MemoryError) as error:  # the next life has a heap that is whole
             self._log.warning("update", "not all has come: {}: {}", type(error).__name__, error)
             await asyncio.sleep_ms(_PAUSE_MS)
@@ -75,7 +73,7 @@ class Update:
         await asyncio.sleep(_FOR_EVER_S)  # the restart ends it
 
     async def _ask(self, ready):
-        """Has the cloud tell what the job asks for, and keeps that."""
+        """Has the cloud tell what the job asks for: the next life judges it, with a heap that is whole."""
         await ready()
         line = self._line()
         try:
@@ -83,8 +81,9 @@ class Update:
             await line.take_up(self._order)
         finally:
             await within(_CLOSE_MS, line.close())
+        self._order["asked"] = self._order["starts"]
         pending.store(self._folder, self._order)
-        self._is_fresh = True
+        self._over("update_over", "the cloud has told what the update is")
 
     async def _judge(self):
         """Whether there is something to be installed, for which there is a target then."""
@@ -124,11 +123,10 @@ class Update:
                 limit_ms = _BEGIN_MS + (size - target.start) * 1000 // _LEAST_RATE
                 await self._in_time(limit_ms, self._get(ready))
         except download.Refused as error:
-            if self._is_fresh or error.status not in _EXPIRED:
+            order = self._order
+            if error.status not in _EXPIRED or order["asked"] + 1 == order["starts"]:
                 raise
-            for name in [name for name in self._order if name not in ("job", "number", "starts")]:
-                del self._order[name]
-            pending.store(self._folder, self._order)
+            pending.store(self._folder, {name: order[name] for name in ("job", "number", "starts")})
             raise OSError("status {}: the next life asks for another URL".format(error.status))
         finally:
             target.close()
@@ -146,7 +144,6 @@ class Update:
             return
         name, number = order["stream"]
         room = bytearray(_WINDOW_BYTES)
-        await asyncio.sleep_ms(_CONNECT_MS)
         line = self._line()
         try:
             await line.open()

@@ -141,7 +141,7 @@ class _Blocks:
     def put(self, message):
         """A block, or whatever else comes in its place."""
         try:
-            found = json.loads(message[1])
+            found = json.loads(bytes(message[1]))
             number, text = found["i"], found["p"]
             if type(number) is not int or type(found["f"]) is not int or found["f"] != self._file:
                 return
@@ -161,7 +161,7 @@ class _Blocks:
     def put_refusal(self, message):
         """Why the service does not give what was asked for."""
         try:
-            found = json.loads(message[1])
+            found = json.loads(bytes(message[1]))
             code = found.get("o") or found["code"]
         except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, MemoryError):
             return

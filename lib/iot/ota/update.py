@@ -45,6 +45,7 @@ class Update:
         self._line = line
         self._buffer = bytearray(_BUFFER_BYTES)
         self._order = self._manifest = self._target = None
+        self._get_stream = self._window = None  # of a file that comes over MQTT
 
     async def check(self):
         """Judges what waits, if the cloud has told of it, while nothing else needs memory; whether there is
@@ -52,7 +53,13 @@ class Update:
         """
         try:
             self._order = pending.load(self._folder)
-            return "text" not in self._order or await self._judge()
+            if "text" not in self._order:
+                return True
+            is_due = await self._judge()
+            if is_due and self._order["stream"]:
+                self._get_stream = borrow("iot.ota.streams").get
+                self._window = bytearray(_WINDOW_BYTES)
+            return is_due
         except (ValueError, OSError) as error:
             self._give_up(error)
         return False
@@ -143,12 +150,11 @@ class Update:
             await download.get(order["url"], self._roots, target.start, size, self._buffer, target.write)
             return
         name, number = order["stream"]
-        room = bytearray(_WINDOW_BYTES)
         line = self._line()
         try:
             await line.open()
-            get = borrow("iot.ota.streams").get
-            await get(line, name, number, target.start, size, room, target.write, self._log)
+            place = line, name, number, target.start, size
+            await self._get_stream(*place, self._window, target.write, self._log)
         finally:
             await within(_CLOSE_MS, line.close())
 

@@ -29,7 +29,7 @@ class House:
 
     async def get(self, start: int = 0, size: int = len(FILE), name: str = "release") -> bytes:
         got = bytearray()
-        await streams.get(self.line, name, 0, start, size, bytearray(8192), got.extend)
+        await streams.get(self.line, (name, 0), start, size, bytearray(8192), got.extend)
         return bytes(got)
 
     def put(self, data: bytes) -> None:
@@ -105,7 +105,7 @@ async def test_a_connection_that_ends_in_between_is_no_harm_where_it_comes_back(
             client.connection._stream.transport.abort()
 
     got = bytearray()
-    await streams.get(house.line, "release", 0, 0, len(FILE), bytearray(8192), take)
+    await streams.get(house.line, ("release", 0), 0, len(FILE), bytearray(8192), take)
     assert got == FILE and cut
     await client.disconnect()
     await running

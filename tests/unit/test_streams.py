@@ -94,7 +94,7 @@ class Cloud:
         pieces = []
         try:
             await streams.get(
-                self, name, 3, start, size, bytearray(room), lambda view: pieces.append(bytes(view)), log
+                self, (name, 3), start, size, bytearray(room), lambda view: pieces.append(bytes(view)), log
             )
         finally:
             assert all([one.closed for one in self.subscriptions.values()])
@@ -262,7 +262,7 @@ async def test_what_the_taker_raises_comes_through_and_so_does_a_cancellation():
         raise OSError("flash")
 
     cloud = Cloud()
-    await araises(OSError, "flash", streams.get(cloud, "r", 3, 0, len(FILE), bytearray(2048), take))
+    await araises(OSError, "flash", streams.get(cloud, ("r", 3), 0, len(FILE), bytearray(2048), take))
     assert all([one.closed for one in cloud.subscriptions.values()])
     cloud = Cloud()
     cloud.mangle = lambda messages: []

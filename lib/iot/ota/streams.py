@@ -32,15 +32,14 @@ def is_name(name):
     )
 
 
-async def get(line, name, file, start, size, buffer, take, log=None):
+async def get(line, stream, start, size, buffer, take, log=None):
     """Has `take(view)` called with a file's bytes from `start` on, in their order, until there are `size`.
 
     Some blocks are asked for at once, and come in any order, twice or not at all.
 
     Args:
         line: with `client`, a Client that stays connected meanwhile, and `prefix`, "$aws/things/NAME/".
-        name: the stream's.
-        file: its number in that.
+        stream: its name, and the file's number in it.
         start: the first byte that is wanted, 0 to `size`.
         size: of the whole file.
         buffer: a bytearray in which blocks wait for those before them: of 8 KiB four do, of 2 KiB one.
@@ -50,6 +49,7 @@ async def get(line, name, file, start, size, buffer, take, log=None):
         ValueError: the service has no such file.
         OSError: nothing came for 20 s, or for 4 and there is no connection any more.
     """
+    name, file = stream
     if not is_name(name):
         raise ValueError("stream: 1 to {} of A-Z a-z 0-9 - _".format(_NAME_MOST))
     keep("iot.mqtt.checks")  # which every message to a reserved topic asks for

@@ -12,13 +12,14 @@ from micropython import const
 
 from iot.events import within
 from iot.memory import borrow
-from iot.ota import download, pending, slots
+from iot.ota import pending, slots
 
 _BUFFER_BYTES = const(4096)
 _LEAST_RATE = const(1024)  # bytes a second: slower is a server that holds the device
 _BEGIN_MS = const(120000)  # for Wi-Fi, time and the cloud, or the first bytes
 _CLOSE_MS = const(20000)
-_WINDOW_BYTES = const(8192)  # of what comes over MQTT, in any order
+_WINDOW_BYTES = const(8192)  # the same, where it comes over MQTT in any order
+_PACKET_BYTES = const(3072)  # and of a message
 _PAUSE_MS = const(5000)
 _FOR_EVER_S = const(3600)
 _EXPIRED = const((401, 403, 410))  # what a server says to a URL whose time is over
@@ -45,7 +46,7 @@ class Update:
         self._line = line
         self._buffer = bytearray(_BUFFER_BYTES)
         self._order = self._manifest = self._target = None
-        self._get_stream = self._window = None  # of a file that comes over MQTT
+        self._get = None  # what brings the file
 
     async def check(self):
         """Judges what waits, if the cloud has told of it, while nothing else needs memory; whether there is
@@ -55,11 +56,12 @@ class Update:
             self._order = pending.load(self._folder)
             if "text" not in self._order:
                 return True
-            is_due = await self._judge()
-            if is_due and self._order["stream"]:
-                self._get_stream = borrow("iot.ota.streams").get
-                self._window = bytearray(_WINDOW_BYTES)
-            return is_due
+            if self._order["stream"]:
+                self._buffer = bytearray(_WINDOW_BYTES)
+            if not await self._judge():
+                return False
+            self._get = borrow("iot.ota.streams" if self._order["stream"] else "iot.ota.download").get
+            return True
         except (ValueError, OSError) as error:
             self._give_up(error)
         return False
@@ -128,13 +130,13 @@ class Update:
         try:
             if target.start < size:
                 limit_ms = _BEGIN_MS + (size - target.start) * 1000 // _LEAST_RATE
-                await self._in_time(limit_ms, self._get(ready))
-        except download.Refused as error:
-            order = self._order
-            if error.status not in _EXPIRED or order["asked"] + 1 == order["starts"]:
+                await self._in_time(limit_ms, self._bring(ready))
+        except ValueError as error:
+            order, status = self._order, getattr(error, "status", 0)  # of iot.ota.download
+            if status not in _EXPIRED or order["asked"] + 1 == order["starts"]:
                 raise
             pending.store(self._folder, {name: order[name] for name in ("job", "number", "starts")})
-            raise OSError("status {}: the next life asks for another URL".format(error.status))
+            raise OSError("status {}: the next life asks for another URL".format(status))
         finally:
             target.close()
         last = target.finish()
@@ -143,18 +145,17 @@ class Update:
         pending.remove(self._folder)
         self._over("update_over", "version {} is installed".format(version))
 
-    async def _get(self, ready):
+    async def _bring(self, ready):
         await ready()
-        order, target, size = self._order, self._target, self._manifest["size"]
+        order, target = self._order, self._target
+        part = target.start, self._manifest["size"], self._buffer, target.write
         if not order["stream"]:
-            await download.get(order["url"], self._roots, target.start, size, self._buffer, target.write)
+            await self._get(order["url"], self._roots, *part)
             return
-        name, number = order["stream"]
         line = self._line()
         try:
-            await line.open()
-            place = line, name, number, target.start, size
-            await self._get_stream(*place, self._window, target.write, self._log)
+            await line.open(_PACKET_BYTES)
+            await self._get(line, order["stream"], *part, self._log)
         finally:
             await within(_CLOSE_MS, line.close())
 

@@ -47,8 +47,10 @@ class Cloud:
 
     def __init__(self, file=FILE, limit=3072, prefix=PREFIX, granted=True):
         self.client = self.inbox = self.framer = self
+        self.is_terse = True  # as AWS's service writes JSON, and the local cloud
         self.connected = True
         self.reason = None
+        self.order = "flip"
         self.limit = limit
         self.prefix = prefix
         self.mangle = lambda messages: messages
@@ -75,6 +77,8 @@ class Cloud:
 
     def say(self, topic, message):
         payload = message if isinstance(message, bytes) else json.dumps(message).encode()
+        if self.is_terse and not isinstance(message, bytes):
+            payload = payload.replace(b": ", b":").replace(b", ", b",")
         self.largest = max(self.largest, 7 + len(topic) + len(payload))
         view = memoryview(payload) if len(payload) < self.limit else None
         self.subscriptions[topic].put((topic, view))
@@ -88,7 +92,8 @@ class Cloud:
     def block(self, number, size, data=None):
         data = data or self._file[number * size : (number + 1) * size]
         text = str(binascii.b2a_base64(data), "ascii").strip()
-        return {"f": 3, "l": len(data), "i": number, "p": text}
+        members = {"f": 3, "l": len(data), "i": number, "p": text}
+        return {name: members[name] for name in self.order}
 
     async def get(self, start=0, size=20005, room=8192, name="release-1", log=None):
         pieces = []
@@ -124,6 +129,15 @@ async def test_a_file_comes_whole_from_any_byte_on_with_any_buffer():
             assert await Cloud().get(start, room=room) == FILE[start:]
     for size in (1, 2047, 2048, 2049, 8192):
         assert await Cloud(FILE[:size]).get(size=size) == FILE[:size]
+
+
+async def test_the_members_may_stand_in_any_order_with_blanks_or_without():
+    for order in ("flip", "ilfp", "plif", "filp", "pilf", "fpil"):
+        for is_terse in (True, False):
+            cloud = Cloud()
+            cloud.order, cloud.is_terse = order, is_terse
+            assert await cloud.get() == FILE
+            assert cloud.asked == [(0, 4), (4, 4), (8, 2)]
 
 
 async def test_four_blocks_are_asked_for_at_once_and_none_twice():

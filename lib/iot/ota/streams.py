@@ -21,6 +21,8 @@ _FINAL = const((
     "InvalidTopic", "InvalidJson", "InvalidRequest", "Unauthorized", "BlockSizeOutOfBounds",
     "OffsetOutOfBounds", "BlockCountLimitExceeded", "ResourceNotFound", "VersionMismatch", "ETagMismatch",
 ))  # fmt: skip
+_HEAD_BYTES = const(160)  # of a message, in which its block begins: AWS's tokens have 64
+_BLOCK = const(b'"p":"')
 _LETTERS = const("-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
 _NAME_MOST = const(128)
 
@@ -70,6 +72,16 @@ async def get(line, stream, start, size, buffer, take, log=None):
     finally:
         for one in subscriptions:
             one.close()
+
+
+def _parted(view):
+    """What a message says beside its block, and that in base64: without a copy where it stands last."""
+    head = bytes(view[:_HEAD_BYTES])
+    at = head.find(_BLOCK)
+    if b'"i":' in head[: max(at, 0)] and bytes(view[-2:]) == b'"}':
+        return json.loads(head[:at] + b'"p":0}'), view[at + len(_BLOCK) : -2]
+    found = json.loads(bytes(view))
+    return found, found["p"]
 
 
 class _Blocks:
@@ -141,8 +153,8 @@ class _Blocks:
     def put(self, message):
         """A block, or whatever else comes in its place."""
         try:
-            found = json.loads(bytes(message[1]))
-            number, text = found["i"], found["p"]
+            found, text = _parted(message[1])
+            number = found["i"]
             if type(number) is not int or type(found["f"]) is not int or found["f"] != self._file:
                 return
             at = number - self._first

@@ -33,3 +33,4 @@ ROTATE_DAYS = 30  # before it ends the thing's certificate is replaced; 0: never
 # When updates may begin: None for always, or (from, to, offset, spread), hours of local time, minutes that it
 # is ahead of UTC, and seconds of which each device waits a part, at random: so a fleet does not come at once.
 UPDATE_HOURS = None  # e.g. (22, 5, 60, 1800)
+UPDATE_AFR = False  # AWS's own OTA jobs (afr_ota) may bring updates, too: docs/updates.md has what they lack

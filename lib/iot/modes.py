@@ -69,8 +69,7 @@ STAYING = {
     "jobs": ("iot.aws.jobs",),
     "application": ("iot.backoff", "iot.application", "iot.thing"),
     "update": (
-        "iot.tls", "iot.storage.nvs", "iot.ota.slots", "iot.ota.pending", "iot.ota.download",
-        "iot.ota.update",
+        "iot.tls", "iot.storage.nvs", "iot.ota.slots", "iot.ota.pending", "iot.ota.update",
     ),
     "setup": (
         "iot.ble.codes", "iot.ble.frames", "iot.ble.requests", "iot.ble.setup", "iot.ble.packets",

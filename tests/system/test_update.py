@@ -90,7 +90,8 @@ class Publisher:
         **members: Any,
     ) -> Manifest:
         """Make a job of it; `members` of the manifest, and `content`, are other than they should be."""
-        pack = deployed(self.texts(app and app.format(version), version, None, **(others or {})))["/firmware.pack"]
+        texts = self.texts(app and app.format(version), version, None, **(others or {}))
+        pack = deployed(texts)["/firmware.pack"]
         digest = hashlib.sha256(pack).hexdigest()
         right = Manifest("esp32-iot", KIND, version, 0, FAR, "ESP32", (), len(pack), digest, "1.25.0", "6")
         manifest = replace(right, **members)

@@ -30,7 +30,8 @@ def job(notice):
     notice: a view of what it says.
     """
     at = _find(notice, b'"OTA"')
-    if at < 0 or bytes(notice[max(at - _BEFORE, 0) : at]).replace(b" ", b"")[-9:] != b'"action":':
+    before = bytes(notice[max(at - _BEFORE, 0) : max(at, 0)]).replace(b" ", b"")
+    if before[-9:] != b'"action":' and _find(notice, b'{"afr_ota":') < 0:  # AWS's own
         return None
     job_id, number = _value(notice, b'"jobId"'), _value(notice, b'"executionNumber"')
     return (job_id, int(number) if number.isdigit() else None) if job_id else None

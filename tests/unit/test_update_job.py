@@ -2,9 +2,7 @@
 
 import json
 
-from check import raises
 from iot.aws import update_job
-from iot.ota import request
 
 NOW_S = 1_764_380_000  # 01:33:20
 
@@ -61,16 +59,11 @@ def test_hours():
         assert update_job.seconds_to(hours, NOW_S + wait_s) == 0 or hours[0] == hours[1]
 
 
-def test_what_a_document_has_to_have():
-    whole = {"action": "OTA", "manifest": "m", "signatures": ["a:b"], "url": "https://a/b"}
-    assert request.order(whole) == {"text": "m", "signatures": ["a:b"], "url": "https://a/b", "again": False}
-    root = {"root": "r", "signatures": []}
-    assert request.order(root) == {"text": "r", "signatures": [], "url": "", "again": False}
-    for name, value in (
-        ("manifest", 7),
-        ("signatures", None),
-        ("signatures", "a:b"),
-        ("url", "http://a/b"),
-        ("url", None),
+def test_aws_s_own_jobs_are_updates():
+    for notice in (
+        b'{"execution":{"jobId":"u-1","jobDocument":{"afr_ota":{"protocols":["MQTT"]}}}}',
+        b'{"execution": {"jobId": "u-1", "jobDocument": {"afr_ota": {"protocols": ["MQTT"]}}}}',
     ):
-        raises(ValueError, "", request.order, dict(whole, **{name: value}))
+        assert update_job.job(memoryview(notice)) == ("u-1", None)
+    other = b'{"execution":{"jobId":"OTA","jobDocument":{"action":"reboot"}}}'
+    assert update_job.job(memoryview(other)) is None

@@ -1,0 +1,42 @@
+"""Updates of the image for tests: small ones that ESP-IDF's checks find whole, and their manifests."""
+
+import hashlib
+import random
+from datetime import UTC, datetime
+
+from tools.release.manifest import BLOCK_BYTES, HASH_BYTES, IMAGE, Manifest, block_hashes
+from tools.sim.flash import partition_shim
+
+BOARD = "Generic ESP32 module with ESP32"
+FAR = datetime(2040, 1, 1, tzinfo=UTC)
+
+
+def image(size: int = 200_000, version: str = "2.0", chip: int = 0) -> bytes:
+    """One of about `size` bytes, another for each version."""
+    content = f"MicroPython {version}\0".encode() + random.Random(version).randbytes(size)
+    made: bytes = partition_shim.image(content, chip)
+    return made
+
+
+def file_of(image: bytes) -> bytes:
+    """What travels: the list of hashes, then the image."""
+    return block_hashes(image) + image
+
+
+def manifest_of(file: bytes, version: str = "2.0", counter: int = 0, **members: object) -> Manifest:
+    """What is signed of it."""
+    number = -(-len(file) // (BLOCK_BYTES + HASH_BYTES))
+    listed = hashlib.sha256(file[: number * HASH_BYTES]).hexdigest()
+    told: dict[str, object] = {
+        "product": "esp32-iot",
+        "kind": IMAGE,
+        "version": version,
+        "counter": counter,
+        "expires": FAR,
+        "chip": "ESP32",
+        "boards": (BOARD,),
+        "size": len(file),
+        "sha256": hashlib.sha256(file).hexdigest(),
+        "blocks": (number, listed),
+    }
+    return Manifest(**(told | members))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""An image on its way into the other partition, and its trial, as the bootloader has it; cut at its writes."""
+"""An image on its way into the other partition, and its trial by the bootloader; cut at its writes."""
 
 import dataclasses
 import hashlib

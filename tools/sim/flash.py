@@ -24,9 +24,10 @@ PowerCut = flash_shim.PowerCut
 class CutFlash:
     """A littlefs in `folder`/vfs.bin, NVS in `folder`/nvs, images in `folder`/ota_0.bin and ota_1.bin.
 
-    What a cut leaves, the next CutFlash finds: each is a start of the chip, with its bootloader's work. While `mounted`, `open` and the file calls of `os` see these files only, and `esp32.NVS` this NVS. With
-    cut_at=n the n-th write, from 1, raises PowerCut, as does every write after it; what a write is and
-    outcome, what of it is in flash: see `Device.cut_at_write`.
+    What a cut leaves, the next CutFlash finds: each is a start of the chip, the bootloader's work included.
+    While `mounted`, `open` and the file calls of `os` see these files only, and `esp32` these partitions and
+    this NVS. With cut_at=n the n-th write, from 1, raises PowerCut, as does every write after it; what a
+    write is and outcome, what of it is in flash: see `Device.cut_at_write`.
     """
 
     def __init__(self, folder: Path, cut_at: int = 0, outcome: str = "torn") -> None:

@@ -6,9 +6,8 @@
 
 import sys
 
-_SHIMS = (
-    "_world", "_flash", "_partition", "_memory", "_threads", "time", "socket", "esp", "esp32", "network", "machine",
-)  # fmt: skip
+_SHIMS = ("_world", "_flash", "_partition", "_memory", "_threads")
+_SHIMS += ("time", "socket", "esp", "esp32", "network", "machine")
 # Modules that MicroPython has built in, where a file of that name would not be found.
 _IN_PLACE_OF = {"_tls": "tls", "_gc": "gc", "_micropython": "micropython", "_sys": "sys"}
 _EISDIR = 21

@@ -67,7 +67,7 @@ class Target:
         list is not the manifest's; OSError where flash fails.
         """
         view = memoryview(view)
-        while len(view):
+        while view:
             view = view[self._take(view) :]
 
     def close(self):

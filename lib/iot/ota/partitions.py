@@ -1,4 +1,4 @@
-"""Which image of MicroPython runs, and the one on trial: ESP-IDF's bootloader starts that once, and goes back.
+"""Which image of MicroPython runs, and the one on trial, which ESP-IDF's bootloader starts once.
 
 A number in NVS says how far a trial has come, a text whose it is. A cut of power may take the number while it
 is written: it is written so that the bootloader goes back then, or has done so. `space` is the system's
@@ -56,7 +56,7 @@ def facts(space):
     """
     text = borrow("iot.storage.nvs").get_blob(space, _FACTS, bytearray(_FACTS_MAX))
     values = str(text or b"", "ascii").split()
-    found = dict(zip(_NAMES.split(), values))
+    found = dict(zip(_NAMES.split(), values))  # noqa: B905 - of stock MicroPython it takes no more
     if found:
         found["counter"] = int(found["counter"])
     return found

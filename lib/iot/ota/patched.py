@@ -1,5 +1,6 @@
-"""An image that comes as a patch to the one that runs (iot.ota.delta). What is wrong with that is no reason to
-give the update up: the whole file may come in its place.
+"""An image that comes as a patch to the one that runs (iot.ota.delta).
+
+What is wrong with that is no reason to give the update up: the whole file may come in its place.
 """
 
 import binascii

@@ -93,7 +93,7 @@ class Partitions:
         return self._running
 
     def boot(self, soft=False):
-        """Do what the bootloader does; soft: a soft reset, which is none of the chip. Nothing is found: OSError."""
+        """Do what the bootloader does, which a `soft` reset passes over; OSError where it finds nothing."""
         applications = [row for row in self.table if row[0] == APP]
         chosen = 0
         if self._otadata:
@@ -178,7 +178,7 @@ class Partitions:
         return end[-1] == checksum and (not header[_HAS_HASH_AT] or stored == digest.digest())
 
     def _selected(self, soft, count):
-        """The index of the application that otadata tells to start, with what the bootloader changes in it."""
+        """The index of the application that otadata tells to start; changes that as the bootloader does."""
         entries = self._entries()
         if not soft:
             for index in (0, 1):
@@ -265,9 +265,9 @@ def _active(entries):
     """Which of two entries counts, None for neither."""
     active = None
     for index in (0, 1):
-        if entries[index] and entries[index][1] not in (_INVALID, _ABORTED):
-            if active is None or entries[index][0] > entries[active][0]:
-                active = index
+        counts = entries[index] and entries[index][1] not in (_INVALID, _ABORTED)
+        if counts and (active is None or entries[index][0] > entries[active][0]):
+            active = index
     return active
 
 

@@ -52,7 +52,7 @@ class Update:
             if not self._url:
                 kept.keep_root(self._folder, await verify.next_root(text, signatures, root))
                 what = "another root counts"
-            elif slots.manifest(slots.running()) != text.encode():
+            elif not self._runs(text.encode()):
                 counter, now = kept.counter(self._nvs), time.gmtime()
                 self._manifest = await verify.manifest(text, signatures, root, counter, now)
                 self._judge(kept, again)
@@ -76,12 +76,15 @@ class Update:
             self._give_up(error)
         await asyncio.sleep(_FOR_EVER_S)  # the restart ends it
 
+    def _runs(self, text):
+        if slots.manifest(slots.running()) == text:
+            return True
+        return borrow("iot.ota.partitions").mark(self._nvs) == borrow("iot.ota.request").mark(text)
+
     def _judge(self, kept, again):
-        if self._manifest["kind"] != "app":
-            raise ValueError("kind image: this device takes updates of the application alone")
         if kept.is_refused(self._nvs, self._manifest["sha256"]) and not again:
             raise ValueError("it has failed here before; again: true has it tried once more")
-        if not slots.free(self._nvs):
+        if not slots.free(self._nvs) or borrow("iot.ota.partitions").on_trial(self._nvs):
             raise ValueError("the version that runs is on trial itself")
 
     def _give_up(self, error):
@@ -95,6 +98,9 @@ class Update:
 
     async def _install(self, ready):
         manifest = self._manifest
+        if manifest["kind"] == "image":
+            await self._install_image(ready)
+            return
         slot, size = slots.free(self._nvs), manifest["size"]
         path, start = slots.prepare(slot, size)
         self._log.info("update", "version {}: {} of {} bytes are there", manifest["version"], start, size)
@@ -112,6 +118,24 @@ class Update:
             raise error(text.format(digest[:16], manifest["sha256"][:16]))
         slots.seal(slot, manifest["text"])
         slots.begin_trial(self._nvs, slot, _STARTS)
+        pending.remove(self._folder)
+
+    async def _install_image(self, ready):
+        manifest, size = self._manifest, self._manifest["size"]
+        target = borrow("iot.ota.image").Target(self._nvs, manifest, self._buffer, self._log)
+        start = target.start
+        self._log.info("update", "version {}: {} of {} bytes are there", manifest["version"], start, size)
+        if start < size:
+            limit_ms = _BEGIN_MS + (size - start) * 1000 // _LEAST_RATE
+            try:
+                await ready()
+                get = download.get(self._url, self._roots, start, size, self._buffer, target.write)
+                await asyncio.wait_for_ms(get, limit_ms)
+            except asyncio.TimeoutError:
+                raise OSError("slower than {} bytes a second (slow retrieval)".format(_LEAST_RATE))
+            finally:
+                target.close()
+        target.finish()
         pending.remove(self._folder)
 
     def _roots(self):

@@ -52,6 +52,8 @@ class Target:
         self._page = memoryview(bytearray(_PAGE))
         self._block = hashlib.sha256()
         partitions = borrow("iot.ota.partitions")
+        if partitions.on_trial(space) or borrow("iot.ota.slots").on_trial(space):
+            raise ValueError("the version that runs is on trial itself")
         self._partition, self._chip = partitions.other(), bytearray(2)
         partitions.read_running(_CHIP_AT, self._chip)
         room = self._partition.info()[3]

@@ -21,7 +21,7 @@ from tools.sim import Device
 IMAGE = image()
 FILE = file_of(IMAGE)
 LISTED = len(FILE) - len(IMAGE)
-STEP = 48  # one of so many writes is cut; an image takes a hundred
+STEP = 32  # one of so many writes is cut; an image of 50 pages takes some 160
 OLD, NEW = "ota_0", "ota_1"
 # The same application runs on both images; what it does is another's fault.
 APP = """
@@ -73,7 +73,7 @@ def in_flash(device: Device, label: str) -> bytes:
 async def test_an_image_is_installed_tried_and_kept(house: House) -> None:
     images = Images(house)
     device = await images.device()
-    await device.expect("app: runs on ota_0, 1.0", START_S)
+    assert seen(device, "app: runs on ota_0, 1.0") == 1
     for number, (version, label) in enumerate((("2.0", NEW), ("3.0", OLD))):
         made = image(version=version)
         images.publish_image(f"job{number}", file_of(made), version=version, counter=number + 1)
@@ -93,7 +93,7 @@ async def test_an_image_is_installed_tried_and_kept(house: House) -> None:
     images.publish_image("same", file_of(made), version="3.0", counter=2)
     await reaches(house, "same", "SUCCEEDED")
     assert seen(device, "update: it runs already|restarting: it runs already") == 1
-    images.publish("app", "1.1")  # the other kind, on this image
+    images.publish("app", "1.1", counter=2)  # the other kind, on this image
     await reaches(house, "app", "SUCCEEDED")
 
 
@@ -126,13 +126,15 @@ async def test_an_image_that_is_no_good_goes_back(house: House, app: str, why: s
 async def test_a_server_that_ends_connections_is_gone_on_with_from_the_last_whole_block(house: House) -> None:
     images = Images(house)
     device = await images.device()
-    house.cloud.gate.rules.append(Misbehaviour("reset", times=2, amount=100_000))
+    house.cloud.gate.rules.append(Misbehaviour("reset", times=2, amount=150_000))
     images.publish_image("late")
     starts = []
     for _ in range(3):
         line = await device.expect(r"update: version 2.0: (\d+) of \d+ bytes are there", PATIENCE_S)
         starts.append(int(line[1]))
-    assert starts == [0, LISTED + BLOCK_BYTES, LISTED + 2 * BLOCK_BYTES]
+    # What has come, but was not read when the connection was reset, is lost.
+    assert starts[0] == 0 and starts == sorted(starts) and starts[2] >= LISTED + BLOCK_BYTES
+    assert all((start - LISTED) % BLOCK_BYTES == 0 for start in starts[1:])
     await reaches(house, "late", "SUCCEEDED")
 
 
@@ -186,7 +188,7 @@ async def test_a_board_without_a_second_slot(house: House) -> None:
 
     house.device = one_slot  # type: ignore[method-assign]
     device = await images.device()
-    await device.expect("app: runs on factory", START_S)
+    assert seen(device, "app: runs on factory") == 1
     images.publish_image("no")
     await reaches(house, "no", "FAILED")
     assert "this board's image has no second slot" in details(house, "no")["message"]
@@ -194,13 +196,13 @@ async def test_a_board_without_a_second_slot(house: House) -> None:
     await reaches(house, "app", "SUCCEEDED")
 
 
-@pytest.mark.parametrize(("first", "outcome"), [(30, "before"), (40, "torn"), (50, "after")])
+@pytest.mark.parametrize(("first", "outcome"), [(20, "before"), (30, "torn"), (40, "after")])
 async def test_a_cut_at_writes_of_an_image_leaves_the_old_or_the_new(
     house: House, first: int, outcome: str
 ) -> None:
     images = Images(house)
     device = await images.device()
-    runs, cuts = "", 0
+    runs, cuts = OLD, 0
     for write in range(first, 2000, STEP):
         made = image(version=f"2.{write}")
         job_id, label = f"job{write}", OLD if runs == NEW else NEW
@@ -211,14 +213,14 @@ async def test_a_cut_at_writes_of_an_image_leaves_the_old_or_the_new(
             cuts += 1
             await device.power_on()
         status = await reaches(house, job_id, "SUCCEEDED", "FAILED", "REJECTED")
-        now = (await device.expect(r"app: runs on (\w+)", START_S))[1]
+        assert status in ("SUCCEEDED", "FAILED"), (write, details(house, job_id))
         if status == "SUCCEEDED":
             assert in_flash(device, label)[: len(made)] == made
             runs = label
-        assert status in ("SUCCEEDED", "FAILED"), (write, details(house, job_id))
+        assert [line for line in device.lines if "app: runs on" in line][-1].endswith(f"{runs}, 1.0"), write
         if not was_cut:
             break
-    assert not was_cut and cuts > 3 and now
+    assert not was_cut and cuts > 3 and runs == label
 
 
 def test_the_images_of_the_tests_are_whole() -> None:

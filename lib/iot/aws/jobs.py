@@ -20,6 +20,7 @@ class Jobs:
     Attributes:
         handlers: by action, (handler, minutes that it may take or 0).
         requests: the Requests of this thing while something needs them, None at other times.
+        update: the id of the job that waits if it is an update, whose document has no room here, else None.
     """
 
     def __init__(self, name, client, system):
@@ -29,6 +30,7 @@ class Jobs:
         self.handlers = {}
         self.requests = None
         self._users = 0
+        self.update = None
         self.job = self.asked = None  # the one that is being done; what this life has asked to begin
         self._due = asyncio.Event()
 
@@ -88,4 +90,6 @@ class Jobs:
             if self.job:
                 self.job.changed()
             if payload is None or b'"jobId"' in payload or topic.endswith("/rejected"):
+                is_update = payload and b'"OTA"' in payload and "OTA" not in self.handlers
+                self.update = borrow("iot.ota.request").job_id(payload) if is_update else None
                 self._due.set()

@@ -1,7 +1,7 @@
 """What a patch is packed by, undone as a stream: crle and heatshrink, as detools has them.
 
-In memory for a moment. Each of these is made with `take`, which gets views of what comes out, and `wrong`, which
-makes the error that has a text; it has
+In memory for a moment. Each of these is made with `take`, which gets views of what comes out, and `wrong`,
+which makes the error that has a text; it has
 
     step(view)  takes bytes, of which there is at least one unless it is busy; returns how many
     is_busy     whether what it took makes more than it has given away

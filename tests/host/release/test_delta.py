@@ -16,6 +16,7 @@ CODE = random.Random(1).randbytes(150_000)  # which nothing makes smaller
 LATER = ("--expires", "2999-01-01")
 IMAGE = Made(partitions=TWO_SLOTS)
 OUT = Path("build/release")
+pytestmark = pytest.mark.usefixtures("detools")
 
 
 def program(code: bytes, version: str = "v1.25.0") -> Made:

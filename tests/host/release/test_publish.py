@@ -313,7 +313,7 @@ def test_a_job_or_a_cloud_that_is_not_there(here: Run, release: Run, tmp_path: P
 
 
 def test_a_delta_beside_the_image(
-    cloud: CloudThread, here: Run, release: Run, root: dict[str, str], name: str
+    cloud: CloudThread, here: Run, release: Run, root: dict[str, str], name: str, detools: None
 ) -> None:
     """A device that runs the base gets the image out of it; who has no delta is told to build one."""
     Path("old.bin").write_bytes(OLD.image())

@@ -12,20 +12,30 @@ LOCAL_BUCKET = "releases"
 LOCAL_ROLE = "arn:aws:iam::123456789012:role/releases"
 
 
-def document(text: bytes, signatures: Iterable[Signature], url: str = "") -> str:
+def document(
+    text: bytes, signatures: Iterable[Signature], url: str = "", delta: dict[str, Any] | None = None
+) -> str:
     """The job's document.
 
     Args:
         text: what was signed, a manifest or a root.
         signatures: of it.
         url: of a manifest's file, as `url` makes it; "" for a root.
+        delta: where a device may get a patch in its place: the `base` that it is for, its `size`, and `url`.
     """
     members: dict[str, Any] = {"action": "OTA"}
     members["manifest" if url else "root"] = text.decode()
     members["signatures"] = [str(one) for one in signatures]
     if url:
-        members["url"] = f"${{aws:iot:s3-presigned-url:{url}}}"
+        members["url"] = _signed(url)
+    if delta:
+        members["delta"] = {**delta, "url": _signed(delta["url"])}
     return json.dumps(members)
+
+
+def _signed(url: str) -> str:
+    """In whose place AWS IoT puts one that opens the file, for each device its own."""
+    return f"${{aws:iot:s3-presigned-url:{url}}}"
 
 
 def url(bucket: str, key: str, region: str) -> str:

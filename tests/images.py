@@ -4,6 +4,8 @@ import hashlib
 import random
 from datetime import UTC, datetime
 
+from patches import CRLE, crle, head, number, part
+
 from tools.release.manifest import BLOCK_BYTES, HASH_BYTES, IMAGE, Manifest, block_hashes
 from tools.sim.flash import partition_shim
 
@@ -40,3 +42,13 @@ def manifest_of(file: bytes, version: str = "2.0", counter: int = 0, **members: 
         "blocks": (number, listed),
     }
     return Manifest(**(told | members))  # type: ignore[arg-type]
+
+
+def patch(base: bytes, new: bytes, at: int = 0, inserted: bytes = b"") -> bytes:
+    """One that leads from an image to another, which at `at` has some bytes more; as detools lays it out."""
+    same = at + len(inserted)
+    equal = next(
+        (n for n in range(len(new) - same) if base[at + n : at + n + 1] != new[same + n : same + n + 1]), 0
+    )
+    parts = part(bytes(at), inserted, 0) + part(bytes(equal), new[same + equal :], 0)
+    return head(CRLE, len(new)) + crle(number(0) + parts)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.images import file_of, image, manifest_of
+from tests.images import file_of, image, manifest_of, patch
 from tests.patience import PATIENCE_S
 from tests.system.house import START_S, House, seen
 from tests.system.test_faults import cut
@@ -17,6 +17,7 @@ from tools.cloud.misbehaviour import Misbehaviour
 from tools.release import job, signatures
 from tools.release.manifest import BLOCK_BYTES, Manifest
 from tools.sim import Device
+from tools.sim.flash import partition_shim
 
 IMAGE = image()
 FILE = file_of(IMAGE)
@@ -48,15 +49,21 @@ class Images(Publisher):
         file: bytes = FILE,
         content: bytes | None = None,
         again: bool = False,
+        delta: tuple[bytes, bytes] | None = None,
         **members: Any,
     ) -> Manifest:
-        """Make a job of it; `members` of the manifest, and `content`, are other than they should be."""
+        """Make a job of it; `members` of the manifest, and `content`, are other than they should be.
+
+        delta: a base, and the patch to it.
+        """
         manifest = manifest_of(file, **members)
         text = manifest.text()
         self.house.cloud.s3.objects.put("releases", f"{job_id}.bin", file if content is None else content)
         url = job.url("releases", f"{job_id}.bin", "us-east-1")
         signed = signatures.read([self.key.sign(text.decode())])
-        told = json.loads(job.document(text, signed, url)) | ({"again": True} if again else {})
+        told = json.loads(job.document(text, signed, url, self._told(job_id, delta)))
+        if again:
+            told["again"] = True
         self.house.cloud.jobs.create_job(
             jobId=job_id,
             targets=[self.house.cloud.registry.arn(f"thing/{NAME}")],
@@ -64,6 +71,14 @@ class Images(Publisher):
             presignedUrlConfig=job.presigned(),
         )
         return manifest
+
+    def _told(self, job_id: str, delta: tuple[bytes, bytes] | None) -> dict[str, Any] | None:
+        if not delta:
+            return None
+        base, patch = delta
+        self.house.cloud.s3.objects.put("releases", f"{job_id}.patch", patch)
+        url = job.url("releases", f"{job_id}.patch", "us-east-1")
+        return {"base": hashlib.sha256(base).hexdigest(), "size": len(patch), "url": url}
 
 
 def in_flash(device: Device, label: str) -> bytes:
@@ -194,6 +209,53 @@ async def test_a_board_without_a_second_slot(house: House) -> None:
     assert "this board's image has no second slot" in details(house, "no")["message"]
     images.publish("app", "1.1")
     await reaches(house, "app", "SUCCEEDED")
+
+
+FIRST: bytes = partition_shim._first((0, 16, 0, 0, "ota_0", False))  # what a new chip runs
+
+
+LINE = b"a line more"
+
+
+async def test_a_delta_comes_in_place_of_the_image(house: House) -> None:
+    images = Images(house)
+    device = await images.device()
+    changed = partition_shim.image(IMAGE[32:1000] + LINE + IMAGE[1000:-40])
+    images.publish_image("whole")
+    await reaches(house, "whole", "SUCCEEDED")
+    made = patch(IMAGE, changed, 1000, LINE)
+    assert len(made) < len(changed) / 20
+    images.publish_image("update-2", file_of(changed), delta=(IMAGE, made), version="2.1")
+    await device.expect(f"version 2.1: 0 of {len(made)} bytes are there", PATIENCE_S)
+    await reaches(house, "update-2", "SUCCEEDED")
+    assert in_flash(device, OLD)[: len(changed)] == changed
+    assert not (device.files / "update.patch").exists()
+
+
+@pytest.mark.parametrize("what", ["base", "patch", "result", "place", "cut"])
+async def test_a_delta_that_is_of_no_use_is_done_without(house: House, what: str) -> None:
+    images = Images(house)
+    device = await images.device()
+    base, made = FIRST, patch(FIRST, IMAGE)
+    if what == "base":
+        base = IMAGE
+    elif what == "patch":
+        made = made[:500] + bytes(len(made) - 500)
+    elif what == "result":
+        made = patch(FIRST, image(version="2.1"))
+    images.publish_image("update-1", delta=(base, made))
+    if what == "place":
+        house.cloud.s3.objects._path("releases", "update-1.patch").unlink()
+    elif what == "cut":  # amid the patch's making, which begins anew
+        await device.expect("mode OTA", PATIENCE_S)
+        device.cut_at_write(120)
+        await device.power_lost(PATIENCE_S)
+        await device.power_on()
+        await device.expect(f"version 2.0: {len(made)} of {len(made)} bytes are there", PATIENCE_S)
+    else:
+        await device.expect("the whole file", PATIENCE_S)
+    await reaches(house, "update-1", "SUCCEEDED")
+    assert in_flash(device, NEW)[: len(IMAGE)] == IMAGE
 
 
 @pytest.mark.parametrize(("first", "outcome"), [(20, "before"), (30, "torn"), (40, "after")])

@@ -1,68 +1,79 @@
 """An image that comes as a patch to the one that runs (iot.ota.delta).
 
-What is wrong with that is no reason to give the update up: the whole file may come in its place.
+The patch lies in a file until it is whole: so its arithmetic has no TLS beside it, and a cut costs none of
+its bytes. It is not signed: what is wrong with it is a reason to get the whole file, never to give up.
 """
 
+import asyncio
 import binascii
 import hashlib
+import os
 import struct
 
 from micropython import const
 
 from iot.memory import borrow
 
+_FILE = const("/update.patch")
 _HEADER = const(24)  # bytes of an image's, its segments' number in the second
 _SEGMENT = const(8)  # of a segment's, its length in the second half
 _HAS_HASH_AT = const(23)
 _HASH = const(32)
 
 
-class WrongBase(ValueError):
-    """The patch leads nowhere, for whatever reason: the whole file is needed."""
-
-
 class Patched:
-    """As iot.ota.image.Target, but for what comes: the patch. No life goes on with it where another stood.
+    """As iot.ota.image.Target, but `write` takes the patch; `apply` has to come before `finish`.
 
     Args:
-        base: the SHA-256 of the image that it is made for, in hexadecimal.
+        delta: `base`, the SHA-256 of the image that it is for, in hexadecimal, and `size` of the patch.
         the others: as for Target.
 
     Raises:
-        WrongBase: another image runs.
-        ValueError, OSError: as with Target.
+        ValueError: another image runs; and as Target does.
+        OSError: flash fails.
     """
 
-    start = 0
-
-    def __init__(self, space, manifest, buffer, log, base):
-        read = borrow("iot.ota.partitions").read_running
-        size = base_size(read)
-        digest = base_hash(read, size, buffer)
-        if digest != base:
-            raise WrongBase("the patch is for image {}, {} runs".format(str(base)[:16], digest[:16]))
+    def __init__(self, space, manifest, buffer, log, delta):
+        self._read = borrow("iot.ota.partitions").read_running
+        self._base_size = base_size(self._read)
+        digest = _hash(self._read, self._base_size, buffer)
+        if digest != delta["base"]:
+            raise ValueError("it is for image {}, {} runs".format(delta["base"][:16], digest[:16]))
         self._target = borrow("iot.ota.image").Target(space, manifest, buffer, log, False)
-        size_out = manifest["size"] - int(manifest["blocks"].split()[0]) * _HASH
-        self._patch = borrow("iot.ota.delta").Patch(read, self._target.write, size, size_out)
-
-    def write(self, view):
-        """Takes the patch's next bytes. WrongBase where it is none; OSError where flash fails."""
-        self._wrong(self._patch.feed, view)
+        self._size = manifest["size"] - int(manifest["blocks"].split()[0]) * _HASH
+        self._buffer = buffer
+        self.start = _left(delta["size"])
+        self._file = open(_FILE, "ab")  # noqa: SIM115 - until it is closed
+        self.write = self._file.write
 
     def close(self):
-        """Nothing is open between two calls."""
-        self._target.close()
+        """What was written is in flash; to be called in any case."""
+        self._file.close()
+
+    async def apply(self):
+        """Makes the image, in turns with the loop. ValueError where it is no patch; OSError: flash fails."""
+        patch = borrow("iot.ota.delta").Patch(self._read, self._target.write, self._base_size, self._size)
+        room = memoryview(self._buffer)
+        with open(_FILE, "rb") as file:  # noqa: ASYNC230 - there is no other way
+            while count := file.readinto(room):
+                view = room[:count]
+                while view or patch.is_busy:
+                    view = view[patch.step(view) :]
+                    await asyncio.sleep_ms(0)
+        patch.finish()
 
     def finish(self):
-        """As Target's; WrongBase where something else came out than the manifest's image."""
-        self._wrong(self._patch.finish)
-        self._wrong(self._target.finish)
+        """As Target's; ValueError where something else came out than the manifest's image."""
+        remove()
+        self._target.finish()
 
-    def _wrong(self, function, *args):
-        try:
-            function(*args)
-        except ValueError as error:
-            raise WrongBase("the patch: {}".format(error))
+
+def remove():
+    """Nothing of a patch is left."""
+    try:
+        os.remove(_FILE)
+    except OSError:  # it was not there, or the next one takes its place
+        pass
 
 
 def base_size(read):
@@ -77,8 +88,20 @@ def base_size(read):
     return at + _HASH if header[_HAS_HASH_AT] else at
 
 
-def base_hash(read, size, buffer):
-    """The SHA-256 of it, in hexadecimal."""
+def _left(size):
+    """Bytes of the patch that an earlier life has left."""
+    try:
+        start = os.stat(_FILE)[6]
+    except OSError:  # none
+        return 0
+    if start <= size:
+        return start
+    remove()
+    return 0
+
+
+def _hash(read, size, buffer):
+    """The SHA-256 of the image that runs, in hexadecimal."""
     digest, room = hashlib.sha256(), memoryview(buffer)
     for at in range(0, size, len(room)):
         view = room[: size - at]

@@ -18,6 +18,7 @@ _READY_MS = const(600000)
 _VETO_S = const(86400)  # for which the application may put it off
 _DAY_S = const(86400)
 _HOUR_S = const(3600)
+_DELTA_MAX = const(524288)  # bytes of a patch, which has to lie in a file
 _JOB_ID = const(rb'"jobId" *: *"([^"]+)"')
 _ACTION = const(rb'"action" *: *"OTA"')
 
@@ -38,7 +39,20 @@ def order(document):
         raise ValueError("url: not https://")
     if not isinstance(text, str) or not isinstance(signatures, list):
         raise ValueError("a manifest or a root, and a list of signatures are needed: docs/updates.md")
-    return {"text": text, "signatures": signatures, "url": url, "again": bool(document.get("again"))}
+    found = {"text": text, "signatures": signatures, "url": url, "again": bool(document.get("again"))}
+    delta = document.get("delta")
+    if delta and _is_delta(delta):
+        found["delta"] = {name: delta[name] for name in ("base", "size", "url")}
+    return found
+
+
+def _is_delta(delta):
+    """Whether this leads to a patch; where it does not, the whole file comes."""
+    try:
+        base, size, url = delta["base"], delta["size"], delta["url"]
+        return isinstance(base, str) and 0 < size <= _DELTA_MAX and url.startswith("https://")
+    except (TypeError, KeyError, AttributeError):
+        return False
 
 
 def mark(text):

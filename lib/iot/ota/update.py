@@ -42,7 +42,8 @@ class Update:
         self._over = over
         self._line = line
         self._buffer = bytearray(_BUFFER_BYTES)
-        self._order = self._manifest = self._target = None
+        self._order = self._manifest = self._target = self._source = None
+        self._is_patch = False  # whether what comes is one
         self._is_fresh = False  # whether this life has asked for the order
 
     async def check(self):
@@ -98,12 +99,29 @@ class Update:
             if kept.is_refused(self._nvs, found["sha256"]) and not order["again"]:
                 raise ValueError("it has failed here before; again: true has it tried once more")
             self._manifest = found
-            target = borrow("iot.ota.image" if found["kind"] == "image" else "iot.ota.app").Target
-            self._target = target(self._nvs, found, self._buffer, self._log)
+            self._source = order["url"], found["size"]
+            self._target = self._patched(found) or self._whole(found)
             return True
         pending.remove(self._folder)
         self._over("update_over", what)
         return False
+
+    def _whole(self, found):
+        target = borrow("iot.ota.image" if found["kind"] == "image" else "iot.ota.app").Target
+        return target(self._nvs, found, self._buffer, self._log)
+
+    def _patched(self, found):
+        """The target for a patch in place of the whole file, None where there is none that is of use."""
+        delta = self._order.get("delta")
+        if not delta or found["kind"] != "image":
+            return None
+        try:
+            target = borrow("iot.ota.patched").Patched(self._nvs, found, self._buffer, self._log, delta)
+        except ValueError as error:
+            self._log.warning("update", "the whole file comes, not the delta: {}", error)
+            return None
+        self._source, self._is_patch = (delta["url"], delta["size"]), True
+        return target
 
     def _runs(self, text):
         """Whether the version, or the image, of a manifest does, and counts."""
@@ -111,30 +129,42 @@ class Update:
         return slots.manifest(slots.running()) == text or image == borrow("iot.ota.request").mark(text)
 
     async def _install(self, ready):
-        target, manifest = self._target, self._manifest
-        version, size = manifest["version"], manifest["size"]
+        target, version, size = self._target, self._manifest["version"], self._source[1]
         self._log.info("update", "version {}: {} of {} bytes are there", version, target.start, size)
         try:
-            if target.start < size:
-                limit_ms = _BEGIN_MS + (size - target.start) * 1000 // _LEAST_RATE
-                await self._in_time(limit_ms, self._get(ready))
-        except download.Refused as error:
-            if self._is_fresh or error.status not in _EXPIRED:
-                raise
-            for name in [name for name in self._order if name not in ("job", "number", "starts")]:
-                del self._order[name]
-            pending.store(self._folder, self._order)
-            raise OSError("status {}: the next life asks for another URL".format(error.status))
-        finally:
-            target.close()
-        target.finish()
+            try:
+                if target.start < size:
+                    limit_ms = _BEGIN_MS + (size - target.start) * 1000 // _LEAST_RATE
+                    await self._in_time(limit_ms, self._get(ready))
+            finally:
+                target.close()
+            if self._is_patch:
+                await target.apply()
+            target.finish()
+        except ValueError as error:
+            self._change_order(error)
         pending.remove(self._folder)
         self._over("update_over", "version {} is installed".format(version))
 
+    def _change_order(self, error):
+        """Raises OSError where another life will do better than this one, else the error."""
+        if not self._is_fresh and getattr(error, "status", 0) in _EXPIRED:
+            names = [name for name in self._order if name not in ("job", "number", "starts")]
+            text = "status {}: the next life asks for another URL".format(error.status)
+        elif self._is_patch:
+            borrow("iot.ota.patched").remove()
+            names, text = ["delta"], "the delta: {}: the next life gets the whole file".format(error)
+        else:
+            raise error
+        for name in names:
+            del self._order[name]
+        pending.store(self._folder, self._order)
+        raise OSError(text)
+
     async def _get(self, ready):
         await ready()
-        target, size = self._target, self._manifest["size"]
-        await download.get(self._order["url"], self._roots, target.start, size, self._buffer, target.write)
+        (url, size), target = self._source, self._target
+        await download.get(url, self._roots, target.start, size, self._buffer, target.write)
 
     def _roots(self):
         return (self._store().certificates()["root_ca"],)

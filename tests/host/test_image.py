@@ -31,7 +31,7 @@ OLD, NEW = "ota_0", "ota_1"
 cut_anyhow = pytest.mark.parametrize("outcome", OUTCOMES)
 
 
-def said(file: bytes = FILE, **members: object) -> dict[str, Any]:
+def said(file: bytes = FILE, **members: Any) -> dict[str, Any]:
     """What the manifest says, as the device reads it."""
     return forms.manifest(manifest_of(file, **members).text().decode())
 

@@ -248,7 +248,7 @@ async def test_a_delta_that_is_of_no_use_is_done_without(house: House, what: str
         house.cloud.s3.objects._path("releases", "update-1.patch").unlink()
     elif what == "cut":  # amid the patch's making, which begins anew
         await device.expect("mode OTA", PATIENCE_S)
-        device.cut_at_write(120)
+        device.cut_at_write(180)
         await device.power_lost(PATIENCE_S)
         await device.power_on()
         await device.expect(f"version 2.0: {len(made)} of {len(made)} bytes are there", PATIENCE_S)

@@ -153,7 +153,7 @@ class Target:
         if not self._is_listed:
             self._list[number * _HASH : (number + 1) * _HASH] = digest
         elif digest != listed:
-            begins = [str(binascii.hexlify(one[:8]), "ascii") for one in (digest, listed)]
+            begins = [str(binascii.hexlify(bytes(one[:8])), "ascii") for one in (digest, listed)]
             raise ValueError(_WRONG.format("block {}".format(number), *begins))
 
     def _read_back(self, size, whole=None):

@@ -56,7 +56,7 @@ def facts(space):
     """
     text = borrow("iot.storage.nvs").get_blob(space, _FACTS, bytearray(_FACTS_MAX))
     values = str(text or b"", "ascii").split()
-    found = dict(zip(_NAMES.split(), values))  # noqa: B905 - of stock MicroPython it takes no more
+    found = dict(zip(_NAMES.split(), values))  # type: dict # noqa: B905 - MicroPython's takes no more
     if found:
         found["counter"] = int(found["counter"])
     return found

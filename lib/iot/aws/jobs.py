@@ -7,6 +7,7 @@ from micropython import const
 from iot.memory import borrow
 
 _PAUSE_MS = const(60000)
+_NO_JOB = const(80)  # bytes in which the cloud says that none waits
 
 
 class Jobs:
@@ -89,7 +90,7 @@ class Jobs:
         if topic.endswith("-next") or "/$next/" in topic:
             if self.job:
                 self.job.changed()
-            if payload is None or b'"jobId"' in payload or topic.endswith("/rejected"):
-                is_update = payload and b'"OTA"' in payload and "OTA" not in self.handlers
-                self.update = borrow("iot.ota.request").job_id(payload) if is_update else None
+            if payload is None or len(payload) > _NO_JOB or topic.endswith("/rejected"):
+                is_asked = payload and "OTA" not in self.handlers
+                self.update = borrow("iot.ota.request").job_id(payload) if is_asked else None
                 self._due.set()

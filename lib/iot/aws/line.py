@@ -11,7 +11,7 @@ from iot.mqtt.queues import Inbox, Outbox
 
 _OUTBOX_BYTES = const(1024)
 _WINDOW = const(4)
-_PACKET_BYTES = const(8192)  # of a job's document: here is more room than beside an application
+_PACKET_BYTES = const(6144)  # of a job's document: here is more room than beside an application
 _BYE_MS = const(2000)
 _OVER = const("the job is over")
 _ENDED = const(("ResourceNotFound", "TerminalStateReached"))

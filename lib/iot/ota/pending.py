@@ -10,7 +10,7 @@ from iot.memory import borrow
 
 _FILE = const("/update")
 _NEW = const("/update.new")
-_STARTS_MOST = const(6)  # lives that may try to install it
+_STARTS_MOST = const(8)  # lives that may try to install it
 
 
 def is_due(folder, space):

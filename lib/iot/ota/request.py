@@ -7,7 +7,6 @@ import asyncio
 import binascii
 import hashlib
 import random
-import re
 import time
 
 from micropython import const
@@ -19,14 +18,29 @@ _VETO_S = const(86400)  # for which the application may put it off
 _DAY_S = const(86400)
 _HOUR_S = const(3600)
 _DELTA_MAX = const(524288)  # bytes of a patch, which has to lie in a file
-_JOB_ID = const(rb'"jobId" *: *"([^"]+)"')
-_ACTION = const(rb'"action" *: *"OTA"')
+_PIECE = const(256)
+_BEFORE = const(16)
+_NAME = const(7)  # '"jobId"'
 
 
 def job_id(notice):
-    """The id of the job that the cloud tells of where its action is "OTA", else None; `notice` is bytes."""
-    found = re.search(_ACTION, notice) and re.search(_JOB_ID, notice)
-    return str(found.group(1), "utf-8") if found else None
+    """The id of the job that the cloud tells of where its action is "OTA", else None; `notice` is a view."""
+    at = _find(notice, b'"OTA"')
+    before = bytes(notice[max(at - _BEFORE, 0) : max(at, 0)]).replace(b" ", b"")
+    at = _find(notice, b'"jobId"') if before[-9:] == b'"action":' else -1
+    text = bytes(notice[at + _NAME : at + _PIECE]) if at >= 0 else b""
+    start = text.find(b'"') + 1
+    end = text.find(b'"', start)
+    return str(text[start:end], "utf-8") if 0 < start < end else None
+
+
+def _find(view, text):
+    """Where a text begins, -1 for nowhere; in pieces, since none is free for all of it."""
+    for at in range(0, len(view), _PIECE):
+        found = bytes(view[at : at + _PIECE + len(text)]).find(text)
+        if found >= 0:
+            return at + found
+    return -1
 
 
 def order(document):

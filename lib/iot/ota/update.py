@@ -1,7 +1,7 @@
-"""The mode OTA: asks for the update that waits, judges it, gets it, and has the next start try it.
+"""The mode OTA: one life asks what the update is, the next one judges it, gets it, and has a third try it.
 
-One life does nothing else: TLS for HTTPS and for MQTT have no room beside each other. What is cut off, by
-power or for want of memory, goes on in the next life where it stood.
+Each does nothing else: TLS for HTTPS and for MQTT have no room beside each other, nor has one of them in what
+the other has left. What is cut off, by power or for want of memory, goes on in the next life where it stood.
 """
 
 import asyncio
@@ -44,7 +44,6 @@ class Update:
         self._buffer = bytearray(_BUFFER_BYTES)
         self._order = self._manifest = self._target = self._source = None
         self._is_patch = False  # whether what comes is one
-        self._is_fresh = False  # whether this life has asked for the order
 
     async def check(self):
         """Judges what waits, if the cloud has told of it, while nothing else needs memory; whether there is
@@ -60,10 +59,10 @@ class Update:
     async def run(self, ready):
         """Does it; `ready` is a coroutine function that returns when there is a network, and a time."""
         try:
-            if not self._target:
-                await self._in_time(_BEGIN_MS, self._ask(ready))
-            if self._target or await self._judge():
+            if self._target:
                 await self._install(ready)
+            else:
+                await self._in_time(_BEGIN_MS, self._ask(ready))
         except (OSError, MemoryError) as error:  # the next life has a heap that is whole
             self._log.warning("update", "not all has come: {}: {}", type(error).__name__, error)
             await asyncio.sleep_ms(_PAUSE_MS)
@@ -73,7 +72,7 @@ class Update:
         await asyncio.sleep(_FOR_EVER_S)  # the restart ends it
 
     async def _ask(self, ready):
-        """Has the cloud tell what the job asks for, and keeps that."""
+        """Has the cloud tell what the job asks for: the next life judges it, with a heap that is whole."""
         await ready()
         line = self._line()
         try:
@@ -81,8 +80,9 @@ class Update:
             await line.take_up(self._order)
         finally:
             await within(_CLOSE_MS, line.close())
+        self._order["asked"] = self._order["starts"]
         pending.store(self._folder, self._order)
-        self._is_fresh = True
+        self._over("update_over", "the cloud has told what the update is")
 
     async def _judge(self):
         """Whether there is something to be installed, for which there is a target then."""
@@ -148,17 +148,17 @@ class Update:
 
     def _change_order(self, error):
         """Raises OSError where another life will do better than this one, else the error."""
-        if not self._is_fresh and getattr(error, "status", 0) in _EXPIRED:
-            names = [name for name in self._order if name not in ("job", "number", "starts")]
+        order = self._order
+        if getattr(error, "status", 0) in _EXPIRED and order["asked"] + 1 != order["starts"]:
+            names = ("job", "number", "starts")
             text = "status {}: the next life asks for another URL".format(error.status)
         elif self._is_patch:
             borrow("iot.ota.patched").remove()
-            names, text = ["delta"], "the delta: {}: the next life gets the whole file".format(error)
+            names = [name for name in order if name != "delta"]
+            text = "the delta: {}: the next life gets the whole file".format(error)
         else:
             raise error
-        for name in names:
-            del self._order[name]
-        pending.store(self._folder, self._order)
+        pending.store(self._folder, {name: order[name] for name in names})
         raise OSError(text)
 
     async def _get(self, ready):

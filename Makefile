@@ -112,11 +112,11 @@ coverage: setup  ## the lines of device code that the tests on CPython reach, in
 	  --deselect tests/host/cloud/test_full_disk.py --deselect tests/host/sim/test_aioble.py || status=$$?; \
 	$(BIN)/python -m coverage combine -q 2>/dev/null || true; $(BIN)/python -m coverage report; exit $$status
 
-test-board: .venv/ready  ## test a board, and report (PORT=… WIFI=ssid:password HOST=address LISTEN=… NTP=… PACKAGES=… ONLY=soak|memory|config|ota)
+test-board: .venv/ready  ## test a board, and report (PORT=… WIFI=ssid:password HOST=address LISTEN=… NTP=… PACKAGES=… ONLY=soak|memory|config|ota IMAGE=….bin)
 	@:$(call needs,WIFI,$(WIFI),WIFI=ssid:password HOST=address)
 	@:$(call needs,HOST,$(HOST),WIFI=ssid:password HOST=address)
 	@$(BIN)/python -m pytest tests/board --port '$(PORT)' --wifi '$(WIFI)' --host '$(HOST)' \
-	  $(if $(LISTEN),--listen '$(LISTEN)') $(if $(NTP),--ntp '$(NTP)') $(if $(PACKAGES),--packages '$(PACKAGES)') $(if $(ONLY),-m '$(ONLY)')
+	  $(if $(LISTEN),--listen '$(LISTEN)') $(if $(NTP),--ntp '$(NTP)') $(if $(PACKAGES),--packages '$(PACKAGES)') $(if $(IMAGE),--image '$(IMAGE)') $(if $(ONLY),-m '$(ONLY)')
 
 lint: setup  ## ruff, mypy (device code against the ESP32's stubs), and the names that a board has not
 	$(BIN)/ruff check .

@@ -43,11 +43,6 @@ def keep_reason(nvs, why):
     borrow("iot.storage.nvs").set(nvs, _UNREACHED, why[:_REASON_MAX].encode())
 
 
-def forget_reason(nvs):
-    """Has `reason` tell nothing: what is tried next has its own."""
-    borrow("iot.storage.nvs").erase_key(nvs, _UNREACHED)
-
-
 async def make_room(system):
     """Ends the connection and the application, which have most of the memory: a restart has to follow."""
     if system.cloud:

@@ -82,7 +82,6 @@ def begin_trial(space, partition, manifest):
             str(binascii.hexlify(hashlib.sha256(manifest["text"]).digest()), "ascii"),
         ]
     )
-    borrow("iot.probation").forget_reason(space)
     borrow("iot.storage.nvs").set(space, _FACTS, text.encode())
     _set_phase(space, _TRIAL)
     partition.set_boot()

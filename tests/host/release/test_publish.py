@@ -312,6 +312,21 @@ def test_a_job_or_a_cloud_that_is_not_there(here: Run, release: Run, tmp_path: P
     assert release("watch", "a-job", "--profile", "p", "--json").status == 2
 
 
+def test_an_image(cloud: CloudThread, here: Run, release: Run, root: dict[str, str], name: str) -> None:
+    Path("new.bin").write_bytes(NEW.image())
+    done = release("build", "--expires", "2999-01-01", "--image", "new.bin", "--version", "1.25.1", "--json")
+    made = done.value["folder"]
+    for key in ("anna", "ben"):
+        assert release("sign", made, "--key", key, "--image", "new.bin").status == 0
+    seen: list[dict[str, Any]] = []
+    with Device(cloud, name, register(cloud, name), {"OTA": updating(cloud, seen)}):
+        told = here("publish", made, "--thing", name, "--json")
+        assert told.status == 0, told.err
+        assert here("watch", told.value["jobId"], "--wait", PATIENCE).status == 0
+    assert "\nkind image\n" in seen[0]["manifest"] and told.value["key"].endswith(".bin")
+    assert told.value["jobId"].startswith("update-"), "a device goes by that where a document is large"
+
+
 def test_a_delta_beside_the_image(
     cloud: CloudThread, here: Run, release: Run, root: dict[str, str], name: str, detools: None
 ) -> None:

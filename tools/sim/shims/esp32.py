@@ -170,7 +170,7 @@ class Partition:
         else:
             raise ValueError
         if not self._row:
-            raise OSError(_ENOENT)
+            raise OSError(_ENOENT, "ENOENT")
 
     @staticmethod
     def find(type=TYPE_APP, subtype=0xFF, label=None):
@@ -210,7 +210,7 @@ class Partition:
     def get_next_update(self):
         row = self._all.following(self._row)
         if not row:
-            raise OSError(_ENOENT)
+            raise OSError(_ENOENT, "ENOENT")
         return Partition(row[4])
 
     @classmethod

@@ -150,7 +150,7 @@ class Update:
         """Raises OSError where another life will do better than this one, else the error."""
         order = self._order
         if getattr(error, "status", 0) in _EXPIRED and order["asked"] + 1 != order["starts"]:
-            names = ("job", "number", "starts")
+            names = ["job", "number", "starts"]
             text = "status {}: the next life asks for another URL".format(error.status)
         elif self._is_patch:
             borrow("iot.ota.patched").remove()

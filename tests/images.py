@@ -56,8 +56,7 @@ def manifest_of(file: bytes, version: str = "2.0", counter: int = 0, **members: 
 def patch(base: bytes, new: bytes, at: int = 0, inserted: bytes = b"") -> bytes:
     """One that leads from an image to another, which at `at` has some bytes more; as detools lays it out."""
     same = at + len(inserted)
-    equal = next(
-        (n for n in range(len(new) - same) if base[at + n : at + n + 1] != new[same + n : same + n + 1]), 0
-    )
-    parts = part(bytes(at), inserted, 0) + part(bytes(equal), new[same + equal :], 0)
+    begin = bytes((other - one) % 256 for one, other in zip(base[:at], new[:at], strict=True))
+    equal = next((n for n, one in enumerate(base[at:]) if new[same + n : same + n + 1] != bytes((one,))), 0)
+    parts = part(begin, inserted, 0) + part(bytes(equal), new[same + equal :], 0)
     return head(CRLE, len(new)) + crle(number(0) + parts)

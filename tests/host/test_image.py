@@ -1,5 +1,6 @@
 """An image on its way into the other partition, and its trial by the bootloader; cut at its writes."""
 
+import asyncio
 import dataclasses
 import hashlib
 import itertools
@@ -13,11 +14,12 @@ from typing import Any
 import pytest
 from check import raises
 from fakes import FakeLog
-from iot.ota import forms, kept, partitions
+from iot.ota import forms, kept, partitions, pending
 from iot.ota.image import Target
+from iot.ota.patched import Patched
 
 from tests.host.test_power_cuts import nvs
-from tests.images import file_of, image, manifest_of
+from tests.images import file_of, image, manifest_of, patch
 from tools.release.manifest import BLOCK_BYTES, HASH_BYTES
 from tools.sim.chip import OUTCOMES
 from tools.sim.flash import CutFlash, partition_shim
@@ -58,6 +60,13 @@ def install(file: bytes = FILE, manifest: dict[str, Any] | None = None) -> int:
     into.close()
     into.finish()
     return start
+
+
+def settle() -> None:
+    """What comes before an order that waits is carried out."""
+    os.mkdir("/certs")
+    assert pending.is_due("/certs", nvs())
+    os.rmdir("/certs")
 
 
 def in_flash(label: str, size: int) -> bytes:
@@ -240,6 +249,7 @@ def test_a_cut_at_writes_of_an_installation(tmp_path: Path, outcome: str) -> Non
     for place in cuts:
         with CutFlash(place).mounted():
             if partitions.running() == OLD:
+                settle()
                 starts.append(install())
                 assert in_flash(NEW, len(IMAGE)) == IMAGE
         if starts and place != cuts[-1]:
@@ -319,6 +329,7 @@ def test_the_list_that_is_made_of_what_comes_is_compared_with_the_manifest_s(tmp
         feed(into, IMAGE)
         into.finish()
         assert partitions.on_trial(nvs()) == NEW
+        settle()
         wrong = bytearray(IMAGE)
         wrong[BLOCK_BYTES] ^= 1
         into = target(is_listed=False)
@@ -328,3 +339,76 @@ def test_the_list_that_is_made_of_what_comes_is_compared_with_the_manifest_s(tmp
 
 def test_a_manifest_of_the_tests_is_one() -> None:
     assert dataclasses.astuple(manifest_of(FILE))[-1][0] == LISTED // HASH_BYTES
+
+
+LINE = b"a line more"
+CHANGED = partition_shim.image(IMAGE[32:1000] + LINE + IMAGE[1000:-40])
+PATCH = patch(IMAGE, CHANGED, 1000, LINE)
+
+
+def told(base: bytes = IMAGE, size: int = len(PATCH)) -> dict[str, Any]:
+    return {"base": hashlib.sha256(base).hexdigest(), "size": size}
+
+
+def patched(delta: dict[str, Any] | None = None) -> Patched:
+    manifest = said(file_of(CHANGED), version="2.1")
+    return Patched(nvs(), manifest, bytearray(4096), FakeLog(), delta or told())
+
+
+def make(data: bytes = PATCH) -> int:
+    """Goes on with what is there; returns where it began."""
+    into = patched()
+    start: int = into.start
+    into.write(data[start:])
+    into.close()
+    asyncio.run(into.apply())
+    into.finish()
+    return start
+
+
+@pytest.fixture(scope="module")
+def runs_the_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Flash whose chip runs IMAGE."""
+    folder = tmp_path_factory.mktemp("base")
+    with CutFlash(folder).mounted():
+        install()
+    with CutFlash(folder).mounted():
+        partitions.confirm(nvs())
+        partitions.end_trial(nvs(), True)
+    return folder
+
+
+def test_a_patch_makes_the_image_of_the_manifest(tmp_path: Path, runs_the_base: Path) -> None:
+    place = shutil.copytree(runs_the_base, tmp_path / "flash")
+    with CutFlash(place).mounted():
+        raises(ValueError, "it is for image", patched, told(CHANGED))
+        with open("/update.patch", "wb") as file:
+            file.write(bytes(60))  # another's
+        assert make() == 0 and in_flash(OLD, len(CHANGED)) == CHANGED
+        assert os.listdir("/") == []
+    assert start(place) == OLD
+
+
+def test_a_patch_that_is_none_leaves_what_runs(tmp_path: Path, runs_the_base: Path) -> None:
+    for number, wrong in enumerate(
+        (PATCH[:-1], PATCH[:-3] + b"\x00\x00\x00", bytes(len(PATCH)), PATCH + b"!")
+    ):
+        place = shutil.copytree(runs_the_base, tmp_path / str(number))
+        with CutFlash(place).mounted():
+            raises(ValueError, "", make, wrong)
+            assert not partitions.on_trial(nvs())
+        assert start(place) == NEW
+
+
+@cut_anyhow
+def test_a_cut_at_writes_of_a_patched_image(tmp_path: Path, outcome: str, runs_the_base: Path) -> None:
+    """The patch, once it is whole, need not come again; the image is made anew."""
+    starts = []
+    for place in at_writes(tmp_path, outcome, STEP, make, runs_the_base):
+        with CutFlash(place).mounted():
+            if partitions.running() == NEW:
+                settle()
+                starts.append(make())
+            assert in_flash(OLD, len(CHANGED)) == CHANGED
+    assert set(starts) == {0, len(PATCH)} and starts.count(0) == 1, "but where only the trial was to begin"
+    assert len(starts) > 4

@@ -94,11 +94,13 @@ class Target:
             if wrong < self._size:
                 raise OSError("block {}: flash does not give back what was written".format(wrong // _BLOCK))
             raise ValueError(_WRONG.format("the file", digest[:16], self._manifest["sha256"][:16]))
+        partitions = borrow("iot.ota.partitions")
         try:
-            borrow("iot.ota.partitions").begin_trial(self._space, self._partition, self._manifest)
+            partitions.begin_trial(self._space, self._partition, self._manifest)
         except OSError as error:
             if error.errno != _NO_IMAGE:
                 raise
+            partitions.end_trial(self._space, False)
             raise ValueError("ESP-IDF does not find an image in it (wrong software)")
         _remove()
 

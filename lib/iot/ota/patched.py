@@ -19,6 +19,7 @@ _HEADER = const(24)  # bytes of an image's, its segments' number in the second
 _SEGMENT = const(8)  # of a segment's, its length in the second half
 _HAS_HASH_AT = const(23)
 _HASH = const(32)
+_HEAD = const(16)  # hexadecimal digits of two hashes that stand before the patch in its file
 
 
 class Patched:
@@ -42,8 +43,11 @@ class Patched:
         self._target = borrow("iot.ota.image").Target(space, manifest, buffer, log, False)
         self._size = manifest["size"] - int(manifest["blocks"].split()[0]) * _HASH
         self._buffer = buffer
-        self.start = _left(delta["size"])
+        head = (digest[:_HEAD] + manifest["sha256"][:_HEAD]).encode()  # whose patch it is
+        self.start = _left(head, delta["size"])
         self._file = open(_FILE, "ab")  # noqa: SIM115 - until it is closed
+        if not self.start:
+            self._file.write(head)
         self.write = self._file.write
 
     def close(self):
@@ -55,6 +59,7 @@ class Patched:
         patch = borrow("iot.ota.delta").Patch(self._read, self._target.write, self._base_size, self._size)
         room = memoryview(self._buffer)
         with open(_FILE, "rb") as file:  # noqa: ASYNC230 - there is no other way
+            file.seek(2 * _HEAD)
             while count := file.readinto(room):
                 view = room[:count]
                 while view or patch.is_busy:
@@ -88,14 +93,15 @@ def base_size(read):
     return at + _HASH if header[_HAS_HASH_AT] else at
 
 
-def _left(size):
-    """Bytes of the patch that an earlier life has left."""
+def _left(head, size):
+    """Bytes of the patch that an earlier life has left; what is no part of it is removed."""
     try:
-        start = os.stat(_FILE)[6]
-    except OSError:  # none
-        return 0
-    if start <= size:
-        return start
+        start = os.stat(_FILE)[6] - len(head)
+        with open(_FILE, "rb") as file:
+            if 0 < start <= size and file.read(len(head)) == head:
+                return start
+    except OSError:  # there is none
+        pass
     remove()
     return 0
 

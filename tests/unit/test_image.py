@@ -144,6 +144,8 @@ def test_it_goes_on_where_it_stood():
         assert target.start == 64
         feed(target, FILE[64:])
         target.finish()
+        raises(ValueError, "on trial itself", chip.target)
+        borrow("iot.ota.partitions").end_trial(chip.nvs, False)
         assert chip.target().start == 0, "the list is not kept beyond that"
 
 
@@ -186,6 +188,7 @@ def test_without_its_list_what_comes_is_listed_and_compared_at_the_end():
         feed(target, IMAGE)
         target.finish()
         assert chip.other.is_next
+        borrow("iot.ota.partitions").end_trial(chip.nvs, False)
         target = chip.target(is_listed=False)
         feed(target, IMAGE[:-1] + b"!")
         raises(ValueError, "what the patch makes: its hash begins with", target.finish)

@@ -81,6 +81,9 @@ async def failed_over(system, mark):
     if mark == _LATER:
         return None
     if mark.startswith(_OTA):
+        trial = system.tasks.get("trial")
+        while trial and not trial.done():  # its code has no room beside a second one of the same
+            await asyncio.sleep_ms(_POLL_MS)
         return await borrow("iot.ota.trial").outcome(system, mark[len(_OTA) :])
     if mark.startswith(_SET):
         if mark != _SET + str(system.stored["set"]):

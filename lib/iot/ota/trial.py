@@ -80,7 +80,7 @@ async def outcome(system, mark):
     partitions = borrow("iot.ota.partitions")
     while slots.on_trial(system.nvs) or partitions.on_trial(system.nvs):
         await asyncio.sleep_ms(_POLL_MS)
-    if mark == partitions.mark(system.nvs):
+    if mark and mark == partitions.mark(system.nvs):
         return ""
     text = slots.manifest(slots.running()) if slots.running() else None
     try:

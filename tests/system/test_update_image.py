@@ -129,11 +129,11 @@ async def test_an_image_that_is_no_good_goes_back(house: House, app: str, why: s
     images.publish_image("bad2", counter=7)
     await reaches(house, "bad2", "FAILED", "SUCCEEDED")
     assert "it has failed here before" in details(house, "bad2")["message"]
-    assert seen(device, "runs on ota_1") == 1
+    assert seen(device, "version 2.0 is installed") == 1
     images.publish_image("again", counter=7, again=True)
     await reaches(house, "again", "FAILED", "SUCCEEDED")
     assert details(house, "again")["message"].startswith(why)
-    assert seen(device, "runs on ota_1") == 2
+    assert seen(device, "version 2.0 is installed") == 2
     images.publish("app", "1.1", counter=0)  # the counter has not risen
     await reaches(house, "app", "SUCCEEDED")
 
@@ -181,7 +181,7 @@ async def test_what_is_refused(house: House, told: dict[str, Any], message: str)
     assert message in details(house, "no")["message"]
     images.publish_image("yes")
     await reaches(house, "yes", "SUCCEEDED")
-    assert seen(device, "app: runs on ota_1") == 1
+    assert seen(device, "version 2.0 is installed") == 1
 
 
 async def test_a_wrong_block_ends_the_download_when_it_has_come(house: House) -> None:

@@ -21,9 +21,13 @@ def is_due(folder, space):
     """Whether what is there is still to be done; `folder` is System.folder, as everywhere here, `space` its
     NVS.
     """
-    if borrow("iot.ota.slots").on_trial(space):  # a cut came before it was removed
-        remove(folder)
+    partitions = borrow("iot.ota.partitions")
+    label = partitions.on_trial(space)
+    if borrow("iot.ota.slots").on_trial(space) or (label and label == partitions.running()):
+        remove(folder)  # a cut came before that
         return False
+    if label:  # the bootloader was not told, or what it has started has come to nothing at once
+        partitions.end_trial(space, False)
     return True
 
 

@@ -420,7 +420,7 @@ def test_a_job_s_outcome_is_that_of_its_own_image(tmp_path: Path) -> None:
 
     def outcome(mark: str) -> str:
         system = SimpleNamespace(nvs=nvs(), folder="/certs", settings=settings, log=FakeLog())
-        found: str = asyncio.run(trial.outcome(system, mark))
+        found: str = trial.outcome(system, mark)
         return found
 
     mark = hashlib.sha256(said()["text"]).hexdigest()

@@ -25,7 +25,9 @@ def order(document):
     if not isinstance(text, str) or not isinstance(signatures, list):
         raise ValueError("a manifest or a root, and a list of signatures are needed: docs/updates.md")
     delta = document.get("delta")
-    if delta and _is_delta(delta):
+    if (
+        delta and found["url"] and _is_delta(delta)
+    ):  # a delta comes by HTTPS, and so has what may take its place
         found["delta"] = {name: delta[name] for name in ("base", "size", "url")}
     return found
 

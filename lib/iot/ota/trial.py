@@ -11,8 +11,6 @@ from iot.ota import slots
 _REACH_MS = const(300000)
 _TEST_MS = const(60000)
 _SETTLED_MS = const(2000)  # an application that fails at its start has failed by then
-_VERSION = const("version ")
-_VERSION_AT = const(3)  # of a manifest's lines
 
 
 async def run(system):
@@ -56,6 +54,7 @@ async def _settle(system, part, found):
             part.end_trial(space, False)
         system.restart("the version on trial is given up: " + why)
         return
+    borrow("iot.ota.pending").settle(system.folder, "")
     if is_image:
         part.confirm(space)
     borrow("iot.ota.kept").raise_counter(space, found["counter"])
@@ -71,25 +70,6 @@ def _go_back(system, partitions):
     except (OSError, ValueError) as error:
         system.log.error("update", "there is no way back: {}", error)
         partitions.end_trial(system.nvs, False)
-
-
-def outcome(system, mark):
-    """Why what was signed does not count on this device, "" where it does: a manifest, or a root.
-
-    mark: as iot.ota.pending makes it.
-    """
-    partitions = borrow("iot.ota.partitions")
-    if mark and mark == partitions.mark(system.nvs):
-        return ""
-    text = slots.manifest(slots.running()) if slots.running() else None
-    version = text and text.split(b"\n")[_VERSION_AT][len(_VERSION) :]  # by which AWS's own jobs are marked
-    try:
-        root = borrow("iot.ota.kept").root(system.folder, system.settings, system.log)["text"]
-    except ValueError:
-        root = None
-    if mark in [borrow("iot.ota.pending").mark(one) for one in (text, version, root) if one]:
-        return ""
-    return borrow("iot.probation").reason(system.nvs) or "interrupted"
 
 
 async def _verdict(system):
@@ -127,5 +107,6 @@ def _fail(system, why, found):
     """Tells why, and keeps it; found: what is not to be tried again, None for nothing."""
     system.log.error("update", "{}", why)
     borrow("iot.probation").keep_reason(system.nvs, why)
+    borrow("iot.ota.pending").settle(system.folder, why)
     if found:
         borrow("iot.ota.kept").refuse(system.nvs, found["sha256"])

@@ -56,7 +56,7 @@ class Update:
         try:
             self._order = order = pending.load(self._folder)
             if "text" not in order:
-                pending.note(self._folder, order, "")
+                pending.note(self._folder, order)
                 borrow("iot.probation").keep_reason(self._nvs, "")  # what an earlier one has left
                 return True
             if order["stream"]:
@@ -96,7 +96,6 @@ class Update:
             await within(_CLOSE_MS, line.close())
         order = self._order
         order["asked"] = order["starts"]
-        pending.note(self._folder, order, pending.mark(order["text"].encode()))
         pending.store(self._folder, order)
         self._over("update_over", "the cloud has told what the update is")
 
@@ -124,6 +123,7 @@ class Update:
             self._source = order["url"], found["size"]
             self._target = self._patched(found) or self._whole(found)
             return True
+        pending.settle(self._folder, "")
         pending.remove(self._folder)
         self._over("update_over", what)
         return False
@@ -212,7 +212,7 @@ class Update:
     def _give_up(self, error):
         self._log.error("update", "given up: {}", error)
         try:
-            borrow("iot.probation").keep_reason(self._nvs, str(error))
+            pending.settle(self._folder, str(error))
             pending.remove(self._folder)
         except OSError as flash_error:
             self._log.error("flash", "{}", flash_error)

@@ -48,7 +48,7 @@ ROWS = {
         ("console", "flash", "wifi", "clock", "update"),
         (("update_over", RESTART, None),) + _ENDS,
     ),
-    IDLE: (("console",), (("rescue_accepted", OTA, None),) + _ENDS),
+    IDLE: (("console", "rescue"), _ENDS),
 }  # fmt: skip
 
 # Tasks that last as long as their mode: their end is a death.

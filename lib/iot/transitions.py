@@ -231,7 +231,22 @@ async def _enter_ota(system, _):
         _begin(system, update=update.run(system.clock.ready))
 
 
-_ENTER = {modes.CONFIG: _enter_config, modes.NORMAL: _enter_normal, modes.OTA: _enter_ota}
+async def _enter_idle(system, _):
+    _grow_heap(system)
+    try:
+        life = borrow("iot.rescue.life")
+        why, feed = "a part could not be initialised", system.watchdog.feed
+        _begin(system, rescue=life.serve(lambda: system.settings, feed, why))
+    except Exception as error:  # e.g. no umqtt in the image: the console is to stay
+        system.log.exception("rescue", "none", error)
+
+
+_ENTER = {
+    modes.CONFIG: _enter_config,
+    modes.NORMAL: _enter_normal,
+    modes.OTA: _enter_ota,
+    modes.IDLE: _enter_idle,
+}
 
 
 def _begin(system, **coroutines):

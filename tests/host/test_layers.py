@@ -23,7 +23,7 @@ PAGE = ROOT / "docs/house.md"
 FLOORS = (
     ("system",),
     ("transitions",),
-    ("aws", "ble", "console"),
+    ("aws", "ble", "console", "rescue"),
     ("ota",),
     ("config", "tls"),
     ("clock", "wifi", "identity", "probation", "starving", "deaths", "trust"),
@@ -39,7 +39,7 @@ PEERS = ("mqtt", "tls", "wifi", "clock")
 MAY_IMPORT = {
     "boot": ("pack",),
     "pack": (),
-    "main": ("iot.heap", "iot.memory", "iot.system", "firmware"),
+    "main": ("iot.heap", "iot.memory", "iot.system", "iot.rescue.life", "firmware"),
     "firmware": ("firmware",),
 }
 # Bluetooth LE has one module; aioble is deployed with the product.
@@ -127,7 +127,11 @@ def imports(name: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
             for alias in node.names:
                 inner = f"{module}.{alias.name}"
                 yield node.lineno, inner if inner in device_files() or node.module is None else module
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("load", "borrow"):  # of iot.memory
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in (
+            "load",
+            "borrow",
+            "need",
+        ):  # of iot.memory, of iot.rescue
             constants = [name for name in node.args if isinstance(name, ast.Constant)]
             yield from ((node.lineno, str(name.value)) for name in constants)  # others: what modes.py lists
 

@@ -59,9 +59,18 @@ async def _help(load_settings, feed, why):
     if why is None and not need("iot.storage.nvs").get_i32(rescue.space, "reached"):
         link.tell("this configuration has never led to a cloud")
     elif rescue.configured():
-        heap = need("iot.heap").grow(_RESERVED)
+        heap = _grow()
         await rescue.run()
         del heap
+
+
+def _grow():
+    """Gives the heap its last size, before a radio is on; what is returned keeps it so."""
+    try:
+        return need("iot.heap").grow(_RESERVED)
+    except Broken as error:  # with the size that it has it may do, too
+        link.tell("{}", error)
+        return None
 
 
 async def serve(load_settings, feed, why):

@@ -72,6 +72,7 @@ STAYING = {
         "iot.tls", "iot.storage.nvs", "iot.ota.slots", "iot.ota.pending", "iot.ota.download",
         "iot.ota.update",
     ),
+    "rescue": ("iot.rescue.needs", "iot.rescue.link", "iot.rescue.jobs", "iot.rescue.life"),
     "setup": (
         "iot.ble.codes", "iot.ble.frames", "iot.ble.requests", "iot.ble.setup", "iot.ble.packets",
     ),

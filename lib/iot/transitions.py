@@ -234,7 +234,9 @@ async def _enter_ota(system, _):
 async def _enter_idle(system, _):
     _grow_heap(system)
     try:
-        life = borrow("iot.rescue.life")
+        await load(*modes.STAYING["rescue"])
+        from iot.rescue import life
+
         why, feed = "a part could not be initialised", system.watchdog.feed
         _begin(system, rescue=life.serve(lambda: system.settings, feed, why))
     except Exception as error:  # e.g. no umqtt in the image: the console is to stay

@@ -315,7 +315,7 @@ async def test_a_clock_that_no_server_sets_is_no_way_around_certificates(house: 
     house.world.ntp.mode = "silent"
     await device.power_on()
     await device.expect(CONNECTED, PATIENCE_S)  # by the last time that was known
-    assert seen(device, r"rescue: .*: OSError") >= 1
+    assert seen(device, r"rescue: pool\.ntp\.org: .*(110|TIMEDOUT)")
     house.world.ntp.mode = "answers"
     await heals(house, publisher, device)
 

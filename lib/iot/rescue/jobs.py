@@ -112,9 +112,15 @@ class Jobs:
         return False
 
     async def _ota(self, found, document):
-        key, install = _key(found), need("iot.rescue.install")
-        install.modules()  # where they are broken, another version is to do it
-        self._rescue.settings()
+        key = _key(found)
+        try:
+            install = need("iot.rescue.install")
+            install.modules()
+            self._rescue.settings()
+        except ValueError as error:  # Broken: another version is to do it, where there is one
+            self._rescue.give_way(error)
+            await self._tell(found, "FAILED", {"message": str(error)})
+            return False
         install.settle_trial(self._rescue.space)
         text = document.get("root") or document.get("manifest")
         if not isinstance(text, str):

@@ -123,8 +123,6 @@ class Rescue:
                 connection = await self._connect(jobs.topics)
                 await jobs.run(connection)
             except Exception as error:  # of umqtt.simple there are many
-                if hasattr(error, "name"):  # Broken
-                    self.give_way(error)
                 link.tell("tries again: {}: {}", type(error).__name__, error)
             finally:
                 if connection:
@@ -164,8 +162,11 @@ class Rescue:
     def leave(self, why, deaths=_DEATHS - 1):
         """Restarts the chip; one more death leads back here where `deaths` is not told otherwise."""
         link.tell("{}; restarting", why)
-        rtc = need("iot.storage.rtc")
-        rtc.set("died", min(rtc.get("died"), deaths))
+        try:
+            rtc = need("iot.storage.rtc")
+            rtc.set("died", min(rtc.get("died"), deaths))
+        except Broken as error:
+            link.tell("{}", error)
         machine.reset()
 
     def connected(self):

@@ -4,14 +4,12 @@ import sys
 
 
 class Broken(ValueError):
-    """A module of this version cannot be imported. Attributes: name.
-
-    Who was imported before the module was forgotten knows it by that attribute.
+    """A module of this version cannot be imported. It is a ValueError for who has imported another Broken:
+    this module may be forgotten, and loaded anew.
     """
 
     def __init__(self, name, error):
         super().__init__("{} cannot be imported: {}: {}".format(name, type(error).__name__, error))
-        self.name = name
 
 
 def need(*names):

@@ -254,6 +254,25 @@ def test_device_code_keeps_the_house_in_order() -> None:
     print("\n" + picture())
 
 
+def reached(name: str) -> set[str]:
+    """All modules of iot that a module comes to, by whatever ways."""
+    found: set[str] = set()
+    waiting = {name}
+    while waiting:
+        found |= (module := {waiting.pop()})
+        waiting |= set().union(*(graph()[one] for one in module)) - found
+    return found
+
+
+def test_the_rescue_shares_no_network_code_with_the_normal_client() -> None:
+    """Nor what judges and keeps for it: what is broken there must not take it down."""
+    rescue = {name for name in graph() if room(name) == "rescue"}
+    rooms = {room(other) for name in rescue for other in reached(name)}
+    assert "rescue" in rooms and "ota" in rooms
+    assert not rooms & {"mqtt", "wifi", "aws", "tls", "trust", "clock", "system", "transitions", "events"}
+    assert reached("iot.transitions") & rescue and "iot.mqtt.client" in reached("iot.transitions")
+
+
 def test_every_room_exists_and_has_one_floor() -> None:
     assert sorted(FLOOR_OF) == sorted(name for rooms in FLOORS for name in rooms)
     assert set(FLOOR_OF) == {room(name) for name in graph()} - {""}

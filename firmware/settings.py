@@ -29,3 +29,7 @@ PACKET_LIMIT = 3072  # bytes of the largest message; a larger one is dropped and
 KEEP_ALIVE_S = 60
 REFUSALS_FOR_GOOD = 20  # attempts in a row, with pauses up to a minute, after which the claim is used again
 ROTATE_DAYS = 30  # before it ends the thing's certificate is replaced; 0: never
+
+UPDATE_HOURS = None  # (from, to) in local time, e.g. (22, 5): when updates may begin; None: always
+UTC_OFFSET_MIN = 0  # of local time
+UPDATE_SPREAD_S = 0  # at random up to so long after they may: so a fleet does not come at once

@@ -108,6 +108,11 @@ class System:
         """What the thing's `shadow` or `commands` is, loaded when the application first touches it."""
         return borrow("iot.aws.services").make(self, kind)
 
+    def line(self):
+        """A Line to the cloud, for the mode OTA; its code stays until that is closed."""
+        memory.keep(*borrow("iot.modes").STAYING["claim"])
+        return borrow("iot.aws.line").Line(self)
+
     def record(self, key, size):
         """A Record, its code being in memory for as long as it is used. OSError where there is no flash."""
         if self.nvs is None:
@@ -182,6 +187,7 @@ class System:
                     self._look_at_heap(late_ms < _LATE_MS)
                 if ticks % _DAY_TICKS == _FIRST_TICKS and self.cloud:
                     borrow("iot.aws.rotation").look(self)
+                    self.jobs.look()  # a notice that was lost shall freeze nobody
                 name = self._done()
                 if name:
                     await borrow("iot.deaths").of_task(self, name)

@@ -28,6 +28,14 @@ QUIET = """
     async def main(thing):
         thing.log.info("app", "{}")
 """
+OWN = """
+    async def main(thing):
+        def takes(job):
+            thing.jobs.on("OTA", lambda job: dict(own=job.document["x"]))
+
+        thing.jobs.on("say", lambda job: job.document["what"])
+        thing.jobs.on("take", takes)
+"""
 TESTED = """
     async def main(thing):
         pass
@@ -52,11 +60,13 @@ class Publisher:
         self.key = Signer()
         self.root = root_of("esp32-iot", [self.key], 1, version)
 
-    def texts(self, app: str | None, version: str, **others: str) -> dict[str, str]:
+    def texts(
+        self, app: str | None, version: str, hours: tuple[int, int] | None = None, **others: str
+    ) -> dict[str, str]:
         """What makes this version of the product's; `others` are modules of the library, by their names."""
         root = {"firmware/update_root.py": f'ROOT = """\\\n{self.root}"""\n'}
         modules = {f"lib/iot/{name}.py": text for name, text in others.items()}
-        return changes(app, VERSION=version) | root | modules
+        return changes(app, VERSION=version, UPDATE_HOURS=hours) | root | modules
 
     async def device(self, version: str = "1.0", app: str = QUIET) -> Device:
         """One that is connected."""
@@ -191,7 +201,90 @@ async def test_a_job_that_lacks_something_is_rejected(house: House) -> None:
         publisher.publish(f"no{number}", "2.0", document=told)
         assert await reaches(house, f"no{number}", "REJECTED", "FAILED", "SUCCEEDED") == "REJECTED"
         assert why in details(house, f"no{number}")["reason"], told
+    create(house, "steps", {"steps": [{"action": runs("OTA")}, {"action": runs("OTA")}]})
+    await reaches(house, "steps", "REJECTED")
+    assert not [line for line in device.lines if "bytes are there" in line]
+    assert await version_of(device) == "1.0" and not (device.files / "certs/update").exists()
+
+
+def runs(handler: str) -> dict[str, Any]:
+    return {"name": "x", "type": "runHandler", "input": {"handler": handler}}
+
+
+async def test_another_job_that_names_updates_is_none(house: House) -> None:
+    publisher = Publisher(house)
+    device = await publisher.device(app=OWN)
+    create(house, "say", {"action": "say", "what": {"is": "OTA"}, "then": {"action": "x"}})
+    await reaches(house, "say", "SUCCEEDED")
+    create(house, "steps", {"steps": [{"action": runs("take")}]})
+    await reaches(house, "steps", "SUCCEEDED")
+    create(house, "own", {"action": "OTA", "x": 7})  # the application's own takes the place of ours
+    await reaches(house, "own", "SUCCEEDED")
+    assert details(house, "own") == {"own": "7"}
     assert not [line for line in device.lines if "mode OTA" in line]
+
+
+async def test_an_update_that_is_cancelled_before_it_is_asked_for(house: House) -> None:
+    publisher = Publisher(house)
+    device = await publisher.device()
+    publisher.publish("late", "2.0")
+    await device.expect("restarting: job late", PATIENCE_S)
+    await device.power_off()
+    house.cloud.jobs.cancel_job(jobId="late", force=True)
+    await device.power_on()
+    await device.expect("update: given up: (the job is over|TerminalState)", PATIENCE_S)
+    await device.expect("app: 1.0", START_S)
+    publisher.publish("next", "2.0")
+    await reaches(house, "next", "SUCCEEDED")
+
+
+async def test_a_url_whose_time_is_over_is_asked_for_anew(house: House) -> None:
+    publisher = Publisher(house)
+    device = await publisher.device()
+    rules = house.cloud.gate.rules
+    rules.append(Misbehaviour("reset", times=1, amount=40_000))
+    publisher.publish("late", "2.0")
+    await device.expect("not all has come", PATIENCE_S)
+    rules.append(Misbehaviour("expired", times=1))
+    await device.expect("status 403: the next life asks for another URL", PATIENCE_S)
+    await device.expect("update: version 2.0: 40000 of", START_S)
+    await reaches(house, "late", "SUCCEEDED")
+    assert await version_of(device) == "2.0"
+
+
+@pytest.mark.parametrize("cut_off", [False, True])
+async def test_the_application_puts_it_off(house: House, cut_off: bool) -> None:
+    """For 7 minutes, in which the power may go: then its job is taken up once more."""
+    publisher = Publisher(house)
+    hook = "async def before_update(thing):\n        return 0 if thing.flash.read(9, 1)[0] else veto(thing)\n"
+    veto = "    def veto(thing):\n        thing.flash.write(9, b'1')\n        return 7\n"
+    device = await publisher.device(app=QUIET.format("1.0") + f"\n{veto}\n    {hook}")
+    publisher.publish("late", "2.0")
+    await device.expect("update: begins in 7 min", PATIENCE_S)
+    if cut_off:
+        await asyncio.sleep(1)  # so that flash has what the application wrote
+        await device.power_off()
+        await device.power_on()
+    else:
+        assert execution(house, "late")["status"] == "IN_PROGRESS"
+        house.cloud.jobs.cancel_job(jobId="late", force=True)
+        await device.expect("late: cancelled, or its time is over", PATIENCE_S)
+        publisher.publish("again", "2.0")
+    await device.expect("mode OTA", PATIENCE_S)
+    await reaches(house, "again" if not cut_off else "late", "SUCCEEDED")
+
+
+async def test_it_waits_for_its_hours(house: House) -> None:
+    publisher = Publisher(house)
+    now = datetime.now(UTC)
+    soon = (now.hour + 3) % 24
+    device = house.device(packed=True)
+    device.deploy(publisher.texts(QUIET.format("1.0"), "1.0", hours=(soon, (soon + 1) % 24 or 24)))
+    await house.normal(device)
+    await device.expect("cloud: connected", START_S)
+    publisher.publish("late", "2.0")
+    line = await device.expect(r"update: begins in (\d+) min", PATIENCE_S)
+    assert 60 <= int(line[1]) <= 180
 
 
 async def test_what_is_not_for_this_device_is_not_even_fetched(house: House) -> None:
@@ -267,6 +360,8 @@ async def test_a_server_that_ends_connections_is_gone_on_with(house: House) -> N
         ([Misbehaviour("wrong-name", times=1)], "FAILED", "does not match with the expected CN"),
         ([Misbehaviour("reset", times=1, amount=40_000), Misbehaviour("no-range")], "SUCCEEDED", ""),
         ([Misbehaviour("lie")], "FAILED", "not the file's"),
+        ([Misbehaviour("busy", times=2)], "SUCCEEDED", ""),
+        ([Misbehaviour("expired", times=1)], "FAILED", "status 403"),  # it was asked for just before
         ([Misbehaviour("redirect")], "FAILED", "sends to another host"),
     ],
     ids=lambda value: "+".join(rule.kind for rule in value) if isinstance(value, list) else None,

@@ -727,15 +727,20 @@ async def test_jobs_go_on_after_an_error():
     b.subscribe = lambda *args: None
     b.cloud.answers = [("$next/get", ServiceError("Timeout", "pear"))]
     running = asyncio.create_task(b.jobs.run())
-    b.jobs._put((PREFIX + "$next/get/accepted", b'{"execution": {"jobId": "j1"}}'))
+    b.jobs._put((PREFIX + "$next/get/accepted", NOTICE))
     await b.until(lambda: lines)
     assert "tries again: Timeout: pear" in lines[0] and not running.done()
     running.cancel()
     await araises(asyncio.CancelledError, "", running)
 
 
+NOTICE = (
+    b'{"timestamp": 1764380000, "execution": {"jobId": "j1", "status": "QUEUED", "queuedAt": 1764379999}}'
+)
+
+
 def test_what_tells_of_a_job():
-    some, none = b'{"execution": {"jobId": "j1"}}', b'{"timestamp": 1}'
+    some, none = NOTICE, b'{"timestamp": 1764380000, "clientToken": "0123456789"}'
     for topic, payload, is_due in (
         ("notify-next", some, True),
         ("notify-next", none, False),

@@ -34,6 +34,8 @@ FILE_KINDS = {
     "trickle": "send ARG bytes of a file a second (default 16384)",
     "lie": "say that a file has ARG bytes more than there are (default 16384), and close behind those",
     "no-range": "send the whole file, whatever part was asked for, at most ARG times",
+    "expired": "say that the time of a URL is over, at most ARG times",
+    "busy": "have no time for a file (503), at most ARG times",
     "redirect": "send to the same file at another of this server's names, at most ARG times",
     "wrong-name": "show a certificate for another name, in at most ARG handshakes",
 }

@@ -8,7 +8,8 @@ from iot.memory import borrow
 
 _MINUTES_MAX = const(1440)
 _SET = const("set")  # what a configuration is marked by, with its number
-_OTA = const("ota")  # what an update or a root is marked by, with the hash of what was signed
+_OTA = const("ota")  # what an update is marked by, with the hash of what was signed once that is known
+_LATER = const("later")  # what a job is marked by that waits for its hour
 _POLL_MS = const(1000)
 
 
@@ -42,7 +43,7 @@ async def _log(job):
 async def _rotate(job):
     """The next life tells whether the broker has taken the new certificate."""
     rotation, system = borrow("iot.aws.rotation"), job.system
-    if await job.mark(rotation.certificate_id(system.store())):
+    if await job.execution.mark(rotation.certificate_id(system.store())):
         if await rotation.rotate(system):
             system.tell("rotated")
         await job.gone()
@@ -53,32 +54,32 @@ async def _configure(job):
     system, config = job.system, job.document.get("config")
     if not isinstance(config, dict):
         job.reject("config: not a JSON object")
-    if await job.mark(_SET + str(system.stored["set"])):
+    if await job.execution.mark(_SET + str(system.stored["set"])):
         borrow("iot.aws.reconfigure").begin(system, config)
         await job.gone()
 
 
 async def _ota(job):
-    """`manifest`, `signatures` and `url`: an update; `root` and `signatures`: a new root. docs/updates.md"""
-    system, document = job.system, job.document
-    request = borrow("iot.ota.request")
-    try:
-        order = request.order(document)
-    except ValueError as error:
-        job.reject(str(error))
-    await request.make_ready(system)
-    if await job.mark(_OTA + request.mark(order[0].encode())):
-        borrow("iot.ota.pending").store(system.folder, order)
+    """An update or a new root (docs/updates.md). Its document is for the next life: here it has no room."""
+    system = job.system
+    pending = borrow("iot.ota.pending")
+    await borrow("iot.ota.request").make_ready(system, lambda: job.execution.mark(_LATER))
+    borrow("iot.probation").keep_reason(system.nvs, "")  # what an earlier one has left
+    if await job.execution.mark(_OTA):
+        pending.store(system.folder, {"job": job.id, "number": job.execution.key[1]})
         system.turn("update_accepted", "job " + job.id)
         await job.gone()
 
 
 async def failed_over(system, mark):
-    """Why a job that was meant to begin this life has failed, "" where it has not.
+    """Why a job that was meant to begin this life has failed, "" where it has not, None where it is still to
+    be done.
 
     mark: the number of the configuration's set before, the certificate's id before, the hash of an update's
         manifest or of a root, or what is none of these.
     """
+    if mark == _LATER:
+        return None
     if mark.startswith(_OTA):
         return await borrow("iot.ota.trial").outcome(system, mark[len(_OTA) :])
     if mark.startswith(_SET):

@@ -78,6 +78,7 @@ class Commands:
 
     def _take(self, topic, payload):
         execution = topic.split("/")[_EXECUTION]
+        payload = payload and bytes(payload)
         if topic.endswith("/rejected/json"):
             self.log.warning("commands", "{}: {}", execution, payload and str(payload[:200], "utf-8"))
             return

@@ -10,23 +10,32 @@ from iot.backoff import Backoff
 _FIRST_MS = const(1000)
 _MOST_MS = const(300000)
 _STEP_TIMEOUT_MAX = const(10080)  # minutes
+_RESTARTS = const("iot-restarts")  # the detail by which the next life knows that it was meant to begin
 _PENDING = const(("QUEUED", "IN_PROGRESS"))
 _PASSING = const(("Timeout", "RequestThrottled", "InternalError"))
 _OVER = const(("InvalidStateTransition", "TerminalStateReached", "ResourceNotFound", "VersionMismatch"))
 
 
 async def following(jobs, requests):
-    """The Execution that is next, None where none waits. Its document is None where that is too large.
+    """The Execution that is next, None where none waits. Its document is None where that is too large; of an
+    update's it says no more than that.
 
     Raises requests.Error where the cloud does not answer, or has no time.
     """
     topic = jobs.prefix + "$next/get"
+    without = {"includeJobDocument": False}
+    if jobs.update:
+        answer = await requests.ask(topic, without)
+        members = answer.get("execution")
+        if members and members["jobId"] == jobs.update:
+            members["jobDocument"] = {"action": "OTA"}
+            return Execution(members, jobs.prefix, requests, jobs.system.log)
     try:
         answer = await requests.ask(topic, {})
     except requests.Error as error:
         if error.code != "TooLarge":
             raise
-        answer = await requests.ask(topic, {"includeJobDocument": False})
+        answer = await requests.ask(topic, without)
     members = answer.get("execution")
     return Execution(members, jobs.prefix, requests, jobs.system.log) if members else None
 
@@ -48,6 +57,7 @@ class Execution:
         progress: details that were told, or shall be with the next word.
         is_new: whether the cloud does not know them yet.
         wake: an Event, set where somebody should look at it.
+        marked: as what `mark` has marked it, None where it has not.
     """
 
     def __init__(self, members, prefix, requests, log):
@@ -55,6 +65,7 @@ class Execution:
         self.key = self.job_id, members.get("executionNumber")
         self.document = members.pop("jobDocument", None)
         self.members = members
+        self.marked = (members.get("statusDetails") or {}).get(_RESTARTS)
         self.progress = {}
         self.is_new = self._doubted = False
         self.wake = asyncio.Event()
@@ -99,6 +110,13 @@ class Execution:
                 self._log.warning("jobs", "{}: not begun: {}", self.job_id, error)
                 return False
         return True
+
+    async def mark(self, before):
+        """Has the next life find it as one that was meant to begin that; whether the cloud knows.
+
+        before: what the next life compares itself with (iot.aws.actions, `failed_over`).
+        """
+        return await self.tell("IN_PROGRESS", {_RESTARTS: before})
 
     async def tell_progress(self):
         """One update; where that fails, the next word has it."""

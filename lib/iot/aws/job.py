@@ -16,7 +16,6 @@ _CLEAN_UP_MS = const(6000)  # for a handler that was cancelled
 _CANCEL_MS = const(2000)
 _CLEAN_UP_POLL_MS = const(50)
 _AGAIN = const(3)  # times that the cloud may offer what it has been told of
-_RESTARTS = const("iot-restarts")  # the detail by which the next life knows that it was meant to begin
 
 
 async def run(jobs):
@@ -94,16 +93,9 @@ class Job:
 
     async def restart(self, act):
         """Calls `act`, which restarts the chip, once the cloud knows; the next life says SUCCEEDED."""
-        if await self.mark("1"):
+        if await self.execution.mark("1"):
             act()
             await self.gone()
-
-    async def mark(self, before):
-        """Has the next life find this job as one that was meant to begin it; whether the cloud knows.
-
-        before: what the next life compares itself with (iot.aws.actions, `failed_over`).
-        """
-        return await self.execution.tell("IN_PROGRESS", {_RESTARTS: before})
 
     async def gone(self):
         """Waits until this life has ended, or the cloud has ended the job."""
@@ -116,12 +108,12 @@ class Job:
         """From what the cloud has of it to its end."""
         found, log = self.execution, self.system.log
         if found.members.get("status") == "IN_PROGRESS" and self._jobs.asked != found.key:
-            mark = (found.members.get("statusDetails") or {}).get(_RESTARTS)
             why = "interrupted by a restart"
-            if mark:
-                why = await borrow("iot.aws.actions").failed_over(self.system, mark)
-            await found.tell("FAILED" if why else "SUCCEEDED", {"message": why} if why else {})
-            return
+            if found.marked:
+                why = await borrow("iot.aws.actions").failed_over(self.system, found.marked)
+            if why is not None:
+                await found.tell("FAILED" if why else "SUCCEEDED", {"message": why} if why else {})
+                return
         try:
             plan = await self._plan()
         except Rejected as error:

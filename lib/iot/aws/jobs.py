@@ -7,6 +7,7 @@ from micropython import const
 from iot.memory import borrow
 
 _PAUSE_MS = const(60000)
+_NO_JOB = const(80)  # bytes in which the cloud says that none waits
 
 
 class Jobs:
@@ -20,6 +21,7 @@ class Jobs:
     Attributes:
         handlers: by action, (handler, minutes that it may take or 0).
         requests: the Requests of this thing while something needs them, None at other times.
+        update: the id of the job that waits if it is an update, whose document has no room here, else None.
     """
 
     def __init__(self, name, client, system):
@@ -29,6 +31,7 @@ class Jobs:
         self.handlers = {}
         self.requests = None
         self._users = 0
+        self.update = None
         self.job = self.asked = None  # the one that is being done; what this life has asked to begin
         self._due = asyncio.Event()
 
@@ -87,5 +90,7 @@ class Jobs:
         if topic.endswith("-next") or "/$next/" in topic:
             if self.job:
                 self.job.changed()
-            if payload is None or b'"jobId"' in payload or topic.endswith("/rejected"):
+            if payload is None or len(payload) > _NO_JOB or topic.endswith("/rejected"):
+                is_asked = payload and "OTA" not in self.handlers
+                self.update = borrow("iot.ota.request").job_id(payload) if is_asked else None
                 self._due.set()

@@ -237,7 +237,8 @@ class Client:
         """Subscribe, now and whenever the broker has lost the session; returns the Subscription.
 
         topic_filter: None for what no other subscription takes; that asks nothing of the broker.
-        put: called with each message, which is not queued then; (topic, None) for one over the packet limit.
+        put: called with each message, not queued then, its payload a view that lasts as long as the call;
+            (topic, None) for one over the packet limit.
         depth: messages that wait to be read, at least 1. ValueError for a filter or QoS that cannot be.
         """
         if topic_filter is None or depth < 1 or not _is_plain(topic_filter, len(topic_filter.encode()), qos):

@@ -205,8 +205,8 @@ class Subscription:
     """Messages of one topic filter: `async for topic, payload in …`, or `read()` for those who poll.
 
     Holds `depth` messages, of twice the packet limit together: on overflow the oldest goes, and `dropped`
-    counts it. Who needs no queue gives its own `put`, called with each message by the connection's reader: it
-    returns at once and raises nothing.
+    counts it. Who needs no queue gives its own `put`, which the reader calls with each message and a view of
+    its payload, to be gone through at once; it raises nothing.
     takes_oversize: True to have also what is over the packet limit put, with None for its payload.
     granted: what the SUBACK said, None before it; False too where the broker hangs up on the request, which
         then goes again after ten minutes.
@@ -227,8 +227,7 @@ class Subscription:
             self.takes_oversize = True
             self.event = inbox.event
         else:
-            self._depth = depth
-            self._messages = []
+            self._depth, self._messages = depth, []
             self.event = asyncio.Event()  # a message, an answer, or the end
 
     def put(self, message):
@@ -269,8 +268,7 @@ class Subscription:
     def close(self):
         """Unsubscribe; iterations end once the queue is read out."""
         if not self.closed:
-            self.closed = True
-            self.packet_id = 0
+            self.closed, self.packet_id = True, 0
             self.event.set()
             self._inbox.changed()
 
@@ -307,15 +305,17 @@ class Inbox:
 
     def deliver(self, topic, payload):
         """Give a message to every subscription that takes it, its payload copied once; False if none does."""
-        message = None
+        taken = message = None
         for subscription in self.subscriptions:
             if not subscription.closed and matches(subscription.topic_filter, topic):
-                message = message or (topic, bytes(payload))
-                subscription.put(message)
-        if not message and self.rest and not self.rest.closed:
-            message = topic, bytes(payload)
-            self.rest.put(message)
-        return bool(message)
+                taken = subscription
+                if not taken.takes_oversize:
+                    message = message or (topic, bytes(payload))
+                taken.put((topic, payload) if taken.takes_oversize else message)
+        if taken or not self.rest or self.rest.closed:
+            return bool(taken)
+        self.rest.put((topic, bytes(payload)))
+        return True
 
     def due(self):
         """The next subscription that needs a SUBSCRIBE, or if `closed` an UNSUBSCRIBE; None if none does."""

@@ -12,6 +12,8 @@ _URL_MAX = const(2500)
 _READ_MS = const(20000)  # for a handshake, and from one piece to the next: want of memory is silent
 _HOPS = const(3)
 _REQUEST = const("GET {} HTTP/1.1\r\nHost: {}\r\nRange: bytes={}-\r\nConnection: close\r\n\r\n")
+_THROTTLED = const(429)
+_FAILED = const(500)
 _MOVED = const((301, 302, 303, 307, 308))
 
 
@@ -140,6 +142,8 @@ def _onward(host, location):
 
 def _first(host, status, fields, start, size):
     """The first byte of the file that an answer brings: `start`, or 0 where the server gives all of it."""
+    if status == _THROTTLED or status >= _FAILED:  # it may do so a moment later
+        raise OSError("{}: status {}".format(host, status))
     if status not in (200, 206):
         raise Refused("{}: status {}".format(host, status), status)
     first = start if status == 206 else 0

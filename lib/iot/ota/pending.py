@@ -10,8 +10,7 @@ from iot.memory import borrow
 
 _FILE = const("/update")
 _NEW = const("/update.new")
-_MEMBERS = const(5)  # of what is stored
-_STARTS_MOST = const(6)  # lives that may try to install it
+_STARTS_MOST = const(8)  # lives that may try to install it
 
 
 def is_due(folder, space):
@@ -24,13 +23,14 @@ def is_due(folder, space):
     return True
 
 
-def store(folder, order, starts=0):
+def store(folder, order):
     """Has the next life do it. OSError where flash fails: then nothing has changed.
 
-    order: [text, signatures, url, again]: of an update its manifest; of a root itself, and no URL.
+    order: {"job": id, "number": of its execution}, and once the cloud has told more, what iot.ota.request
+        makes of its document: "text" of a manifest or a root, "signatures", "url", …
     """
     with open(folder + _NEW, "w") as file:
-        json.dump(order + [starts], file)
+        json.dump(order, file)
     os.rename(folder + _NEW, folder + _FILE)
 
 
@@ -38,12 +38,13 @@ def load(folder):
     """The order that waits, counted as tried once more. ValueError: it is damaged, or was tried too often."""
     with open(folder + _FILE) as file:
         order = json.load(file)
-    if not isinstance(order, list) or len(order) != _MEMBERS:
+    if not isinstance(order, dict) or "job" not in order:
         raise ValueError("the order is damaged")
-    starts = order.pop()
+    starts = order.get("starts", 0)
     if starts == _STARTS_MOST:
         raise ValueError("not installed in {} starts".format(starts))
-    store(folder, order, starts + 1)
+    order["starts"] = starts + 1
+    store(folder, order)
     return order
 
 

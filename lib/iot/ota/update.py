@@ -1,25 +1,25 @@
-"""The mode OTA: checks the update that waits, gets it, puts it into a slot and has the next start try it.
+"""The mode OTA: one life asks what the update is, the next one judges it, gets it, and has a third try it.
 
-One life does nothing else: TLS for HTTPS and for MQTT have no room beside each other. What is cut off, by
-power or for want of memory, goes on in the next life where it stood.
+Each does nothing else: TLS for HTTPS and for MQTT have no room beside each other, nor has one of them in what
+the other has left. What is cut off, by power or for want of memory, goes on in the next life where it stood.
 """
 
 import asyncio
-import binascii
-import hashlib
 import time
 
 from micropython import const
 
+from iot.events import within
 from iot.memory import borrow
 from iot.ota import download, pending, slots
 
 _BUFFER_BYTES = const(4096)
 _LEAST_RATE = const(1024)  # bytes a second: slower is a server that holds the device
-_BEGIN_MS = const(120000)  # for Wi-Fi, time and the first bytes
+_BEGIN_MS = const(120000)  # for Wi-Fi, time and the cloud, or the first bytes
+_CLOSE_MS = const(20000)
 _PAUSE_MS = const(5000)
 _FOR_EVER_S = const(3600)
-_STARTS = const(3)  # of a new version, to reach the cloud
+_EXPIRED = const((401, 403, 410))  # what a server says to a URL whose time is over
 
 
 class Update:
@@ -30,44 +30,38 @@ class Update:
         store: called for the Store, which has the root certificates.
         over: called with ("update_over", what has come of it): it is installed, or never will be, or another
             life is to try.
+        line: called for a connection to the cloud (iot.aws.line).
     """
 
-    def __init__(self, folder, nvs, settings, log, store, over):
+    def __init__(self, folder, nvs, settings, log, store, over, line):
         self._folder = folder
         self._nvs = nvs
         self._settings = settings
         self._log = log
         self._store = store
         self._over = over
+        self._line = line
         self._buffer = bytearray(_BUFFER_BYTES)
-        self._manifest = self._url = None
+        self._order = self._manifest = self._target = None
 
     async def check(self):
-        """Judges what waits, while nothing else needs memory; whether there is something to be installed."""
-        kept, verify = borrow("iot.ota.kept"), borrow("iot.ota.verify")
+        """Judges what waits, if the cloud has told of it, while nothing else needs memory; whether there is
+        more to be done.
+        """
         try:
-            text, signatures, self._url, again = pending.load(self._folder)
-            root = kept.root(self._folder, self._settings, self._log)
-            what = "it runs already"
-            if not self._url:
-                kept.keep_root(self._folder, await verify.next_root(text, signatures, root))
-                what = "another root counts"
-            elif slots.manifest(slots.running()) != text.encode():
-                counter, now = kept.counter(self._nvs), time.gmtime()
-                self._manifest = await verify.manifest(text, signatures, root, counter, now)
-                self._judge(kept, again)
-                return True
-            pending.remove(self._folder)
-            self._over("update_over", what)
+            self._order = pending.load(self._folder)
+            return "text" not in self._order or await self._judge()
         except (ValueError, OSError) as error:
             self._give_up(error)
         return False
 
     async def run(self, ready):
-        """Installs it; `ready` is a coroutine function that returns when there is a network, and a time."""
+        """Does it; `ready` is a coroutine function that returns when there is a network, and a time."""
         try:
-            await self._install(ready)
-            self._over("update_over", "version {} is installed".format(self._manifest["version"]))
+            if self._target:
+                await self._install(ready)
+            else:
+                await self._in_time(_BEGIN_MS, self._ask(ready))
         except (OSError, MemoryError) as error:  # the next life has a heap that is whole
             self._log.warning("update", "not all has come: {}: {}", type(error).__name__, error)
             await asyncio.sleep_ms(_PAUSE_MS)
@@ -76,13 +70,76 @@ class Update:
             self._give_up(error)
         await asyncio.sleep(_FOR_EVER_S)  # the restart ends it
 
-    def _judge(self, kept, again):
-        if self._manifest["kind"] != "app":
-            raise ValueError("kind image: this device takes updates of the application alone")
-        if kept.is_refused(self._nvs, self._manifest["sha256"]) and not again:
-            raise ValueError("it has failed here before; again: true has it tried once more")
-        if not slots.free(self._nvs):
-            raise ValueError("the version that runs is on trial itself")
+    async def _ask(self, ready):
+        """Has the cloud tell what the job asks for: the next life judges it, with a heap that is whole."""
+        await ready()
+        line = self._line()
+        try:
+            await line.open()
+            await line.take_up(self._order)
+        finally:
+            await within(_CLOSE_MS, line.close())
+        self._order["asked"] = self._order["starts"]
+        pending.store(self._folder, self._order)
+        self._over("update_over", "the cloud has told what the update is")
+
+    async def _judge(self):
+        """Whether there is something to be installed, for which there is a target then."""
+        kept, verify, order = borrow("iot.ota.kept"), borrow("iot.ota.verify"), self._order
+        text, signatures = order["text"], order["signatures"]
+        root = kept.root(self._folder, self._settings, self._log)
+        what = "it runs already"
+        if not order["url"]:
+            kept.keep_root(self._folder, await verify.next_root(text, signatures, root))
+            what = "another root counts"
+        elif slots.manifest(slots.running()) != text.encode():
+            counter, now = kept.counter(self._nvs), time.gmtime()
+            found = await verify.manifest(text, signatures, root, counter, now)
+            if kept.is_refused(self._nvs, found["sha256"]) and not order["again"]:
+                raise ValueError("it has failed here before; again: true has it tried once more")
+            if found["kind"] != "app":
+                raise ValueError("kind image: this device takes updates of the application alone")
+            self._manifest = found
+            self._target = borrow("iot.ota.app").Target(self._nvs, found, self._buffer, self._log)
+            return True
+        pending.remove(self._folder)
+        self._over("update_over", what)
+        return False
+
+    async def _install(self, ready):
+        target, manifest = self._target, self._manifest
+        version, size = manifest["version"], manifest["size"]
+        self._log.info("update", "version {}: {} of {} bytes are there", version, target.start, size)
+        try:
+            if target.start < size:
+                limit_ms = _BEGIN_MS + (size - target.start) * 1000 // _LEAST_RATE
+                await self._in_time(limit_ms, self._get(ready))
+        except download.Refused as error:
+            order = self._order
+            if error.status not in _EXPIRED or order["asked"] + 1 == order["starts"]:
+                raise
+            pending.store(self._folder, {name: order[name] for name in ("job", "number", "starts")})
+            raise OSError("status {}: the next life asks for another URL".format(error.status))
+        finally:
+            target.close()
+        target.finish()
+        pending.remove(self._folder)
+        self._over("update_over", "version {} is installed".format(version))
+
+    async def _get(self, ready):
+        await ready()
+        target, size = self._target, self._manifest["size"]
+        await download.get(self._order["url"], self._roots, target.start, size, self._buffer, target.write)
+
+    def _roots(self):
+        return (self._store().certificates()["root_ca"],)
+
+    async def _in_time(self, limit_ms, coroutine):
+        try:
+            await asyncio.wait_for_ms(coroutine, limit_ms)
+        except asyncio.TimeoutError:
+            text = "not done in {} s: less than {} bytes a second, or nothing (slow retrieval)"
+            raise OSError(text.format(limit_ms // 1000, _LEAST_RATE))
 
     def _give_up(self, error):
         self._log.error("update", "given up: {}", error)
@@ -92,39 +149,3 @@ class Update:
         except OSError as flash_error:
             self._log.error("flash", "{}", flash_error)
         self._over("update_over", "the update has failed")
-
-    async def _install(self, ready):
-        manifest = self._manifest
-        slot, size = slots.free(self._nvs), manifest["size"]
-        path, start = slots.prepare(slot, size)
-        self._log.info("update", "version {}: {} of {} bytes are there", manifest["version"], start, size)
-        if start < size:
-            limit_ms = _BEGIN_MS + (size - start) * 1000 // _LEAST_RATE
-            try:
-                await asyncio.wait_for_ms(self._get(path, start, size, ready), limit_ms)
-            except asyncio.TimeoutError:
-                raise OSError("slower than {} bytes a second (slow retrieval)".format(_LEAST_RATE))
-        digest = self._digest(path)  # of what flash has: not all that is written can be read
-        if digest != manifest["sha256"]:
-            slots.clear(slot)
-            text = "the file's hash begins with {}, not with {} (arbitrary software)"
-            error = ValueError if not start else OSError  # what an earlier life has left may be torn
-            raise error(text.format(digest[:16], manifest["sha256"][:16]))
-        slots.seal(slot, manifest["text"])
-        slots.begin_trial(self._nvs, slot, _STARTS)
-        pending.remove(self._folder)
-
-    def _roots(self):
-        return (self._store().certificates()["root_ca"],)
-
-    async def _get(self, path, start, size, ready):
-        await ready()
-        with open(path, "ab") as file:  # noqa: ASYNC230 - there is no other way
-            await download.get(self._url, self._roots, start, size, self._buffer, file.write)
-
-    def _digest(self, path):
-        digest, room = hashlib.sha256(), memoryview(self._buffer)
-        with open(path, "rb") as file:
-            while count := file.readinto(room):
-                digest.update(room[:count])
-        return str(binascii.hexlify(digest.digest()), "ascii")

@@ -132,6 +132,14 @@ async def test_redirect(cloud: Bench) -> None:
     assert (await Download().read(cloud, made.headers["Location"])).body == DATA
 
 
+async def test_expired_and_busy(cloud: Bench) -> None:
+    misbehave(cloud, "expired=1", "busy=1")
+    for status, code in ((403, b"AccessDenied"), (503, b"SlowDown")):
+        made = await read(cloud, enough=50)
+        assert made.status == status and code in made.body
+    assert (await read(cloud)).body == DATA
+
+
 async def test_wrong_name(cloud: Bench) -> None:
     misbehave(cloud, "wrong-name=2")
     url = URL(cloud.cloud.s3.presign(SOURCE, 600), encoded=True)

@@ -28,7 +28,7 @@ _PIECE_BYTES = 16 * 1024
 _SLICE_S = 0.1  # of one that sends slowly
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _RESET = struct.pack("ii", 1, 0)  # linger for no time: the connection ends in a reset
-_BEFORE = ("no-range", "redirect")
+_BEFORE = ("no-range", "redirect", "expired", "busy")
 _MEANWHILE = ("stall", "reset", "trickle", "lie")
 
 _log = logging.getLogger(__name__)
@@ -112,6 +112,10 @@ class Downloads:
             before = self._gate.file(address(http), name, *_BEFORE)
             if before and before.kind == "redirect":
                 return web.Response(status=307, headers={"Location": self._elsewhere(host, path)})
+            if before and before.kind == "expired":
+                raise S3Error("AccessDenied", 403, "Request has expired")
+            if before and before.kind == "busy":
+                raise S3Error("SlowDown", 503, "Please reduce your request rate.")
             part = None if before else _part(http.headers.get("Range", ""), found.size)
             return await self._send(http, found, part, name)
 

@@ -127,7 +127,9 @@ async def test_an_update_that_cannot_judge_updates_gives_way_too(house: House) -
     put(publisher, device, "a", "2.0", system=RAISES, **{"crypto/p256": RAISES})
     publisher.publish("heal", "4.0")
     await device.power_on()
-    await device.expect(r"rescue: iot\.crypto\.p256 cannot be imported: RuntimeError: pear; the fact", START_S)
+    await device.expect(
+        r"rescue: iot\.crypto\.p256 cannot be imported: RuntimeError: pear; the fact", START_S
+    )
     await device.expect("app: 1.0", START_S)
     await reaches(house, "heal", "SUCCEEDED")
 
@@ -333,9 +335,7 @@ async def test_after_an_hour_the_version_is_tried_once_more(house: House) -> Non
 
 
 @pytest.mark.parametrize(("first", "outcome"), [(1, "before"), (9, "torn"), (17, "after")])
-async def test_a_cut_at_any_write_leaves_a_device_that_heals(
-    house: House, first: int, outcome: str
-) -> None:
+async def test_a_cut_at_any_write_leaves_a_device_that_heals(house: House, first: int, outcome: str) -> None:
     publisher = Publisher(house)
     device = await broken(publisher, system=RAISES)
     cuts = 0

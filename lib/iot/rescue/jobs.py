@@ -13,7 +13,7 @@ from iot.rescue import link
 from iot.rescue.needs import need
 
 _RESTARTS = const("iot-restarts")  # as iot.aws.job: the next life knows a job by it that has begun it
-_OTA = const("ota")
+_UPDATES = const(("ota", "later"))  # marks of updates: one that was begun, and one that waits for its hour
 _UPDATE = const("/certs/update")  # where iot.ota.pending keeps an order
 _LOOK_MS = const(600000)  # a notice that is lost freezes nobody
 _BUSY_MS = const(5000)
@@ -92,7 +92,7 @@ class Jobs:
             if mark == "1":
                 await self._tell(found, "SUCCEEDED", {})
                 return False
-            if not mark.startswith(_OTA):
+            if not mark.startswith(_UPDATES):
                 await self._tell(found, "FAILED", {"message": "interrupted: the device is in rescue"})
                 return False
         link.tell("job {}: {}", found["jobId"], action)
@@ -132,7 +132,9 @@ class Jobs:
             _remove(_UPDATE)
             return False
         tries = self._begun.get(key, 0)
-        if tries or await self._tell(found, "IN_PROGRESS", {_RESTARTS: _OTA + install.digest_of(text)}):
+        if tries or await self._tell(
+            found, "IN_PROGRESS", {_RESTARTS: _UPDATES[0] + install.digest_of(text)}
+        ):
             self._begun[key] = tries + 1
             self._work = found
             return True

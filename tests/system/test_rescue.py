@@ -1,6 +1,5 @@
-"""The rescue: a device whose version does not start, or dies again and again, still takes jobs that heal it."""
+"""The rescue: a device whose version does not start, or dies again and again, takes jobs that heal it."""
 
-import asyncio
 import binascii
 import re
 from datetime import UTC, datetime
@@ -88,7 +87,7 @@ async def heals(house: House, publisher: Publisher, device: Device, version: str
         {"wifi/station": "# nothing\n"} | DIES_SOON,
         {"aws/jobs": "class Jobs:\n    async def run(self):\n        pass\n"} | DIES_SOON,
     ],
-    ids=lambda modules: "+".join(modules),
+    ids="+".join,
 )
 async def test_what_does_not_start_takes_a_job_that_heals_it(house: House, modules: dict[str, str]) -> None:
     publisher = Publisher(house)
@@ -127,9 +126,7 @@ async def test_an_update_that_cannot_judge_updates_gives_way_too(house: House) -
     put(publisher, device, "a", "2.0", system=RAISES, **{"crypto/p256": RAISES})
     publisher.publish("heal", "4.0")
     await device.power_on()
-    await device.expect(
-        r"rescue: iot\.crypto\.p256 cannot be imported: RuntimeError: pear; the fact", START_S
-    )
+    await device.expect(r"rescue: iot\.crypto\.p256 cannot be imported: RuntimeError: pear; the", START_S)
     await device.expect("app: 1.0", START_S)
     await reaches(house, "heal", "SUCCEEDED")
 

@@ -132,9 +132,8 @@ class Jobs:
             _remove(_UPDATE)
             return False
         tries = self._begun.get(key, 0)
-        if tries or await self._tell(
-            found, "IN_PROGRESS", {_RESTARTS: _UPDATES[0] + install.digest_of(text)}
-        ):
+        mark = _UPDATES[0] + install.digest_of(text)
+        if tries or await self._tell(found, "IN_PROGRESS", {_RESTARTS: mark}):
             self._begun[key] = tries + 1
             self._work = found
             return True

@@ -253,6 +253,41 @@ async def test_a_server_that_misbehaves(
     assert message in details(house, "heal").get("message", "")
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Misbehaviour("never", "jobs", times=2),
+        Misbehaviour("twice", "jobs"),
+        Misbehaviour("late", "jobs", seconds=1),
+        Misbehaviour("throttling", "jobs", times=2),
+        Misbehaviour("refusing", "jobs", times=2),
+        Misbehaviour("hang-up", "PUBLISH", times=3),
+        Misbehaviour("deaf", "PUBLISH", times=2),
+        Misbehaviour("deaf", "SUBSCRIBE", times=1),
+        Misbehaviour("deaf", "PINGREQ"),
+    ],
+    ids=lambda rule: f"{rule.kind}-{rule.where}",
+)
+async def test_a_cloud_that_misbehaves_is_asked_again(house: House, rule: Misbehaviour) -> None:
+    publisher = Publisher(house)
+    device = await broken(publisher, system=RAISES)
+    house.cloud.gate.rules.append(rule)
+    await device.power_on()
+    if rule.where == "PINGREQ":
+        await device.expect("rescue: tries again: TimeoutError|rescue: tries again: OSError", PATIENCE_S)
+    await heals(house, publisher, device)
+
+
+async def test_ctrl_c_leads_to_the_prompt_for_an_hour(house: House) -> None:
+    publisher = Publisher(house)
+    device = await broken(publisher, system=RAISES)
+    await device.power_on()
+    await device.expect(CONNECTED, PATIENCE_S)
+    device.interrupt()
+    await device.ended()
+    assert device.lines[-1].startswith("KeyboardInterrupt")
+
+
 async def test_another_file_than_the_signed_one_is_not_run(house: House) -> None:
     publisher = Publisher(house)
     device = await broken(publisher, system=RAISES)

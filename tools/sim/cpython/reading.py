@@ -31,10 +31,10 @@ class Reads:
         buffer[: len(data)] = data
         return len(data)
 
-    def readline(self, size=-1):
-        """A line, of at most `size` bytes, or what there is of one; None when nothing is there yet."""
+    def readline(self):
+        """A line, or what there is of one; None when nothing is there yet."""
         line = b""
-        while not line.endswith(b"\n") and len(line) != size:
+        while not line.endswith(b"\n"):
             part = self.read(1)
             if not part:
                 return line or part

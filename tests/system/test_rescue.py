@@ -1,6 +1,7 @@
 """The rescue: a device whose version does not start, or dies again and again, takes jobs that heal it."""
 
 import binascii
+import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.system.test_jobs import NAME, create, details, execution, reaches
 from tests.system.test_update import QUIET, Publisher, version_of
 from tools import umqtt
 from tools.cloud.misbehaviour import Misbehaviour
+from tools.release import job, signatures
 from tools.sim import Device
 from tools.sim.device import ROOT
 from tools.sim.packed import deployed
@@ -140,6 +142,30 @@ async def test_a_factory_version_that_cannot_judge_updates_says_what_is_broken(h
     assert details(house, "heal")["message"] == "iot.ota.forms cannot be imported: RuntimeError: pear"
     create(house, "reset", {"action": "factory-reset"})
     await reaches(house, "reset", "SUCCEEDED")
+
+
+async def test_modules_that_load_and_do_not_work_are_told_too(house: House) -> None:
+    publisher = Publisher(house)
+    device = await broken(publisher, system=RAISES, **{"ota/verify": "async def manifest(*_):\n    x\n"})
+    publisher.publish("heal", "4.0")
+    await device.power_on()
+    await reaches(house, "heal", "FAILED")
+    assert details(house, "heal")["message"].startswith("NameError: ")
+
+
+async def test_a_new_root_is_kept(house: House) -> None:
+    publisher = Publisher(house)
+    device = await broken(publisher, system=RAISES)
+    await device.power_on()
+    old = publisher.key
+    publisher.new_key(version=2)
+    for job_id, keys, end in (("no", [old], "FAILED"), ("root", [old, publisher.key], "SUCCEEDED")):
+        lines = signatures.read(key.sign(publisher.root) for key in keys)
+        create(house, job_id, json.loads(job.document(publisher.root.encode(), lines)))
+        assert await reaches(house, job_id, "FAILED", "SUCCEEDED") == end
+    publisher.publish("stolen", "2.0", key=old)
+    await reaches(house, "stolen", "FAILED")
+    await heals(house, publisher, device)
 
 
 async def test_a_mode_ota_that_dies_is_done_without(house: House) -> None:

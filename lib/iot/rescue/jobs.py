@@ -74,10 +74,11 @@ class Jobs:
             self._owe(found, "SUCCEEDED", {})
         except ValueError as error:
             self._owe(found, "FAILED", {"message": str(error)})
-        except (OSError, MemoryError) as error:
-            link.tell("not installed: {}: {}", type(error).__name__, error)
-            if self._begun[key] >= _TRIES:
-                self._owe(found, "FAILED", {"message": "{}: {}".format(type(error).__name__, error)})
+        except Exception as error:  # what is broken may raise whatever it likes
+            why = "{}: {}".format(type(error).__name__, error)
+            link.tell("not installed: {}", why)
+            if self._begun[key] >= _TRIES or not isinstance(error, (OSError, MemoryError)):
+                self._owe(found, "FAILED", {"message": why})
         gc.collect()
 
     # What jobs ask for. Each returns whether the connection is to end.
@@ -112,21 +113,22 @@ class Jobs:
         return False
 
     async def _ota(self, found, document):
-        key = _key(found)
-        try:
-            install = need("iot.rescue.install")
-            install.modules()
-            self._rescue.settings()
-        except ValueError as error:  # Broken: another version is to do it, where there is one
-            self._rescue.give_way(error)
-            await self._tell(found, "FAILED", {"message": str(error)})
-            return False
-        install.settle_trial(self._rescue.space)
+        key, rescue = _key(found), self._rescue
         text = document.get("root") or document.get("manifest")
         if not isinstance(text, str):
             await self._tell(found, "REJECTED", {"reason": "a manifest or a root is needed"})
             return False
-        why = install.has_failed(self._rescue.space, text) if "root" not in document else None
+        try:
+            install = need("iot.rescue.install")
+            rescue.settings()
+            install.settle_trial(rescue.space)
+            why = install.has_failed(rescue.space, text) if "root" not in document else None
+        except OSError:  # flash
+            raise
+        except Exception as error:  # Broken, or as bad: another version is to do it, where there is one
+            rescue.give_way(error)
+            await self._tell(found, "FAILED", {"message": str(error)})
+            return False
         if why and not (document.get("again") and found.get("status") == "QUEUED"):
             await self._tell(found, "FAILED", {"message": why})
             _remove(_UPDATE)

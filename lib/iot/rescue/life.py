@@ -120,7 +120,14 @@ class Rescue:
         while not self.is_over():
             connection = None
             try:
-                connection = await self._connect(jobs.topics)
+                await self._online()
+                name, certificate, key = self._thing
+                trusted = link.context(self._root_ca, certificate, key)
+                connection = link.Connection(name, self._config["aws"], trusted, jobs.topics, self.feed)
+                del trusted
+                connection.open()
+                link.tell("connected as {}", name)
+                self.connected()
                 await jobs.run(connection)
             except Exception as error:  # of umqtt.simple there are many
                 link.tell("tries again: {}: {}", type(error).__name__, error)
@@ -173,17 +180,12 @@ class Rescue:
         """The next try comes soon."""
         self._pause_ms = _FIRST_MS
 
-    async def _connect(self, topics):
+    async def _online(self):
+        """Wi-Fi, and a time by which certificates are judged."""
         self.feed()
         if not await link.join(self._config["wifi"], self.feed):
             raise OSError("no network lets the device in")
         link.set_clock(self._config["time"]["ntp"], self._least_s(), self.feed)
-        name, certificate, key = self._thing
-        trusted = link.context(self._root_ca, certificate, key)
-        connection = link.Connection(name, self._config["aws"], trusted, topics, self.feed)
-        link.tell("connected as {}", name)
-        self.connected()
-        return connection
 
     def _least_s(self):
         """The latest time that is known to have passed."""

@@ -113,10 +113,14 @@ class Connection:
         self._heard_ms = self._pinged_ms = time.ticks_ms()
         self._client = MQTTClient(name, aws["endpoint"], aws["port"], None, None, _KEEP_ALIVE_S, self)
         self._client.set_callback(self._put)
-        feed()
+        self._topics = topics
+
+    def open(self):
+        """Connects, and listens to the topics."""
+        self._feed()
         self._client.connect(True, _STEP_S)
-        for topic in topics:
-            feed()
+        for topic in self._topics:
+            self._feed()
             self._client.subscribe(topic, 1)
 
     async def ask(self, topic, document):
@@ -155,9 +159,14 @@ class Connection:
     def leave(self):
         """Ends the connection, and gives its memory back."""
         try:
-            self._client.disconnect()
-        except Exception:  # it is broken off
-            self.close()
+            if self._tls:
+                self._client.disconnect()
+        except Exception as error:  # it is broken off
+            tell("left: {}: {}", type(error).__name__, error)
+        self.close()
+        sock = self._client.sock  # where not even TLS has begun
+        if sock and sock is not self:
+            sock.close()
         self._client = self._context = self._tls = self._sock = None
 
     def _put(self, topic, payload):
@@ -192,10 +201,9 @@ class Connection:
             view = view[self._tls.write(view) or 0 :]
 
     def close(self):
-        if self._tls:
-            self._tls.close()
-        if self._sock:
-            self._sock.close()  # where the handshake failed TLS has let go of it
+        for one in (self._tls, self._sock):  # where the handshake failed TLS has let go of the socket
+            if one:
+                one.close()
 
 
 def _parsed(payload):

@@ -1,4 +1,7 @@
-"""First on the chip: what has to be so before main.py runs. No network, next to no heap."""
+"""First on the chip: what has to be so before main.py runs. No network, next to no heap.
+
+MicroPython keeps each name of a script for ever, but for those that it has in ROM: so functions have those.
+"""
 
 import errno
 import os
@@ -10,43 +13,43 @@ import machine
 def start():
     """Finishes a deployment, has modules imported from the pack. What fails is told, and main.py starts."""
 
-    def is_there(path):
+    def find(path):
         try:
             os.stat(path)
         except OSError:
             return False
         return True
 
-    def attempt(what, function, *paths):
+    def update(what, function, *values):
         """Whether it is done, now or before a cut; if not, that is told, and no start fails for it again."""
         try:
-            function(*paths)
+            function(*values)
         except OSError as error:
             if error.errno != errno.ENOENT:
-                print("deployment:", what, paths[-1], error)
+                print("deployment:", what, values[-1], error)
                 return False
         return True
 
-    def finish_deployment():
+    def install():
         """Puts what tools/board/deploy.py staged into its place, by the list that is there once all of it is.
 
         Where the power is cut, the next start begins again and finds less to do. A move that fails before any
         was made gives the deployment up, and what was there starts; any other step that fails is passed over.
         """
         # A cut in a move hides another entry until anything is changed (littlefs of MicroPython 1.28, 1.29).
-        attempt("not removed", os.remove, "/deploy/list.new")
-        if not is_there("/deploy"):  # as at nearly every start
+        update("not removed", os.remove, "/deploy/list.new")
+        if not find("/deploy"):  # as at nearly every start
             return
-        if is_there("/deploy/list"):  # all of it was staged
-            moved = False
+        if find("/deploy/list"):  # all of it was staged
+            active = False
             steps = open("/deploy/list")  # noqa: SIM115
             for step in steps:
                 path = step[2:].rstrip()
                 if step[0] != ">":
-                    attempt("not removed", os.remove if step[0] == "-" else os.rmdir, path)
-                elif attempt("not moved", os.rename, "/deploy" + path, path):
-                    moved = True
-                elif not moved:
+                    update("not removed", os.remove if step[0] == "-" else os.rmdir, path)
+                elif update("not moved", os.rename, "/deploy" + path, path):
+                    active = True
+                elif not active:
                     print("deployment: given up, nothing is changed")
                     break
             steps.close()
@@ -54,7 +57,7 @@ def start():
         if not os.listdir("/deploy"):
             os.rmdir("/deploy")
 
-    def mount_pack():
+    def mount():
         try:
             import pack
         except ImportError:  # modules are files as yet: a deployment brings boot.py first
@@ -65,7 +68,7 @@ def start():
             if error.errno != errno.ENOENT:
                 raise
 
-    for part in (finish_deployment, mount_pack):
+    for part in (install, mount):
         try:
             part()
         except Exception as error:

@@ -30,6 +30,7 @@ KEEP_ALIVE_S = 60
 REFUSALS_FOR_GOOD = 20  # attempts in a row, with pauses up to a minute, after which the claim is used again
 ROTATE_DAYS = 30  # before it ends the thing's certificate is replaced; 0: never
 
-UPDATE_HOURS = None  # (from, to) in local time, e.g. (22, 5): when updates may begin; None: always
-UTC_OFFSET_MIN = 0  # of local time
-UPDATE_SPREAD_S = 0  # at random up to so long after they may: so a fleet does not come at once
+# When updates may begin: None for always, or (from, to, offset, spread), hours of local time, minutes that it
+# is ahead of UTC, and seconds of which each device waits a part, at random: so a fleet does not come at once.
+UPDATE_HOURS = None  # e.g. (22, 5, 60, 1800)
+UPDATE_AFR = False  # AWS's own OTA jobs (afr_ota) may bring updates, too: docs/updates.md has what they lack

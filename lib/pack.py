@@ -108,7 +108,7 @@ def start():
             nvs.commit()
             found = state >> 2 & 3
         if found == 3 or (found and not _is_whole(_PACKS.split()[found])):
-            print("pack: slot", found, "is not whole")
+            print("pack: slot {} is not whole".format(found))
             found = 0
         return state & 12 | found
 
@@ -142,7 +142,7 @@ def mount(path):
         files = [name.partition(".")[0] for name in os.listdir("/lib")]
     except OSError:  # nobody has copied anything
         files = []
-    os.mount(_kind(files)(file, index, head[4] or _OLD_WINDOW_BITS, head[5]), _MOUNT)
+    os.mount(choice(files)(file, index, head[4] or _OLD_WINDOW_BITS, head[5]), _MOUNT)
     # A built-in module that is not in sys.modules is looked for in all of sys.path at each import.
     others = sys.path[:]
     sys.path[:] = (_MOUNT,)  # where that is quick
@@ -150,16 +150,16 @@ def mount(path):
         if name not in files:  # else that one stands for it
             sys.modules[name] = __import__(name)
     sys.path.extend(others)
-    del globals()["mount"], globals()["_kind"]
+    del globals()["mount"], globals()["choice"]
 
 
-def _kind(files):
+def choice(files):
     """Pack, or where a developer has copied modules to the board, a kind of it in which those win.
 
     So lib/iot/thing.py comes in place of iot/thing.mpy. That costs time, and most devices have none.
     """
 
-    def is_there(path):
+    def find(path):
         try:
             os.stat(path)
         except OSError:
@@ -171,9 +171,9 @@ def _kind(files):
 
     class Copies(Pack):
         def stat(self, path):
-            return os.stat(copy(path)) if is_there(copy(path)) else super().stat(path)
+            return os.stat(copy(path)) if find(copy(path)) else super().stat(path)
 
         def open(self, path, mode):
-            return open(copy(path), mode) if is_there(copy(path)) else super().open(path, mode)
+            return open(copy(path), mode) if find(copy(path)) else super().open(path, mode)
 
-    return Copies if "iot" in files or "aioble" in files or is_there("/firmware") else Pack
+    return Copies if "iot" in files or "aioble" in files or find("/firmware") else Pack

@@ -29,8 +29,11 @@ class Signer:
         self.line = f"key {base64.b64encode(self.public).decode()}\n"
 
     def sign(self, text: str) -> str:
-        der = self._private.sign(text.encode(), _ALGORITHM)
-        return f"{self.name}:{base64.b64encode(der).decode()}"
+        return f"{self.name}:{base64.b64encode(self.sign_bytes(text.encode())).decode()}"
+
+    def sign_bytes(self, data: bytes) -> bytes:
+        """A DER."""
+        return self._private.sign(data, _ALGORITHM)
 
     def has_signed(self, text: str, signature: str) -> bool:
         try:

@@ -69,8 +69,7 @@ STAYING = {
     "jobs": ("iot.aws.jobs",),
     "application": ("iot.backoff", "iot.application", "iot.thing"),
     "update": (
-        "iot.tls", "iot.storage.nvs", "iot.ota.slots", "iot.ota.pending", "iot.ota.download",
-        "iot.ota.update",
+        "iot.tls", "iot.storage.nvs", "iot.ota.slots", "iot.ota.pending", "iot.ota.update",
     ),
     "rescue": ("iot.rescue.needs", "iot.rescue.link", "iot.rescue.jobs", "iot.rescue.life"),
     "setup": (

@@ -147,6 +147,7 @@ async def _restart(system):
             system.store().erase()
             borrow("iot.probation").set_reached(system.nvs, False)
             borrow("iot.ota.pending").remove(system.folder)
+            borrow("iot.ota.pending").forget(system.folder)
             system.log.info("system", "configuration and certificate are erased")
         except (OSError, ValueError, MemoryError) as error:
             system.log.error("flash", "configuration and certificate are not erased: {}", error)

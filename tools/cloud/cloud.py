@@ -31,6 +31,7 @@ from .rules import Rules
 from .s3 import S3
 from .shadows import Shadows
 from .store import Message, Store
+from .streams import Streams
 from .tokens import OwnershipTokens
 
 if TYPE_CHECKING:
@@ -139,8 +140,10 @@ class Cloud:
         self.shadows = Shadows(self._database, self._publish, self._tell, self.limits, clock)
         place = (self._hosts, files_host or self._hosts[0])
         self.s3 = S3(state / "s3", self._authority, *place, self.gate, self.limits, self._tell, clock)
+        arn = self.registry.arn
+        self.streams = Streams(self._database, self.s3.objects, arn, self._tell, clock)
         signs = presign or (None if files_port is None else self.s3.presign)
-        self.jobs = Jobs(self._database, self.registry.arn, self._publish, clock, signs)
+        self.jobs = Jobs(self._database, arn, self._publish, clock, signs)
         self.commands = Commands(self._database, self.registry, self._publish, self._tell, clock)
         self.connections = Connections(self.registry, self.limits, clock)
         self.defender = Defender(self._database, self.registry, self._publish, self._tell, clock)
@@ -172,7 +175,9 @@ class Cloud:
         tokens = OwnershipTokens(self._database, self.limits.token_expiry_s, self._clock)
         provisioning = Provisioning(self.registry, tokens, self._database, self._tell, self._hook)
         jobs = JobsService(self.jobs, self._clock, self._tell)
-        services: list[Service] = [provisioning, jobs, self.shadows, self.commands, self.defender]
+        services: list[Service] = [
+            *(provisioning, jobs, self.shadows, self.commands, self.defender, self.streams)
+        ]
         try:
             broker = Broker(
                 self._context,
@@ -213,7 +218,7 @@ class Cloud:
         services: dict[str, list[object]] = {
             "iot": [
                 *(self.registry, self.registry.groups, self.account, self.jobs, self.jobs.executions),
-                *(self.commands, self.defender),
+                *(self.commands, self.defender, self.streams),
             ],
             "iot-data": [Messages(store, broker.router.publish, self.limits), self.shadows, self.connections],
             "iot-jobs-data": [self.jobs.data, self.commands],

@@ -114,6 +114,10 @@ CREATE TABLE IF NOT EXISTS retained_times (topic TEXT PRIMARY KEY, modified_s RE
 CREATE TABLE IF NOT EXISTS claims (
   certificate_id TEXT PRIMARY KEY, template TEXT NOT NULL, expires_s REAL NOT NULL
 );
+CREATE TABLE IF NOT EXISTS streams (
+  stream_id TEXT PRIMARY KEY, version INTEGER NOT NULL, description TEXT, role TEXT NOT NULL,
+  files TEXT NOT NULL, created_s REAL NOT NULL, updated_s REAL NOT NULL
+);
 INSERT INTO versions SELECT 'policy', name, 1, document, 1, created_s FROM policies
   WHERE name NOT IN (SELECT name FROM versions WHERE kind = 'policy');
 INSERT INTO versions SELECT 'template', name, 1, body, 1, created_s FROM templates

@@ -20,6 +20,7 @@ KINDS = {
     "late": "say it SECONDS later (ARG, default 2)",
     "twice": "say it twice, at most ARG times (default: always)",
     "never": "do what was asked and say nothing, at most ARG times",
+    "garbled": "change a letter or a figure in its middle, at most ARG times",
     "out-of-order": "hold each message until the next one, or for SECONDS (ARG, default 2)",
     "refusing": "answer that the service has failed, and do nothing, at most ARG times",
     "throttling": "answer that there were too many requests, and do nothing, at most ARG times",
@@ -44,6 +45,7 @@ SERVICES = {
     "jobs": ("$aws/things/+/jobs/#",),
     "commands": ("$aws/commands/#",),
     "defender": ("$aws/things/+/defender/#",),
+    "streams": ("$aws/things/+/streams/#",),
     "provisioning": ("$aws/certificates/#", "$aws/provisioning-templates/#"),
 }
 PACKETS = ("CONNECT", "PUBLISH", "PUBACK", "SUBSCRIBE", "UNSUBSCRIBE", "PINGREQ")
@@ -56,7 +58,7 @@ of those on files BUCKET/KEY (default: any):
 _ALL = tuple(one for filters in SERVICES.values() for one in filters)
 _WITH_SECONDS = ("late", "out-of-order")
 _WITH_BYTES = ("stall", "reset", "trickle", "lie")
-_ON_ANSWERS = ("late", "twice", "never", "out-of-order")
+_ON_ANSWERS = ("late", "twice", "never", "garbled", "out-of-order")
 _REFUSALS = ("refusing", "throttling")
 _MAX_HELD = 1000
 Send = Callable[[str, bytes], None]
@@ -175,7 +177,7 @@ class Gate:
         return rule
 
     def say(self, topic: str, payload: bytes, send: Send) -> None:
-        """What a service says: sent, late, twice, in another order or not at all."""
+        """What a service says: sent, late, twice, changed, in another order or not at all."""
         rule = self._rule(topic, _ON_ANSWERS)
         if rule is None:
             send(topic, payload)
@@ -187,6 +189,8 @@ class Gate:
             case "twice":
                 send(topic, payload)
                 send(topic, payload)
+            case "garbled":
+                send(topic, _garbled(payload))
             case "out-of-order":
                 self._swap(rule, lambda: send(topic, payload))
 
@@ -267,11 +271,22 @@ def _matches(filters: tuple[str, ...], topic: str) -> bool:
     return any(topics.matches(one, topic) for one in filters)
 
 
+def _garbled(payload: bytes) -> bytes:
+    """Still the form that it had: one of its letters or figures is another one."""
+    middle = len(payload) // 2
+    for at in (*range(middle, len(payload)), *range(middle)):
+        if payload[at : at + 1].isalnum():
+            other = b"1" if payload[at : at + 1] == b"0" else b"0"
+            return payload[:at] + other + payload[at + 1 :]
+    return payload
+
+
 def _refused(topic: str, payload: bytes, throttled: bool) -> tuple[str, bytes]:
     """The rejection of a service, in its form: where it goes, and what it is."""
     try:
         request = json.loads(payload)
-        token = request.get("clientToken") if isinstance(request, dict) else None
+        asked = request if isinstance(request, dict) else {}
+        token = asked.get("c" if "/streams/" in topic else "clientToken")
     except (ValueError, RecursionError):
         token = None
     status, text = (429, "Too many requests") if throttled else (500, "Internal service failure")
@@ -282,6 +297,9 @@ def _refused(topic: str, payload: bytes, throttled: bool) -> tuple[str, bytes]:
         code = "RequestThrottled" if throttled else "InternalError"
         answer = {"error": code, "errorMessage": text, "executionId": levels[5]}
         return "/".join([*levels[:-1], "rejected", levels[-1]]), json.dumps(answer).encode()
+    if levels[3:4] == ["streams"]:
+        answer = {"o": "InternalError", "m": text} | ({"c": token} if isinstance(token, str) else {})
+        return "/".join([*levels[:5], "rejected", levels[-1]]), json.dumps(answer).encode()
     if levels[1] in ("certificates", "provisioning-templates"):
         code = "Throttling" if throttled else "InternalFailure"
         answer = {"statusCode": status, "errorCode": code, "errorMessage": text}

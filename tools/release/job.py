@@ -9,21 +9,25 @@ from .signatures import Signature
 EXPIRES_S = 3600  # of a URL, the longest that AWS IoT makes; a device may ask for another
 # Of the local cloud, where nobody looks at the role.
 LOCAL_BUCKET = "releases"
+STREAM_FILE = 0  # a file's number in its stream
 LOCAL_ROLE = "arn:aws:iam::123456789012:role/releases"
 
 
-def document(text: bytes, signatures: Iterable[Signature], url: str = "") -> str:
+def document(text: bytes, signatures: Iterable[Signature], url: str = "", stream: str = "") -> str:
     """The job's document.
 
     Args:
         text: what was signed, a manifest or a root.
         signatures: of it.
         url: of a manifest's file, as `url` makes it; "" for a root.
+        stream: the id of the stream that has the file, in place of a URL.
     """
     members: dict[str, Any] = {"action": "OTA"}
-    members["manifest" if url else "root"] = text.decode()
+    members["manifest" if url or stream else "root"] = text.decode()
     members["signatures"] = [str(one) for one in signatures]
-    if url:
+    if stream:
+        members["stream"] = {"id": stream, "file": STREAM_FILE}
+    elif url:
         members["url"] = f"${{aws:iot:s3-presigned-url:{url}}}"
     return json.dumps(members)
 

@@ -16,7 +16,7 @@ from tools.thing.failures import code, explained, is_missing
 from tools.thing.jobs import new_id
 from tools.thing.output import Output
 
-from . import arguments, folder, job, roots
+from . import arguments, folder, job, roots, stream
 from .folder import Release
 from .judging import faults, standings
 from .manifest import Manifest
@@ -28,12 +28,15 @@ EXAMPLES = """examples:
       --abort-at 10 --abort-min 20 --retries 2 --timeout-min 60
   python3 -m tools release publish build/release/esp32-iot-1.4.0 --group field --aws --region eu-central-1 \\
       --bucket my-releases --role arn:aws:iam::123456789012:role/releases
+  python3 -m tools release publish build/release/esp32-iot-1.4.0 --group behind-firewalls --over mqtt
   python3 -m tools release publish build/release/esp32-iot-root-2 --group field
   python3 -m tools release watch JOB
 
 A release that no device would take is not published: expired, not whole, or without the signatures that the
 root asks for. On AWS the bucket is yours, and the role is one that AWS IoT may assume, and that may read
 the bucket (s3:GetObject): with it AWS IoT makes the URLs. The local cloud makes its bucket by itself.
+
+--over mqtt is for networks that let nothing but MQTT through: a stream of AWS IoT sends the file in blocks.
 """
 DOCUMENT_BYTES = 32 * 1024  # AWS IoT's quota for a job's document
 
@@ -47,7 +50,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bucket", metavar="B", help=f"S3's; of the local cloud by default {job.LOCAL_BUCKET}"
     )
-    parser.add_argument("--role", metavar="ARN", help="with which AWS IoT makes the URLs; needed with --aws")
+    parser.add_argument(
+        "--role", metavar="ARN", help="with which AWS IoT reads the bucket; needed with --aws"
+    )
+    parser.add_argument(
+        "--over",
+        choices=("https", "mqtt"),
+        default="https",
+        help="how a device gets the file: from S3, or over the connection that it has; default: https",
+    )
     parser.add_argument(
         "--rollout-per-minute",
         metavar="N",
@@ -92,11 +103,11 @@ def run(args: argparse.Namespace) -> int:
     with explained(account.where):
         target = _target(account, args)
     place = _upload(account, release, args) if isinstance(release.signed, Manifest) else None
-    document = _document(release, job.url(*place) if place else "")
+    document = _document(release, *_source(account, release, place, args))
     signed = release.signed
     job_id = new_id(f"update-{signed.version}" if place else f"root-{signed.version}")
     settings = _settings(args)
-    if place:
+    if place and args.over == "https":
         settings["presignedUrlConfig"] = job.presigned(args.role or job.LOCAL_ROLE)
     with explained(account.where):
         account.iot.create_job(jobId=job_id, targets=[target], document=document, **settings)
@@ -109,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
     }
     rows = [("job", job_id), ("target", target), ("document", f"{len(document):,} bytes")]
     if place:
-        value |= {"bucket": place[0], "key": place[1]}
+        value |= {"bucket": place[0], "key": place[1], "over": args.over}
         rows += [("file", f"{place[0]}/{place[1]}, {release.manifest.size:,} bytes")]
     rows += [("next", f"python3 -m tools release watch {job_id}{_same_cloud(args)}")]
     Output(args.json).result(value, rows)
@@ -196,9 +207,21 @@ def _is_there(account: Account, bucket: str, key: str, size: int) -> bool:
         return False
 
 
-def _document(release: Release, url: str) -> str:
+def _source(
+    account: Account, release: Release, place: tuple[str, str, str] | None, args: argparse.Namespace
+) -> tuple[str, str]:
+    """Where a device gets the file: a URL, or a stream, made where it is not there; a root has neither."""
+    if place is None:
+        return "", ""
+    if args.over == "https":
+        return job.url(*place), ""
+    role = args.role or job.LOCAL_ROLE
+    return "", stream.ensure(account, *place[:2], release.manifest.sha256, role)
+
+
+def _document(release: Release, url: str, stream_id: str) -> str:
     """The job's. Raises BoardError."""
-    document = job.document(release.text, release.signatures, url)
+    document = job.document(release.text, release.signatures, url, stream_id)
     if len(document) > DOCUMENT_BYTES:
         raise BoardError(
             f"the job's document: {len(document):,} bytes, AWS IoT takes {DOCUMENT_BYTES:,}",

@@ -8,8 +8,7 @@ from iot.memory import borrow
 
 _MINUTES_MAX = const(1440)
 _SET = const("set")  # what a configuration is marked by, with its number
-_OTA = const("ota")  # what an update is marked by, with the hash of what was signed once that is known
-_LATER = const("later")  # what a job is marked by that waits for its hour
+_OTA = const("ota")  # what an update is marked by
 _POLL_MS = const(1000)
 
 
@@ -60,28 +59,22 @@ async def _configure(job):
 
 
 async def _ota(job):
-    """An update or a new root (docs/updates.md). Its document is for the next life: here it has no room."""
-    system = job.system
-    pending = borrow("iot.ota.pending")
-    await borrow("iot.ota.request").make_ready(system, lambda: job.execution.mark(_LATER))
-    borrow("iot.probation").keep_reason(system.nvs, "")  # what an earlier one has left
+    """An update whose notice did not show that it is one, as in steps (iot.aws.update_job has the others)."""
     if await job.execution.mark(_OTA):
-        pending.store(system.folder, {"job": job.id, "number": job.execution.key[1]})
-        system.turn("update_accepted", "job " + job.id)
+        borrow("iot.ota.pending").store(job.system.folder, {"job": job.id, "number": job.execution.key[1]})
+        job.system.turn("update_accepted", "job " + job.id)
         await job.gone()
 
 
 async def failed_over(system, mark):
-    """Why a job that was meant to begin this life has failed, "" where it has not, None where it is still to
-    be done.
+    """Why a job that was meant to begin this life has failed, "" where it has not.
 
-    mark: the number of the configuration's set before, the certificate's id before, the hash of an update's
-        manifest or of a root, or what is none of these.
+    mark: the number of the configuration's set before, the certificate's id before, an update's mark, or what
+        is none of these.
     """
-    if mark == _LATER:
-        return None
-    if mark.startswith(_OTA):
-        return await borrow("iot.ota.trial").outcome(system, mark[len(_OTA) :])
+    if mark == _OTA:
+        over = borrow("iot.ota.pending").over(system.folder)
+        return await borrow("iot.aws.update_job").outcome(system, over["mark"] if over else "")
     if mark.startswith(_SET):
         if mark != _SET + str(system.stored["set"]):
             return ""

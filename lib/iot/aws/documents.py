@@ -19,10 +19,12 @@ _NEITHER = const('the document is neither {"action": …} nor steps of the type 
 def steps(document):
     """What a job's document asks for, as a list of (action, what its handler is given).
 
-    That is {"action": …} as it is, or the steps of AWS's managed templates: the handler's name without ".sh",
-    and its input. ValueError for any other form.
+    That is {"action": …} or {"afr_ota": …} as it is, or the steps of AWS's managed templates: the handler's
+    name without ".sh", and its input. ValueError for any other form.
     """
     try:
+        if "afr_ota" in document:  # AWS's own updates
+            return [("OTA", document)]
         if "action" in document:
             return [(_text(document["action"]), document)]
         found = []

@@ -17,25 +17,17 @@ _OVER = const(("InvalidStateTransition", "TerminalStateReached", "ResourceNotFou
 
 
 async def following(jobs, requests):
-    """The Execution that is next, None where none waits. Its document is None where that is too large; of an
-    update's it says no more than that.
+    """The Execution that is next, None where none waits. Its document is None where that is too large.
 
     Raises requests.Error where the cloud does not answer, or has no time.
     """
     topic = jobs.prefix + "$next/get"
-    without = {"includeJobDocument": False}
-    if jobs.update:
-        answer = await requests.ask(topic, without)
-        members = answer.get("execution")
-        if members and members["jobId"] == jobs.update:
-            members["jobDocument"] = {"action": "OTA"}
-            return Execution(members, jobs.prefix, requests, jobs.system.log)
     try:
         answer = await requests.ask(topic, {})
     except requests.Error as error:
         if error.code != "TooLarge":
             raise
-        answer = await requests.ask(topic, without)
+        answer = await requests.ask(topic, {"includeJobDocument": False})
     members = answer.get("execution")
     return Execution(members, jobs.prefix, requests, jobs.system.log) if members else None
 

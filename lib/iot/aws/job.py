@@ -25,7 +25,7 @@ async def run(jobs):
     again = 0
     try:
         while True:
-            found = await execution.following(jobs, requests)
+            found = None if jobs.update else await execution.following(jobs, requests)
             if not found:
                 return
             again = again + 1 if job and job.execution.key == found.key else 0
@@ -111,9 +111,8 @@ class Job:
             why = "interrupted by a restart"
             if found.marked:
                 why = await borrow("iot.aws.actions").failed_over(self.system, found.marked)
-            if why is not None:
-                await found.tell("FAILED" if why else "SUCCEEDED", {"message": why} if why else {})
-                return
+            await found.tell("FAILED" if why else "SUCCEEDED", {"message": why} if why else {})
+            return
         try:
             plan = await self._plan()
         except Rejected as error:

@@ -21,7 +21,7 @@ class Jobs:
     Attributes:
         handlers: by action, (handler, minutes that it may take or 0).
         requests: the Requests of this thing while something needs them, None at other times.
-        update: the id of the job that waits if it is an update, whose document has no room here, else None.
+        update: the job that waits if it is an update's (iot.aws.update_job), else None.
     """
 
     def __init__(self, name, client, system):
@@ -67,6 +67,13 @@ class Jobs:
         """Asks the cloud for a job that waits: after each connection."""
         self.client.publish(self.prefix + "$next/get", "{}", qos=1)
 
+    async def changed(self, update):
+        """Returns once another job waits than this update's, or none."""
+        while self.update == update:
+            self._due.clear()
+            await self._due.wait()
+        self._due.set()
+
     async def run(self):
         """Does the jobs that come."""
         for topic_filter in ("notify-next", "+/+/+"):
@@ -75,7 +82,10 @@ class Jobs:
             await self._due.wait()
             self._due.clear()
             try:
-                await borrow("iot.aws.job").run(self)
+                if self.update:
+                    await borrow("iot.aws.update_job").take(self, self.update)
+                else:
+                    await borrow("iot.aws.job").run(self)
             except Exception as error:  # the cloud does not answer, or there is no memory for it
                 self.system.log.warning("jobs", "tries again: {}", error)
                 await asyncio.sleep_ms(_PAUSE_MS)
@@ -90,7 +100,9 @@ class Jobs:
         if topic.endswith("-next") or "/$next/" in topic:
             if self.job:
                 self.job.changed()
-            if payload is None or len(payload) > _NO_JOB or topic.endswith("/rejected"):
-                is_asked = payload and "OTA" not in self.handlers
-                self.update = borrow("iot.ota.request").job_id(payload) if is_asked else None
+            has_job = payload and len(payload) > _NO_JOB
+            before, self.update = self.update, None
+            if has_job and "OTA" not in self.handlers:
+                self.update = borrow("iot.aws.update_job").job(payload)
+            if has_job or payload is None or before or topic.endswith("/rejected"):
                 self._due.set()

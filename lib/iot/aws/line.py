@@ -3,7 +3,6 @@
 from micropython import const
 
 from iot import memory, tls
-from iot.aws.execution import Execution
 from iot.memory import borrow
 from iot.mqtt.client import Client
 from iot.mqtt.packet import Framer, MQTTError
@@ -21,27 +20,29 @@ class Line:
     """A connection of the System's thing to its cloud. `System.line` makes one.
 
     Attributes:
-        client: the MQTT Client.
+        client: the MQTT Client, from `open` on.
         prefix: of the thing's topics.
     """
 
     def __init__(self, system):
         self._system = system
+        self._name = system.store().thing()[0]
+        self.prefix = "$aws/things/" + self._name + "/"
+        self.client = None
+
+    async def open(self, packet_bytes=_PACKET_BYTES):
+        """Connects, for messages of at most `packet_bytes`; OSError where that fails."""
+        system = self._system
         aws, counts = system.stored["config"]["aws"], {"refused": 0, "lost": 0, "oversize": 0}
         counts.update({"unclaimed": 0, "dropped": 0})
-        name = system.store().thing()[0]
-        self.prefix = "$aws/things/" + name + "/"
         self.client = Client(
-            name,
+            self._name,
             tls.Opener(aws["endpoint"], aws["port"], lambda: system.store().thing_credentials()).open,
             Outbox(_OUTBOX_BYTES, _WINDOW, counts),
-            Inbox(Framer(_PACKET_BYTES), counts),
+            Inbox(Framer(packet_bytes), counts),
             system.log,
             is_starved=tls.is_starved,
         )
-
-    async def open(self):
-        """Connects; OSError where that fails."""
         try:
             await self.client.connect()
         except MQTTError as error:
@@ -49,12 +50,13 @@ class Line:
 
     async def close(self):
         """Ends the connection, whether there is one or not; its code goes with it."""
-        await self.client.flush(_BYE_MS)
-        await self.client.disconnect()
+        if self.client:
+            await self.client.flush(_BYE_MS)
+            await self.client.disconnect()
         memory.stay(borrow("iot.modes").staying(self._system.mode))
 
     async def take_up(self, order):
-        """Adds to an order what its job's document says, and has the job marked by it.
+        """Adds to an order what its job's document says; the job is IN_PROGRESS then.
 
         Raises:
             ValueError: the job is over, or is none of an update's: then the cloud knows that.
@@ -63,7 +65,7 @@ class Line:
         requests = borrow("iot.aws.requests").Requests(self.client, self._system.log)
         jobs = self.prefix + "jobs/"
         self.client.subscribe(jobs + "+/+/+", 1, 1, lambda message: requests.put(*message))
-        request = {"executionNumber": order["number"]}
+        request = {"executionNumber": order["number"]} if order["number"] else {}
         try:
             try:
                 answer = await requests.ask(jobs + order["job"] + "/get", request)
@@ -75,16 +77,15 @@ class Line:
         except requests.Error as error:
             raise (ValueError if error.code in _ENDED else OSError)(str(error))
         members = answer.get("execution") or {}
-        if members.get("status") != "IN_PROGRESS":
+        if members.get("status") not in ("QUEUED", "IN_PROGRESS"):
             raise ValueError(_OVER)
-        found = Execution(members, jobs, requests, self._system.log)
-        request = borrow("iot.ota.request")
+        found = borrow("iot.aws.execution").Execution(members, jobs, requests, self._system.log)
         try:
-            order.update(request.order(self._document(found)))
+            order.update(borrow("iot.ota.request").order(self._document(found)))
         except ValueError as error:
             await found.tell("REJECTED", {"reason": str(error)})
             raise
-        if not await found.mark("ota" + request.mark(order["text"].encode())):
+        if members["status"] == "QUEUED" and not await found.tell("IN_PROGRESS", {}):
             raise ValueError(_OVER)
 
     def _document(self, found):

@@ -7,6 +7,7 @@ from micropython import const
 
 from iot.ota import slots
 
+_SAFE_BYTES = const(32768)  # littlefs keeps nothing of a file that was neither flushed nor closed
 _STARTS = const(3)  # of a new version, to reach the cloud
 
 
@@ -34,11 +35,27 @@ class Target:
             raise ValueError("the version that runs is on trial itself")
         self._path, self.start = slots.prepare(self._slot, manifest["size"])
         self._file = open(self._path, "ab")  # noqa: SIM115 - until it is closed
-        self.write = self._file.write
+        self._unsafe = 0  # bytes that a cut of power would take
+
+    def write(self, view):
+        """Takes what follows."""
+        self._file.write(view)
+        self._unsafe += len(view)
+        if self._unsafe >= _SAFE_BYTES:
+            self._file.flush()
+            self._unsafe = 0
 
     def close(self):
         """What was written is in flash; to be called in any case."""
         self._file.close()
+
+    def digest(self):
+        """SHA-256 of what flash has."""
+        digest, room = hashlib.sha256(), memoryview(self._buffer)
+        with open(self._path, "rb") as file:
+            while count := file.readinto(room):
+                digest.update(room[:count])
+        return digest.digest()
 
     def finish(self):
         """Reads back what flash has, since not all that is written can be read, and begins its trial.
@@ -47,12 +64,7 @@ class Target:
             ValueError: it is another file.
             OSError: flash fails, or what an earlier life has left was torn: the slot is empty.
         """
-        manifest, digest = self._manifest, hashlib.sha256()
-        room = memoryview(self._buffer)
-        with open(self._path, "rb") as file:
-            while count := file.readinto(room):
-                digest.update(room[:count])
-        found = str(binascii.hexlify(digest.digest()), "ascii")
+        manifest, found = self._manifest, str(binascii.hexlify(self.digest()), "ascii")
         if found != manifest["sha256"]:
             slots.clear(self._slot)
             text = "the file's hash begins with {}, not with {} (arbitrary software)"

@@ -1,6 +1,8 @@
 """What a job has asked for, in flash from one life to the next. In memory for a moment."""
 
+import binascii
 import errno
+import hashlib
 import json
 import os
 
@@ -10,6 +12,8 @@ from iot.memory import borrow
 
 _FILE = const("/update")
 _NEW = const("/update.new")
+_OVER = const("/update.over")
+_NOTED = const(3)  # members
 _STARTS_MOST = const(8)  # lives that may try to install it
 
 
@@ -29,9 +33,7 @@ def store(folder, order):
     order: {"job": id, "number": of its execution}, and once the cloud has told more, what iot.ota.request
         makes of its document: "text" of a manifest or a root, "signatures", "url", …
     """
-    with open(folder + _NEW, "w") as file:
-        json.dump(order, file)
-    os.rename(folder + _NEW, folder + _FILE)
+    _write(folder, _FILE, order)
 
 
 def load(folder):
@@ -48,10 +50,45 @@ def load(folder):
     return order
 
 
+def mark(text):
+    """By what it is known what became of these bytes."""
+    return str(binascii.hexlify(hashlib.sha256(text).digest()), "ascii")
+
+
+def note(folder, order, mark):
+    """Has NORMAL know which job to tell of in the end, and by what mark it is known then, "" for none yet."""
+    _write(folder, _OVER, {"job": order["job"], "number": order["number"], "mark": mark})
+
+
+def over(folder):
+    """What was noted last, {"job", "number", "mark"}; None where the cloud knows, or it is damaged."""
+    try:
+        with open(folder + _OVER) as file:
+            noted = json.load(file)
+        return noted if isinstance(noted, dict) and len(noted) == _NOTED else None
+    except (OSError, ValueError):
+        return None
+
+
+def forget(folder):
+    """The cloud has been told."""
+    _remove(folder + _OVER)
+
+
 def remove(folder):
     """Nothing waits any more."""
+    _remove(folder + _FILE)
+
+
+def _write(folder, name, value):
+    with open(folder + _NEW, "w") as file:
+        json.dump(value, file)
+    os.rename(folder + _NEW, folder + name)
+
+
+def _remove(path):
     try:
-        os.remove(folder + _FILE)
+        os.remove(path)
     except OSError as error:
         if error.errno != errno.ENOENT:
             raise

@@ -11,7 +11,8 @@ from iot.ota import slots
 _REACH_MS = const(300000)
 _TEST_MS = const(60000)
 _SETTLED_MS = const(2000)  # an application that fails at its start has failed by then
-_POLL_MS = const(1000)
+_VERSION = const("version ")
+_VERSION_AT = const(3)  # of a manifest's lines
 
 
 async def run(system):
@@ -35,19 +36,18 @@ async def run(system):
         system.log.error("update", "{}", error)
 
 
-async def outcome(system, mark):
+def outcome(system, mark):
     """Why what was signed does not count on this device, "" where it does: a manifest, or a root.
 
-    mark: as iot.ota.request makes it.
+    mark: as iot.ota.pending makes it.
     """
-    while slots.on_trial(system.nvs):
-        await asyncio.sleep_ms(_POLL_MS)
     text = slots.manifest(slots.running()) if slots.running() else None
+    version = text and text.split(b"\n")[_VERSION_AT][len(_VERSION) :]  # by which AWS's own jobs are marked
     try:
         root = borrow("iot.ota.kept").root(system.folder, system.settings, system.log)["text"]
     except ValueError:
         root = None
-    if mark in [borrow("iot.ota.request").mark(one) for one in (text, root) if one]:
+    if mark in [borrow("iot.ota.pending").mark(one) for one in (text, version, root) if one]:
         return ""
     return borrow("iot.probation").reason(system.nvs) or "interrupted"
 

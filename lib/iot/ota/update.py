@@ -5,18 +5,21 @@ the other has left. What is cut off, by power or for want of memory, goes on in 
 """
 
 import asyncio
+import sys
 import time
 
 from micropython import const
 
 from iot.events import within
 from iot.memory import borrow
-from iot.ota import download, pending, slots
+from iot.ota import pending, slots
 
 _BUFFER_BYTES = const(4096)
 _LEAST_RATE = const(1024)  # bytes a second: slower is a server that holds the device
 _BEGIN_MS = const(120000)  # for Wi-Fi, time and the cloud, or the first bytes
 _CLOSE_MS = const(20000)
+_WINDOW_BYTES = const(8192)  # the same, where it comes over MQTT in any order
+_PACKET_BYTES = const(3072)  # and of a message
 _PAUSE_MS = const(5000)
 _FOR_EVER_S = const(3600)
 _EXPIRED = const((401, 403, 410))  # what a server says to a URL whose time is over
@@ -43,14 +46,24 @@ class Update:
         self._line = line
         self._buffer = bytearray(_BUFFER_BYTES)
         self._order = self._manifest = self._target = None
+        self._get = None  # what brings the file
 
     async def check(self):
         """Judges what waits, if the cloud has told of it, while nothing else needs memory; whether there is
         more to be done.
         """
         try:
-            self._order = pending.load(self._folder)
-            return "text" not in self._order or await self._judge()
+            self._order = order = pending.load(self._folder)
+            if "text" not in order:
+                pending.note(self._folder, order, "")
+                borrow("iot.probation").keep_reason(self._nvs, "")  # what an earlier one has left
+                return True
+            if order["stream"]:
+                self._buffer = bytearray(_WINDOW_BYTES)
+            if not await self._judge():
+                return False
+            self._get = borrow("iot.ota.streams" if order["stream"] else "iot.ota.download").get
+            return True
         except (ValueError, OSError) as error:
             self._give_up(error)
         return False
@@ -79,8 +92,10 @@ class Update:
             await line.take_up(self._order)
         finally:
             await within(_CLOSE_MS, line.close())
-        self._order["asked"] = self._order["starts"]
-        pending.store(self._folder, self._order)
+        order = self._order
+        order["asked"] = order["starts"]
+        pending.note(self._folder, order, pending.mark(order["text"].encode()))
+        pending.store(self._folder, order)
         self._over("update_over", "the cloud has told what the update is")
 
     async def _judge(self):
@@ -89,9 +104,15 @@ class Update:
         text, signatures = order["text"], order["signatures"]
         root = kept.root(self._folder, self._settings, self._log)
         what = "it runs already"
-        if not order["url"]:
+        if not order["url"] and not order["stream"]:
             kept.keep_root(self._folder, await verify.next_root(text, signatures, root))
             what = "another root counts"
+        elif "size" in order:  # of AWS's own jobs alone
+            counter, python = kept.counter(self._nvs), sys.implementation
+            made = self._nvs, order, self._buffer, self._log, self._settings, root, counter, python
+            self._target = borrow("iot.ota.afr").Target(*made)
+            self._manifest = {"version": text, "size": order["size"]}
+            return True
         elif slots.manifest(slots.running()) != text.encode():
             counter, now = kept.counter(self._nvs), time.gmtime()
             found = await verify.manifest(text, signatures, root, counter, now)
@@ -113,23 +134,34 @@ class Update:
         try:
             if target.start < size:
                 limit_ms = _BEGIN_MS + (size - target.start) * 1000 // _LEAST_RATE
-                await self._in_time(limit_ms, self._get(ready))
-        except download.Refused as error:
-            order = self._order
-            if error.status not in _EXPIRED or order["asked"] + 1 == order["starts"]:
+                await self._in_time(limit_ms, self._bring(ready))
+        except ValueError as error:
+            order, status = self._order, getattr(error, "status", 0)  # of iot.ota.download
+            if status not in _EXPIRED or order["asked"] + 1 == order["starts"]:
                 raise
             pending.store(self._folder, {name: order[name] for name in ("job", "number", "starts")})
-            raise OSError("status {}: the next life asks for another URL".format(error.status))
+            raise OSError("status {}: the next life asks for another URL".format(status))
         finally:
             target.close()
-        target.finish()
+        last = target.finish()
+        if last:  # some have more to do, in turns with the loop
+            await last
         pending.remove(self._folder)
         self._over("update_over", "version {} is installed".format(version))
 
-    async def _get(self, ready):
+    async def _bring(self, ready):
         await ready()
-        target, size = self._target, self._manifest["size"]
-        await download.get(self._order["url"], self._roots, target.start, size, self._buffer, target.write)
+        order, target = self._order, self._target
+        part = target.start, self._manifest["size"], self._buffer, target.write
+        if not order["stream"]:
+            await self._get(order["url"], self._roots, *part)
+            return
+        line = self._line()
+        try:
+            await line.open(_PACKET_BYTES)
+            await self._get(line, order["stream"], *part, self._log)
+        finally:
+            await within(_CLOSE_MS, line.close())
 
     def _roots(self):
         return (self._store().certificates()["root_ca"],)

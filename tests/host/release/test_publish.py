@@ -1,5 +1,6 @@
 """A release put where devices get it, told by a job, fetched and verified, and followed to its end."""
 
+import base64
 import hashlib
 import json
 import os
@@ -17,8 +18,9 @@ import pytest
 from tests.host.release.conftest import Run
 from tests.host.thing.conftest import Done
 from tests.host.thing.device import Device, Job, register
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, block_until
 from tests.peers.cloud_thread import CloudThread
+from tests.peers.test_paho import Client
 from tools.release import folder, publish
 from tools.release.signatures import standing
 from tools.thing.account import Account
@@ -110,6 +112,34 @@ def test_published_fetched_and_watched(cloud: CloudThread, here: Run, signed: Pa
     assert document["signatures"] == (signed / "signatures").read_text().split()
     assert 1200 < len(document["url"]) < 2000
     assert made.value["key"] == f"lamp/{release.manifest.sha256}.pack"
+
+
+def read(cloud: CloudThread, thing: str, stream: dict[str, Any]) -> bytes:
+    """A file of a stream, by paho and a certificate for all."""
+    base = f"$aws/things/{thing}/streams/{stream['id']}"
+    device = Client(cloud, thing, cloud.identity(thing)).connect()
+    device.subscribe(f"{base}/data/json", 1)
+    device.publish(f"{base}/get/json", json.dumps({"f": stream["file"], "l": 131_072, "n": 1}).encode(), 1)
+    block_until(lambda: device.messages, "the block")
+    device.disconnect()
+    return base64.b64decode(json.loads(device.messages[0].payload)["p"])
+
+
+def test_published_over_mqtt(cloud: CloudThread, here: Run, signed: Path, name: str) -> None:
+    """The job names a stream with the file in it; it is there once, however often it is published."""
+    register(cloud, name)
+    release = folder.load(signed)
+    made = here("publish", signed, "--thing", name, "--over", "mqtt", "--json")
+    assert made.status == 0, made.err
+    assert made.value["over"] == "mqtt"
+    told = cloud.call(lambda it: it.jobs.get_job_document(jobId=made.value["jobId"]))
+    document = json.loads(told["document"])
+    assert list(document) == ["action", "manifest", "signatures", "stream"]
+    assert document["stream"] == {"id": f"release-{release.manifest.sha256[:40]}", "file": 0}
+    assert read(cloud, name, document["stream"]) == release.content()
+    assert here("publish", signed, "--thing", name, "--over", "mqtt").status == 0
+    assert len(cloud.call(lambda it: it.streams.list_streams())["streams"]) == 1
+    assert read(cloud, name, document["stream"]) == release.content()
 
 
 def test_for_people(cloud: CloudThread, here: Run, signed: Path, name: str) -> None:

@@ -11,14 +11,37 @@ from iot.rescue.needs import need
 
 _FOLDER = const("/certs")
 _BUFFER_BYTES = const(4096)
+_SAFE_BYTES = const(32768)
 _STARTS = const(3)  # of the new version, to reach the cloud
 
 
 def modules():
     """What judges and keeps updates; Broken names the first that cannot be imported."""
     need("iot.storage.nvs", "iot.storage.record", "iot.storage.schema", "iot.storage.store")
-    need("iot.crypto.curve", "iot.crypto.hmac256", "iot.crypto.der", "iot.crypto.p256", "iot.ota.forms")
+    need(
+        "iot.ota.pending",
+        "iot.crypto.curve",
+        "iot.crypto.hmac256",
+        "iot.crypto.der",
+        "iot.crypto.p256",
+        "iot.ota.forms",
+    )
     return need("iot.ota.verify"), need("iot.ota.kept"), need("iot.ota.slots")
+
+
+class Safe:
+    """A file of which a cut of power takes little: littlefs keeps nothing that is neither flushed nor closed."""
+
+    def __init__(self, file):
+        self._file = file
+        self._unsafe = 0
+
+    def write(self, view):
+        self._file.write(view)
+        self._unsafe += len(view)
+        if self._unsafe >= _SAFE_BYTES:
+            self._file.flush()
+            self._unsafe = 0
 
 
 class Log:
@@ -51,13 +74,13 @@ def has_failed(space, text):
     return "it did not start, or did not reach the cloud" if kept.is_refused(space, digest) else None
 
 
-async def install(space, settings, document, root_ca, feed):
+async def install(space, settings, found, root_ca, feed):
     """Does what a job "OTA" asks for; True where the next start is to try a new version.
 
     Args:
         space: the esp32.NVS.
         settings: the module firmware/settings.py.
-        document: the job's (docs/updates.md).
+        found: the job's execution; its document is that of docs/updates.md.
         root_ca: of the configuration.
         feed: feeds the watchdog.
 
@@ -66,6 +89,7 @@ async def install(space, settings, document, root_ca, feed):
         OSError: flash, or the way to the file, may do better the next time.
     """
     verify, kept, slots = modules()
+    document, pending = found["jobDocument"], need("iot.ota.pending")
     text, signatures, url = document.get("manifest"), document.get("signatures"), document.get("url")
     root = kept.root(_FOLDER, settings, Log())
     feed()
@@ -83,21 +107,20 @@ async def install(space, settings, document, root_ca, feed):
     buffer = bytearray(_BUFFER_BYTES)
     if start < size:
         with open(path, "ab") as file:  # noqa: ASYNC230 - there is no other way
-            await https.get(url, link.context(root_ca), start, size, buffer, file.write, feed)
+            take = Safe(file).write
+            await https.get(url, link.context(root_ca), start, size, buffer, take, feed)
     digest = _digest(path, buffer, feed)  # of what flash has: not all that is written can be read
     if digest != manifest["sha256"]:
         slots.clear(slot)
         told = "the file's hash begins with {}, not with {} (arbitrary software)"
         error = OSError if start else ValueError  # what came before may be torn
         raise error(told.format(digest[:16], manifest["sha256"][:16]))
+    # By that the new version tells what has come of it.
+    order = {"job": found["jobId"], "number": found.get("executionNumber")}
+    pending.note(_FOLDER, order, pending.mark(manifest["text"]))
     slots.seal(slot, manifest["text"])
     slots.begin_trial(space, slot, _STARTS)
     return True
-
-
-def digest_of(text):
-    """SHA-256 of a text, in hexadecimal digits."""
-    return str(binascii.hexlify(hashlib.sha256(text.encode()).digest()), "ascii")
 
 
 def _digest(path, buffer, feed):

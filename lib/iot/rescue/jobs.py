@@ -13,8 +13,9 @@ from iot.rescue import link
 from iot.rescue.needs import need
 
 _RESTARTS = const("iot-restarts")  # as iot.aws.job: the next life knows a job by it that has begun it
-_UPDATES = const(("ota", "later"))  # marks of updates: one that was begun, and one that waits for its hour
-_UPDATE = const("/certs/update")  # where iot.ota.pending keeps an order
+# Where iot.ota.pending keeps an order, and which job NORMAL tells of in the end.
+_UPDATE = const("/certs/update")
+_OVER = const("/certs/update.over")
 _LOOK_MS = const(600000)  # a notice that is lost freezes nobody
 _BUSY_MS = const(5000)
 _TRIES = const(6)
@@ -51,6 +52,8 @@ class Jobs:
             if self._owed:
                 await self._tell(*self._owed)
                 self._owed = None
+                _remove(_UPDATE)
+                _remove(_OVER)
             while not self._rescue.is_over():
                 found = await self._next()
                 if found and await self._do(found):
@@ -67,8 +70,7 @@ class Jobs:
         key, rescue = _key(found), self._rescue
         try:
             module, settings = need("iot.rescue.install"), rescue.settings()
-            document = found["jobDocument"]
-            if await module.install(rescue.space, settings, document, self._root_ca, rescue.feed):
+            if await module.install(rescue.space, settings, found, self._root_ca, rescue.feed):
                 _remove(_UPDATE)
                 rescue.leave("the new version is tried", 0)
             self._owe(found, "SUCCEEDED", {})
@@ -88,14 +90,12 @@ class Jobs:
         document = document if isinstance(document, dict) else {}
         action = document.get("action")
         details = found.get("statusDetails") or {}
-        if found.get("status") == "IN_PROGRESS" and _key(found) not in self._begun:
-            mark = details.get(_RESTARTS, "")
-            if mark == "1":
+        if found.get("status") == "IN_PROGRESS" and action != "OTA" and _key(found) not in self._begun:
+            if details.get(_RESTARTS) == "1":
                 await self._tell(found, "SUCCEEDED", {})
-                return False
-            if not mark.startswith(_UPDATES):
+            else:
                 await self._tell(found, "FAILED", {"message": "interrupted: the device is in rescue"})
-                return False
+            return False
         link.tell("job {}: {}", found["jobId"], action)
         if action == "OTA":
             return await self._ota(found, document)
@@ -132,10 +132,10 @@ class Jobs:
         if why and not (document.get("again") and found.get("status") == "QUEUED"):
             await self._tell(found, "FAILED", {"message": why})
             _remove(_UPDATE)
+            _remove(_OVER)
             return False
         tries = self._begun.get(key, 0)
-        mark = _UPDATES[0] + install.digest_of(text)
-        if tries or await self._tell(found, "IN_PROGRESS", {_RESTARTS: mark}):
+        if found.get("status") == "IN_PROGRESS" or await self._tell(found, "IN_PROGRESS", {}):
             self._begun[key] = tries + 1
             self._work = found
             return True
@@ -146,6 +146,7 @@ class Jobs:
         rescue.store().erase()
         need("iot.storage.nvs").set(rescue.space, "reached", 0)
         _remove(_UPDATE)
+        _remove(_OVER)
         rescue.leave("configuration and certificate are erased")
 
     def _status(self):

@@ -51,13 +51,13 @@ async def broken(publisher: Publisher, **modules: str) -> Device:
     device = await publisher.device()
     await version_of(device)  # which it answers once it has kept that the cloud was reached
     await device.power_off()
-    device.deploy(publisher.texts(QUIET.format("1.0"), "1.0", **modules))
+    device.deploy(publisher.texts(QUIET.format("1.0"), "1.0", None, **modules))
     return device
 
 
 def put(publisher: Publisher, device: Device, slot: str, version: str, **modules: str) -> None:
     """As an update that was kept, and then broke."""
-    pack = deployed(publisher.texts(QUIET.format(version), version, **modules))["/firmware.pack"]
+    pack = deployed(publisher.texts(QUIET.format(version), version, None, **modules))["/firmware.pack"]
     manifest = f"iot-update 1\nversion {version}\nsize {len(pack)}\n".encode()
     folder = device.files / slot
     folder.mkdir()

@@ -30,7 +30,7 @@ def modules():
 
 
 class Safe:
-    """A file of which a cut of power takes little: littlefs keeps nothing that is neither flushed nor closed."""
+    """A file of which a cut takes little: littlefs keeps nothing that is neither flushed nor closed."""
 
     def __init__(self, file):
         self._file = file

@@ -26,7 +26,7 @@ PINS = $(BIN)/python -c 'import tomllib; project = tomllib.load(open("pyproject.
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-setup: .venv/ready $(VM)/ready  ## make the virtual environment and get the MicroPython VM (every other target does this itself)
+setup: .venv/ready $(VM)/ready .venv/delta  ## make the virtual environment and get the MicroPython VM (every other target does this itself)
 
 .venv/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -47,6 +47,12 @@ $(VM)/ready: tests/vm/package.json
 	@if ! command -v npm >/dev/null; then echo "No npm: the tests on the MicroPython VM will be skipped"; exit 0; fi; \
 	echo "Getting the MicroPython VM"; \
 	npm install --prefix tests/vm --silent --no-package-lock --no-audit --no-fund; \
+	touch $@
+
+# Makes deltas of images. It is compiled here; the tests say what they skip without it.
+.venv/delta: .venv/ready
+	@pins=$$($(call PINS,project["optional-dependencies"]["delta"])); \
+	if ! $(PIP) $$pins 2>/dev/null; then echo "No C++ compiler: the tests of deltas will be skipped"; exit 0; fi; \
 	touch $@
 
 # Another AWS, in an environment of its own: it wants an exact botocore. Made anew when its pins change, and only then.
@@ -106,11 +112,11 @@ coverage: setup  ## the lines of device code that the tests on CPython reach, in
 	  --deselect tests/host/cloud/test_full_disk.py --deselect tests/host/sim/test_aioble.py || status=$$?; \
 	$(BIN)/python -m coverage combine -q 2>/dev/null || true; $(BIN)/python -m coverage report; exit $$status
 
-test-board: .venv/ready  ## test a board, and report (PORT=… WIFI=ssid:password HOST=address LISTEN=… NTP=… PACKAGES=… ONLY=soak|memory|config|ota)
+test-board: .venv/ready  ## test a board, and report (PORT=… WIFI=ssid:password HOST=address LISTEN=… NTP=… PACKAGES=… ONLY=soak|memory|config|ota IMAGE=….bin)
 	@:$(call needs,WIFI,$(WIFI),WIFI=ssid:password HOST=address)
 	@:$(call needs,HOST,$(HOST),WIFI=ssid:password HOST=address)
 	@$(BIN)/python -m pytest tests/board --port '$(PORT)' --wifi '$(WIFI)' --host '$(HOST)' \
-	  $(if $(LISTEN),--listen '$(LISTEN)') $(if $(NTP),--ntp '$(NTP)') $(if $(PACKAGES),--packages '$(PACKAGES)') $(if $(ONLY),-m '$(ONLY)')
+	  $(if $(LISTEN),--listen '$(LISTEN)') $(if $(NTP),--ntp '$(NTP)') $(if $(PACKAGES),--packages '$(PACKAGES)') $(if $(IMAGE),--image '$(IMAGE)') $(if $(ONLY),-m '$(ONLY)')
 
 lint: setup  ## ruff, mypy (device code against the ESP32's stubs), and the names that a board has not
 	$(BIN)/ruff check .
@@ -126,7 +132,7 @@ format: .venv/ready  ## let ruff lay the code out
 size: setup  ## bytes of a slot, the heap of what stays in each mode and for a moment, and a start in the chip's heap
 	@$(BIN)/python -m tools size
 
-bench: .venv/ready  ## measure the MQTT client beside umqtt.simple, what services cost it, the local cloud beside mosquitto, a phone's set-up, and P-256
+bench: .venv/ready .venv/delta  ## measure the MQTT client beside umqtt.simple, what services cost it, the local cloud beside mosquitto, a phone's set-up, P-256, and a delta
 	@$(BIN)/python -m tools bench
 
 clean:  ## remove what was made here, the virtual environment included

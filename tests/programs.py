@@ -9,14 +9,18 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 
-VENV = "Python's venv"  # which Debian keeps apart
+# Which Debian keeps apart.
+VENV = "Python's venv"
+COMPILER = "C++"  # with Python's headers
 # What each is called where it is installed, and by each package manager.
 PROGRAMS = {
     "Chromium": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
     "mosquitto": ("mosquitto",),
     "mosquitto_sub": ("mosquitto_sub",),
     "Node.js": ("npm",),
+    COMPILER: ("c++", "g++", "clang++"),
     VENV: (),
 }
 _MOST = {  # of the package managers
@@ -24,11 +28,17 @@ _MOST = {  # of the package managers
     "mosquitto": "mosquitto",
     "mosquitto_sub": "mosquitto",
     "Node.js": "nodejs npm",
+    COMPILER: "gcc",
     VENV: "",
 }
 PACKAGES = {
-    "apt-get": {**_MOST, "mosquitto_sub": "mosquitto-clients", VENV: "python3-venv"},
-    "dnf": _MOST,
+    "apt-get": {
+        **_MOST,
+        "mosquitto_sub": "mosquitto-clients",
+        COMPILER: "g++ python3-dev",
+        VENV: "python3-venv",
+    },
+    "dnf": {**_MOST, COMPILER: "gcc-c++ python3-devel"},
     "pacman": _MOST,
     "brew": {**_MOST, "Node.js": "node"},
 }
@@ -44,6 +54,8 @@ def find(program: str) -> str | None:
     """The path of a program of PROGRAMS, None where it is missing."""
     if program == VENV:
         return sys.executable if importlib.util.find_spec("ensurepip") else None
+    if program == COMPILER and not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")):
+        return None
     return next(filter(None, map(shutil.which, PROGRAMS[program])), None)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from firmware import settings
 from tools.cloud import Cloud
 from tools.release import job
-from tools.release.manifest import APP, Manifest
+from tools.release.manifest import APP, HASH_BYTES, IMAGE, Manifest, block_hashes
 from tools.release.roots import Root
 from tools.release.signatures import Signature
 from tools.sim.device import ROOT
@@ -43,14 +44,29 @@ class Product:
 
     def publish(self, cloud: Cloud, thing: str, version: str, pack: bytes) -> str:
         """Have a thing install a version; returns the job's id."""
-        digest, ends = hashlib.sha256(pack).hexdigest(), datetime.now(UTC) + _LASTS
-        manifest = Manifest(
-            settings.PRODUCT, APP, version, 0, ends, "ESP32", (), len(pack), digest, "1.25.0", "6"
-        ).text()
+        about = self._about(APP, version, pack, (), micropython="1.25.0", mpy="6")
+        return self._publish(cloud, thing, about, pack)
+
+    def publish_image(self, cloud: Cloud, thing: str, version: str, image: bytes, board: str) -> str:
+        """The same for an image, as it is to be in a partition; `board` in the words of its build."""
+        hashed = block_hashes(image)
+        blocks = len(hashed) // HASH_BYTES, hashlib.sha256(hashed).hexdigest()
+        about = self._about(IMAGE, version, hashed + image, (board,), blocks=blocks)
+        return self._publish(cloud, thing, about, hashed + image)
+
+    def _about(
+        self, kind: str, version: str, file: bytes, boards: tuple[str, ...], **members: Any
+    ) -> Manifest:
+        digest, ends = hashlib.sha256(file).hexdigest(), datetime.now(UTC) + _LASTS
+        size = len(file)
+        return Manifest(settings.PRODUCT, kind, version, 0, ends, "ESP32", boards, size, digest, **members)
+
+    def _publish(self, cloud: Cloud, thing: str, about: Manifest, file: bytes) -> str:
+        manifest = about.text()
         signature = self._key.sign(manifest, ec.ECDSA(hashes.SHA256()))
         job_id = f"update-{datetime.now(UTC):%y%m%d-%H%M%S-%f}"
         cloud.s3.objects.create_bucket(job.LOCAL_BUCKET)
-        cloud.s3.objects.put(job.LOCAL_BUCKET, job_id, pack)
+        cloud.s3.objects.put(job.LOCAL_BUCKET, job_id, file)
         url = job.url(job.LOCAL_BUCKET, job_id, cloud.registry.arn("").split(":")[3])
         cloud.jobs.create_job(
             jobId=job_id,

@@ -208,7 +208,7 @@ async def _enter_normal(system, besides):
         system.jobs = Jobs(thing[0], system.cloud.client, system)
         _make_thing(system, "main", thing[0], config["app"], system.cloud.client)
         _begin(system, cloud=system.cloud.run(), jobs=system.jobs.run(), application=system.application.run())
-        if getattr(sys.modules.get("pack"), "slot", 0) > 3 and "trial" not in system.tasks:
+        if "trial" not in system.tasks and _is_on_trial(system):
             _begin(system, trial=borrow("iot.ota.trial").run(system))
         if system.settings.REPORTS:
             reports = borrow("iot.aws.reports")
@@ -216,6 +216,16 @@ async def _enter_normal(system, besides):
             _begin(system, reports=reports.Reports(wants, thing[0], client, system).run())
             if "log" in wants:
                 _begin(system, log_lines=borrow("iot.aws.log_lines").LogLines(system).run())
+
+
+def _is_on_trial(system):
+    """Whether a version of the firmware is, or an image."""
+    if getattr(sys.modules.get("pack"), "slot", 0) > 3:
+        return True
+    try:
+        return borrow("iot.storage.nvs").get_i32(system.nvs, "image")  # iot.ota.partitions has more of it
+    except OSError:  # a flash that fails must not end what works without it
+        return False
 
 
 async def _enter_ota(system, _):

@@ -1,17 +1,30 @@
-"""Updates of the application on a board: `make test-board … ONLY=ota`, some minutes on a chip."""
+"""Updates of the application and of the image on a board: `make test-board … ONLY=ota`, minutes on a chip."""
 
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from firmware import settings
 from tests.board.rig import LIFE_S, Rig, until
+from tests.images import changed
+from tools.board import images
 from tools.sim.device import ROOT
 from tools.updates import Product
 
 pytestmark = [pytest.mark.ota, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(3600)]
 
+SMALL = """
+import os
+
+
+async def main(thing):
+    thing.log.info("app", "image {}", os.uname().version)
+    if "2102" in os.uname().version:
+        raise RuntimeError("a fault with this image")
+"""
 CRASH = "\n\nasync def main(thing):\n    raise RuntimeError('a fault of this version')\n"
 
 
@@ -57,3 +70,40 @@ async def test_an_update_that_crashes_goes_back(rig: Rig, product: Product) -> N
     await until(lambda: outcome(rig, job).startswith("FAILED"), "the job's end", LIFE_S)
     assert "RuntimeError: a fault of this version" in outcome(rig, job)
     assert (await rig.status())["version"] == before
+
+
+@pytest.fixture
+def image(request: pytest.FixtureRequest, rig: Rig) -> images.Application:
+    """What the board runs, as it is in its partition."""
+    path = request.config.getoption("image")
+    if not path:
+        pytest.skip("of which image updates are to be made is not told: make test-board … IMAGE=….bin")
+    if rig.report["board"]["application_slots"] < 2:
+        pytest.skip("the board's image has no second slot")
+    return images.application(Path(path).read_bytes(), path)
+
+
+async def test_an_image_is_installed_tried_and_kept_and_another_goes_back(
+    rig: Rig, product: Product, image: images.Application
+) -> None:
+    """The bootloader's own way back: with the third image the application crashes. It is a small one."""
+    assert rig.thing
+    await rig.deploy(again=True, more=product.texts(app=SMALL))
+    await rig.online()
+    days = sorted(set(re.findall(rb" on (\d{4}-\d\d-\d\d)", image.data)))
+    second, third = (changed(image.data, days[-1], day) for day in (b"2101-01-01", b"2102-02-02"))
+    job = product.publish_image(rig.cloud, rig.thing, "image-2", second, image.board)
+    await rig.expect(r" I update: version image-2: 0 of \d+ bytes are there")
+    await rig.expect(r" I system: restarting: version image-2 is installed")
+    await rig.expect(r" I app: image .* on 2101-01-01")
+    await rig.expect(r" I update: version image-2 counts from now on")
+    await until(lambda: outcome(rig, job).startswith("SUCCEEDED"), "the job's end", LIFE_S)
+    rig.report["update"]["image_idf_lowest"] = (await rig.status())["idf_lowest"]
+
+    job = product.publish_image(rig.cloud, rig.thing, "image-3", third, image.board)
+    await rig.expect(r" I system: restarting: version image-3 is installed")
+    await rig.expect(r" I app: image .* on 2102-02-02")
+    await rig.expect(r" I system: restarting: the version on trial is given up")
+    await rig.expect(r" I app: image .* on 2101-01-01")
+    await until(lambda: outcome(rig, job).startswith("FAILED"), "the job's end", LIFE_S)
+    assert "RuntimeError: a fault with this image" in outcome(rig, job)

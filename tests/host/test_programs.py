@@ -11,8 +11,9 @@ from tests import programs
 
 ROOT = Path(__file__).parents[2]
 UPDATE = "env DEBIAN_FRONTEND=noninteractive apt-get update"
-ALL = "Chromium, mosquitto, mosquitto_sub, Node.js"
-COMMAND = "apt-get install -y --no-install-recommends chromium mosquitto mosquitto-clients nodejs npm"
+ALL = "Chromium, mosquitto, mosquitto_sub, Node.js, C++"
+COMMAND = "apt-get install -y --no-install-recommends"
+COMMAND += " chromium mosquitto mosquitto-clients nodejs npm g++ python3-dev"
 INSTALL = f"env DEBIAN_FRONTEND=noninteractive {COMMAND}"
 
 
@@ -57,14 +58,14 @@ def test_root_installs_what_is_missing(machine: Machine) -> None:
 
 
 def test_only_what_is_missing(machine: Machine) -> None:
-    for name in ("apt-get", "env", "google-chrome", "npm", "mosquitto_sub"):
+    for name in ("apt-get", "env", "google-chrome", "npm", "mosquitto_sub", "g++"):
         machine.put(name)
     assert machine.run() == "Installing mosquitto\n"
     assert machine.notes()[1].endswith("--no-install-recommends mosquitto")
 
 
 def test_nothing_is_done_where_nothing_is_missing(machine: Machine) -> None:
-    for name in ("apt-get", "chromium", "mosquitto", "mosquitto_sub", "npm"):
+    for name in ("apt-get", "chromium", "mosquitto", "mosquitto_sub", "npm", "c++"):
         machine.put(name)
     assert machine.run() == machine.run("--missing") == ""
     assert not machine.notes()
@@ -97,6 +98,7 @@ def test_an_installation_that_fails_ends_nothing(machine: Machine) -> None:
 def test_homebrew_is_not_for_root(machine: Machine) -> None:
     machine.put("brew")
     machine.put("npm")
+    machine.put("clang++")
     machine.run(uid=501)
     assert machine.notes() == ["brew install chromium mosquitto"]
 

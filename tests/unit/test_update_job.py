@@ -55,8 +55,8 @@ def test_hours():
         ((0, 1, 0, 0), 22 * 3600 + 26 * 60 + 40),
         ((1, 1, 0, 0), 23 * 3600 + 26 * 60 + 40),
     ):
-        assert update_job.seconds_to(hours, NOW_S) == wait_s, hours
-        assert update_job.seconds_to(hours, NOW_S + wait_s) == 0 or hours[0] == hours[1]
+        assert update_job._seconds_to(hours, NOW_S) == wait_s, hours
+        assert update_job._seconds_to(hours, NOW_S + wait_s) == 0 or hours[0] == hours[1]
 
 
 def test_aws_s_own_jobs_are_updates():

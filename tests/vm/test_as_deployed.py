@@ -9,8 +9,9 @@ from tools.board.files import compile_for_chip, library_files
 
 # Those dual tests that neither look at nor replace anything private.
 FILES = (
-    "test_backoff", "test_config", "test_documents", "test_forms", "test_framer", "test_frames", "test_inbox",
-    "test_outbox", "test_packet", "test_requests", "test_shadow_document", "test_unclaimed", "test_verify",
+    "test_backoff", "test_config", "test_delta", "test_documents", "test_forms", "test_framer", "test_frames",
+    "test_inbox", "test_outbox", "test_packet", "test_requests", "test_shadow_document", "test_unclaimed",
+    "test_verify",
 )  # fmt: skip
 
 

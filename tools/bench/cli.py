@@ -1,4 +1,4 @@
-"""`make bench`: the MQTT client beside umqtt.simple, services, brokers, setting up by phone, and P-256."""
+"""`make bench`: the MQTT client beside umqtt.simple, services, brokers, a phone's set-up, P-256, updates."""
 
 import argparse
 import asyncio
@@ -23,6 +23,7 @@ from iot.mqtt.packet import MQTTError  # noqa: E402
 from tools.bench import (  # noqa: E402 (they import device code)
     ble,
     broker,
+    delta,
     job,
     load,
     measures,
@@ -97,6 +98,8 @@ async def measure(args: argparse.Namespace, tell: Console) -> dict[str, Any]:
     }
     tell.print("P-256 ...")
     curve = await asyncio.to_thread(p256.measure, args.runs, args.micropython)
+    tell.print("A delta of an image ...")
+    patch = await asyncio.to_thread(delta.measure)
     ours, theirs = (statistics.median(rate) for rate in zip(*rates, strict=True))
     return {
         "broker": endpoint.name,
@@ -114,6 +117,7 @@ async def measure(args: argparse.Namespace, tell: Console) -> dict[str, Any]:
         "job": done,
         "services": beside,
         "p256": curve,
+        "delta": patch,
     }  # fmt: skip
 
 
@@ -221,6 +225,22 @@ def table_of_p256(figures: dict[str, Any]) -> Table:
     return shown
 
 
+def table_of_updates(figures: dict[str, Any]) -> Table:
+    shown = Table(title="An update of the image", title_justify="left")
+    for name in ("", "the whole", "delta", "ratio"):
+        shown.add_column(name, justify="right" if name else "left")
+    if one := figures["delta"]:
+        shown.add_row(
+            f"bytes, one line longer and {one['addresses']:,} addresses moved, by {one['packing']}",
+            f"{one['whole']:,}",
+            f"{one['delta']:,}",
+            f"{one['ratio']:.0f}",
+        )
+    else:
+        shown.caption = "Not measured: Python's package detools is missing."
+    return shown
+
+
 def main(args: argparse.Namespace) -> int:
     tell = Console(stderr=True, quiet=args.json and not sys.stderr.isatty())
     try:
@@ -237,5 +257,6 @@ def main(args: argparse.Namespace) -> int:
             table_of_brokers(figures),
             table_of_ble(figures),
             table_of_p256(figures),
+            table_of_updates(figures),
         )
     return 0

@@ -51,12 +51,20 @@ def keys(args: argparse.Namespace) -> Keys:
 def add_source(parser: argparse.ArgumentParser) -> None:
     """Where a release's parts come from."""
     parser.add_argument("--image", metavar="FILE", type=Path, help="MicroPython's .bin or .app-bin")
+    parser.add_argument(
+        "--base",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="an image that devices have, MicroPython's file or a release's folder: with a delta from it",
+    )
     packages.add_arguments(parser, "leave it out")
 
 
 def source(args: argparse.Namespace) -> Source:
     """What `add_source` has asked for."""
-    return Source(args.image, args.packages, args.index, not args.no_packages)
+    return Source(args.image, args.packages, args.index, not args.no_packages, tuple(args.base))
 
 
 def number(least: int, most: int) -> Callable[[str], int]:

@@ -9,7 +9,7 @@ from tools.board.errors import BoardError, wrong_arguments
 from tools.board.progress import bar
 from tools.thing.output import Output, note
 
-from . import arguments, folder, times
+from . import arguments, delta, folder, times
 from .making import CHIPS, Wanted, make, other_zlib
 from .manifest import APP, COUNTER_MAX, IMAGE
 from .manifest import read as read_manifest
@@ -20,9 +20,13 @@ EXAMPLES = """examples:
   SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) python3 -m tools release build --counter 7 --json
   python3 -m tools release build --packages ../micropython-lib --expires 2027-06-01
   python3 -m tools release build --image ESP32_GENERIC-OTA-v1.25.0.bin --version 1.25.0 --expires 2027-06-01
+  python3 -m tools release build --image new.bin --base old.bin --base build/release/esp32-iot-1.24.1-image \
+      --version 1.25.0-2 --expires 2027-06-01
 
 An update of the application is what deploy puts on a board; one of the image is the application in
-MicroPython's .bin or .app-bin. The same input gives the same bytes on any machine: who signs builds it again.
+MicroPython's .bin or .app-bin, and from each image that is given by --base there is a delta, which a device
+that runs that one gets in its place. The same input gives the same bytes on any machine: who signs builds it
+again.
 """
 
 
@@ -65,6 +69,8 @@ def run(args: argparse.Namespace) -> int:
     kind = args.kind or (IMAGE if args.image else APP)
     if (kind == IMAGE) != bool(args.image):
         return wrong_arguments("release build", "--image goes with --kind image", args.json)
+    if args.base and kind != IMAGE:
+        return wrong_arguments("release build", "--base goes with --image", args.json)
     made = times.epoch()
     expires = args.expires or (made + times.LASTS if made else None)
     if expires is None:
@@ -95,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     )
     with bar() as progress:
         files = make(wanted, progress)
-    target = args.out / f"{product}-{version}{'-image' if kind == IMAGE else ''}"
+    target = args.out / folder.name(product, version, kind)
     folder.save(target, files)
     if other := other_zlib():
         note(
@@ -109,11 +115,13 @@ def run(args: argparse.Namespace) -> int:
         "counter": counter,
         "size": manifest.size,
         "sha256": manifest.sha256,
+        "deltas": [{"file": file.name, "size": file.stat().st_size} for file in delta.there(target)],
     }
     rows = [
         ("folder", f"{target}"),
         ("version", f"{version}, counter {counter}, until {expires:%Y-%m-%d %H:%M:%S} UTC"),
         ("file", f"{manifest.size:,} bytes, SHA-256 {manifest.sha256}"),
+        *delta.rows(release),
         ("next", f"python3 -m tools release sign {target} --key FILE"),
     ]
     Output(args.json).result(value, rows)

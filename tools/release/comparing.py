@@ -6,7 +6,7 @@ from datetime import datetime
 from tools.board.errors import BoardError
 from tools.board.progress import Progress
 
-from . import folder
+from . import delta, folder
 from .contents import changes, line_changes, modules
 from .folder import CONTENT, MANIFEST, SBOM, Release
 from .making import Source, Wanted, make, other_zlib
@@ -19,8 +19,8 @@ _REMEDY = (
 _SHOWN = 5
 
 
-def compare(release: Release, source: Source, progress: Progress) -> None:
-    """Build it again from here.
+def compare(release: Release, source: Source, progress: Progress) -> list[str]:
+    """Build it again from here; returns which deltas are there, and were not for want of their base.
 
     Raises:
         BoardError: that does not work, or gives other bytes; it names the first file that differs.
@@ -42,10 +42,12 @@ def compare(release: Release, source: Source, progress: Progress) -> None:
     made = make(wanted, progress)
     content = CONTENT[manifest.kind]
     there = {content: release.content(), MANIFEST: release.text, SBOM: bill}
+    there |= {name: folder.read_file(release.folder / name) for name in made if name not in there}
     for name, data in there.items():
         if data != made[name]:
             detail = _in_what(name, data, made[name])
             raise BoardError(f"{release.folder / name}: built here it differs: {detail}", _REMEDY)
+    return [file.name for file in delta.there(release.folder) if file.name not in made]
 
 
 def _in_what(name: str, there: bytes, here: bytes) -> str:

@@ -14,6 +14,7 @@ from .roots import Root
 from .signatures import Signature
 
 MANIFEST, ROOT, SIGNATURES, SBOM = "manifest", "root", "signatures", "sbom.json"
+DELTAS = "delta-*.patch"
 CONTENT = {APP: "firmware.pack", IMAGE: "firmware.bin"}
 _REMEDY = "Name a folder that build or root rotate has made."
 
@@ -63,6 +64,11 @@ class Release:
         return (len(content), digest) == (self.manifest.size, self.manifest.sha256)
 
 
+def name(product: str, version: str, kind: str) -> str:
+    """What a release's folder is called."""
+    return f"{product}-{version}{'-image' if kind == IMAGE else ''}"
+
+
 def load(place: Path) -> Release:
     """The release in a folder, or the one of a manifest or root. Raises BoardError."""
     folder, name = (place, "") if place.is_dir() else (place.parent, place.name)
@@ -91,7 +97,7 @@ def read_file(path: Path) -> bytes:
 
 
 def save(folder: Path, files: dict[str, bytes]) -> None:
-    """Write what was made. Raises BoardError, also where signatures are there for something else."""
+    """Write what was made, other deltas go. Raises BoardError, also where something else is signed there."""
     signed = next((name for name in files if (folder / name).exists()), "")
     if signed and (folder / SIGNATURES).exists() and read_file(folder / signed) != files[signed]:
         raise BoardError(
@@ -99,6 +105,10 @@ def save(folder: Path, files: dict[str, bytes]) -> None:
         )
     for name, data in files.items():
         write(folder / name, data)
+    for file in folder.glob(DELTAS):
+        if file.name not in files:
+            with writing(file):
+                file.unlink()
 
 
 def write_signatures(folder: Path, found: Iterable[Signature]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from tools.board.errors import BoardError
 from tools.thing.output import Cell, Output
 
-from . import arguments, folder, roots
+from . import arguments, delta, folder, roots
 from .contents import changes, line_changes, modules
 from .folder import Release
 from .judging import faults, standings
@@ -82,6 +82,7 @@ def _of_update(release: Release, with_modules: bool) -> Rows:
         return
     for fault in faults(release):
         yield "fault", (fault, _BAD)
+    yield from delta.rows(release)
     if manifest.kind == APP and release.is_whole:
         found = modules(release.content())
         yield "modules", f"{len(found)}, of {sum(map(len, found.values())):,} bytes"
@@ -120,6 +121,8 @@ def _value(release: Release, root: Root | None) -> dict[str, Any]:
     }
     if isinstance(release.signed, Manifest) and release.content_path.exists():
         found["faults"] = faults(release)
+        if files := delta.there(release.folder):
+            found["deltas"] = [{"file": file.name, "size": file.stat().st_size} for file in files]
         if release.signed.kind == APP and release.is_whole:
             found["modules"] = {path: len(data) for path, data in modules(release.content()).items()}
     return found

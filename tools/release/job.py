@@ -13,7 +13,13 @@ STREAM_FILE = 0  # a file's number in its stream
 LOCAL_ROLE = "arn:aws:iam::123456789012:role/releases"
 
 
-def document(text: bytes, signatures: Iterable[Signature], url: str = "", stream: str = "") -> str:
+def document(
+    text: bytes,
+    signatures: Iterable[Signature],
+    url: str = "",
+    stream: str = "",
+    delta: dict[str, Any] | None = None,
+) -> str:
     """The job's document.
 
     Args:
@@ -21,6 +27,7 @@ def document(text: bytes, signatures: Iterable[Signature], url: str = "", stream
         signatures: of it.
         url: of a manifest's file, as `url` makes it; "" for a root.
         stream: the id of the stream that has the file, in place of a URL.
+        delta: where a device may get a patch in its place: the `base` that it is for, its `size`, and `url`.
     """
     members: dict[str, Any] = {"action": "OTA"}
     members["manifest" if url or stream else "root"] = text.decode()
@@ -28,8 +35,15 @@ def document(text: bytes, signatures: Iterable[Signature], url: str = "", stream
     if stream:
         members["stream"] = {"id": stream, "file": STREAM_FILE}
     elif url:
-        members["url"] = f"${{aws:iot:s3-presigned-url:{url}}}"
+        members["url"] = _signed(url)
+    if delta:
+        members["delta"] = {**delta, "url": _signed(delta["url"])}
     return json.dumps(members)
+
+
+def _signed(url: str) -> str:
+    """In whose place AWS IoT puts one that opens the file, for each device its own."""
+    return f"${{aws:iot:s3-presigned-url:{url}}}"
 
 
 def url(bucket: str, key: str, region: str) -> str:

@@ -12,6 +12,7 @@ from tools.board import files, images, pack, packages, settings
 from tools.board.errors import BoardError
 from tools.board.progress import Progress
 
+from . import delta
 from .folder import CONTENT, MANIFEST, SBOM
 from .manifest import APP, HASH_BYTES, LARGEST, FormError, Manifest, block_hashes
 from .sbom import bill
@@ -37,12 +38,14 @@ class Source:
         packages: a folder with aioble.
         index: URL of a package index in its place; neither: micropython-lib's.
         with_packages: False: without aioble.
+        bases: images from which there is to be a delta, as `delta.base` takes them.
     """
 
     image: Path | None = None
     packages: Path | None = None
     index: str | None = None
     with_packages: bool = True
+    bases: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,11 +96,11 @@ def make(wanted: Wanted, progress: Progress) -> dict[str, bytes]:
         raise BoardError(
             f"no manifest can say this: {error}", "docs/updates.md tells what each line takes."
         ) from None
-    return {
-        MANIFEST: text,
-        CONTENT[wanted.kind]: content,
-        SBOM: bill(manifest, content, wanted.made),
-    }
+    found = {MANIFEST: text, CONTENT[wanted.kind]: content, SBOM: bill(manifest, content, wanted.made)}
+    for base in map(delta.base, wanted.source.bases):
+        progress("making a delta", 0, 0)
+        found[delta.name(base)] = delta.make(base, delta.image(content, manifest.blocks))
+    return found
 
 
 def _app(wanted: Wanted, progress: Progress) -> tuple[bytes, dict[str, Any]]:

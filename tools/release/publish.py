@@ -16,10 +16,10 @@ from tools.thing.failures import code, explained, is_missing
 from tools.thing.jobs import new_id
 from tools.thing.output import Output
 
-from . import arguments, folder, job, roots, stream
+from . import arguments, delta, folder, job, roots, stream
 from .folder import Release
 from .judging import faults, standings
-from .manifest import Manifest
+from .manifest import IMAGE, Manifest
 
 HELP = "put a signed release where devices get it, and tell them by a job"
 EXAMPLES = """examples:
@@ -29,6 +29,7 @@ EXAMPLES = """examples:
   python3 -m tools release publish build/release/esp32-iot-1.4.0 --group field --aws --region eu-central-1 \\
       --bucket my-releases --role arn:aws:iam::123456789012:role/releases
   python3 -m tools release publish build/release/esp32-iot-1.4.0 --group behind-firewalls --over mqtt
+  python3 -m tools release publish build/release/esp32-iot-1.25.1-image --group field --delta-from 1.25.0
   python3 -m tools release publish build/release/esp32-iot-root-2 --group field
   python3 -m tools release watch JOB
 
@@ -58,6 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("https", "mqtt"),
         default="https",
         help="how a device gets the file: from S3, or over the connection that it has; default: https",
+    )
+    parser.add_argument(
+        "--delta-from",
+        metavar="BASE",
+        help="what devices run by now, a version, a folder or a file: they get the delta from that",
     )
     parser.add_argument(
         "--rollout-per-minute",
@@ -102,8 +108,11 @@ def run(args: argparse.Namespace) -> int:
     account = Account.chosen(args)
     with explained(account.where):
         target = _target(account, args)
-    place = _upload(account, release, args) if isinstance(release.signed, Manifest) else None
-    document = _document(release, *_source(account, release, place, args))
+    patch = _patch(account, release, args) if args.delta_from else None
+    place = None
+    if isinstance(release.signed, Manifest):
+        place = _upload(account, release, args, release.content(), release.content_path.suffix)
+    document = _document(release, *_source(account, release, place, args), patch)
     signed = release.signed
     job_id = new_id(f"update-{signed.version}" if place else f"root-{signed.version}")
     settings = _settings(args)
@@ -111,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
         settings["presignedUrlConfig"] = job.presigned(args.role or job.LOCAL_ROLE)
     with explained(account.where):
         account.iot.create_job(jobId=job_id, targets=[target], document=document, **settings)
-    value = {
+    value: dict[str, Any] = {
         "jobId": job_id,
         "product": signed.product,
         "version": signed.version,
@@ -122,6 +131,9 @@ def run(args: argparse.Namespace) -> int:
     if place:
         value |= {"bucket": place[0], "key": place[1], "over": args.over}
         rows += [("file", f"{place[0]}/{place[1]}, {release.manifest.size:,} bytes")]
+    if patch:
+        value["delta"] = {"base": patch["base"], "size": patch["size"]}
+        rows += [("delta", f"{patch['size']:,} bytes, from {patch['base']}")]
     rows += [("next", f"python3 -m tools release watch {job_id}{_same_cloud(args)}")]
     Output(args.json).result(value, rows)
     return 0
@@ -163,14 +175,30 @@ def _target(account: Account, args: argparse.Namespace) -> str:
         raise BoardError(f"{account.where}: no group is called {args.group!r}", remedy) from None
 
 
-def _upload(account: Account, release: Release, args: argparse.Namespace) -> tuple[str, str, str]:
-    """Put the file there, unless it is; returns bucket, key and the bucket's region.
+def _patch(account: Account, release: Release, args: argparse.Namespace) -> dict[str, Any]:
+    """Put the delta there; what the job says of it. Raises BoardError."""
+    manifest, place = release.manifest, Path(args.delta_from)
+    if not place.exists():
+        place = release.folder.parent / folder.name(manifest.product, args.delta_from, IMAGE)
+    base = delta.base(place)
+    path = release.folder / delta.name(base)
+    if not path.exists():
+        raise BoardError(f"{path}: there is none", f"Build it: … release build … --base {place}.")
+    patch = folder.read_file(path)
+    delta.check(base, patch, delta.image(release.content(), manifest.blocks))
+    url = job.url(*_upload(account, release, args, patch, path.suffix))
+    return {"base": hashlib.sha256(base).hexdigest(), "size": len(patch), "url": url}
+
+
+def _upload(
+    account: Account, release: Release, args: argparse.Namespace, content: bytes, suffix: str
+) -> tuple[str, str, str]:
+    """Put a file there, unless it is; returns bucket, key and the bucket's region.
 
     A key has the file's hash in it: what a job has told of is never another one's.
     """
-    manifest, content = release.manifest, release.content()
     bucket = args.bucket or job.LOCAL_BUCKET
-    key = f"{manifest.product}/{manifest.sha256}{release.content_path.suffix}"
+    key = f"{release.manifest.product}/{hashlib.sha256(content).hexdigest()}{suffix}"
     with explained(account.where, "s3"):
         if not args.aws:
             account.s3.create_bucket(Bucket=bucket)
@@ -219,9 +247,9 @@ def _source(
     return "", stream.ensure(account, *place[:2], release.manifest.sha256, role)
 
 
-def _document(release: Release, url: str, stream_id: str) -> str:
+def _document(release: Release, url: str, stream_id: str, patch: dict[str, Any] | None) -> str:
     """The job's. Raises BoardError."""
-    document = job.document(release.text, release.signatures, url, stream_id)
+    document = job.document(release.text, release.signatures, url, stream_id, patch)
     if len(document) > DOCUMENT_BYTES:
         raise BoardError(
             f"the job's document: {len(document):,} bytes, AWS IoT takes {DOCUMENT_BYTES:,}",

@@ -59,8 +59,10 @@ def run(args: argparse.Namespace) -> int:
             raise BoardError(f"{args.folder}: {'; '.join(reasons)}", "Build it anew.")
         if not args.no_compare:
             with bar() as progress:
-                compare(release, arguments.source(args), progress)
+                left = compare(release, arguments.source(args), progress)
             note("built again from here: not a byte differs")
+            if left:  # which is no harm: what comes out of one has the manifest's hash, or is refused
+                note(f"not built again, without their --base: {', '.join(left)}")
     known = {key_id(key): key for one in judged for key in one.root.keys}
     signature = (
         _made_elsewhere(args.signature, release, known) if args.signature else _made(args, release, known)

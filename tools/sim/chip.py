@@ -32,6 +32,7 @@ class Chip:
         self._air_ble = air_ble
         self._ble: ChipRadio | None = None
         self.has_bluetooth = True  # the ESP32-S2 has none, nor then its MicroPython the module
+        self.slots = 2  # partitions for applications; 1: there is none to write an image to
         self.reset_cause = PWRON_RESET
         self.pins: dict[int, int] = {}
         # Pins whose buttons somebody holds, over resets and losses of power too.
@@ -134,6 +135,7 @@ class Chip:
             "speed": self.clock.speed,
             "memory": self._rtc_memory,
             "bluetooth": self.has_bluetooth,
+            "slots": self.slots,
             "prompt": self.prompt,
         }
 

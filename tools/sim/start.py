@@ -6,7 +6,8 @@
 
 import sys
 
-_SHIMS = ("_world", "_flash", "_memory", "_threads", "time", "socket", "esp", "esp32", "network", "machine")
+_SHIMS = ("_world", "_flash", "_partition", "_memory", "_threads")
+_SHIMS += ("time", "socket", "esp", "esp32", "network", "machine")
 # Modules that MicroPython has built in, where a file of that name would not be found.
 _IN_PLACE_OF = {"_tls": "tls", "_gc": "gc", "_micropython": "micropython", "_sys": "sys"}
 _EISDIR = 21
@@ -42,9 +43,12 @@ def main(here, files, nvs, host, port, mac, aioble=None):
 
     call = shims["_world"].call
     _flash = shims["_flash"]
+    beside = _flash.Folder(VfsPosix(), nvs + "/..")
     nvs = _flash.Folder(VfsPosix(), nvs)
     flash = _flash.Flash(nvs, gate=lambda: call("write"), cut=lambda: call("power_cut"))
     _flash.current[0] = flash
+    flash.partitions = shims["_partition"].Partitions(flash, beside, kept["slots"])
+    flash.partitions.boot(soft=kept["cause"] == shims["machine"].SOFT_RESET)
     if not kept["bluetooth"]:  # an ESP32-S2
         shims["esp32"].mcu_temperature = shims["esp32"]._mcu_temperature
         del shims["esp32"].raw_temperature

@@ -73,8 +73,7 @@ async def failed_over(system, mark):
         is none of these.
     """
     if mark == _OTA:
-        over = borrow("iot.ota.pending").over(system.folder)
-        return await borrow("iot.aws.update_job").outcome(system, over["mark"] if over else "")
+        return borrow("iot.aws.update_job").why_not(system)
     if mark.startswith(_SET):
         if mark != _SET + str(system.stored["set"]):
             return ""

@@ -11,6 +11,7 @@ _FIRST_MS = const(1000)
 _MOST_MS = const(300000)
 _STEP_TIMEOUT_MAX = const(10080)  # minutes
 _RESTARTS = const("iot-restarts")  # the detail by which the next life knows that it was meant to begin
+_UPDATE = const("update-")  # what the ids of jobs begin with whose documents may be too large to be looked at
 _PENDING = const(("QUEUED", "IN_PROGRESS"))
 _PASSING = const(("Timeout", "RequestThrottled", "InternalError"))
 _OVER = const(("InvalidStateTransition", "TerminalStateReached", "ResourceNotFound", "VersionMismatch"))
@@ -28,6 +29,9 @@ async def following(jobs, requests):
         if error.code != "TooLarge":
             raise
         answer = await requests.ask(topic, {"includeJobDocument": False})
+        members = answer.get("execution")
+        if members and members["jobId"].startswith(_UPDATE) and "OTA" not in jobs.handlers:
+            members["jobDocument"] = {"action": "OTA"}  # as with a delta; the next life looks what it is
     members = answer.get("execution")
     return Execution(members, jobs.prefix, requests, jobs.system.log) if members else None
 

@@ -4,7 +4,6 @@ The mode OTA asks for that, and judges it. Here is what can be seen of it in a n
 what the cloud is told in the end. In memory for a moment.
 """
 
-import asyncio
 import random
 import time
 
@@ -15,13 +14,13 @@ from iot.memory import borrow
 
 _READY_MS = const(600000)
 _TOLD_MS = const(60000)
-_POLL_MS = const(1000)
 _VETO_S = const(86400)  # for which the application may put it off
 _DAY_S = const(86400)
 _HOUR_S = const(3600)
 _PIECE = const(256)
 _BEFORE = const(16)
 _MESSAGE_MAX = const(800)
+_INTERRUPTED = const("interrupted")
 
 
 def job(notice):
@@ -66,33 +65,36 @@ async def take(jobs, found):
     system, pending = jobs.system, borrow("iot.ota.pending")
     over = pending.over(system.folder)
     if over and (over["job"], over["number"]) == found:
-        why = await outcome(system, over["mark"])
-        status = "FAILED" if why else "SUCCEEDED"
-        answer = {"status": status}  # type: dict[str, object]
+        why = _INTERRUPTED if over["why"] is None else over["why"]
+        answer = {"status": "FAILED" if why else "SUCCEEDED"}  # type: dict[str, object]
         if found[1]:
             answer["executionNumber"] = found[1]
         if why:
-            answer["statusDetails"] = {"message": borrow("iot.aws.documents").text(why, _MESSAGE_MAX)}
+            answer["statusDetails"] = {"message": _plain(why)}
         receipt = jobs.client.publish(jobs.prefix + found[0] + "/update", answer, qos=1)
         if await receipt.wait(_TOLD_MS):  # else the cloud offers it once more
             pending.forget(system.folder)
-            system.log.info("jobs", "{}: {}", found[0], status)
-    elif await make_ready(jobs, found):
+            system.log.info("jobs", "{}: {}", found[0], answer["status"])
+    elif await _make_ready(jobs, found):
         pending.store(system.folder, {"job": found[0], "number": found[1]})
         system.turn("update_accepted", "job " + found[0])
 
 
-async def outcome(system, marked):
-    """Why what was signed does not count on this device, "" where it does; after its trial.
-
-    marked: by what it is known (iot.ota.pending).
-    """
-    while "trial" in system.tasks:
-        await asyncio.sleep_ms(_POLL_MS)
-    return borrow("iot.ota.trial").outcome(system, marked)
+def why_not(system):
+    """Why the last update has failed, "" where it has not."""
+    over = borrow("iot.ota.pending").over(system.folder)
+    return _INTERRUPTED if over is None or over["why"] is None else over["why"]
 
 
-async def make_ready(jobs, found):
+def _plain(why):
+    """As AWS takes a detail: without control characters."""
+    for character in set(why):
+        if not " " <= character < "\x7f":
+            why = why.replace(character, " ")
+    return why[:_MESSAGE_MAX]
+
+
+async def _make_ready(jobs, found):
     """Waits for the hours in which an update may begin, and has the application make ready for its end; False
     where the job is over meanwhile.
 
@@ -104,7 +106,7 @@ async def make_ready(jobs, found):
     spread_s = random.randint(0, hours[3]) if hours else 0
     vetoed_s = 0
     while jobs.update == found:
-        wait_s = seconds_to(hours, time.time())
+        wait_s = _seconds_to(hours, time.time())
         if not wait_s and not spread_s:
             wait_s = 60 * await _asked(system) if vetoed_s < _VETO_S else 0
             if not wait_s:
@@ -117,7 +119,7 @@ async def make_ready(jobs, found):
     return False
 
 
-def seconds_to(hours, now_s):
+def _seconds_to(hours, now_s):
     """Seconds until these hours begin, 0 where they have.
 
     Args:

@@ -21,9 +21,13 @@ def is_due(folder, space):
     """Whether what is there is still to be done; `folder` is System.folder, as everywhere here, `space` its
     NVS.
     """
-    if borrow("iot.ota.slots").on_trial(space):  # a cut came before it was removed
-        remove(folder)
+    partitions = borrow("iot.ota.partitions")
+    label = partitions.on_trial(space)
+    if borrow("iot.ota.slots").on_trial(space) or (label and label == partitions.running()):
+        remove(folder)  # a cut came before that
         return False
+    if label:  # the bootloader was not told, or what it has started has come to nothing at once
+        partitions.end_trial(space, False)
     return True
 
 
@@ -55,13 +59,21 @@ def mark(text):
     return str(binascii.hexlify(hashlib.sha256(text).digest()), "ascii")
 
 
-def note(folder, order, mark):
-    """Has NORMAL know which job to tell of in the end, and by what mark it is known then, "" for none yet."""
-    _write(folder, _OVER, {"job": order["job"], "number": order["number"], "mark": mark})
+def note(folder, order):
+    """Has NORMAL know which job the cloud is to be told of, once it is known what has come of it."""
+    _write(folder, _OVER, {"job": order["job"], "number": order["number"], "why": None})
+
+
+def settle(folder, why):
+    """Has NORMAL tell why it has failed, with "" that it has succeeded; the last word counts."""
+    noted = over(folder)
+    if noted and noted["why"] != why:
+        noted["why"] = why
+        _write(folder, _OVER, noted)
 
 
 def over(folder):
-    """What was noted last, {"job", "number", "mark"}; None where the cloud knows, or it is damaged."""
+    """What was noted last, {"job", "number", "why"}; None where the cloud knows, or it is damaged."""
     try:
         with open(folder + _OVER) as file:
             noted = json.load(file)

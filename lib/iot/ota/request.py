@@ -5,6 +5,7 @@ from micropython import const
 from iot.memory import borrow
 
 _FILE_MAX = const(255)  # AWS: of a stream's files
+_DELTA_MAX = const(524288)  # bytes of a patch, which has to lie in a file
 
 
 def order(document):
@@ -23,7 +24,21 @@ def order(document):
             raise ValueError("url: not https://")
     if not isinstance(text, str) or not isinstance(signatures, list):
         raise ValueError("a manifest or a root, and a list of signatures are needed: docs/updates.md")
+    delta = document.get("delta")
+    if (
+        delta and found["url"] and _is_delta(delta)
+    ):  # a delta comes by HTTPS, and so has what may take its place
+        found["delta"] = {name: delta[name] for name in ("base", "size", "url")}
     return found
+
+
+def _is_delta(delta):
+    """Whether this leads to a patch; where it does not, the whole file comes."""
+    try:
+        base, size, url = delta["base"], delta["size"], delta["url"]
+        return isinstance(base, str) and 0 < size <= _DELTA_MAX and url.startswith("https://")
+    except (TypeError, KeyError, AttributeError):
+        return False
 
 
 def _stream(value):

@@ -11,45 +11,65 @@ from iot.ota import slots
 _REACH_MS = const(300000)
 _TEST_MS = const(60000)
 _SETTLED_MS = const(2000)  # an application that fails at its start has failed by then
-_VERSION = const("version ")
-_VERSION_AT = const(3)  # of a manifest's lines
 
 
 async def run(system):
     """Settles the trial of the version that runs, or tells that it has failed."""
-    space = system.nvs
-    slot = slots.on_trial(space)
+    partitions = borrow("iot.ota.partitions")
     try:
-        if slot == slots.running():
-            why, is_over = await _verdict(system)
-            if why:
-                _fail(system, why, is_over)
-                system.restart("the version on trial is given up: " + why)
-                return
-            manifest = _manifest(slot)  # whole, or this would not run
-            borrow("iot.ota.kept").raise_counter(space, manifest["counter"])
-            slots.end_trial(space, True)
-            system.log.info("update", "version {} counts from now on", manifest["version"])
-        elif slot:
-            _fail(system, borrow("iot.probation").reason(space) or "it did not reach the cloud", True)
+        if slots.on_trial(system.nvs):
+            await _settle(system, slots, _manifest(slots.on_trial(system.nvs)))
+        elif partitions.on_trial(system.nvs):
+            await _settle(system, partitions, partitions.facts(system.nvs))
     except (OSError, ValueError) as error:
         system.log.error("update", "{}", error)
 
 
-def outcome(system, mark):
-    """Why what was signed does not count on this device, "" where it does: a manifest, or a root.
+async def _settle(system, part, found):
+    """The same for one of both kinds.
 
-    mark: as iot.ota.pending makes it.
+    Args:
+        part: iot.ota.slots or iot.ota.partitions.
+        found: version, counter and sha256 of what is on trial; None where that is damaged.
     """
-    text = slots.manifest(slots.running()) if slots.running() else None
-    version = text and text.split(b"\n")[_VERSION_AT][len(_VERSION) :]  # by which AWS's own jobs are marked
+    space, is_image = system.nvs, part != slots
+    has_passed = is_image and part.has_passed(space)
+    if part.on_trial(space) != part.running():
+        why = borrow("iot.probation").reason(space) or "it did not reach the cloud"
+        if has_passed:  # ESP-IDF erases what it changes
+            _fail(system, "the power was cut while it was confirmed", None)
+        else:
+            _fail(system, why, found)
+        part.end_trial(space, False)
+        return
+    if is_image and part.is_given_up(space):
+        _go_back(system, part)
+        return
+    why, is_over = ("", False) if has_passed else await _verdict(system)
+    if why:
+        _fail(system, why, found if is_over or is_image else None)  # an image has but one start
+        if is_image:
+            part.give_up(space)
+        elif is_over:
+            part.end_trial(space, False)
+        system.restart("the version on trial is given up: " + why)
+        return
+    borrow("iot.ota.pending").settle(system.folder, "")
+    if is_image:
+        part.confirm(space)
+    borrow("iot.ota.kept").raise_counter(space, found["counter"])
+    part.end_trial(space, True)
+    system.log.info("update", "version {} counts from now on", found["version"])
+
+
+def _go_back(system, partitions):
+    """For a bootloader that has started once more what was given up: it is told what to start."""
     try:
-        root = borrow("iot.ota.kept").root(system.folder, system.settings, system.log)["text"]
-    except ValueError:
-        root = None
-    if mark in [borrow("iot.ota.pending").mark(one) for one in (text, version, root) if one]:
-        return ""
-    return borrow("iot.probation").reason(system.nvs) or "interrupted"
+        partitions.give_up(system.nvs)
+        system.restart("the image before is to be started")
+    except (OSError, ValueError) as error:
+        system.log.error("update", "there is no way back: {}", error)
+        partitions.end_trial(system.nvs, False)
 
 
 async def _verdict(system):
@@ -83,11 +103,10 @@ def _manifest(slot):
     return text and borrow("iot.ota.forms").manifest(str(text, "ascii"))
 
 
-def _fail(system, why, is_over):
+def _fail(system, why, found):
+    """Tells why, and keeps it; found: what is not to be tried again, None for nothing."""
     system.log.error("update", "{}", why)
     borrow("iot.probation").keep_reason(system.nvs, why)
-    if is_over:
-        manifest = _manifest(slots.on_trial(system.nvs))
-        if manifest:
-            borrow("iot.ota.kept").refuse(system.nvs, manifest["sha256"])
-        slots.end_trial(system.nvs, False)
+    borrow("iot.ota.pending").settle(system.folder, why)
+    if found:
+        borrow("iot.ota.kept").refuse(system.nvs, found["sha256"])

@@ -46,7 +46,8 @@ class Update:
         self._line = line
         self._buffer = bytearray(_BUFFER_BYTES)
         self._order = self._manifest = self._target = None
-        self._get = None  # what brings the file
+        self._source = self._get = None  # URL and size, and what brings the file
+        self._is_patch = False  # whether what comes is one
 
     async def check(self):
         """Judges what waits, if the cloud has told of it, while nothing else needs memory; whether there is
@@ -55,14 +56,15 @@ class Update:
         try:
             self._order = order = pending.load(self._folder)
             if "text" not in order:
-                pending.note(self._folder, order, "")
+                pending.note(self._folder, order)
                 borrow("iot.probation").keep_reason(self._nvs, "")  # what an earlier one has left
                 return True
             if order["stream"]:
                 self._buffer = bytearray(_WINDOW_BYTES)
             if not await self._judge():
                 return False
-            self._get = borrow("iot.ota.streams" if order["stream"] else "iot.ota.download").get
+            is_stream = order["stream"] and not self._is_patch
+            self._get = borrow("iot.ota.streams" if is_stream else "iot.ota.download").get
             return True
         except (ValueError, OSError) as error:
             self._give_up(error)
@@ -94,7 +96,6 @@ class Update:
             await within(_CLOSE_MS, line.close())
         order = self._order
         order["asked"] = order["starts"]
-        pending.note(self._folder, order, pending.mark(order["text"].encode()))
         pending.store(self._folder, order)
         self._over("update_over", "the cloud has told what the update is")
 
@@ -111,55 +112,90 @@ class Update:
             counter, python = kept.counter(self._nvs), sys.implementation
             made = self._nvs, order, self._buffer, self._log, self._settings, root, counter, python
             self._target = borrow("iot.ota.afr").Target(*made)
-            self._manifest = {"version": text, "size": order["size"]}
+            self._manifest, self._source = {"version": text}, (order["url"], order["size"])
             return True
-        elif slots.manifest(slots.running()) != text.encode():
+        elif not self._runs(text.encode()):
             counter, now = kept.counter(self._nvs), time.gmtime()
             found = await verify.manifest(text, signatures, root, counter, now)
             if kept.is_refused(self._nvs, found["sha256"]) and not order["again"]:
                 raise ValueError("it has failed here before; again: true has it tried once more")
-            if found["kind"] != "app":
-                raise ValueError("kind image: this device takes updates of the application alone")
             self._manifest = found
-            self._target = borrow("iot.ota.app").Target(self._nvs, found, self._buffer, self._log)
+            self._source = order["url"], found["size"]
+            self._target = self._patched(found) or self._whole(found)
             return True
+        pending.settle(self._folder, "")
         pending.remove(self._folder)
         self._over("update_over", what)
         return False
 
+    def _whole(self, found):
+        target = borrow("iot.ota.image" if found["kind"] == "image" else "iot.ota.app").Target
+        return target(self._nvs, found, self._buffer, self._log)
+
+    def _patched(self, found):
+        """The target for a patch in place of the whole file, None where there is none that is of use."""
+        delta = self._order.get("delta")
+        if not delta or found["kind"] != "image":
+            return None
+        try:
+            target = borrow("iot.ota.patched").Patched(self._nvs, found, self._buffer, self._log, delta)
+        except ValueError as error:
+            self._log.warning("update", "the whole file comes, not the delta: {}", error)
+            return None
+        self._source, self._is_patch = (delta["url"], delta["size"]), True
+        return target
+
+    def _runs(self, text):
+        """Whether the version, or the image, of a manifest does, and counts."""
+        image = borrow("iot.ota.partitions").mark(self._nvs)
+        return slots.manifest(slots.running()) == text or image == pending.mark(text)
+
     async def _install(self, ready):
-        target, manifest = self._target, self._manifest
-        version, size = manifest["version"], manifest["size"]
+        target, version, size = self._target, self._manifest["version"], self._source[1]
         self._log.info("update", "version {}: {} of {} bytes are there", version, target.start, size)
         try:
-            if target.start < size:
-                limit_ms = _BEGIN_MS + (size - target.start) * 1000 // _LEAST_RATE
-                await self._in_time(limit_ms, self._bring(ready))
+            try:
+                if target.start < size:
+                    limit_ms = _BEGIN_MS + (size - target.start) * 1000 // _LEAST_RATE
+                    await self._in_time(limit_ms, self._bring(ready))
+            finally:
+                target.close()
+            if self._is_patch:
+                await target.apply()
+            last = target.finish()
+            if last:  # some have more to do, in turns with the loop
+                await last
         except ValueError as error:
-            order, status = self._order, getattr(error, "status", 0)  # of iot.ota.download
-            if status not in _EXPIRED or order["asked"] + 1 == order["starts"]:
-                raise
-            pending.store(self._folder, {name: order[name] for name in ("job", "number", "starts")})
-            raise OSError("status {}: the next life asks for another URL".format(status))
-        finally:
-            target.close()
-        last = target.finish()
-        if last:  # some have more to do, in turns with the loop
-            await last
+            self._change_order(error)
         pending.remove(self._folder)
         self._over("update_over", "version {} is installed".format(version))
 
+    def _change_order(self, error):
+        """Raises OSError where another life will do better than this one, else the error."""
+        order = self._order
+        if getattr(error, "status", 0) in _EXPIRED and order["asked"] + 1 != order["starts"]:
+            names = ["job", "number", "starts"]
+            text = "status {}: the next life asks for another URL".format(error.status)
+        elif self._is_patch:
+            borrow("iot.ota.patched").remove()
+            names = [name for name in order if name != "delta"]
+            text = "the delta: {}: the next life gets the whole file".format(error)
+        else:
+            raise error
+        pending.store(self._folder, {name: order[name] for name in names})
+        raise OSError(text)
+
     async def _bring(self, ready):
         await ready()
-        order, target = self._order, self._target
-        part = target.start, self._manifest["size"], self._buffer, target.write
-        if not order["stream"]:
-            await self._get(order["url"], self._roots, *part)
+        (url, size), target, stream = self._source, self._target, self._order["stream"]
+        part = target.start, size, self._buffer, target.write
+        if not stream or self._is_patch:
+            await self._get(url, self._roots, *part)
             return
         line = self._line()
         try:
             await line.open(_PACKET_BYTES)
-            await self._get(line, order["stream"], *part, self._log)
+            await self._get(line, stream, *part, self._log)
         finally:
             await within(_CLOSE_MS, line.close())
 
@@ -176,7 +212,7 @@ class Update:
     def _give_up(self, error):
         self._log.error("update", "given up: {}", error)
         try:
-            borrow("iot.probation").keep_reason(self._nvs, str(error))
+            pending.settle(self._folder, str(error))
             pending.remove(self._folder)
         except OSError as flash_error:
             self._log.error("flash", "{}", flash_error)

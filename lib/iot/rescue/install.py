@@ -115,9 +115,8 @@ async def install(space, settings, found, root_ca, feed):
         told = "the file's hash begins with {}, not with {} (arbitrary software)"
         error = OSError if start else ValueError  # what came before may be torn
         raise error(told.format(digest[:16], manifest["sha256"][:16]))
-    # By that the new version tells what has come of it.
-    order = {"job": found["jobId"], "number": found.get("executionNumber")}
-    pending.note(_FOLDER, order, pending.mark(manifest["text"]))
+    # The new version tells of it.
+    pending.note(_FOLDER, {"job": found["jobId"], "number": found.get("executionNumber")})
     slots.seal(slot, manifest["text"])
     slots.begin_trial(space, slot, _STARTS)
     return True

@@ -37,6 +37,14 @@ def release(product: Product, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     return run
 
 
+@pytest.fixture
+def detools() -> None:
+    """What makes deltas: it is compiled where it is installed."""
+    pytest.importorskip(
+        "detools", reason="detools is not installed: make setup, where there is a C++ compiler"
+    )
+
+
 @pytest.fixture(scope="session")
 def made_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three keys as keygen makes them, once: to make and to open one takes a while, and shall."""

@@ -16,12 +16,13 @@ from typing import Any
 import pytest
 
 from tests.host.release.conftest import Run
+from tests.host.release.test_delta import NEW, OLD, application, delta_name
 from tests.host.thing.conftest import Done
 from tests.host.thing.device import Device, Job, register
 from tests.patience import PATIENCE_S, block_until
 from tests.peers.cloud_thread import CloudThread
 from tests.peers.test_paho import Client
-from tools.release import folder, publish
+from tools.release import delta, folder, publish
 from tools.release.signatures import standing
 from tools.thing.account import Account
 
@@ -339,3 +340,67 @@ def test_a_job_or_a_cloud_that_is_not_there(here: Run, release: Run, tmp_path: P
     done = release("watch", "a-job", "--state", tmp_path / "nothing", "--json")
     assert done.status == 1 and "no cloud" in done.failure["text"]
     assert release("watch", "a-job", "--profile", "p", "--json").status == 2
+
+
+def test_an_image(cloud: CloudThread, here: Run, release: Run, root: dict[str, str], name: str) -> None:
+    Path("new.bin").write_bytes(NEW.image())
+    done = release("build", "--expires", "2999-01-01", "--image", "new.bin", "--version", "1.25.1", "--json")
+    made = done.value["folder"]
+    for key in ("anna", "ben"):
+        assert release("sign", made, "--key", key, "--image", "new.bin").status == 0
+    seen: list[dict[str, Any]] = []
+    with Device(cloud, name, register(cloud, name), {"OTA": updating(cloud, seen)}):
+        told = here("publish", made, "--thing", name, "--json")
+        assert told.status == 0, told.err
+        assert here("watch", told.value["jobId"], "--wait", PATIENCE).status == 0
+    assert "\nkind image\n" in seen[0]["manifest"] and told.value["key"].endswith(".bin")
+    assert told.value["jobId"].startswith("update-"), "a device goes by that where a document is large"
+
+
+def test_a_delta_beside_the_image(
+    cloud: CloudThread, here: Run, release: Run, root: dict[str, str], name: str, detools: None
+) -> None:
+    """A device that runs the base gets the image out of it; who has no delta is told to build one."""
+    Path("old.bin").write_bytes(OLD.image())
+    Path("new.bin").write_bytes(NEW.image())
+    image = ("build", "--expires", "2999-01-01", "--image")
+    release(*image, "old.bin", "--version", "1.25.0")
+    done = release(*image, "new.bin", "--version", "1.25.1", "--base", "old.bin", "--json")
+    folder_name = done.value["folder"]
+    for key in ("anna", "ben"):
+        assert release("sign", folder_name, "--key", key, "--no-compare").status == 0
+    made: list[bytes] = []
+
+    def job(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        assert list(document) == ["action", "manifest", "signatures", "url", "delta"]
+        told = document["delta"]
+        assert list(told) == ["base", "size", "url"]
+        patch = fetched(cloud, told["url"])
+        made.append(delta.applied(application(OLD), patch, len(application(NEW))))
+        is_right = told["size"] == len(patch) and fetched(cloud, document["url"])[96:] == made[-1]
+        yield {"status": "SUCCEEDED" if is_right else "FAILED"}
+
+    with Device(cloud, name, register(cloud, name), {"OTA": job}):
+        for base in ("1.25.0", "old.bin", "build/release/lamp-1.25.0-image"):
+            done = here("publish", folder_name, "--thing", name, "--delta-from", base, "--json")
+            assert done.status == 0, done.err
+            watched = here("watch", done.value["jobId"], "--wait", PATIENCE, "--json")
+            assert watched.status == 0, watched.err
+    assert made == [application(NEW)] * 3
+    assert done.value["delta"] == {
+        "base": hashlib.sha256(application(OLD)).hexdigest(),
+        "size": (Path(folder_name) / delta_name(OLD)).stat().st_size,
+    }
+    shown = here("publish", folder_name, "--thing", name, "--delta-from", "1.25.0")
+    assert re.search(r"^delta +\d+ bytes, from [0-9a-f]{64}$", shown.out, re.MULTILINE)
+
+    def refusal(base: str) -> str:
+        done = here("publish", folder_name, "--thing", name, "--delta-from", base, "--json")
+        assert done.status == 1
+        return done.failure["text"]
+
+    assert "lamp-1.24.0-image: No such file" in refusal("1.24.0")
+    assert f"{delta_name(NEW)}: there is none" in refusal("new.bin")
+    patch = Path(folder_name) / delta_name(OLD)
+    patch.write_bytes(patch.read_bytes()[:-1])
+    assert f"{patch.name}: patch: it ends too early" in refusal("old.bin")

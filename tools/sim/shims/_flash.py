@@ -11,7 +11,7 @@ class PowerCut(BaseException):
 
 
 class Flash:
-    """NVS, a Folder, and what every write of flash passes, a block of files or a key of NVS.
+    """NVS, a Folder, and what every write of flash passes, a block of files or of an image, or a key of NVS.
 
     gate: called at each write; returns None, or what a power cut leaves: "before", "torn" or "after".
     cut: called when the power fails; must not return.
@@ -20,6 +20,7 @@ class Flash:
     def __init__(self, nvs, gate, cut):
         self.nvs = nvs
         self.uncommitted = {}  # (namespace, key) -> NVS data, None where erased
+        self.partitions = None  # _partition.Partitions, where somebody looks at them
         self._gate = gate
         self._cut = cut
 

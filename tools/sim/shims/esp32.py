@@ -13,15 +13,10 @@ _INVALID_LENGTH = (-0x110C, "ESP_ERR_NVS_INVALID_LENGTH")
 _NAME_LIMIT = 15
 _ENTRIES = 3 * 126  # a 16 KiB partition: four pages, one always free for garbage collection
 _I32, _BLOB = 0, 1  # first byte of a stored value
-# The table of an image with two application slots on 4 MB: type, subtype, address, size, label, encrypted.
-_PARTITIONS = (
-    (1, 2, 0x9000, 0x4000, "nvs", False),
-    (1, 0, 0xD000, 0x2000, "otadata", False),
-    (1, 1, 0xF000, 0x1000, "phy_init", False),
-    (0, 16, 0x10000, 0x180000, "ota_0", False),
-    (0, 17, 0x190000, 0x180000, "ota_1", False),
-    (1, 129, 0x310000, 0xF0000, "vfs", False),
-)
+_ENOENT = 2
+_BLOCK_BYTES = 4096
+_BLOCK_COUNT, _BLOCK_SIZE, _BLOCK_ERASE = 4, 5, 6  # requests to a block device
+_IOCTLS = (1, 2, 3, _BLOCK_ERASE)
 
 
 class NVS:
@@ -158,23 +153,66 @@ def _entries_of(size):
 
 
 class Partition:
-    """An esp32.Partition of the image with two application slots, as far as its table goes."""
+    """A partition of the flash; of all but those for applications, only what the table says."""
 
+    BOOT = 0
+    RUNNING = 1
     TYPE_APP = 0
     TYPE_DATA = 1
 
-    def __init__(self, row):
-        self._row = row
+    def __init__(self, id, block_size=_BLOCK_BYTES):
+        self._all = _flash.current[0].partitions
+        self._block_bytes = block_size
+        if isinstance(id, str):
+            self._row = self._all.find(label=id)
+        elif id in (Partition.BOOT, Partition.RUNNING):
+            self._row = self._all.running() if id else self._all.selected()
+        else:
+            raise ValueError
+        if not self._row:
+            raise OSError(_ENOENT, "ENOENT")
 
     @staticmethod
     def find(type=TYPE_APP, subtype=0xFF, label=None):
         """The partitions of one type; subtype 0xFF stands for any."""
         return [
-            Partition(row)
-            for row in _PARTITIONS
+            Partition(row[4])
+            for row in _flash.current[0].partitions.table
             if row[0] == type and subtype in (row[1], 0xFF) and label in (row[4], None)
         ]
 
     def info(self):
         """(type, subtype, address, size, label, encrypted)"""
         return self._row
+
+    def readblocks(self, block_num, buf, offset=0):
+        self._all.read(self._row, block_num * self._block_bytes + offset, buf)
+
+    def writeblocks(self, block_num, buf, offset=None):
+        place = block_num * self._block_bytes + (offset or 0)
+        data = memoryview(buf)
+        if offset is None:
+            self._all.erase(self._row, place, len(data))
+        self._all.program(self._row, place, data)
+
+    def ioctl(self, op, arg=0):
+        if op == _BLOCK_COUNT:
+            return self._row[3] // self._block_bytes
+        if op == _BLOCK_SIZE:
+            return self._block_bytes
+        if op == _BLOCK_ERASE:
+            self._all.erase(self._row, arg * self._block_bytes, self._block_bytes)
+        return 0 if op in _IOCTLS else None
+
+    def set_boot(self):
+        self._all.select(self._row)
+
+    def get_next_update(self):
+        row = self._all.following(self._row)
+        if not row:
+            raise OSError(_ENOENT, "ENOENT")
+        return Partition(row[4])
+
+    @classmethod
+    def mark_app_valid_cancel_rollback(cls):
+        _flash.current[0].partitions.confirm()

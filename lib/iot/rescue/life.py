@@ -58,10 +58,22 @@ async def _help(load_settings, feed, why):
     rescue = Rescue(load_settings, feed, why)
     if why is None and not need("iot.storage.nvs").get_i32(rescue.space, "reached"):
         link.tell("this configuration has never led to a cloud")
+    elif _is_image_on_trial(rescue.space):
+        link.tell("an image on trial: the bootloader goes back to the one before")
     elif rescue.configured():
         heap = _grow()
         await rescue.run()
         del heap
+
+
+def _is_image_on_trial(space):
+    try:
+        partitions = need("iot.ota.partitions")
+        label = partitions.on_trial(space)
+        return bool(label) and label == partitions.running()
+    except Exception as error:  # it may be what is broken
+        link.tell("{}: {}", type(error).__name__, error)
+        return False
 
 
 def _grow():

@@ -1,6 +1,8 @@
-"""Builds the system from firmware/ and runs it."""
+"""Builds the system from firmware/ and runs it; where that fails, the rescue."""
 
 import gc
+
+import machine
 
 # Bytes after which garbage is collected: what survives lies close together, and the heap need not grow.
 gc.threshold(4096)
@@ -13,19 +15,41 @@ def load_application():
     return app
 
 
+def load_settings():
+    """For the rescue: they may be what is broken."""
+    from firmware import settings
+
+    return settings
+
+
 try:
+    if machine.RTC().memory()[7:8] > b"\x05":  # it has died so often in a row: iot.storage.rtc
+        from iot.rescue import life
+
+        life.run(load_settings)
+        del life
     from iot.system import System
 
     from firmware import settings
 
     System(settings).run(load_application)
 except (Exception, SystemExit) as error:  # e.g. a module that is missing; Ctrl-C leads to the prompt
+    import os
     import sys
     import time
 
-    import machine
-
     sys.print_exception(error)
     print("main.py has ended; the chip restarts in a minute, Ctrl-C keeps it from that")
+    try:
+        from iot.rescue import life
+
+        life.run(load_settings, "{}: {}".format(type(error).__name__, error))
+    except OSError as error:  # flash fails
+        sys.print_exception(error)
+    except Exception as error:
+        sys.print_exception(error)
+        slot = getattr(sys.modules.get("pack"), "slot", 0)
+        if slot & 3 and slot & 3 != slot >> 2:  # an update that counts, and cannot even be rescued
+            os.remove(("/a/manifest", "/b/manifest")[(slot & 3) - 1])  # now the factory's version starts
     time.sleep(60)
     machine.reset()

@@ -15,7 +15,8 @@ from micropython import const
 from iot.memory import borrow
 
 _FIRST_MS = const(5000)  # a fault that is there again at once shall not wear the chip
-_DOUBLINGS_MOST = const(6)
+_DOUBLINGS_MOST = const(5)
+_RESCUED = const(6)  # in a row, none of which has reached the cloud: main.py begins with the rescue
 _WELL_MS = const(600000)  # a life of that length begins to count anew
 _STEP_MS = const(500)
 _TRACEBACK_CHARS = const(600)  # its end, which has the place
@@ -97,7 +98,8 @@ def _count(system):
     """Counts a death; returns how long the pause before the restart is, in ms."""
     rtc = borrow("iot.storage.rtc")
     deaths = rtc.get("died") if system.log.uptime_ms() < _WELL_MS else 0
-    rtc.set("died", deaths + 1)
+    reached = system.clock and system.clock.borne_out
+    rtc.set("died", min(deaths + 1, _RESCUED - 1) if reached else deaths + 1)
     pause_ms = _FIRST_MS << min(deaths, _DOUBLINGS_MOST)
     system.log.warning("system", "restarts in {} s, unless asked to sooner", pause_ms // 1000)
     return pause_ms

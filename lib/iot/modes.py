@@ -48,7 +48,7 @@ ROWS = {
         ("console", "flash", "wifi", "clock", "update"),
         (("update_over", RESTART, None),) + _ENDS,
     ),
-    IDLE: (("console",), (("rescue_accepted", OTA, None),) + _ENDS),
+    IDLE: (("console", "rescue"), _ENDS),
 }  # fmt: skip
 
 # Tasks that last as long as their mode: their end is a death.
@@ -71,6 +71,7 @@ STAYING = {
     "update": (
         "iot.tls", "iot.storage.nvs", "iot.ota.slots", "iot.ota.pending", "iot.ota.update",
     ),
+    "rescue": ("iot.rescue.needs", "iot.rescue.link", "iot.rescue.jobs", "iot.rescue.life"),
     "setup": (
         "iot.ble.codes", "iot.ble.frames", "iot.ble.requests", "iot.ble.setup", "iot.ble.packets",
     ),

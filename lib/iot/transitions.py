@@ -164,16 +164,9 @@ async def _enter_config(system, _):
     module = borrow("iot.ble.config_mode")  # takes a second, in which nothing else runs yet
     _make_thing(system, "setup", system.device_id, {}, module.NoCloud())
     parts = module.ConfigMode(
-        system.device_id,
-        settings,
-        system.nvs,
-        system.store,
-        system.stored is not None,
-        system.thing.ble,
-        system.log,
-        system.tell,
-        system.turn,
-    )
+        system.device_id, settings, system.nvs, system.store, system.stored is not None, system.thing.ble,
+        system.log, system.tell, system.turn,
+    )  # fmt: skip
     if parts.prepare():
         _begin(system, setup=parts.setup.run(), packets=parts.send_packets(), ble=parts.serve())
         _begin(system, application=system.application.run())
@@ -242,7 +235,21 @@ async def _enter_ota(system, _):
         _begin(system, update=update.run(system.clock.ready))
 
 
-_ENTER = {modes.CONFIG: _enter_config, modes.NORMAL: _enter_normal, modes.OTA: _enter_ota}
+async def _enter_idle(system, _):
+    _grow_heap(system)
+    try:
+        await load(*modes.STAYING["rescue"])
+        from iot.rescue import life
+
+        why, feed = "a part could not be initialised", system.watchdog.feed
+        _begin(system, rescue=life.serve(lambda: system.settings, feed, why))
+    except Exception as error:  # e.g. no umqtt in the image: the console is to stay
+        system.log.exception("rescue", "none", error)
+
+
+_ENTER = {
+    modes.CONFIG: _enter_config, modes.NORMAL: _enter_normal, modes.OTA: _enter_ota, modes.IDLE: _enter_idle
+}  # fmt: skip
 
 
 def _begin(system, **coroutines):

@@ -23,7 +23,7 @@ PAGE = ROOT / "docs/house.md"
 FLOORS = (
     ("system",),
     ("transitions",),
-    ("aws", "ble", "console"),
+    ("aws", "ble", "console", "rescue"),
     ("ota",),
     ("config", "tls"),
     ("clock", "wifi", "identity", "probation", "starving", "deaths", "trust"),
@@ -39,7 +39,7 @@ PEERS = ("mqtt", "tls", "wifi", "clock")
 MAY_IMPORT = {
     "boot": ("pack",),
     "pack": (),
-    "main": ("iot.heap", "iot.memory", "iot.system", "firmware"),
+    "main": ("iot.heap", "iot.memory", "iot.system", "iot.rescue.life", "firmware"),
     "firmware": ("firmware",),
 }
 # Bluetooth LE has one module; aioble is deployed with the product.
@@ -127,7 +127,11 @@ def imports(name: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
             for alias in node.names:
                 inner = f"{module}.{alias.name}"
                 yield node.lineno, inner if inner in device_files() or node.module is None else module
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("load", "borrow"):  # of iot.memory
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in (
+            "load",
+            "borrow",
+            "need",
+        ):  # of iot.memory, of iot.rescue
             constants = [name for name in node.args if isinstance(name, ast.Constant)]
             yield from ((node.lineno, str(name.value)) for name in constants)  # others: what modes.py lists
 
@@ -248,6 +252,25 @@ def test_device_code_keeps_the_house_in_order() -> None:
     assert not found, "\n" + "\n".join(found)
     assert (found_circle := circle(graph())) is None, found_circle
     print("\n" + picture())
+
+
+def reached(name: str) -> set[str]:
+    """All modules of iot that a module comes to, by whatever ways."""
+    found: set[str] = set()
+    waiting = {name}
+    while waiting:
+        found |= (module := {waiting.pop()})
+        waiting |= set().union(*(graph()[one] for one in module)) - found
+    return found
+
+
+def test_the_rescue_shares_no_network_code_with_the_normal_client() -> None:
+    """Nor what judges and keeps for it: what is broken there must not take it down."""
+    rescue = {name for name in graph() if room(name) == "rescue"}
+    rooms = {room(other) for name in rescue for other in reached(name)}
+    assert "rescue" in rooms and "ota" in rooms
+    assert not rooms & {"mqtt", "wifi", "aws", "tls", "trust", "clock", "system", "transitions", "events"}
+    assert reached("iot.transitions") & rescue and "iot.mqtt.client" in reached("iot.transitions")
 
 
 def test_every_room_exists_and_has_one_floor() -> None:

@@ -25,7 +25,7 @@ OTHER_STARTS = {
 }
 # What the parts do that iot.transitions makes: the store borrows the schema; Bluetooth LE is made in iot.ble.
 BY_OTHERS = {"iot.storage.schema", "iot.ble.packets", "iot.ble.service"}
-ENTERS = {"NORMAL": "_enter_normal", "CONFIG": "_enter_config", "OTA": "_enter_ota", "IDLE": ""}
+ENTERS = {"NORMAL": "_enter_normal", "CONFIG": "_enter_config", "OTA": "_enter_ota", "IDLE": "_enter_idle"}
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,6 @@ EXPECTED = {
     ("INIT", "update_waits"): "OTA",
     ("NORMAL", "update_accepted"): "RESTART",
     ("OTA", "update_over"): "RESTART",
-    ("IDLE", "rescue_accepted"): "OTA",
 }
 ANYWHERE = ("restart", "committed", "factory_reset")
 EVENTS = sorted({event for _, event in EXPECTED}) + list(ANYWHERE)

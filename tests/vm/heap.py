@@ -28,6 +28,8 @@ _STOOD_IN = (
     "ntptime",
     "socket",
     "tls",
+    "umqtt",
+    "umqtt.simple",
 )
 _held = {}
 

@@ -1,28 +1,17 @@
 """umqtt.simple itself, as the package index has it, on CPython."""
 
-import hashlib
 import importlib.util
 import socket
 import ssl
 import struct
 import sys
-import tarfile
 import types
 from binascii import hexlify
-from pathlib import Path
 from typing import Any
 
-from pypi_simple import PyPISimple
+from tools.umqtt import VERSION, FetchError, source
 
-VERSION = "1.3.4"
-_PROJECT = "micropython-umqtt.simple"
-_MEMBER = f"{_PROJECT}-{VERSION}/umqtt/simple.py"
-_SHA256 = "b6a2520239e3992c63a7de9370ee9b3d9d27819a90359c521f1c0f7ccab8d12f"
-_CACHE = Path(__file__).resolve().parents[2] / "build/umqtt"
-
-
-class FetchError(Exception):
-    """umqtt.simple could not be had."""
+__all__ = ["VERSION", "FetchError", "client_class", "source"]
 
 
 class _Socket:
@@ -73,31 +62,3 @@ def client_class() -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.MQTTClient
-
-
-def source() -> Path:
-    """The path of its only module, downloaded the first time. Raises FetchError."""
-    archive = _CACHE / f"{_PROJECT}-{VERSION}.tar.gz"
-    if not archive.exists():
-        _download(archive)
-    if hashlib.sha256(archive.read_bytes()).hexdigest() != _SHA256:
-        archive.unlink()
-        raise FetchError(f"{archive.name} is not what it should be: its SHA-256 differs")
-    with tarfile.open(archive) as tar:
-        member = tar.extractfile(_MEMBER)
-        if member is None:
-            raise FetchError(f"{archive.name} has no {_MEMBER}")
-        path = _CACHE / "umqtt_simple.py"
-        path.write_bytes(member.read())
-    return path
-
-
-def _download(archive: Path) -> None:
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with PyPISimple() as index:
-            packages = index.get_project_page(_PROJECT).packages
-            package = next(package for package in packages if package.filename == archive.name)
-            index.download_package(package, archive, timeout=60)
-    except (OSError, StopIteration) as error:
-        raise FetchError(f"{archive.name} could not be downloaded: {error}") from error

@@ -96,7 +96,7 @@ WAYS: dict[str, tuple[Step, ...]] = {
         ("Bluetooth LE", "load iot.ble.config_mode iot.ble.packets iot.ble.service"),
     ),
     "OTA": (*INIT, ("OTA", "stay OTA", "load console", "borrow iot.heap", "load wifi clock update")),
-    "IDLE": (*INIT, ("IDLE", "stay IDLE", "load console")),
+    "IDLE": (*INIT, ("IDLE", "stay IDLE", "load console", "borrow iot.heap", "load rescue")),
 }
 
 

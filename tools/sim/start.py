@@ -53,9 +53,7 @@ def main(here, files, nvs, host, port, mac, aioble=None):
         shims["esp32"].mcu_temperature = shims["esp32"]._mcu_temperature
         del shims["esp32"].raw_temperature
     root = root_of(files, flash)
-    late = ([aioble] if aioble else []) + [here + "/shims"]  # what is imported when it is first used
-    if kept["bluetooth"]:
-        late.append(here + "/shims/radio")
+    late = late_of(here, kept["bluetooth"], aioble)
     if _ON_CPYTHON:
         root = Tree(root)
         import_from(root, files, late)
@@ -68,6 +66,20 @@ def main(here, files, nvs, host, port, mac, aioble=None):
             mount(VfsPosix(path), sys.path[-1])
     mount(root, "/")
     run(call, shims["machine"].SOFT_RESET, kept["prompt"])
+
+
+def late_of(here, bluetooth, aioble):
+    """Folders of the host with what is imported when it is first used."""
+    import os
+
+    late = ([aioble] if aioble else []) + [here + "/shims"]
+    frozen = here[: -len("/tools/sim")] + "/build/frozen"
+    try:
+        os.stat(frozen)
+        late.append(frozen)
+    except OSError:  # nobody has brought umqtt (tools/umqtt.py)
+        pass
+    return late + ([here + "/shims/radio"] if bluetooth else [])
 
 
 def root_of(files, flash):

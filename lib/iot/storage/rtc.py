@@ -8,7 +8,7 @@ from micropython import const
 
 _MAGIC = const(b"iot1")
 # Wrong proofs in a row; the next start shall go to CONFIG (1), or not even by the button (2); restarts in a
-# row for want of memory, and after a part of the system died.
+# row for want of memory, and after a part of the system died: main.py reads that one by its place.
 _NAMES = const(("wrong", "setup", "starved", "died"))
 # Behind them: 1 + the number of the network that was joined last, 0 for none; whether with a BSSID; that.
 _STATION = const(8)

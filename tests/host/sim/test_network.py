@@ -350,3 +350,43 @@ async def test_ntp_stays_silent_or_talks_nonsense(world: World, run) -> None:
     world.ntp.mode = "garbage"
     (answer,) = await run(ASK.replace("WAIT", "30000"))
     assert answer.startswith("b'\\xff")
+
+
+async def test_a_socket_s_deadline_passes_by_the_chip_s_clock(echo: Echo, run) -> None:
+    """And one that may wait reads all that is asked for, as a stream of MicroPython does."""
+    program = """
+    import errno
+    sock = socket.socket()
+    sock.settimeout(20)
+    sock.connect(socket.getaddrinfo("echo.example", 7)[0][-1])
+    sock.write(b"one")
+    time.sleep_ms(200)
+    sock.write(b"twothree")
+    print(sock.read(6), sock.read(0), sock.read(3))
+    start_ms = time.ticks_ms()
+    try:
+        sock.read(3)
+    except OSError as error:
+        print(error.errno == errno.ETIMEDOUT, 19900 < time.ticks_diff(time.ticks_ms(), start_ms) < 60000)
+    sock.settimeout(0)
+    print(sock.read(3))
+    sock.close()
+    """
+    assert await run(JOIN + program) == [
+        "b'onetwo' b'' b'thr'",
+        "True True",
+        "None",
+    ]  # what was there is lost
+
+
+async def test_ntptime_asks_its_host(world: World, run) -> None:
+    world.time_servers["time.example"] = NtpBehaviour(offset_s=86400 * 365)
+    program = """
+    import ntptime
+    ntptime.host = "time.example"
+    now = ntptime.time()
+    ntptime.settime()
+    ntptime.host = "other.example"
+    print(abs(now - time.time()) < 3, 364 < (now - ntptime.time()) / 86400 < 366)
+    """
+    assert await run(JOIN + program) == ["True True"]

@@ -177,6 +177,9 @@ class SSLSocket(Reads):
     def _some(self, size):
         return self._run(lambda: self._tls.read(size))
 
+    def _blocks(self):
+        return bool(self.sock) and self.sock.gettimeout() != 0
+
     def _shake(self):
         """Do the whole handshake; the socket blocks."""
         try:

@@ -178,7 +178,8 @@ async def _enter_normal(system, besides):
     config = system.stored["config"]
     thing = None if besides else system.store().thing()
     # Before all else: above the many small things, they would part what is free there.
-    buffers = thing and _buffers(system.settings)
+    settings = system.settings
+    buffers = thing and (bytearray(settings.OUTBOX_BYTES), bytearray(settings.PACKET_LIMIT))
     if "wifi" not in system.tasks:
         _grow_heap(system)
         await load(*modes.STAYING["wifi"])
@@ -239,17 +240,14 @@ async def _enter_idle(system, _):
     _grow_heap(system)
     try:
         await load(*modes.STAYING["rescue"])
-        from iot.rescue import life
+        from iot.rescue.life import serve
 
-        why, feed = "a part could not be initialised", system.watchdog.feed
-        _begin(system, rescue=life.serve(lambda: system.settings, feed, why))
+        _begin(system, rescue=serve(system))
     except Exception as error:  # e.g. no umqtt in the image: the console is to stay
         system.log.exception("rescue", "none", error)
 
 
-_ENTER = {
-    modes.CONFIG: _enter_config, modes.NORMAL: _enter_normal, modes.OTA: _enter_ota, modes.IDLE: _enter_idle
-}  # fmt: skip
+_ENTER = {"CONFIG": _enter_config, "NORMAL": _enter_normal, "OTA": _enter_ota, "IDLE": _enter_idle}
 
 
 def _begin(system, **coroutines):
@@ -300,10 +298,6 @@ def _claim(system, aws, besides):
         besides == modes.ROTATE,
     )
     return claim.run(_TRIES_TO_REPLACE if besides else None, system.tell)
-
-
-def _buffers(settings):
-    return bytearray(settings.OUTBOX_BYTES), bytearray(settings.PACKET_LIMIT)
 
 
 def _cloud(system, aws, name, buffers):

@@ -218,7 +218,7 @@ def test_what_stays_in_each_mode(measured: size.Measured) -> None:
         assert all(size > 0 for size in one.modules.values())
         assert sum(one.modules.values()) < one.bytes < 1.5 * sum(one.modules.values())
         assert set(one.own) == set(modes.staying(mode)) - set(modes.staying(modes.NORMAL))
-    assert by_mode["IDLE"].bytes < by_mode["OTA"].bytes < by_mode["NORMAL"].bytes
+    assert max(by_mode["IDLE"].bytes, by_mode["OTA"].bytes) < by_mode["NORMAL"].bytes
     assert by_mode["CONFIG"].own_bytes > 0 == by_mode["NORMAL"].own_bytes
 
 

@@ -85,10 +85,11 @@ def _grow():
         return None
 
 
-async def serve(load_settings, feed, why):
+async def serve(system):
     """The same in mode IDLE, beside its console; returns where it cannot help."""
     try:
-        rescue = Rescue(load_settings, feed, why)
+        why = "a part could not be initialised"
+        rescue = Rescue(lambda: system.settings, system.watchdog.feed, why)
         if rescue.configured():
             await rescue.run()
     except Exception as error:  # the console is to stay

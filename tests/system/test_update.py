@@ -435,12 +435,13 @@ async def test_a_new_root_takes_the_place_of_the_old_one(house: House) -> None:
     await reaches(house, "again", "SUCCEEDED")
 
 
-async def test_many_at_once_and_a_rollout_that_ends_itself(house: House) -> None:
+@pytest.mark.parametrize("many", [MANY, pytest.param(50, marks=pytest.mark.every)])
+async def test_many_at_once_and_a_rollout_that_ends_itself(house: House, many: int) -> None:
     """The link is slow and loses connections; the second version is no good, and most never hear of it."""
     publisher = Publisher(house)
-    devices = [await publisher.device() for _ in range(MANY)]
-    names = [f"esp32-240ac40000{number:02x}" for number in range(1, MANY + 1)]
-    house.cloud.gate.rules.append(Misbehaviour("reset", times=MANY, amount=60_000))
+    devices = [await publisher.device() for _ in range(many)]
+    names = [f"esp32-240ac40000{number:02x}" for number in range(1, many + 1)]
+    house.cloud.gate.rules.append(Misbehaviour("reset", times=many, amount=60_000))
     publisher.publish("all", "2.0", targets=names)
 
     def states(job_id: str) -> list[str]:
@@ -448,7 +449,7 @@ async def test_many_at_once_and_a_rollout_that_ends_itself(house: House) -> None
         return [one["jobExecutionSummary"]["status"] for one in found["executionSummaries"]]
 
     async with asyncio.timeout(2 * PATIENCE_S):
-        while states("all") != ["SUCCEEDED"] * MANY:
+        while states("all") != ["SUCCEEDED"] * many:
             await asyncio.sleep(0.5)
     assert {await version_of(device) for device in devices} == {"2.0"}
     abort = {
@@ -472,4 +473,4 @@ async def test_many_at_once_and_a_rollout_that_ends_itself(house: House) -> None
     async with asyncio.timeout(2 * PATIENCE_S):
         while house.cloud.jobs.describe_job(jobId="worse")["job"]["status"] != "CANCELED":
             await asyncio.sleep(0.5)
-    assert states("worse").count("FAILED") >= 1 and len(states("worse")) < MANY / 2
+    assert states("worse").count("FAILED") >= 1 and len(states("worse")) < many / 2

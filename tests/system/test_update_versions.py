@@ -58,7 +58,6 @@ LATE = """
 """
 # All that is a single value, but for what decides which version starts.
 VALUES = ("reached", "unreached", "refused", "last_time", "told_time", "image", "image_of", "counter0", "counter1")
-# What an application keeps in flash, and so may spoil, of those that are no single values.
 BLOBS = 'for name in {}: nvs.set_blob(name, b"\\xff" * 500)'.format(VALUES)
 NUMBERS = "for name in {}: nvs.set_i32(name, 0x7fffffff)".format(VALUES)
 
@@ -74,8 +73,7 @@ class Bad:
         hangs_s: where it hangs, how long the watchdog that runs then waits.
         ends: whether main.py ends.
         heap: bytes that its application takes of ESP-IDF's heap.
-        runs: what starts in its place; None for the version before.
-    """
+        """
 
     name: str
     why: str
@@ -84,7 +82,6 @@ class Bad:
     hangs_s: float = 0
     heap: int = 0
     ends: bool = False
-    runs: str | None = None
 
 
 def never_connects() -> dict[str, str]:
@@ -142,7 +139,7 @@ async def tried(publisher: Publisher, device: Device, bad: Bad, job_id: str, ver
         for _ in range(STARTS):
             await device.expect("^takes all", START_S)
             device.chip.memory.grow_heap(bad.heap)
-    await device.expect(f"app: {bad.runs or '1.0'}", PATIENCE_S)
+    await device.expect("app: 1.0", PATIENCE_S)
     await reaches(publisher.house, job_id, "FAILED")
     assert details(publisher.house, job_id)["message"].startswith(bad.why), bad.name
 
@@ -167,3 +164,32 @@ async def test_a_version_that_is_no_good_goes_back_says_why_and_is_not_tried_aga
     publisher.publish("good", "3.0")
     await reaches(house, "good", "SUCCEEDED")
     assert await version_of(device) == "3.0"
+
+
+async def test_rubbish_in_place_of_the_numbers_that_decide_starts_the_factory_version(house: House) -> None:
+    publisher = Publisher(house)
+    device = await publisher.device()
+    publisher.publish("two", "2.0")
+    await reaches(house, "two", "SUCCEEDED")
+    for number, job_id in ((0x7FFFFFFF, "most"), (-1, "least")):
+        app = SPOILS.format(f"for name in ('boot0', 'boot1'): nvs.set_i32(name, {number})")
+        publisher.publish(job_id, f"3.{job_id}", app)
+        await reaches(house, job_id, "FAILED")
+        assert details(house, job_id)["message"] == "interrupted"
+        await device.power_off()
+        await device.power_on()
+        await device.expect("app: 1.0", START_S)
+        publisher.publish(f"good-{job_id}", f"4.{job_id}")
+        await reaches(house, f"good-{job_id}", "SUCCEEDED")
+        assert await version_of(device) == f"4.{job_id}"
+
+
+async def test_who_stops_an_update_that_hangs_has_an_hour(house: House) -> None:
+    publisher = Publisher(house)
+    device = await publisher.device()
+    publisher.publish("bad", "2.0", others={"system": HANGS.format("")})
+    await device.expect("^hangs", PATIENCE_S)
+    assert device.chip.watchdog_s == LAUNCHER_S
+    device.interrupt()
+    await device.expect("^KeyboardInterrupt", START_S)
+    assert device.chip.watchdog_s == 3600

@@ -35,7 +35,7 @@ def on_trial(space):
 
     space: the system's esp32.NVS, as everywhere here.
     """
-    return max(_numbers(space)) >> 2 & 3
+    return (max(_numbers(space)) >> 2 & 3) % 3  # 3 is none that was written here
 
 
 def free(space):

@@ -57,9 +57,19 @@ LATE = """
         raise ValueError("pear")
 """
 # All that is a single value, but for what decides which version starts.
-VALUES = ("reached", "unreached", "refused", "last_time", "told_time", "image", "image_of", "counter0", "counter1")
-BLOBS = 'for name in {}: nvs.set_blob(name, b"\\xff" * 500)'.format(VALUES)
-NUMBERS = "for name in {}: nvs.set_i32(name, 0x7fffffff)".format(VALUES)
+VALUES = (
+    "reached",
+    "unreached",
+    "refused",
+    "last_time",
+    "told_time",
+    "image",
+    "image_of",
+    "counter0",
+    "counter1",
+)
+BLOBS = f'for name in {VALUES}: nvs.set_blob(name, b"\\xff" * 500)'
+NUMBERS = f"for name in {VALUES}: nvs.set_i32(name, 0x7fffffff)"
 
 
 @dataclass
@@ -73,7 +83,7 @@ class Bad:
         hangs_s: where it hangs, how long the watchdog that runs then waits.
         ends: whether main.py ends.
         heap: bytes that its application takes of ESP-IDF's heap.
-        """
+    """
 
     name: str
     why: str
@@ -94,8 +104,15 @@ def never_connects() -> dict[str, str]:
 NOT_REACHED = "it did not reach the cloud"
 BITTEN = "the watchdog bit"
 DO_NOT_START = [
-    Bad("the application cannot be imported", "the application: KeyError: 'pear'", "raise KeyError('pear')\n"),
-    Bad("the library hangs while it is imported", BITTEN, others={"system": HANGS.format("")}, hangs_s=LAUNCHER_S),
+    Bad(
+        "the application cannot be imported", "the application: KeyError: 'pear'", "raise KeyError('pear')\n"
+    ),
+    Bad(
+        "the library hangs while it is imported",
+        BITTEN,
+        others={"system": HANGS.format("")},
+        hangs_s=LAUNCHER_S,
+    ),
     Bad("it needs what is not there", NOT_REACHED, others={"system": "from firmware import pear"}, ends=True),
     Bad("the system is no system", NOT_REACHED, others={"system": "class System:\n    pass\n"}, ends=True),
     Bad("it is in another language", NOT_REACHED, others={"system": "import pear\n"}, ends=True),
@@ -109,7 +126,12 @@ DO_NOT_WORK = [
     ),
     Bad("it never connects", "the cloud was not reached", others=never_connects()),
     Bad("its own test fails", "self_test: ValueError: pear", TESTED.format("raise ValueError('pear')")),
-    Bad("its own test hangs", BITTEN, TESTED.format(HANGS.format(" " * 8).lstrip()), hangs_s=WATCHDOG_MS / 1000),
+    Bad(
+        "its own test hangs",
+        BITTEN,
+        TESTED.format(HANGS.format(" " * 8).lstrip()),
+        hangs_s=WATCHDOG_MS / 1000,
+    ),
     Bad("it takes all memory", NOT_REACHED, TAKES, heap=40 * KIB),
 ]
 SPOIL = [

@@ -1,4 +1,4 @@
-"""Attacks on updates, by the names that TUF gives them, each on a whole device; docs/updates.md has the table."""
+"""Attacks on updates, by the names that TUF gives them, each on a whole device (docs/updates.md)."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -53,7 +53,7 @@ async def test_keys_below_the_threshold(house: House) -> None:
     why = "1 of 2 signatures by root 1, {} by others (keys below the threshold)"
     await fails(house, device, "one", why.format(0))
     publisher.publish("twice", "2.0", document=signed(text, keys[0], keys[0], Signer()))
-    await fails(house, device, "twice", why.format(1))
+    await fails(house, device, "twice", why.format(2))  # the second one by the same key counts for nothing
     assert not fetched(device)
     publisher.publish("two", "2.0", document=signed(text, *keys[1:]))
     await reaches(house, "two", "SUCCEEDED")
@@ -62,16 +62,18 @@ async def test_keys_below_the_threshold(house: House) -> None:
 async def test_endless_data(house: House) -> None:
     publisher = Publisher(house)
     device = await publisher.device()
-    text = publisher.publish("manifest", "2.0", document={"manifest": "x" * 2049}).text().decode()
-    await fails(house, device, "manifest", "of 2048 bytes at the most (endless data)")
-    many = [Signer().sign(text) for _ in range(10)] + [publisher.key.sign(text)]
+    text = publisher.publish("job", "2.0", document={"manifest": "x" * 30_000}).text().decode()
+    await reaches(house, "job", "REJECTED")
+    create(house, "root", {"action": "OTA", "root": "x" * 1025, "signatures": ["x"]})
+    await fails(house, device, "root", "of 1024 bytes at the most (endless data)")
+    many = ["00000000:AAAA"] * 10 + [publisher.key.sign(text)]
     publisher.publish("signatures", "2.0", document={"signatures": many})
     await fails(house, device, "signatures", "0 of 1 signatures by root 1, 10 by others")
     assert not fetched(device)
     pack = deployed(publisher.texts(QUIET.format("2.0"), "2.0"))["/firmware.pack"]
     publisher.publish("file", "2.0", content=pack + bytes(2_000_000))
     await fails(house, device, "file", "not the file's")
-    assert (device.files / "a/firmware.pack").stat().st_size <= len(pack)
+    assert len((device.files / "a/firmware.pack").read_bytes()) <= len(pack)
 
 
 async def test_extraneous_dependency(house: House) -> None:
@@ -87,7 +89,7 @@ async def test_extraneous_dependency(house: House) -> None:
 
 
 async def test_rollback_and_fast_forward(house: House) -> None:
-    """A counter counts once its version does: one that is no good, with the highest there is, shuts nobody out."""
+    """A counter counts once its version does: one that is no good, with the highest, shuts nobody out."""
     publisher = Publisher(house)
     device = await publisher.device()
     publisher.publish("far", "2.0", "raise ValueError('pear')\n", counter=2_147_483_647)
@@ -159,14 +161,14 @@ async def test_slow_retrieval(house: House) -> None:
     publisher = Publisher(house)
     device = await publisher.device()
     await device.power_off()
-    quick = {"ota/update": other("ota/update", _BEGIN_MS=10_000, _LEAST_RATE=100_000)}
+    quick = {"ota/update": other("ota/update", _BEGIN_MS=6000, _LEAST_RATE=100_000, _PAUSE_MS=500)}
     device.deploy(publisher.texts(QUIET.format("1.0"), "1.0", None, **quick))
     await device.power_on()
     house.cloud.gate.rules.append(Misbehaviour("trickle", amount=500))
     publisher.publish("slow", "2.0")
     for _ in range(2):
         await device.expect(
-            r"not done in 1\d s: less than 100000 bytes a second, or nothing \(slow retriev", PATIENCE_S
+            r"not done in \d s: less than 100000 bytes a second, or nothing \(slow retriev", PATIENCE_S
         )
     await fails(house, device, "slow", "not installed in 8 starts")
     house.cloud.gate.rules.clear()

@@ -53,3 +53,17 @@ def test_flash_that_fails_is_not_none():
     raises(OSError, "INVALID_HANDLE", nvs.get_i32, failing, "a")
     raises(OSError, "INVALID_HANDLE", nvs.get_blob, failing, "a", bytearray(4))
     raises(OSError, "INVALID_HANDLE", nvs.erase_key, failing, "a")
+
+
+def test_a_text_that_is_none_or_too_long_is_as_one_that_is_not_there():
+    kept = FakeNVS()
+    assert nvs.get_text(kept, "a", 4) is None
+    for value, text in ((b"pear", "pear"), (b"", ""), (b"pears", None), (b"\xff\xff", None)):
+        nvs.set(kept, "a", value)
+        assert nvs.get_text(kept, "a", 4) == text
+
+    class Failing(FakeNVS):
+        def get_blob(self, key, buffer):
+            raise OSError(5)
+
+    raises(OSError, "5", nvs.get_text, Failing(), "a", 4)

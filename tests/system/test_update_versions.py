@@ -161,6 +161,7 @@ async def tried(publisher: Publisher, device: Device, bad: Bad, job_id: str, ver
         for _ in range(STARTS):
             await device.expect("^takes all", START_S)
             device.chip.memory.grow_heap(bad.heap)
+            await device.expect("restarting: ", START_S)
     await device.expect("app: 1.0", PATIENCE_S)
     await reaches(publisher.house, job_id, "FAILED")
     assert details(publisher.house, job_id)["message"].startswith(bad.why), bad.name

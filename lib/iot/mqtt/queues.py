@@ -215,16 +215,14 @@ class Subscription:
     # In the class, since most of the many keep them all.
     takes_oversize = closed = False
     granted = None
-    dropped = packet_id = 0  # of the request that waits for its answer; below 0: it goes again, with that
-    sent_ms = repeats = 0  # of that
+    sent_ms = repeats = dropped = packet_id = 0  # of the request that waits; id below 0: it goes again
 
     def __init__(self, inbox, topic_filter, qos, depth, put=None):
         self.topic_filter = topic_filter
         self.qos = qos
         self._inbox = inbox
         if put:
-            self.put = put  # type: ignore[method-assign]
-            self.takes_oversize = True
+            self.put, self.takes_oversize = put, True  # type: ignore[method-assign]
             self.event = inbox.event
         else:
             self._depth, self._messages = depth, []
@@ -232,13 +230,17 @@ class Subscription:
 
     def put(self, message):
         """Queue a message."""
-        held, most = self._messages, 2 * self._inbox.framer.limit
-        held.append(message)
-        while len(held) > self._depth or (len(held) > 1 and sum([len(one[1]) for one in held]) > most):
+        self.make_room(len(message[1]))
+        self._messages.append(message)
+        self.event.set()
+
+    def make_room(self, size):
+        """Drop what has no room beside a message of `size` bytes: before that takes memory."""
+        held, most = self._messages, 2 * self._inbox.framer.limit - size
+        while len(held) >= self._depth or (held and sum([len(one[1]) for one in held]) > most):
             held.pop(0)
             self.dropped += 1
             self._inbox.counts["dropped"] += 1
-        self.event.set()
 
     def read(self):
         """The oldest message as (topic, payload bytes), or None."""
@@ -310,6 +312,7 @@ class Inbox:
             if not subscription.closed and matches(subscription.topic_filter, topic):
                 taken = subscription
                 if not taken.takes_oversize:
+                    taken.make_room(len(payload))
                     message = message or (topic, bytes(payload))
                 taken.put((topic, payload) if taken.takes_oversize else message)
         if taken or not self.rest or self.rest.closed:
@@ -338,10 +341,7 @@ class Inbox:
         return None
 
     def expire(self, timeout_ms):
-        """Make requests that are overdue due again, with their packet id: so Device Advisor wants it.
-
-        And after a longer time those that were given up.
-        """
+        """Make overdue requests due again, with their packet id, and after long those that were given up."""
         for subscription in self.subscriptions:
             if subscription.packet_id > 0:
                 if overdue(subscription, timeout_ms):

@@ -12,7 +12,7 @@ FAST = 20_000_000  # bytes a second
 
 
 async def test_both_kinds_are_installed_and_read_in_turns() -> None:
-    figures = await update.measure(1, FAST)
+    figures = await update.measure(1, FAST, 1)
     assert figures["bytes"]["image"] > update.IMAGE_BYTES > figures["bytes"]["app"]
     for link in ("fast", "link"):
         for kind in update.KINDS:

@@ -170,7 +170,7 @@ asyncio.run(main())
 '''
 
 
-async def measure(runs: int, rate: int = CHIP_RATE, link_runs: int = 1) -> dict[str, Any]:
+async def measure(runs: int, rate: int = CHIP_RATE, link_runs: int = 3) -> dict[str, Any]:
     """By kind of update, seconds and their ratios: `fast`, as this machine can, and over a `link`.
 
     Args:

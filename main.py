@@ -15,7 +15,7 @@ def load_application():
     return app
 
 
-def load_settings():
+def setup():
     """For the rescue: they may be what is broken."""
     from firmware import settings
 
@@ -26,7 +26,7 @@ try:
     if machine.RTC().memory()[7:8] > b"\x05":  # it has died so often in a row: iot.storage.rtc
         from iot.rescue import life
 
-        life.run(load_settings)
+        life.run(setup)
         del life
     from iot.system import System
 
@@ -43,7 +43,7 @@ except (Exception, SystemExit) as error:  # e.g. a module that is missing; Ctrl-
     try:
         from iot.rescue import life
 
-        life.run(load_settings, "{}: {}".format(type(error).__name__, error))
+        life.run(setup, "{}: {}".format(type(error).__name__, error))
     except OSError as error:  # flash fails
         sys.print_exception(error)
     except Exception as error:

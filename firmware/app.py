@@ -5,10 +5,11 @@ import json
 
 import esp32
 from machine import Pin
+from micropython import const
 
 from firmware import settings
 
-_INTERVAL_MS = 5000
+_INTERVAL_MS = const(5000)
 
 
 def count_starts(flash):

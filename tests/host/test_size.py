@@ -91,7 +91,7 @@ def test_what_is_borrowed_in_the_steps_is_what_the_device_borrows() -> None:
     lent = set_size.lent([size.module_name(file) for file in size.device_files()])
     for way in (*start.WAYS.values(), start.STEPS):
         assert named("borrow", way) | named("hold", way) <= set(lent)
-        kept = {"iot.aws.answers", "iot.aws.shadow", "iot.aws.commands"}  # by iot.aws.services
+        kept = {"iot.aws.shadow", "iot.aws.commands"}  # by iot.aws.services
         assert named("load", way) <= {*modes.ALWAYS, *sum(modes.STAYING.values(), ())}
         assert named("keep", way) <= kept
     assert named("keep", (start.TOUCHED,)) == kept
@@ -225,7 +225,7 @@ def test_what_stays_in_each_mode(measured: size.Measured) -> None:
 def test_what_stays_with_all_services_in_use(measured: size.Measured) -> None:
     normal, in_use = measured.sets.stays[0], measured.sets.in_use
     assert in_use and in_use.mode == set_size.IN_USE and set_size.BUDGETS[in_use.mode] == 40_960
-    services = {"iot.aws.answers", "iot.aws.shadow", "iot.aws.commands"}
+    services = {"iot.aws.shadow", "iot.aws.commands"}
     assert set(in_use.own) == services and set(in_use.modules) == set(normal.modules) | services
     assert in_use.bytes > normal.bytes + 0.75 * in_use.own_bytes > normal.bytes + 3000
     assert in_use.bytes <= set_size.BUDGETS[in_use.mode]

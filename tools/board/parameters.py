@@ -12,7 +12,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 # Modules that an application calls: of those all parameters keep their names.
-_CALLED = ("thing", "storage/user_bytes", "events", "log", "ble/packets", "mqtt/queues", "mqtt/client")
+_CALLED = ("thing", "storage/user_bytes", "events", "log", "ble/packets")
+# Of these it does so with a part of the methods: what they are passed.
+_PASSED = {"topic", "payload", "qos", "retain", "topic_filter", "depth", "timeout_ms"}
 _NOBODY = b"_"
 _HEADER_SIZE = 4  # version, architecture, bits of small integers
 
@@ -113,7 +115,7 @@ def _global_names(tree: ast.Module) -> Iterator[str]:
 @cache
 def _passed_by_name() -> set[str]:
     """Names by which a call in this checkout's device code passes something, or an application may."""
-    names = set()
+    names = set(_PASSED)
     for file in [*(ROOT / "lib").rglob("*.py"), *(ROOT / "firmware").rglob("*.py"), ROOT / "main.py"]:
         for node in ast.walk(ast.parse(file.read_bytes())):
             if isinstance(node, ast.keyword) and node.arg:

@@ -48,7 +48,7 @@ GROWS = "NORMAL"  # the step in which the heap gets its last size
 TOUCHED: Step = (
     "services",
     "borrow iot.aws.services",
-    "keep iot.aws.answers iot.aws.shadow iot.aws.commands",
+    "keep iot.aws.shadow iot.aws.commands",
 )
 # Into NORMAL as the thing, and on to the first connection with a `status`.
 STEPS: tuple[Step, ...] = (

@@ -98,8 +98,9 @@ test: packages setup $(MINISTACK)/ready  ## run all tests, four at a time: most 
 	@status=0; $(BIN)/python -m pytest tests -n 4 --dist worksteal || status=$$?; \
 	$(PYTHON) tests/programs.py --missing; exit $$status
 
-test-slow: packages setup $(MINISTACK)/ready  ## run the tests that wait for a device's real deadlines with its clock at their real speed
+test-slow: packages setup $(MINISTACK)/ready  ## run the tests that wait for a device's real deadlines with its clock at their real speed, and those that take long
 	@SIM_SPEED=1 $(BIN)/python -m pytest tests -m slow -n 4 --dist worksteal
+	@$(BIN)/python -m pytest tests -m every -n 4 --dist worksteal
 
 test-unit: .venv/ready  ## run the device modules' unit tests on CPython alone
 	@$(BIN)/python -m pytest tests/unit -n 4 --dist worksteal

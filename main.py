@@ -1,6 +1,7 @@
 """Builds the system from firmware/ and runs it; where that fails, the rescue."""
 
 import gc
+import sys
 
 import machine
 
@@ -22,34 +23,40 @@ def setup():
     return settings
 
 
+slot = getattr(sys.modules.get("pack"), "slot", 0)
 try:
-    if machine.RTC().memory()[7:8] > b"\x05":  # it has died so often in a row: iot.storage.rtc
-        from iot.rescue import life
-
-        life.run(setup)
-        del life
-    from iot.system import System
-
-    from firmware import settings
-
-    System(settings).run(load_application)
-except (Exception, SystemExit) as error:  # e.g. a module that is missing; Ctrl-C leads to the prompt
-    import os
-    import sys
-    import time
-
-    sys.print_exception(error)
-    print("main.py has ended; the chip restarts in a minute, Ctrl-C keeps it from that")
+    if slot & 3:  # an update, which may hang while it is imported: System.run makes its own in place of this
+        machine.WDT(timeout=120_000)
     try:
-        from iot.rescue import life
+        if machine.RTC().memory()[7:8] > b"\x05":  # it has died so often in a row: iot.storage.rtc
+            from iot.rescue import life
 
-        life.run(setup, "{}: {}".format(type(error).__name__, error))
-    except OSError as error:  # flash fails
+            life.run(setup)
+            del life
+        from iot.system import System
+
+        from firmware import settings
+
+        System(settings).run(load_application)
+    except (Exception, SystemExit) as error:  # e.g. a module that is missing; Ctrl-C leads to the prompt
+        import os
+        import time
+
         sys.print_exception(error)
-    except Exception as error:
-        sys.print_exception(error)
-        slot = getattr(sys.modules.get("pack"), "slot", 0)
-        if slot & 3 and slot & 3 != slot >> 2:  # an update that counts, and cannot even be rescued
-            os.remove(("/a/manifest", "/b/manifest")[(slot & 3) - 1])  # now the factory's version starts
-    time.sleep(60)
-    machine.reset()
+        print("main.py has ended; the chip restarts in a minute, Ctrl-C keeps it from that")
+        try:
+            from iot.rescue import life
+
+            life.run(setup, "{}: {}".format(type(error).__name__, error))
+        except OSError as error:  # flash fails
+            sys.print_exception(error)
+        except Exception as error:
+            sys.print_exception(error)
+            if slot & 3 and slot & 3 != slot >> 2:  # an update that counts, and cannot even be rescued
+                os.remove(("/a/manifest", "/b/manifest")[(slot & 3) - 1])  # now the factory's version starts
+        time.sleep(60)
+        machine.reset()
+except KeyboardInterrupt:
+    if slot & 3:
+        machine.WDT(timeout=3600_000)  # it can be given time, but not be stopped
+    raise

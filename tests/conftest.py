@@ -33,6 +33,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.path.parent == UNIT:
             item.add_marker(pytest.mark.timeout(UNIT_TIMEOUT_S))
     left_out = config.stash.setdefault(LEFT_OUT, {})
+    every = [item for item in items if item.get_closest_marker("every")]
+    if every and "every" not in config.option.markexpr:
+        items[:] = [item for item in items if item not in every]
+        config.hook.pytest_deselected(items=every)
+        left_out["half an hour (make test-slow)"] = len(every)
     for mark, (variable, reason) in EXTRAS.items():
         extra = [item for item in items if item.get_closest_marker(mark)]
         if extra and not os.environ.get(variable):

@@ -33,9 +33,8 @@ def set_reached(nvs, value):
 
 
 def reason(nvs):
-    """Why the last configuration but one that works was given up, None where none was."""
-    kept = borrow("iot.storage.nvs").get_blob(nvs, _UNREACHED, bytearray(4 * _REASON_MAX))
-    return None if kept is None else str(kept, "utf-8")
+    """Why the last configuration but one that works was given up, None where none was, or it is damaged."""
+    return borrow("iot.storage.nvs").get_text(nvs, _UNREACHED, 4 * _REASON_MAX)
 
 
 def keep_reason(nvs, why):

@@ -3,12 +3,14 @@
 import asyncio
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from tests.extras import TOLD
 from tests.patience import PATIENCE_S
 from tests.signers import Signer, root_of
 from tests.system.house import START_S, House, changes, status
@@ -23,6 +25,8 @@ from tools.sim.packed import deployed
 
 MANY = 20
 STEP = 60  # one of so many writes is cut; a new version takes some hundred
+FILE_STEP = 16
+SEALING = 12  # writes at the end of an installation, at least: manifest, trial, order
 FAR = datetime(2040, 1, 1, tzinfo=UTC)
 QUIET = """
     async def main(thing):
@@ -435,12 +439,13 @@ async def test_a_new_root_takes_the_place_of_the_old_one(house: House) -> None:
     await reaches(house, "again", "SUCCEEDED")
 
 
-async def test_many_at_once_and_a_rollout_that_ends_itself(house: House) -> None:
+@pytest.mark.parametrize("many", [MANY, pytest.param(50, marks=pytest.mark.every)])
+async def test_many_at_once_and_a_rollout_that_ends_itself(house: House, many: int) -> None:
     """The link is slow and loses connections; the second version is no good, and most never hear of it."""
     publisher = Publisher(house)
-    devices = [await publisher.device() for _ in range(MANY)]
-    names = [f"esp32-240ac40000{number:02x}" for number in range(1, MANY + 1)]
-    house.cloud.gate.rules.append(Misbehaviour("reset", times=MANY, amount=60_000))
+    devices = [await publisher.device() for _ in range(many)]
+    names = [f"esp32-240ac40000{number:02x}" for number in range(1, many + 1)]
+    house.cloud.gate.rules.append(Misbehaviour("reset", times=many, amount=60_000))
     publisher.publish("all", "2.0", targets=names)
 
     def states(job_id: str) -> list[str]:
@@ -448,7 +453,7 @@ async def test_many_at_once_and_a_rollout_that_ends_itself(house: House) -> None
         return [one["jobExecutionSummary"]["status"] for one in found["executionSummaries"]]
 
     async with asyncio.timeout(2 * PATIENCE_S):
-        while states("all") != ["SUCCEEDED"] * MANY:
+        while states("all") != ["SUCCEEDED"] * many:
             await asyncio.sleep(0.5)
     assert {await version_of(device) for device in devices} == {"2.0"}
     abort = {
@@ -472,4 +477,42 @@ async def test_many_at_once_and_a_rollout_that_ends_itself(house: House) -> None
     async with asyncio.timeout(2 * PATIENCE_S):
         while house.cloud.jobs.describe_job(jobId="worse")["job"]["status"] != "CANCELED":
             await asyncio.sleep(0.5)
-    assert states("worse").count("FAILED") >= 1 and len(states("worse")) < MANY / 2
+    assert states("worse").count("FAILED") >= 1 and len(states("worse")) < many / 2
+
+
+@pytest.mark.every
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("outcome", ["before", "torn", "after"])
+async def test_a_cut_at_every_write_of_an_update(
+    house: House, outcome: str, record_property: Callable[[str, object], None]
+) -> None:
+    """At every one but for the file's own, of which one in some is cut; the table tells what came of each."""
+    publisher = Publisher(house)
+    device = await publisher.device()
+    start = device.chip.flash_writes
+    publisher.publish("whole", "2.0")
+    await device.expect("bytes are there", PATIENCE_S)
+    first = device.chip.flash_writes - start
+    await device.expect("is installed", PATIENCE_S)
+    last = device.chip.flash_writes - start - SEALING
+    await reaches(house, "whole", "SUCCEEDED")
+    runs, rows, write = "2.0", [], 0
+    while True:
+        write += FILE_STEP if first < write < last - FILE_STEP else 1
+        version, job_id = f"3.{write}", f"job{write}"
+        device.cut_at_write(write, outcome)
+        publisher.publish(job_id, version)
+        was_cut = await cut(device, rf"jobs: {job_id}: (SUCCEEDED|FAILED)")
+        behind = next((line for line in reversed(device.lines) if " I " in line), "")
+        if was_cut:
+            await device.power_on()
+        ended = await reaches(house, job_id, "SUCCEEDED", "FAILED", "REJECTED")
+        now = await version_of(device)
+        rows.append(f"{write:5} {outcome:6} {ended:9} runs {now:6} {behind.strip()[:60]}")
+        assert ended in ("SUCCEEDED", "FAILED"), rows[-1]
+        assert now == (version if ended == "SUCCEEDED" else runs), (rows[-1], details(house, job_id))
+        runs = now
+        if not was_cut:
+            break
+    record_property(TOLD, "\n".join([f"writes {first} to {last} are the file's", *rows]))
+    assert len(rows) > 50

@@ -78,7 +78,7 @@ def refuse(nvs, digest):
 
 def is_refused(nvs, digest):
     """Whether that was the last to fail on this device."""
-    return borrow("iot.storage.nvs").get_blob(nvs, _REFUSED, bytearray(_HASH_CHARS)) == digest.encode()
+    return borrow("iot.storage.nvs").get_text(nvs, _REFUSED, _HASH_CHARS) == digest
 
 
 def _built_in(settings):

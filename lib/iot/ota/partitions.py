@@ -54,11 +54,12 @@ def facts(space):
     """What is known of the image on trial, or of the last one that was kept: label, version, counter, sha256
     and mark (iot.ota.pending); none of them where there is no such image.
     """
-    text = borrow("iot.storage.nvs").get_blob(space, _FACTS, bytearray(_FACTS_MAX))
-    values = str(text or b"", "ascii").split()
+    text = borrow("iot.storage.nvs").get_text(space, _FACTS, _FACTS_MAX)
+    values = (text or "").split()
+    if len(values) != len(_NAMES.split()) or not values[2].isdigit():  # none, or damaged
+        return {}
     found = dict(zip(_NAMES.split(), values))  # type: dict # noqa: B905 - MicroPython's takes no more
-    if found:
-        found["counter"] = int(found["counter"])
+    found["counter"] = int(found["counter"])
     return found
 
 

@@ -18,6 +18,7 @@ from micropython import const
 from iot.storage import nvs
 
 _KEYS = const("boot0 boot1")
+_MOST = const(0x3FFFFFFF)  # a million changes: beyond that it is none that was written here
 _PACK = const("firmware.pack")
 _MANIFEST = const("manifest")
 _NEW = const("manifest.new")
@@ -34,7 +35,7 @@ def on_trial(space):
 
     space: the system's esp32.NVS, as everywhere here.
     """
-    return max(_numbers(space)) >> 2 & 3
+    return (max(_numbers(space)) >> 2 & 3) % 3  # 3 is none that was written here
 
 
 def free(space):
@@ -113,6 +114,10 @@ def _numbers(space):
 def _change(space, mask, bits):
     numbers = _numbers(space)
     state = max(numbers)
+    if state > _MOST:
+        for key in _KEYS.split():
+            nvs.erase_key(space, key)
+        numbers, state = [0, 0], 0
     older = 0 if state == numbers[1] else 1
     nvs.set(space, _KEYS.split()[older], (state & ~mask | bits) + 0x400)
 

@@ -15,6 +15,7 @@ from iot.memory import borrow
 from iot.ota import pending, slots
 
 _BUFFER_BYTES = const(4096)
+_SLOT_MAX = const(163840)  # bytes
 _LEAST_RATE = const(1024)  # bytes a second: slower is a server that holds the device
 _BEGIN_MS = const(120000)  # for Wi-Fi, time and the cloud, or the first bytes
 _CLOSE_MS = const(20000)
@@ -56,6 +57,9 @@ class Update:
         try:
             self._order = order = pending.load(self._folder)
             if "text" not in order:
+                slot = slots.free(self._nvs)
+                if slot:  # a version that does not count makes room: an application may have left none
+                    slots.prepare(slot, _SLOT_MAX)
                 pending.note(self._folder, order)
                 borrow("iot.probation").keep_reason(self._nvs, "")  # what an earlier one has left
                 return True

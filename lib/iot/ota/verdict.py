@@ -3,6 +3,7 @@
 In memory for a moment.
 """
 
+import machine
 from micropython import const
 
 from iot.events import within
@@ -10,6 +11,7 @@ from iot.memory import borrow
 from iot.ota import slots
 
 _TEST_MS = const(60000)
+_WATCHDOG = const(3)  # of machine.reset_cause()
 
 
 async def settle(system, is_reached):
@@ -36,7 +38,7 @@ async def _settle(system, part, found, is_reached):
     space, is_image = system.nvs, part != slots
     has_passed = is_image and part.has_passed(space)
     if part.on_trial(space) != part.running():
-        why = borrow("iot.probation").reason(space) or "it did not reach the cloud"
+        why = borrow("iot.probation").reason(space) or _unsaid()
         if has_passed:  # ESP-IDF erases what it changes
             _fail(system, "the power was cut while it was confirmed", None)
         else:
@@ -61,6 +63,11 @@ async def _settle(system, part, found, is_reached):
     borrow("iot.ota.kept").raise_counter(space, found["counter"])
     part.end_trial(space, True)
     system.log.info("update", "version {} counts from now on", found["version"])
+
+
+def _unsaid():
+    """Why a trial has ended, where what was tried has not said it."""
+    return "the watchdog bit" if machine.reset_cause() == _WATCHDOG else "it did not reach the cloud"
 
 
 def _go_back(system, partitions):
@@ -101,6 +108,9 @@ def _fail(system, why, found):
     """Tells why, and keeps it; found: what is not to be tried again, None for nothing."""
     system.log.error("update", "{}", why)
     borrow("iot.probation").keep_reason(system.nvs, why)
-    borrow("iot.ota.pending").settle(system.folder, why)
     if found:
         borrow("iot.ota.kept").refuse(system.nvs, found["sha256"])
+    try:
+        borrow("iot.ota.pending").settle(system.folder, why)
+    except OSError as error:  # e.g. what was tried has left no room: the way back does not need any
+        system.log.error("update", "{}", error)

@@ -133,7 +133,7 @@ format: .venv/ready  ## let ruff lay the code out
 size: setup  ## bytes of a slot, the heap of what stays in each mode and for a moment, and a start in the chip's heap
 	@$(BIN)/python -m tools size
 
-bench: .venv/ready .venv/delta  ## measure the MQTT client beside umqtt.simple, what services cost it, the local cloud beside mosquitto, a phone's set-up, P-256, and a delta
+bench: .venv/ready .venv/delta  ## measure the MQTT client beside umqtt.simple, what services cost it, the local cloud beside mosquitto, a phone's set-up, P-256, a delta, and updates
 	@$(BIN)/python -m tools bench
 
 clean:  ## remove what was made here, the virtual environment included

@@ -44,15 +44,26 @@ class Product:
 
     def publish(self, cloud: Cloud, thing: str, version: str, pack: bytes) -> str:
         """Have a thing install a version; returns the job's id."""
-        about = self._about(APP, version, pack, (), micropython="1.25.0", mpy="6")
-        return self._publish(cloud, thing, about, pack)
+        return self._publish(cloud, thing, self.about_app(version, pack), pack)
 
     def publish_image(self, cloud: Cloud, thing: str, version: str, image: bytes, board: str) -> str:
         """The same for an image, as it is to be in a partition; `board` in the words of its build."""
+        about, file = self.about_image(version, image, board)
+        return self._publish(cloud, thing, about, file)
+
+    def about_app(self, version: str, pack: bytes) -> Manifest:
+        """What is to be signed of a pack."""
+        return self._about(APP, version, pack, (), micropython="1.25.0", mpy="6")
+
+    def about_image(self, version: str, image: bytes, board: str) -> tuple[Manifest, bytes]:
+        """What is to be signed of an image, and the file that travels."""
         hashed = block_hashes(image)
         blocks = len(hashed) // HASH_BYTES, hashlib.sha256(hashed).hexdigest()
-        about = self._about(IMAGE, version, hashed + image, (board,), blocks=blocks)
-        return self._publish(cloud, thing, about, hashed + image)
+        return self._about(IMAGE, version, hashed + image, (board,), blocks=blocks), hashed + image
+
+    def signed(self, about: Manifest) -> Signature:
+        """The product's signature of that."""
+        return Signature(self._root.ids[0], self._key.sign(about.text(), ec.ECDSA(hashes.SHA256())))
 
     def _about(
         self, kind: str, version: str, file: bytes, boards: tuple[str, ...], **members: Any
@@ -62,8 +73,6 @@ class Product:
         return Manifest(settings.PRODUCT, kind, version, 0, ends, "ESP32", boards, size, digest, **members)
 
     def _publish(self, cloud: Cloud, thing: str, about: Manifest, file: bytes) -> str:
-        manifest = about.text()
-        signature = self._key.sign(manifest, ec.ECDSA(hashes.SHA256()))
         job_id = f"update-{datetime.now(UTC):%y%m%d-%H%M%S-%f}"
         cloud.s3.objects.create_bucket(job.LOCAL_BUCKET)
         cloud.s3.objects.put(job.LOCAL_BUCKET, job_id, file)
@@ -71,7 +80,7 @@ class Product:
         cloud.jobs.create_job(
             jobId=job_id,
             targets=[cloud.registry.arn(f"thing/{thing}")],
-            document=job.document(manifest, [Signature(self._root.ids[0], signature)], url),
+            document=job.document(about.text(), [self.signed(about)], url),
             presignedUrlConfig=job.presigned(),
         )
         return job_id

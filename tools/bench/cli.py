@@ -31,9 +31,12 @@ from tools.bench import (  # noqa: E402 (they import device code)
     services,
     shadow,
     umqtt,
+    update,
+    update_heap,
 )
 from tools.board.errors import tell_failure  # noqa: E402
 
+KIB = 1024
 _ROUNDS = 6  # by run: short ones, of which the median counts
 EXAMPLES = """examples:
   python3 -m tools bench
@@ -100,6 +103,9 @@ async def measure(args: argparse.Namespace, tell: Console) -> dict[str, Any]:
     curve = await asyncio.to_thread(p256.measure, args.runs, args.micropython)
     tell.print("A delta of an image ...")
     patch = await asyncio.to_thread(delta.measure)
+    tell.print("Updates are installed ...")
+    installed = await update.measure(args.runs)
+    heap = await asyncio.to_thread(update_heap.measure)
     ours, theirs = (statistics.median(rate) for rate in zip(*rates, strict=True))
     return {
         "broker": endpoint.name,
@@ -118,6 +124,8 @@ async def measure(args: argparse.Namespace, tell: Console) -> dict[str, Any]:
         "services": beside,
         "p256": curve,
         "delta": patch,
+        "update": installed,
+        "update_heap": heap,
     }  # fmt: skip
 
 
@@ -241,6 +249,38 @@ def table_of_updates(figures: dict[str, Any]) -> Table:
     return shown
 
 
+def table_of_installs(figures: dict[str, Any]) -> Table:
+    one = figures["update"]
+    shown = Table(title="An update on a simulated device, from the GET to its trial", title_justify="left")
+    for name in ("", "installed", "read and written", "ratio", "bound"):
+        shown.add_column(name, justify="right" if name else "left")
+    links = (
+        ("link", f"{one['rate']:,} bytes a second", f"at most {update.MOST_RATIO}"),
+        ("fast", "as fast as this machine can", ""),
+    )
+    for link, text, bound in links:
+        for kind, took in one[link].items():
+            shown.add_row(
+                f"{kind} of {one['bytes'][kind]:,} bytes, {text}",
+                f"{took['install_s']:.2f} s",
+                f"{took['plain_s']:.2f} s",
+                f"{took['ratio']:.2f}",
+                bound,
+            )
+    text = f"the image's time over the app's, {one['rate']:,} bytes a second"
+    shown.add_row(text, "", "", f"{one['image_over_app']:.1f}", f"at least {update.LEAST_TIMES}")
+    for kind, heap in (figures["update_heap"] or {}).items():
+        for phase, bound in (
+            ("judging", ""),
+            ("installing", f"at most {update_heap.MOST_BYTES / KIB:g} KiB"),
+        ):
+            text = f"heap in MicroPython, code and all, {phase} the {kind}"
+            shown.add_row(text, f"{heap[phase] / KIB:.1f} KiB", "", "", bound)
+    if not figures["update_heap"]:
+        shown.caption = "Heap not measured: the MicroPython VM is missing."
+    return shown
+
+
 def main(args: argparse.Namespace) -> int:
     tell = Console(stderr=True, quiet=args.json and not sys.stderr.isatty())
     try:
@@ -258,5 +298,6 @@ def main(args: argparse.Namespace) -> int:
             table_of_ble(figures),
             table_of_p256(figures),
             table_of_updates(figures),
+            table_of_installs(figures),
         )
     return 0

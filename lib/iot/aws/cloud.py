@@ -1,5 +1,7 @@
 """The way of the thing to AWS IoT Core, in the terms of the system."""
 
+import json
+
 from micropython import const
 
 from iot import tls
@@ -8,6 +10,18 @@ from iot.mqtt.client import Client
 
 # A certificate is on trial for so many attempts, of which one that the broker refuses counts as 7.
 _TRIAL = const(21)
+_TAIL = const(32)  # bytes of an answer, of which the last may be blank
+
+
+def parsed(payload):
+    """The JSON object in what a service says; None where there is none, or it is too large."""
+    try:
+        # MicroPython 1.25 takes a text that ends too early for a whole one.
+        is_whole = payload and bytes(payload[-_TAIL:]).rstrip()[-1:] == b"}"
+        document = json.loads(payload) if is_whole else None
+    except (ValueError, RuntimeError, MemoryError):  # RuntimeError: hundreds of levels
+        return None
+    return document if isinstance(document, dict) else None
 
 
 class Cloud:

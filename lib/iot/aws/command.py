@@ -5,7 +5,7 @@ import asyncio
 from micropython import const
 
 from iot.aws import documents
-from iot.aws.jobs import parsed
+from iot.aws.cloud import parsed
 from iot.events import within
 
 _DESCRIPTION_MAX = const(1024)

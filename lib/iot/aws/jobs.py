@@ -1,7 +1,6 @@
 """Jobs of AWS IoT (Developer Guide, "Jobs"): hears of them; what does one is loaded when there is one."""
 
 import asyncio
-import json
 
 from micropython import const
 
@@ -9,19 +8,7 @@ from iot.memory import borrow
 
 _PAUSE_MS = const(60000)
 _POLL_MS = const(1000)
-_TAIL = const(32)  # bytes, of which the last may be blank
 _NO_JOB = const(80)  # bytes in which the cloud says that none waits
-
-
-def parsed(payload):
-    """The JSON object in what a service says; None where there is none, or it is too large."""
-    try:
-        # MicroPython 1.25 takes a text that ends too early for a whole one.
-        is_whole = payload and bytes(payload[-_TAIL:]).rstrip()[-1:] == b"}"
-        document = json.loads(payload) if is_whole else None
-    except (ValueError, RuntimeError, MemoryError):  # RuntimeError: hundreds of levels
-        return None
-    return document if isinstance(document, dict) else None
 
 
 class Jobs:

@@ -5,7 +5,7 @@ import os
 
 from micropython import const
 
-from iot.aws.jobs import parsed
+from iot.aws.cloud import parsed
 from iot.backoff import Backoff
 from iot.events import within
 

@@ -8,7 +8,7 @@ import json
 
 from micropython import const
 
-from iot.aws.jobs import parsed
+from iot.aws.cloud import parsed
 from iot.memory import borrow
 
 _PATCHES = const(8)  # then they are joined

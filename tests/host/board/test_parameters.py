@@ -17,8 +17,8 @@ class Crate:
         self.colour = colour
         self._weight = weight_g
 
-    def lifted(self, aloft, crane, keep_alive_s):
-        return crane + keep_alive_s
+    def lifted(self, aloft, crane, topic_filter):
+        return crane + topic_filter
 
 def shout(enumerate, wording, text="text"):
     return lambda loudness: wording
@@ -38,7 +38,7 @@ def test_names_that_nobody_passes_are_gone_and_all_others_stay() -> None:
     for name in (
         b"colour",
         b"aloft",
-        b"keep_alive_s",
+        b"topic_filter",
         b"enumerate",
         b"_weight",
         b"lifted",

@@ -9,13 +9,12 @@ import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from check import raises
 from fakes import FakeLog
-from iot.ota import forms, kept, partitions, pending, trial
+from iot.ota import forms, kept, partitions, pending
 from iot.ota.image import Target
 from iot.ota.patched import Patched
 
@@ -413,21 +412,3 @@ def test_a_cut_at_writes_of_a_patched_image(tmp_path: Path, outcome: str, runs_t
             assert in_flash(OLD, len(CHANGED)) == CHANGED
     assert set(starts) == {0, len(PATCH)} and starts.count(0) == 1, "but where only the trial was to begin"
     assert len(starts) > 4
-
-
-def test_a_job_s_outcome_is_that_of_its_own_image(tmp_path: Path) -> None:
-    settings = SimpleNamespace(PRODUCT="lamp", __name__="nowhere.settings")
-
-    def outcome(mark: str) -> str:
-        system = SimpleNamespace(nvs=nvs(), folder="/certs", settings=settings, log=FakeLog())
-        found: str = trial.outcome(system, mark)
-        return found
-
-    mark = hashlib.sha256(said()["text"]).hexdigest()
-    with CutFlash(tmp_path).mounted():
-        assert outcome("") == outcome(mark) == "interrupted", "no image has come, and no job is known"
-        install()
-    with CutFlash(tmp_path).mounted():
-        partitions.confirm(nvs())
-        partitions.end_trial(nvs(), True)
-        assert outcome(mark) == "" and outcome("") == outcome(mark[1:]) == "interrupted"

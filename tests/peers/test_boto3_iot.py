@@ -248,9 +248,9 @@ def test_what_is_not_simulated_is_told(iot: Any) -> None:
     warning = made["ResponseMetadata"]["HTTPHeaders"]["warning"]
     assert warning == '199 local-aws-iot-core "tags is not simulated here"'
     with pytest.raises(
-        Exception, match=r"NotImplementedException.*ListStreams is not simulated here"
+        Exception, match=r"NotImplementedException.*ListOTAUpdates is not simulated here"
     ) as caught:
-        iot.list_streams()
+        iot.list_ota_updates()
     assert getattr(caught.value, "response")["ResponseMetadata"]["HTTPStatusCode"] == 501  # noqa: B009
 
 

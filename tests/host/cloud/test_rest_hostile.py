@@ -68,9 +68,9 @@ async def test_what_is_no_operation(cloud: Bench) -> None:
 
 
 async def test_what_aws_has_and_this_cloud_has_not(cloud: Bench) -> None:
-    made = await say(cloud, request("GET", "/streams"))
+    made = await say(cloud, request("GET", "/otaUpdates"))
     assert (made.status, made.code) == (501, "NotImplementedException")
-    assert "ListStreams" in made.message
+    assert "ListOTAUpdates" in made.message
 
 
 @pytest.mark.parametrize(
@@ -194,12 +194,12 @@ async def test_an_error_of_ours_tells_nothing_but_that(
     cloud: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken:
-        def list_streams(self) -> dict[str, Any]:
+        def list_ota_updates(self) -> dict[str, Any]:
             raise ValueError("a secret of the inside")
 
     assert cloud.cloud._rest is not None
     cloud.cloud._rest.services["iot"].append(Broken())  # type: ignore[attr-defined]
-    made = await say(cloud, request("GET", "/streams"))
+    made = await say(cloud, request("GET", "/otaUpdates"))
     assert (made.status, made.code) == (500, "InternalFailureException")
     assert b"secret" not in made.body
     assert "a secret of the inside" in caplog.text

@@ -186,7 +186,7 @@ MANIFESTS = st.builds(
     expires=st.datetimes(timezones=st.just(UTC)).map(lambda it: it.replace(microsecond=0)),
     chip=st.just("ESP32"),
     boards=st.lists(WORD, max_size=8).map(tuple),
-    size=st.integers(1, 131_072),
+    size=st.integers(1, 163_840),
     sha256=st.binary(min_size=32, max_size=32).map(bytes.hex),
     micropython=st.tuples(*[st.integers(0, 99)] * 3).map(lambda it: ".".join(map(str, it))),
     mpy=st.sampled_from(("6", "6 xtensawin")),

@@ -290,7 +290,7 @@ async def test_a_server_that_misbehaves(
         Misbehaviour("hang-up", "PUBLISH", times=3),
         Misbehaviour("deaf", "PUBLISH", times=2),
         Misbehaviour("deaf", "SUBSCRIBE", times=1),
-        Misbehaviour("deaf", "PINGREQ"),
+        pytest.param(Misbehaviour("deaf", "PINGREQ"), marks=pytest.mark.every),
     ],
     ids=lambda rule: f"{rule.kind}-{rule.where}",
 )
@@ -324,6 +324,7 @@ async def test_another_file_than_the_signed_one_is_not_run(house: House) -> None
     assert "(arbitrary software)" in details(house, "other")["message"]
 
 
+@pytest.mark.every
 async def test_a_version_that_does_not_heal_is_told_and_not_tried_again(house: House) -> None:
     publisher = Publisher(house)
     device = await broken(publisher, system=RAISES)
@@ -340,6 +341,7 @@ async def test_a_version_that_does_not_heal_is_told_and_not_tried_again(house: H
     await heals(house, publisher, device)
 
 
+@pytest.mark.every
 async def test_networks_that_are_away_are_waited_for(house: House) -> None:
     publisher = Publisher(house)
     device = await broken(publisher, system=RAISES)

@@ -188,7 +188,6 @@ async def _enter_normal(system, besides):
         _begin(system, probation=borrow("iot.probation").watch(system))
         config = {"aws": config["aws"], "app": config["app"]}  # what else there is, has its owner
         system.stored = {"set": system.stored["set"], "config": config}
-    system.counts = system.counts or dict.fromkeys(_COUNTS, 0)
     if thing is None:
         await load(*modes.STAYING["claim"])
         _begin(system, claim=_claim(system, config["aws"], besides))
@@ -279,6 +278,7 @@ def _start_network(system, config):
     from iot.wifi.station import Wifi
 
     log, tell = system.log, system.tell
+    system.counts = dict.fromkeys(_COUNTS, 0)
     wlan = network.WLAN(network.STA_IF)
     system.wifi = Wifi(wlan, config["wifi"], Backoff(_WIFI_FIRST_MS, _WIFI_MOST_MS), log, tell)
     online, built = system.wifi.connected, system.settings.BUILT

@@ -1,5 +1,6 @@
 """A cloud, a world and devices, as the system tests use them."""
 
+import binascii
 import copy
 import json
 import re
@@ -132,6 +133,18 @@ def changes(app: str | None = None, **settings: object) -> dict[str, str]:
     return {"firmware/settings.py": text} | (
         {"firmware/app.py": textwrap.dedent(app)} if app is not None else {}
     )
+
+
+def put_in_slot(device: Device, slot: str, version: str, pack: bytes) -> None:
+    """As an update that was kept: the slot is sealed (iot.ota.slots), and its number is what counts."""
+    manifest = f"iot-update 1\nversion {version}\nsize {len(pack)}\n".encode()
+    folder = device.files / slot
+    folder.mkdir()
+    (folder / "firmware.pack").write_bytes(pack)
+    (folder / "manifest").write_bytes(manifest + b"crc %08x\n" % binascii.crc32(manifest))
+    nvs = device.folder / "nvs/iot"
+    nvs.mkdir(parents=True, exist_ok=True)
+    (nvs / "boot0").write_bytes(b"\0" + (0x400 | "ab".index(slot) + 1).to_bytes(4, "little"))
 
 
 def settle(device: Device, **settings: object) -> None:

@@ -1,6 +1,5 @@
 """The rescue: a device whose version does not start, or dies again and again, takes jobs that heal it."""
 
-import binascii
 import json
 import re
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ import pytest
 
 from tests.patience import PATIENCE_S
 from tests.signers import Signer
-from tests.system.house import HOST, START_S, House, ask, seen
+from tests.system.house import HOST, START_S, House, ask, put_in_slot, seen
 from tests.system.impostor import impostor
 from tests.system.test_faults import cut
 from tests.system.test_jobs import NAME, create, details, execution, reaches
@@ -58,13 +57,7 @@ async def broken(publisher: Publisher, **modules: str) -> Device:
 def put(publisher: Publisher, device: Device, slot: str, version: str, **modules: str) -> None:
     """As an update that was kept, and then broke."""
     pack = deployed(publisher.texts(QUIET.format(version), version, None, **modules))["/firmware.pack"]
-    manifest = f"iot-update 1\nversion {version}\nsize {len(pack)}\n".encode()
-    folder = device.files / slot
-    folder.mkdir()
-    (folder / "firmware.pack").write_bytes(pack)
-    (folder / "manifest").write_bytes(manifest + b"crc %08x\n" % binascii.crc32(manifest))
-    nvs = device.folder / "nvs/iot"
-    (nvs / "boot0").write_bytes(b"\0" + (0x400 | "ab".index(slot) + 1).to_bytes(4, "little"))
+    put_in_slot(device, slot, version, pack)
 
 
 async def heals(house: House, publisher: Publisher, device: Device, version: str = "9.0") -> None:

@@ -353,6 +353,38 @@ async def test_the_watchdog_is_fed_until_something_leads_on():
     assert changes == [None, "restart"]
 
 
+async def test_what_a_notice_may_have_missed_is_looked_for():
+    """A minute after the start, and then once a day: a job that waits, and a certificate that ends."""
+    machine = Machine()
+    module = module_of(machine)
+    module.asyncio = module.time = time = FakeTime()
+    module.memory = module.gc = Heap()
+    system = module.System(Settings)
+    system.watchdog = machine
+    looked = []
+
+    class Looks:
+        def __init__(self, name):
+            self.name = name
+
+        def look(self, *args):
+            looked.append((self.name, time.now_ms // 1000))
+
+    async def change():
+        system.mode, system.turns, system.event = "NORMAL", modes.turns("NORMAL"), None
+
+    system._change = change
+    system.cloud, system.jobs = Looks("cloud"), Looks("jobs")
+    module.borrow = Looks
+    running = asyncio.create_task(system._run())
+    while time.now_ms < 70_000:
+        await asyncio.sleep_ms(0)
+    running.cancel()
+    await araises(asyncio.CancelledError, "", running)
+    assert [name for name, _ in looked] == ["iot.aws.rotation", "jobs"]
+    assert all(59 <= second <= 61 for _, second in looked)
+
+
 async def test_a_part_that_dies_is_for_deaths_to_judge():
     machine = Machine()
     module = module_of(machine)

@@ -2,8 +2,10 @@
 
 import json
 
+from fakes import FakeLog
 from iot.aws import update_job
 
+FOUND = "j1", 3
 NOW_S = 1_764_380_000  # 01:33:20
 
 
@@ -67,3 +69,81 @@ def test_aws_s_own_jobs_are_updates():
         assert update_job.job(memoryview(notice)) == ("u-1", None)
     other = b'{"execution":{"jobId":"OTA","jobDocument":{"action":"reboot"}}}'
     assert update_job.job(memoryview(other)) is None
+
+
+class Jobs:
+    """Jobs, the System, its settings and the application; what waits is over at once, and told.
+
+    minutes: what `before_update` returns each time.
+    """
+
+    def __init__(self, hours, minutes):
+        self.update = FOUND
+        self.UPDATE_HOURS = hours
+        self.system = self.settings = self
+        self.log = FakeLog()
+        self.thing = "thing"
+        self.minutes = minutes
+        self.asked = self.now_s = 0
+        self.waits_s = []
+        self.next = FOUND
+
+    def load_application(self):
+        return self
+
+    async def before_update(self, thing):
+        assert thing == "thing"
+        self.asked += 1
+        return self.minutes
+
+    async def changed(self, found):
+        assert found == FOUND
+        self.update = self.next
+        return True
+
+    # In the place of `time`, `random` and `within`.
+
+    def time(self):
+        return NOW_S + self.now_s
+
+    def randint(self, first, last):
+        assert first == 0
+        return last // 2
+
+    async def within(self, timeout_ms, coroutine):
+        if await coroutine:  # else it is the application that is asked
+            self.waits_s.append(timeout_ms // 1000)
+            self.now_s += timeout_ms // 1000
+        return True
+
+    async def made_ready(self):
+        before = update_job.time, update_job.random, update_job.within
+        update_job.time, update_job.random, update_job.within = self, self, self.within
+        try:
+            return await update_job._make_ready(self, FOUND)
+        finally:
+            update_job.time, update_job.random, update_job.within = before
+
+
+async def test_nothing_is_waited_for_where_nobody_asks_for_it():
+    for hours, minutes in ((None, 0), (None, None), (None, -5), (None, "pear"), ((1, 2, 0, 0), 0)):
+        jobs = Jobs(hours, minutes)
+        assert await jobs.made_ready() and jobs.asked == 1 and jobs.waits_s == []
+
+
+async def test_each_device_waits_a_part_of_the_spread_behind_the_hour():
+    for hours, wait_s in (((1, 2, 0, 1800), 900), ((2, 5, 0, 1800), 1600 + 900), ((2, 5, 0, 0), 1600)):
+        jobs = Jobs(hours, 0)
+        assert await jobs.made_ready() and jobs.waits_s == [wait_s] and jobs.asked == 1
+
+
+async def test_the_application_may_put_it_off_for_a_day_in_all():
+    jobs = Jobs(None, 30)
+    assert await jobs.made_ready() and jobs.waits_s == [1800] * 48 and jobs.asked == 48
+
+
+async def test_a_job_that_is_over_meanwhile_is_not_begun():
+    for next_one in (None, ("j2", 1), ("j1", 4)):
+        jobs = Jobs((2, 5, 0, 0), 0)
+        jobs.next = next_one
+        assert await jobs.made_ready() is False and not jobs.asked

@@ -61,8 +61,7 @@ async def _configure(job):
 async def _ota(job):
     """An update whose notice did not show that it is one, as in steps (iot.aws.update_job has the others)."""
     if await job.execution.mark(_OTA):
-        borrow("iot.ota.pending").store(job.system.folder, {"job": job.id, "number": job.execution.key[1]})
-        job.system.turn("update_accepted", "job " + job.id)
+        borrow("iot.aws.update_job").begin(job.system, job.execution.key)
         await job.gone()
 
 
@@ -73,7 +72,7 @@ async def failed_over(system, mark):
         is none of these.
     """
     if mark == _OTA:
-        return borrow("iot.aws.update_job").why_not(system)
+        return borrow("iot.aws.update_job").why_not(borrow("iot.ota.pending").over(system.folder))
     if mark.startswith(_SET):
         if mark != _SET + str(system.stored["set"]):
             return ""

@@ -23,16 +23,17 @@ async def following(jobs, requests):
     Raises requests.Error where the cloud does not answer, or has no time.
     """
     topic = jobs.prefix + "$next/get"
+    may_be_update = False
     try:
         answer = await requests.ask(topic, {})
     except requests.Error as error:
         if error.code != "TooLarge":
             raise
         answer = await requests.ask(topic, {"includeJobDocument": False})
-        members = answer.get("execution")
-        if members and members["jobId"].startswith(_UPDATE) and "OTA" not in jobs.handlers:
-            members["jobDocument"] = {"action": "OTA"}  # as with a delta; the next life looks what it is
+        may_be_update = "OTA" not in jobs.handlers
     members = answer.get("execution")
+    if members and may_be_update and members["jobId"].startswith(_UPDATE):
+        members["jobDocument"] = {"action": "OTA"}  # as with a delta; the next life looks what it is
     return Execution(members, jobs.prefix, requests, jobs.system.log) if members else None
 
 

@@ -33,13 +33,12 @@ class Line:
     async def open(self, packet_bytes=_PACKET_BYTES):
         """Connects, for messages of at most `packet_bytes`; OSError where that fails."""
         system = self._system
-        aws, counts = system.stored["config"]["aws"], {"refused": 0, "lost": 0, "oversize": 0}
-        counts.update({"unclaimed": 0, "dropped": 0})
+        aws = system.stored["config"]["aws"]
         self.client = Client(
             self._name,
             tls.Opener(aws["endpoint"], aws["port"], lambda: system.store().thing_credentials()).open,
-            Outbox(_OUTBOX_BYTES, _WINDOW, counts),
-            Inbox(Framer(packet_bytes), counts),
+            Outbox(_OUTBOX_BYTES, _WINDOW, system.counts),
+            Inbox(Framer(packet_bytes), system.counts),
             system.log,
             is_starved=tls.is_starved,
         )

@@ -65,7 +65,7 @@ async def take(jobs, found):
     system, pending = jobs.system, borrow("iot.ota.pending")
     over = pending.over(system.folder)
     if over and (over["job"], over["number"]) == found:
-        why = _INTERRUPTED if over["why"] is None else over["why"]
+        why = why_not(over)
         answer = {"status": "FAILED" if why else "SUCCEEDED"}  # type: dict[str, object]
         if found[1]:
             answer["executionNumber"] = found[1]
@@ -74,15 +74,21 @@ async def take(jobs, found):
         receipt = jobs.client.publish(jobs.prefix + found[0] + "/update", answer, qos=1)
         if await receipt.wait(_TOLD_MS):  # else the cloud offers it once more
             pending.forget(system.folder)
+            if jobs.update == found:  # a notice from before that is none of a job to be begun
+                jobs.update = None
             system.log.info("jobs", "{}: {}", found[0], answer["status"])
     elif await _make_ready(jobs, found):
-        pending.store(system.folder, {"job": found[0], "number": found[1]})
-        system.turn("update_accepted", "job " + found[0])
+        begin(system, found)
 
 
-def why_not(system):
-    """Why the last update has failed, "" where it has not."""
-    over = borrow("iot.ota.pending").over(system.folder)
+def begin(system, found):
+    """Has the next life begin a job, (id, number)."""
+    borrow("iot.ota.pending").store(system.folder, {"job": found[0], "number": found[1]})
+    system.turn("update_accepted", "job " + found[0])
+
+
+def why_not(over):
+    """Why an update has failed, "" where it has not; `over` is what iot.ota.pending has of it."""
     return _INTERRUPTED if over is None or over["why"] is None else over["why"]
 
 

@@ -229,18 +229,15 @@ class Subscription:
             self.event = asyncio.Event()  # a message, an answer, or the end
 
     def put(self, message):
-        """Queue a message."""
-        self.make_room(len(message[1]))
-        self._messages.append(message)
-        self.event.set()
-
-    def make_room(self, size):
-        """Drop what has no room beside a message of `size` bytes: before that takes memory."""
-        held, most = self._messages, 2 * self._inbox.framer.limit - size
+        """Queue a message, its payload copied; what has no room beside it goes before that takes memory."""
+        topic, payload = message
+        held, most = self._messages, 2 * self._inbox.framer.limit - len(payload)
         while len(held) >= self._depth or (held and sum([len(one[1]) for one in held]) > most):
             held.pop(0)
             self.dropped += 1
             self._inbox.counts["dropped"] += 1
+        held.append((topic, payload if isinstance(payload, bytes) else bytes(payload)))
+        self.event.set()
 
     def read(self):
         """The oldest message as (topic, payload bytes), or None."""
@@ -306,19 +303,16 @@ class Inbox:
         return subscription
 
     def deliver(self, topic, payload):
-        """Give a message to every subscription that takes it, its payload copied once; False if none does."""
-        taken = message = None
+        """Give a message to every subscription that takes it; False if none does."""
+        taken = False
         for subscription in self.subscriptions:
             if not subscription.closed and matches(subscription.topic_filter, topic):
-                taken = subscription
-                if not taken.takes_oversize:
-                    taken.make_room(len(payload))
-                    message = message or (topic, bytes(payload))
-                taken.put((topic, payload) if taken.takes_oversize else message)
-        if taken or not self.rest or self.rest.closed:
-            return bool(taken)
-        self.rest.put((topic, bytes(payload)))
-        return True
+                subscription.put((topic, payload))
+                taken = True
+        if not taken and self.rest and not self.rest.closed:
+            self.rest.put((topic, payload))
+            taken = True
+        return taken
 
     def due(self):
         """The next subscription that needs a SUBSCRIBE, or if `closed` an UNSUBSCRIBE; None if none does."""

@@ -98,7 +98,7 @@ class Target(app.Target):
             if self.start:  # what an earlier life has left may be torn
                 raise OSError(str(error))
             raise error
-        super().finish()
+        self.begin_trial()
 
 
 async def manifest(found, digest, root, counter, python):

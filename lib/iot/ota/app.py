@@ -58,7 +58,12 @@ class Target:
         return digest.digest()
 
     def finish(self):
-        """Reads back what flash has, since not all that is written can be read, and begins its trial.
+        """`check` and `begin_trial`, with their errors."""
+        self.check()
+        self.begin_trial()
+
+    def check(self):
+        """Reads back what flash has, since not all that is written can be read.
 
         Raises:
             ValueError: it is another file.
@@ -70,5 +75,8 @@ class Target:
             text = "the file's hash begins with {}, not with {} (arbitrary software)"
             error = OSError if self.start else ValueError
             raise error(text.format(found[:16], manifest["sha256"][:16]))
-        slots.seal(self._slot, manifest["text"])
+
+    def begin_trial(self):
+        """Has the next start try what flash has."""
+        slots.seal(self._slot, self._manifest["text"])
         slots.begin_trial(self._space, self._slot, _STARTS)

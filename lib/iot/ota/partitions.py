@@ -52,7 +52,7 @@ def on_trial(space):
 
 def facts(space):
     """What is known of the image on trial, or of the last one that was kept: label, version, counter, sha256
-    and mark (iot.ota.pending); none of them where there is no such image.
+    and mark (`mark_of`); none of them where there is no such image.
     """
     text = borrow("iot.storage.nvs").get_text(space, _FACTS, _FACTS_MAX)
     values = (text or "").split()
@@ -61,6 +61,11 @@ def facts(space):
     found = dict(zip(_NAMES.split(), values))  # type: dict # noqa: B905 - MicroPython's takes no more
     found["counter"] = int(found["counter"])
     return found
+
+
+def mark_of(text):
+    """By what the image of a manifest is known."""
+    return str(binascii.hexlify(hashlib.sha256(text).digest()), "ascii")
 
 
 def mark(space):
@@ -80,7 +85,7 @@ def begin_trial(space, partition, manifest):
             manifest["version"],
             str(manifest["counter"]),
             manifest["sha256"],
-            str(binascii.hexlify(hashlib.sha256(manifest["text"]).digest()), "ascii"),
+            mark_of(manifest["text"]),
         ]
     )
     borrow("iot.storage.nvs").set(space, _FACTS, text.encode())

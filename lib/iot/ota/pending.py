@@ -1,8 +1,6 @@
 """What a job has asked for, in flash from one life to the next. In memory for a moment."""
 
-import binascii
 import errno
-import hashlib
 import json
 import os
 
@@ -52,11 +50,6 @@ def load(folder):
     order["starts"] = starts + 1
     store(folder, order)
     return order
-
-
-def mark(text):
-    """By what it is known what became of these bytes."""
-    return str(binascii.hexlify(hashlib.sha256(text).digest()), "ascii")
 
 
 def note(folder, order):

@@ -4,7 +4,6 @@ import asyncio
 
 from micropython import const
 
-from iot.events import within
 from iot.memory import borrow
 
 _REACH_MS = const(300000)
@@ -13,15 +12,10 @@ _SETTLED_MS = const(2000)  # an application that fails at its start has failed b
 
 async def run(system):
     """Returns once it counts, or the one before does; restarts where that has to start."""
-    came = asyncio.Event()
-
-    def handler(session):
-        came.set()
-
-    system.events.on("cloud_up", handler)
+    is_reached = True
     try:
-        is_reached = await within(_REACH_MS, came.wait())
-    finally:
-        system.events.off("cloud_up", handler)
+        await system.events.wait("cloud_up", _REACH_MS)
+    except asyncio.TimeoutError:
+        is_reached = False
     await asyncio.sleep_ms(_SETTLED_MS)
     await borrow("iot.ota.verdict").settle(system, is_reached)

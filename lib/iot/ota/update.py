@@ -15,7 +15,6 @@ from iot.memory import borrow
 from iot.ota import pending, slots
 
 _BUFFER_BYTES = const(4096)
-_SLOT_MAX = const(163840)  # bytes
 _LEAST_RATE = const(1024)  # bytes a second: slower is a server that holds the device
 _BEGIN_MS = const(120000)  # for Wi-Fi, time and the cloud, or the first bytes
 _CLOSE_MS = const(20000)
@@ -46,7 +45,7 @@ class Update:
         self._over = over
         self._line = line
         self._buffer = bytearray(_BUFFER_BYTES)
-        self._order = self._manifest = self._target = None
+        self._order = self._version = self._target = None
         self._source = self._get = None  # URL and size, and what brings the file
         self._is_patch = False  # whether what comes is one
 
@@ -59,7 +58,7 @@ class Update:
             if "text" not in order:
                 slot = slots.free(self._nvs)
                 if slot:  # a version that does not count makes room: an application may have left none
-                    slots.prepare(slot, _SLOT_MAX)
+                    slots.prepare(slot, sys.maxsize)
                 pending.note(self._folder, order)
                 borrow("iot.probation").keep_reason(self._nvs, "")  # what an earlier one has left
                 return True
@@ -116,15 +115,14 @@ class Update:
             counter, python = kept.counter(self._nvs), sys.implementation
             made = self._nvs, order, self._buffer, self._log, self._settings, root, counter, python
             self._target = borrow("iot.ota.afr").Target(*made)
-            self._manifest, self._source = {"version": text}, (order["url"], order["size"])
+            self._version, self._source = text, (order["url"], order["size"])
             return True
         elif not self._runs(text.encode()):
             counter, now = kept.counter(self._nvs), time.gmtime()
             found = await verify.manifest(text, signatures, root, counter, now)
             if kept.is_refused(self._nvs, found["sha256"]) and not order["again"]:
                 raise ValueError("it has failed here before; again: true has it tried once more")
-            self._manifest = found
-            self._source = order["url"], found["size"]
+            self._version, self._source = found["version"], (order["url"], found["size"])
             self._target = self._patched(found) or self._whole(found)
             return True
         pending.settle(self._folder, "")
@@ -151,11 +149,12 @@ class Update:
 
     def _runs(self, text):
         """Whether the version, or the image, of a manifest does, and counts."""
-        image = borrow("iot.ota.partitions").mark(self._nvs)
-        return slots.manifest(slots.running()) == text or image == pending.mark(text)
+        partitions = borrow("iot.ota.partitions")
+        is_image = partitions.mark(self._nvs) == partitions.mark_of(text)
+        return is_image or slots.manifest(slots.running()) == text
 
     async def _install(self, ready):
-        target, version, size = self._target, self._manifest["version"], self._source[1]
+        target, version, size = self._target, self._version, self._source[1]
         self._log.info("update", "version {}: {} of {} bytes are there", version, target.start, size)
         try:
             try:

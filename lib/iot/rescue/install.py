@@ -1,7 +1,5 @@
 """Installs what a job brings: judged by the modules of iot.ota, fetched by code of its own."""
 
-import binascii
-import hashlib
 import time
 
 from micropython import const
@@ -11,8 +9,6 @@ from iot.rescue.needs import need
 
 _FOLDER = const("/certs")
 _BUFFER_BYTES = const(4096)
-_SAFE_BYTES = const(32768)
-_STARTS = const(3)  # of the new version, to reach the cloud
 
 
 def modules():
@@ -20,6 +16,7 @@ def modules():
     need("iot.storage.nvs", "iot.storage.record", "iot.storage.schema", "iot.storage.store")
     need(
         "iot.ota.pending",
+        "iot.ota.app",
         "iot.crypto.curve",
         "iot.crypto.hmac256",
         "iot.crypto.der",
@@ -27,21 +24,6 @@ def modules():
         "iot.ota.forms",
     )
     return need("iot.ota.verify"), need("iot.ota.kept"), need("iot.ota.slots")
-
-
-class Safe:
-    """A file of which a cut takes little: littlefs keeps nothing that is neither flushed nor closed."""
-
-    def __init__(self, file):
-        self._file = file
-        self._unsafe = 0
-
-    def write(self, view):
-        self._file.write(view)
-        self._unsafe += len(view)
-        if self._unsafe >= _SAFE_BYTES:
-            self._file.flush()
-            self._unsafe = 0
 
 
 class Log:
@@ -88,7 +70,7 @@ async def install(space, settings, found, root_ca, feed):
         ValueError: it is refused, for good.
         OSError: flash, or the way to the file, may do better the next time.
     """
-    verify, kept, slots = modules()
+    verify, kept, _ = modules()
     document, pending = found["jobDocument"], need("iot.ota.pending")
     text, signatures, url = document.get("manifest"), document.get("signatures"), document.get("url")
     root = kept.root(_FOLDER, settings, Log())
@@ -97,35 +79,20 @@ async def install(space, settings, found, root_ca, feed):
         kept.keep_root(_FOLDER, await verify.next_root(document["root"], signatures, root))
         return False
     manifest = await verify.manifest(text, signatures, root, kept.counter(space), time.gmtime())
-    slot, size = slots.free(space), manifest["size"]
     if manifest["kind"] != "app":
         raise ValueError("kind {}: the rescue installs the application alone".format(manifest["kind"]))
-    if not slot:
-        raise ValueError("no slot is free")
-    path, start = slots.prepare(slot, size)
-    link.tell("version {}: {} of {} bytes are there", manifest["version"], start, size)
-    buffer = bytearray(_BUFFER_BYTES)
-    if start < size:
-        with open(path, "ab") as file:  # noqa: ASYNC230 - there is no other way
-            take = Safe(file).write
-            await https.get(url, link.context(root_ca), start, size, buffer, take, feed)
-    digest = _digest(path, buffer, feed)  # of what flash has: not all that is written can be read
-    if digest != manifest["sha256"]:
-        slots.clear(slot)
-        told = "the file's hash begins with {}, not with {} (arbitrary software)"
-        error = OSError if start else ValueError  # what came before may be torn
-        raise error(told.format(digest[:16], manifest["sha256"][:16]))
+    buffer, size = bytearray(_BUFFER_BYTES), manifest["size"]
+    target = need("iot.ota.app").Target(space, manifest, buffer, Log())
+    link.tell("version {}: {} of {} bytes are there", manifest["version"], target.start, size)
+    try:
+        if target.start < size:
+            trusted = link.context(root_ca)
+            await https.get(url, trusted, target.start, size, buffer, target.write, feed)
+    finally:
+        target.close()
+    feed()
+    target.check()
     # The new version tells of it.
     pending.note(_FOLDER, {"job": found["jobId"], "number": found.get("executionNumber")})
-    slots.seal(slot, manifest["text"])
-    slots.begin_trial(space, slot, _STARTS)
+    target.begin_trial()
     return True
-
-
-def _digest(path, buffer, feed):
-    digest, room = hashlib.sha256(), memoryview(buffer)
-    with open(path, "rb") as file:
-        while count := file.readinto(room):
-            digest.update(room[:count])
-            feed()
-    return str(binascii.hexlify(digest.digest()), "ascii")

@@ -8,6 +8,10 @@ import os
 
 import esp
 import machine
+import micropython
+
+# The browser that has flashed the board asks for Improv at once, in packets that have Ctrl-C among their bytes.
+micropython.kbd_intr(-1)
 
 
 def start():

@@ -4,6 +4,7 @@ import gc
 import sys
 
 import machine
+import micropython
 
 # Bytes after which garbage is collected: what survives lies close together, and the heap need not grow.
 gc.threshold(4096)
@@ -33,12 +34,15 @@ try:
 
             life.run(setup)
             del life
+        if not slot & 3:
+            micropython.kbd_intr(-1)  # as in boot.py; the console sees to Ctrl-C from then on
         from iot.system import System
 
         from firmware import settings
 
         System(settings).run(load_application)
     except (Exception, SystemExit) as error:  # e.g. a module that is missing; Ctrl-C leads to the prompt
+        micropython.kbd_intr(3)
         import os
         import time
 

@@ -37,6 +37,7 @@ class System:
         lasting: names of the tasks whose end is a death.
         tasks: what runs in this mode, by name.
         wifi, clock, cloud, jobs, thing: the parts of the mode NORMAL, else None.
+        setup: the Setup of the mode CONFIG, else None.
         nvs, flash: None where flash could not be initialised.
         application: the Application, None in modes without one.
         counts: messages that did not get through to the cloud or from it, by the reason (iot.mqtt.queues).
@@ -56,6 +57,7 @@ class System:
     """
 
     folder = "/certs"
+    setup = None  # type: object
 
     def __init__(self, settings):
         self.settings = settings
@@ -130,12 +132,14 @@ class System:
         return borrow("iot.ble.packets").Packets(log)
 
     async def command(self, name, argument):
-        """Carries out a command of the console and returns the answer."""
+        """Carries out a command of the console and returns the answer; iot.console.lines tells the arguments."""
         if not self.calm.is_set():
             self.log.info("console", "connecting, a moment")
             await within(_COMMAND_MS, self.calm.wait())
         gc.collect()
         self.memory = gc.mem_alloc(), memory.heap_free()  # without what the command itself takes
+        if name is None:
+            return await borrow("iot.console.improv").run(self, argument)
         if name == "configure":
             module = self._configure or borrow("iot.console.configure")
             try:

@@ -10,7 +10,7 @@ import esp
 import machine
 import micropython
 
-# The browser that has flashed the board asks for Improv at once, in packets that have Ctrl-C among their bytes.
+# A browser that has flashed the board speaks Improv at once, whose packets have Ctrl-C among their bytes.
 micropython.kbd_intr(-1)
 
 

@@ -19,7 +19,8 @@ def command(number: int, data: bytes = b"") -> bytes:
 
 
 def settings(ssid: str, password: str) -> bytes:
-    return command(SETTINGS, b"".join(bytes((len(text.encode()),)) + text.encode() for text in (ssid, password)))
+    texts = (ssid.encode(), password.encode())
+    return command(SETTINGS, b"".join(bytes((len(text),)) + text for text in texts))
 
 
 def packets(output: bytes) -> Iterator[tuple[int, bytes]]:

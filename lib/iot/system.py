@@ -132,7 +132,7 @@ class System:
         return borrow("iot.ble.packets").Packets(log)
 
     async def command(self, name, argument):
-        """Carries out a command of the console and returns the answer; iot.console.lines tells the arguments."""
+        """Carries out what iot.console.lines has read, and returns the answer."""
         if not self.calm.is_set():
             self.log.info("console", "connecting, a moment")
             await within(_COMMAND_MS, self.calm.wait())

@@ -262,7 +262,7 @@ async def _begin_always(system):
         await load(*modes.STAYING["console"])
         from iot.console import lines
 
-        # An Improv packet has bytes that are Ctrl-C's. Where one may bring Wi-Fi, the console tells them apart.
+        # Improv's packets have Ctrl-C among their bytes: where they bring Wi-Fi the console tells them apart.
         micropython.kbd_intr(-1 if system.mode == modes.CONFIG else 3)
         stdin = asyncio.StreamReader(sys.stdin.buffer)
         _begin(system, console=lines.run(stdin, sys.stdout.write, system.command))

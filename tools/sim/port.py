@@ -60,7 +60,7 @@ class Port:
         self._way.close()
 
     def _give(self, data: bytes) -> None:
-        """As the chip: every line of text ends in CR LF; a packet of Improv's, which is bytes, stays as it is."""
+        """As the chip: a line of text ends in CR LF; a packet of Improv's is bytes, and stays as it is."""
         assert self._way
         data, self._begun = self._begun + data, b""
         while data:

@@ -78,7 +78,7 @@ class Setup:
                 await self.alone(self._commit)
 
     async def alone(self, work, *arguments):
-        """Carries out what uses the radio, of which there is one, when nothing else does; returns its result."""
+        """Carries out what uses the radio once nothing else does, and returns its result."""
         while self._busy:
             await asyncio.sleep_ms(_POLL_MS)
         self._busy = True

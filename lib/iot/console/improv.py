@@ -109,8 +109,8 @@ def _tell(write, kind, value):
 
 def _answer(write, command, *strings):
     data = b""
-    for text in strings:
-        text = text.encode()
+    for string in strings:
+        text = string.encode()
         data += bytes((len(text),)) + text
     _tell(write, _RESULT, bytes((command, len(data))) + data)
 
@@ -126,7 +126,7 @@ def _tell_state(system, write):
 
 
 def _tell_info(system, write):
-    settings, board = system.settings, sys.implementation._machine  # type: ignore[attr-defined]
+    settings, board = system.settings, sys.implementation._machine
     _answer(
         write, _GET_INFO, settings.PRODUCT, settings.VERSION, board.rpartition(" with ")[2], system.device_id
     )

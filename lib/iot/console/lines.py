@@ -63,18 +63,18 @@ async def _line(stream):
         byte = await stream.read(1)
         if not byte:
             return None
-        if byte == _CTRL_C:
-            if not length:
-                raise KeyboardInterrupt
-            if line[length - 7 : length] == _IMPROV:
-                return ""
-            length = 0
-        elif byte not in b"\r\n":
+        if byte not in b"\r\n\x03":
             if not length:
                 line = bytearray(_LINE_MAX)
             if length < _LINE_MAX:
                 line[length] = byte[0]
             length += 1
+        elif byte == _CTRL_C:
+            if not length:
+                raise KeyboardInterrupt
+            if line[length - 7 : length] == _IMPROV:
+                return ""
+            length = 0
         elif length > _LINE_MAX:
             raise ValueError("a line has at most {} bytes, this one {}".format(_LINE_MAX, length))
         elif length:

@@ -71,10 +71,13 @@ def _known(system):
     except OSError:
         text = "endpoint and certificates are missing: neither CONFIG of firmware/settings.py nor {} has them"
         raise ValueError(text.format(PRODUCT))
-    with file:
-        document = borrow("iot.jsontext").load(file)
-    if not isinstance(document, dict):
-        raise ValueError(PRODUCT + ": not a JSON object")
+    try:
+        with file:
+            document = borrow("iot.jsontext").load(file)
+        if not isinstance(document, dict):
+            raise ValueError("not a JSON object")
+    except ValueError as error:
+        raise ValueError("{}: {}".format(PRODUCT, error))
     return document
 
 

@@ -11,7 +11,12 @@ import machine
 import micropython
 
 # A browser that has flashed the board speaks Improv at once, whose packets have Ctrl-C among their bytes.
-micropython.kbd_intr(-1)
+try:
+    micropython.kbd_intr(-1)
+    for _ in range(2):  # where one that came before, as MicroPython mounted the flash, is raised
+        pass
+except KeyboardInterrupt:
+    pass
 
 
 def start():

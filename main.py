@@ -28,14 +28,15 @@ slot = getattr(sys.modules.get("pack"), "slot", 0)
 try:
     if slot & 3:  # an update, which may hang while it is imported: System.run makes its own in place of this
         machine.WDT(timeout=120_000)
+    else:  # as in boot.py, which counts no more: Improv; later the console sees to Ctrl-C
+        micropython.kbd_intr(-1)
     try:
         if machine.RTC().memory()[7:8] > b"\x05":  # it has died so often in a row: iot.storage.rtc
+            micropython.kbd_intr(3)
             from iot.rescue import life
 
             life.run(setup)
             del life
-        if not slot & 3:
-            micropython.kbd_intr(-1)  # as in boot.py; the console sees to Ctrl-C from then on
         from iot.system import System
 
         from firmware import settings

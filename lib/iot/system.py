@@ -78,7 +78,8 @@ class System:
     def run(self, load_application):
         """Runs until the chip is reset. `load_application()` imports the application and returns the module.
 
-        Ctrl-C ends it, with an hour for whoever typed it: after that the watchdog brings the device back.
+        Ctrl-C ends it, with an hour for whoever typed it: after that the watchdog brings the device back. One
+        in a packet of Improv's, as a browser sends it that was opened beside a running device, restarts it.
         Whatever else leaves the loop is logged, and the chip is reset.
         """
         self.load_application = load_application
@@ -87,6 +88,8 @@ class System:
             asyncio.run(self._run())
         except KeyboardInterrupt:
             self.watchdog = machine.WDT(timeout=_PROMPT_MS)  # it can be given time, but not be stopped
+            if borrow("iot.console.improv").look(self):
+                machine.reset()
             self.log.warning("system", "stopped by Ctrl-C; restarts in an hour, or by machine.reset()")
         except BaseException as error:  # e.g. sys.exit() in a task of the application's own making
             borrow("iot.deaths").of_loop(self, error)

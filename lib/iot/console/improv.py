@@ -6,6 +6,7 @@ In memory while a packet is read and answered, and for as long as what it asks f
 import asyncio
 import sys
 
+import micropython
 from micropython import const
 
 from iot.memory import borrow
@@ -33,10 +34,13 @@ _UNKNOWN_COMMAND = const(2)
 _NOT_JOINED = const(3)
 _OTHER = const(255)
 
+_PACKET_MAX = const(267)  # bytes
 _PACKET_MS = const(1000)  # at 115,200 baud the longest takes 23
 _SCAN = const("improv_scan")  # tasks
 _JOIN = const("improv_join")
 _URL_MAX = const(200)
+_REST_MS = const(100)
+_TALK_MS = const(5000)
 
 
 async def run(system, stream, write=None):
@@ -71,6 +75,52 @@ async def run(system, stream, write=None):
         _tell(write, _ERROR, _UNKNOWN_COMMAND)
         raise ValueError("improv: no command {} in mode {}".format(command, system.mode))
     return "improv"
+
+
+def look(system):
+    """Whether the Ctrl-C that has ended the loop was a packet's, which is answered with what follows it.
+
+    So it is in the modes in which Ctrl-C interrupts what runs: then the loop cannot go on.
+    """
+    asyncio.new_event_loop()  # without the tasks of the old one
+    return asyncio.run(_talk(system))
+
+
+async def _talk(system):
+    stream = asyncio.StreamReader(sys.stdin.buffer)
+    rest = b""
+    try:
+        # Whoever wants the prompt sends a line's end now, or nothing; what follows that is the prompt's.
+        byte = b"-"
+        while byte and not rest.startswith(b"\r") and len(rest) < _PACKET_MAX:
+            byte = await asyncio.wait_for_ms(stream.read(1), _REST_MS)
+            rest += byte
+    except asyncio.TimeoutError:
+        pass
+    rest = rest.lstrip(_HEADER)  # as far as nobody has read it
+    try:
+        await _command(_Read(rest))
+    except ValueError:
+        return False
+    micropython.kbd_intr(-1)
+    _tell_state(system, sys.stdout.buffer.write)
+    lines = borrow("iot.console.lines")
+    try:
+        await asyncio.wait_for_ms(lines.run(stream, sys.stdout.write, system.command), _TALK_MS)
+    except asyncio.TimeoutError:
+        pass
+    return True
+
+
+class _Read:
+    """A stream of what was read."""
+
+    def __init__(self, data):
+        self._data = data
+
+    async def read(self, count):
+        byte, self._data = self._data[:1], self._data[1:]
+        return byte
 
 
 async def _command(stream):

@@ -12,7 +12,8 @@ from tools.environment import ROOT, enter, explain_missing
 VERBS = {
     "run": ("tools.run", "a simulated ESP32 against a local AWS IoT Core, from nothing to telemetry"),
     "cloud": ("tools.cloud.cli", "a local AWS IoT Core, also for boards on your network"),
-    "flash": ("tools.board.flash", "write a MicroPython image to a board"),
+    "image": ("tools.image.cli", "one file for a board: MicroPython and the firmware in one"),
+    "flash": ("tools.board.flash", "write an image to a board: MicroPython, or what `image` made of it"),
     "deploy": ("tools.board.deploy", "put the firmware's files on a board that runs MicroPython"),
     "configure": ("tools.board.configure", "give a board its configuration"),
     "console": ("tools.board.console", "a board's log and its line commands"),

@@ -1,9 +1,11 @@
 """MicroPython images for the ESP32 family: what is in one, whether it is whole, and whether it fits a board.
 
 An image is one file for the flash from the bootloader's place on: bootloader, partition table, application.
-Their formats are ESP-IDF's (docs.espressif.com/projects/esp-idf: "App Image Format", "Partition Tables").
+Their formats are ESP-IDF's (docs.espressif.com/projects/esp-idf: "App Image Format", "Partition Tables"). One
+that `tools image` made has the firmware's files, too, and a seal, a SHA-256 over all of it.
 """
 
+import hashlib
 import io
 import re
 import struct
@@ -33,7 +35,9 @@ _HEADER = 24  # bytes before the first segment's own header
 _DESCRIPTION = (_HEADER + 8, struct.pack("<I", 0xABCD5432))  # where an application says that it is one
 _HASH_BYTES = 32  # SHA-256, behind an application
 _OTA_SLOTS = range(0x10, 0x20)
-_LITTLEFS = (8, b"littlefs")  # where in its first block it says what it is
+# Behind the partition table, in its sector: nobody else's, and erased in MicroPython's own images.
+_SEAL = 0x9000 - _HASH_BYTES
+_NO_SEAL = b"\xff" * _HASH_BYTES
 
 _VERSION = re.compile(rb"MicroPython (v?(\d{1,4})\.(\d{1,4})[\w.+-]{0,80}) on \d{4}-\d\d-\d\d")
 _BOARD = re.compile(rb"; ([ -~]{1,80} with ESP32\w*)\0")  # the end of the REPL's greeting
@@ -62,16 +66,7 @@ class Image:
     board: str  # in the words of its build; empty if it does not say
     application: Application = field(repr=False)
     partitions: tuple[Partition, ...] = field(repr=False)  # of its table
-
-    @property
-    def has_files(self) -> bool:
-        """Whether it brings a file system, as `tools image` makes one."""
-        place, mark = _LITTLEFS
-        return any(
-            self.data.startswith(mark, one.offset - self.offset + place)
-            for one in self.partitions
-            if one.name == partitions.FILES
-        )
+    has_files: bool  # the firmware's, too
 
     def check_chip(self, chip: str) -> None:
         """Raise BoardError if the image is for another chip."""
@@ -130,7 +125,15 @@ def parse(data: bytes, name: str) -> Image:
         found.board,
         found,
         tuple(listed),
+        _is_sealed(data, rom.BOOTLOADER_FLASH_OFFSET, name),
     )
+
+
+def seal(data: bytes, offset: int) -> bytes:
+    """An image for that place in the flash, with a seal over all that is in it."""
+    start = _SEAL - offset
+    data = data[:start] + _NO_SEAL + data[start + _HASH_BYTES :]
+    return data[:start] + hashlib.sha256(data).digest() + data[start + _HASH_BYTES :]
 
 
 def application(data: bytes, name: str) -> Application:
@@ -189,6 +192,16 @@ def _partitions(rom: type[ESPLoader], data: bytes, name: str) -> list[Partition]
         return partitions.parse(data[start : start + partitions.TABLE_BYTES])
     except ValueError:
         raise BoardError(f"{name}: its partition table is damaged or missing", DOWNLOAD) from None
+
+
+def _is_sealed(data: bytes, offset: int, name: str) -> bool:
+    """Whether it has a seal; BoardError if that is broken."""
+    start = _SEAL - offset
+    if data.startswith(_NO_SEAL, start):
+        return False
+    if data != seal(data, offset):
+        raise BoardError(f"{name}: its files are damaged or cut off", "Make it anew: python3 -m tools image.")
+    return True
 
 
 def _micropython(application: bytes, name: str) -> tuple[str, str]:

@@ -50,17 +50,16 @@ def make(image: images.Image, files: Mapping[str, bytes], code: str | None = Non
         if not store:
             raise BoardError("the image has no partition for the label's code", _OTHER)
         contents[store] = nvs.make(code, store.size)
-    whole = _merged(image, listed, contents)
+    whole = images.seal(_merged(image, listed, contents), image.offset)
     parts = tuple(_parts(whole, image.offset, listed))
-    end = parts[-1].offset + len(parts[-1].data) - image.offset
-    return Made(replace(image, data=whole[:end], partitions=listed), parts)
+    return Made(replace(image, data=whole, partitions=listed, has_files=True), parts)
 
 
 def with_files(image: images.Image) -> tuple[Partition, ...]:
     """The image's partitions; where it has none for files, that comes to them.
 
-    MicroPython from 1.26 on makes it at each start, from the last partition to the end of whatever flash the
-    board has, and formats it where the size is another one. In the table it has one size on every board.
+    MicroPython from 1.26 on makes it at each start, up to the end of the board's flash, and starts nothing
+    where the file system is of another size. In the table it has the same size on every board.
     """
     if any(one.name == partitions.FILES for one in image.partitions):
         return image.partitions
@@ -72,7 +71,7 @@ def with_files(image: images.Image) -> tuple[Partition, ...]:
 
 
 def _merged(image: images.Image, listed: tuple[Partition, ...], contents: Mapping[Partition, bytes]) -> bytes:
-    """The flash from the image's place on, to the end of what is in it."""
+    """The flash from the image's place on, to the end of the last block that is not erased."""
     end = max(image.offset + len(image.data), *(one.end for one in contents))
     whole = bytearray(image.data.ljust(end - image.offset, _ERASED))
     written = {partitions.TABLE_OFFSET: partitions.made(listed)} | {
@@ -81,21 +80,23 @@ def _merged(image: images.Image, listed: tuple[Partition, ...], contents: Mappin
     for offset, data in written.items():
         start = offset - image.offset
         whole[start : start + len(data)] = data
-    return bytes(whole)
+    return _in_blocks(bytes(whole))
 
 
 def _parts(whole: bytes, offset: int, listed: tuple[Partition, ...]) -> list[Part]:
     """What of it is not erased, by the names of the partitions."""
     places = [
         ("bootloader", offset, partitions.TABLE_OFFSET),
-        ("partition-table", partitions.TABLE_OFFSET, partitions.TABLE_OFFSET + partitions.TABLE_BYTES),
+        ("partition-table", partitions.TABLE_OFFSET, partitions.TABLE_OFFSET + filesystem.BLOCK_BYTES),
         *((one.name, one.offset, one.end) for one in sorted(listed, key=lambda one: one.offset)),
     ]
-    found = []
-    for name, start, end in places:
-        data = whole[start - offset : end - offset].rstrip(_ERASED)
-        if data:
-            # In whole blocks: what was there before ends with them.
-            size = -(-len(data) // filesystem.BLOCK_BYTES) * filesystem.BLOCK_BYTES
-            found.append(Part(name, start, data.ljust(min(size, end - start), _ERASED)))
-    return found
+    found = [
+        Part(name, start, _in_blocks(whole[start - offset : end - offset])) for name, start, end in places
+    ]
+    return [part for part in found if part.data]
+
+
+def _in_blocks(data: bytes) -> bytes:
+    """All but the erased blocks at its end."""
+    size = len(data.rstrip(_ERASED))
+    return data[: -(-size // filesystem.BLOCK_BYTES) * filesystem.BLOCK_BYTES]

@@ -1,6 +1,6 @@
 """The file system of an image, as MicroPython mounts it: littlefs 2.1, in its block size and no other count.
 
-MicroPython formats anew what it cannot mount, so a wrong block count would leave a board without a firmware.
+Where the block count is another one MicroPython starts nothing: "The filesystem appears to be corrupted".
 """
 
 import errno

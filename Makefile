@@ -113,7 +113,7 @@ coverage: setup  ## the lines of device code that the tests on CPython reach, in
 	  --deselect tests/host/cloud/test_full_disk.py --deselect tests/host/sim/test_aioble.py || status=$$?; \
 	$(BIN)/python -m coverage combine -q 2>/dev/null || true; $(BIN)/python -m coverage report; exit $$status
 
-test-board: .venv/ready  ## test a board, and report (PORT=… WIFI=ssid:password HOST=address LISTEN=… NTP=… PACKAGES=… ONLY=soak|memory|config|ota IMAGE=….bin)
+test-board: .venv/ready  ## test a board, and report (PORT=… WIFI=ssid:password HOST=address LISTEN=… NTP=… PACKAGES=… ONLY=soak|memory|config|ota|image IMAGE=….bin)
 	@:$(call needs,WIFI,$(WIFI),WIFI=ssid:password HOST=address)
 	@:$(call needs,HOST,$(HOST),WIFI=ssid:password HOST=address)
 	@$(BIN)/python -m pytest tests/board --port '$(PORT)' --wifi '$(WIFI)' --host '$(HOST)' \

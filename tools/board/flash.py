@@ -85,8 +85,8 @@ def flash(port: str, path: Path, yes: bool, baudrate: int = BAUDRATE, as_json: b
     board = f", {image.board}" if image.board else ""
     say(f"image  MicroPython {image.version}{board}, for {images.megabytes(image.flash_bytes)} of flash")
     say(f"       {SLOTS.get(image.slots, TWO_SLOTS)}")
-    if image.has_files:
-        say("       with the firmware's files: no deployment is needed")
+    if image.firmware:
+        say(f"       with {image.firmware}: no deployment is needed")
     if not (yes or sys.stdin.isatty()):
         raise BoardError("it erases the whole board, and nobody is here to be asked", "Say --yes.")
     with _Log() as esptool, _connected(port, baudrate, image) as chip:
@@ -104,14 +104,14 @@ def flash(port: str, path: Path, yes: bool, baudrate: int = BAUDRATE, as_json: b
     say(f"done   {size:,} bytes at {image.offset:#x}, written and verified in {seconds:.0f} s")
     if port.startswith("socket:"):
         say("start  press EN (or RST) on the board: there is no line for a reset in a socket")
-    step = f"configure {port} FILE, or set it up by phone" if image.has_files else f"deploy {port}"
+    step = f"configure {port} FILE, or set it up by phone" if image.firmware else f"deploy {port}"
     say(f"next   python3 -m tools {step}")
     if as_json:
         value = {
             "port": port,
             "board": board,
             "version": str(image.version),
-            "has_files": image.has_files,
+            "firmware": image.firmware,
             "bytes": size,
             "seconds": round(seconds, 1),
         }

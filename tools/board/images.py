@@ -2,7 +2,8 @@
 
 An image is one file for the flash from the bootloader's place on: bootloader, partition table, application.
 Their formats are ESP-IDF's (docs.espressif.com/projects/esp-idf: "App Image Format", "Partition Tables"). One
-that `tools image` made has the firmware's files, too, and a seal, a SHA-256 over all of it.
+that `tools image` made has the firmware's files, too. It says so behind the partition table, where the images
+of MicroPython itself are erased: whose firmware that is, and a SHA-256 over all of it.
 """
 
 import hashlib
@@ -35,9 +36,9 @@ _HEADER = 24  # bytes before the first segment's own header
 _DESCRIPTION = (_HEADER + 8, struct.pack("<I", 0xABCD5432))  # where an application says that it is one
 _HASH_BYTES = 32  # SHA-256, behind an application
 _OTA_SLOTS = range(0x10, 0x20)
-# Behind the partition table, in its sector: nobody else's, and erased in MicroPython's own images.
-_SEAL = 0x9000 - _HASH_BYTES
-_NO_SEAL = b"\xff" * _HASH_BYTES
+_SEAL = struct.Struct(f"{0x400 - _HASH_BYTES}s{_HASH_BYTES}s")
+_SEAL_OFFSET = partitions.TABLE_OFFSET + partitions.TABLE_BYTES
+_ERASED = b"\xff"
 
 _VERSION = re.compile(rb"MicroPython (v?(\d{1,4})\.(\d{1,4})[\w.+-]{0,80}) on \d{4}-\d\d-\d\d")
 _BOARD = re.compile(rb"; ([ -~]{1,80} with ESP32\w*)\0")  # the end of the REPL's greeting
@@ -66,7 +67,7 @@ class Image:
     board: str  # in the words of its build; empty if it does not say
     application: Application = field(repr=False)
     partitions: tuple[Partition, ...] = field(repr=False)  # of its table
-    has_files: bool  # the firmware's, too
+    firmware: str  # whose files it has, and their version; empty for MicroPython alone
 
     def check_chip(self, chip: str) -> None:
         """Raise BoardError if the image is for another chip."""
@@ -125,15 +126,16 @@ def parse(data: bytes, name: str) -> Image:
         found.board,
         found,
         tuple(listed),
-        _is_sealed(data, rom.BOOTLOADER_FLASH_OFFSET, name),
+        _firmware(data, rom.BOOTLOADER_FLASH_OFFSET, name),
     )
 
 
-def seal(data: bytes, offset: int) -> bytes:
-    """An image for that place in the flash, with a seal over all that is in it."""
-    start = _SEAL - offset
-    data = data[:start] + _NO_SEAL + data[start + _HASH_BYTES :]
-    return data[:start] + hashlib.sha256(data).digest() + data[start + _HASH_BYTES :]
+def seal(data: bytes, offset: int, firmware: str) -> bytes:
+    """An image for that place in the flash, which says whose files it has, and that it is whole."""
+    start = _SEAL_OFFSET - offset
+    hashed = hashlib.sha256(firmware.encode() + data[:start] + data[start + _SEAL.size :]).digest()
+    told = firmware.encode().ljust(_SEAL.size - _HASH_BYTES, _ERASED)
+    return data[:start] + _SEAL.pack(told, hashed) + data[start + _SEAL.size :]
 
 
 def application(data: bytes, name: str) -> Application:
@@ -194,14 +196,15 @@ def _partitions(rom: type[ESPLoader], data: bytes, name: str) -> list[Partition]
         raise BoardError(f"{name}: its partition table is damaged or missing", DOWNLOAD) from None
 
 
-def _is_sealed(data: bytes, offset: int, name: str) -> bool:
-    """Whether it has a seal; BoardError if that is broken."""
-    start = _SEAL - offset
-    if data.startswith(_NO_SEAL, start):
-        return False
-    if data != seal(data, offset):
+def _firmware(data: bytes, offset: int, name: str) -> str:
+    """Whose files it has, and their version; BoardError if anything of such an image is damaged."""
+    told, hashed = _SEAL.unpack_from(data, _SEAL_OFFSET - offset)
+    if hashed == _ERASED * _HASH_BYTES:
+        return ""
+    firmware = told.rstrip(_ERASED).decode(errors="replace")
+    if data != seal(data, offset, firmware):
         raise BoardError(f"{name}: its files are damaged or cut off", "Make it anew: python3 -m tools image.")
-    return True
+    return firmware
 
 
 def _micropython(application: bytes, name: str) -> tuple[str, str]:

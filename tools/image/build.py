@@ -31,12 +31,13 @@ class Made:
     parts: tuple[Part, ...]  # the same without what stays erased between them
 
 
-def make(image: images.Image, files: Mapping[str, bytes], code: str | None = None) -> Made:
+def make(image: images.Image, files: Mapping[str, bytes], firmware: str, code: str | None = None) -> Made:
     """An image with these files, by their paths on the device; the same input makes the same bytes.
 
     Args:
         image: MicroPython's, which is looked at no further.
         files: for its file system, whose content they replace.
+        firmware: whose they are, and their version.
         code: the label's, normalised; without, each device makes one of its own at its first start.
 
     Raises:
@@ -50,9 +51,9 @@ def make(image: images.Image, files: Mapping[str, bytes], code: str | None = Non
         if not store:
             raise BoardError("the image has no partition for the label's code", _OTHER)
         contents[store] = nvs.make(code, store.size)
-    whole = images.seal(_merged(image, listed, contents), image.offset)
+    whole = images.seal(_merged(image, listed, contents), image.offset, firmware)
     parts = tuple(_parts(whole, image.offset, listed))
-    return Made(replace(image, data=whole, partitions=listed, has_files=True), parts)
+    return Made(replace(image, data=whole, partitions=listed, firmware=firmware), parts)
 
 
 def with_files(image: images.Image) -> tuple[Partition, ...]:

@@ -69,7 +69,7 @@ def _run(args: argparse.Namespace) -> int:
     with bar() as progress:
         files = contents.firmware(image, progress, epoch(), args.packages, not args.no_packages, args.index)
         progress("making the image", 0, 0)
-        made = make(image, files, code)
+        made = make(image, files, contents.name(), code)
     mode = _SECRET if code else _PUBLIC
     told = _told(made, code)
     if args.parts:
@@ -80,6 +80,7 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     board = f", {image.board}" if image.board else ""
     print(f"image  MicroPython {image.version}{board}, for {images.megabytes(image.flash_bytes)} of flash")
+    print(f"       with {made.image.firmware}")
     for part in made.parts:
         print(f"       {part.offset:#9x}  {len(part.data):>9,} bytes  {part.name}")
     if code:
@@ -100,7 +101,7 @@ def _told(made: Made, code: str | None) -> dict[str, Any]:
         "chip": image.chip,
         "board": image.board,
         "micropython": image.version,
-        "version": settings.values().get("VERSION"),
+        "firmware": image.firmware,
         "flash_bytes": image.flash_bytes,
         "offset": image.offset,
         "bytes": len(image.data),

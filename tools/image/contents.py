@@ -47,3 +47,9 @@ def firmware(
     if built:
         found[BUILT] = f"{built:%Y %m %d %H %M %S}\n".encode()
     return found
+
+
+def name() -> str:
+    """Whose files these are, and their version."""
+    known = settings.values()
+    return f"{known.get('PRODUCT', 'firmware')} {known.get('VERSION', '')}".rstrip()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from firmware import settings
 from tests.host.board.fake_chip import FakeChip
 from tests.host.board.made_images import MB, ONE_SLOT, TWO_SLOTS, Made
 from tests.host.image.nvs_reader import read as read_nvs
@@ -23,6 +24,7 @@ from tools.sim.cpython import load_shim
 from tools.sim.cpython.lfs import VfsLfs2
 from tools.sim.packed import deployed
 
+FIRMWARE = "lamp 1.0"
 CODE = "8WECNRT2NN7C"
 FILES = {"boot.py": b"boot", "firmware.pack": os.urandom(100_000), "empty": b"", "lib/one.mpy": b"M" * 5000}
 # As MicroPython 1.26 and newer have it: the place for files is made at a start.
@@ -30,7 +32,7 @@ NO_FILES = ONE_SLOT[:3]
 OLD = Made(partitions=(*TWO_SLOTS, (1, 0x81, 0x310000, 0xF0000))).image()
 NEW = Made(partitions=NO_FILES).image()
 S3 = Made("esp32s3", flash_size="8MB", partitions=NO_FILES).image()
-WHOLE = build.make(images.parse(NEW, "x.bin"), FILES, CODE).image.data
+WHOLE = build.make(images.parse(NEW, "x.bin"), FILES, FIRMWARE, CODE).image.data
 esp32 = load_shim("_world") and load_shim("esp32")
 
 
@@ -81,9 +83,9 @@ def files_of(data: bytes) -> dict[str, bytes]:
 )
 def test_everything_is_where_a_board_looks_for_it(image: bytes, place: tuple[int, int]) -> None:
     before = images.parse(image, "stock.bin")
-    made = build.make(before, FILES, CODE)
+    made = build.make(before, FILES, FIRMWARE, CODE)
     again = images.parse(made.image.data, "made.bin")
-    assert (before.has_files, again.has_files, again) == (False, True, made.image)
+    assert (before.firmware, again.firmware, again) == ("", FIRMWARE, made.image)
     (files,) = [(one.offset, one.end) for one in again.partitions if one.name == "vfs"]
     assert files == place and again.flash_bytes == place[1] == before.flash_bytes
     assert files_of(again.data) == FILES
@@ -95,11 +97,11 @@ def test_everything_is_where_a_board_looks_for_it(image: bytes, place: tuple[int
         assert flashed[start : start + len(part.data)].count(0xFF) == len(part.data), "parts overlap"
         flashed[start : start + len(part.data)] = part.data
     assert flashed == again.data
-    assert build.make(again, FILES, CODE) == build.make(before, FILES, CODE) == made
+    assert build.make(again, FILES, FIRMWARE, CODE) == build.make(before, FILES, FIRMWARE, CODE) == made
 
 
 def test_without_a_code_nvs_is_left_to_the_device() -> None:
-    made = build.make(images.parse(NEW, "x.bin"), FILES)
+    made = build.make(images.parse(NEW, "x.bin"), FILES, FIRMWARE)
     assert set(partition(made.image.data, "nvs")) == {0xFF}
     assert [part.name for part in made.parts] == ["bootloader", "partition-table", "name", "vfs"]
 
@@ -129,7 +131,7 @@ for path in {sorted(FILES)}:
     assert (done.stdout.splitlines(), done.stderr) == (expected, "")
 
 
-@pytest.mark.parametrize("place", [0x9010, 0x20_0100, 0x8FF0, -4097, -1])
+@pytest.mark.parametrize("place", [0x8C01, 0x9010, 0x20_0100, 0x8FF0, -4097])
 def test_what_is_damaged_or_cut_off_is_refused(place: int) -> None:
     damaged = bytearray(WHOLE)
     damaged[place - 0x1000 if place > 0 else place] ^= 1
@@ -151,7 +153,7 @@ def test_an_image_that_cannot_hold_it(
     made: Made, files: dict[str, bytes], code: str | None, text: str
 ) -> None:
     with pytest.raises(BoardError, match=text):
-        build.make(images.parse(made.image(), "x.bin"), files, code)
+        build.make(images.parse(made.image(), "x.bin"), files, FIRMWARE, code)
 
 
 def run(verb: Any, *arguments: object) -> int:
@@ -185,7 +187,7 @@ async def test_from_the_command_line_to_the_mode_config(
     with FakeChip() as chip:
         assert run(flash, chip.port, out, "--yes") == 0
     printed = capsys.readouterr().out
-    assert "with the firmware's files: no deployment is needed" in printed
+    assert f"with {settings.PRODUCT} {settings.VERSION}: no deployment is needed" in printed
     assert f"next   python3 -m tools configure {chip.port} FILE, or set it up by phone" in printed
     assert chip.flash[0x1000:].startswith(out.read_bytes())
 

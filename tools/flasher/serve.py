@@ -1,4 +1,4 @@
-"""`python3 -m tools flasher`: the page that flashes boards, by ESP Web Tools, and the phone's page beside it."""
+"""`python3 -m tools flasher`: the page that flashes boards, by ESP Web Tools, beside the phone's page."""
 
 import argparse
 import asyncio
@@ -22,15 +22,15 @@ EXAMPLES = """examples:
   python3 -m tools flasher board.bin s3.bin --product product.json
       an image for each kind of chip; whoever sets a device up then is not asked for endpoint and certificates
 
-The page needs ESP Web Tools, which npm installs once; from then on nothing comes from elsewhere. The same server
-has the page of `python3 -m tools phone`, where a device is set up over Bluetooth after that.
+The page needs ESP Web Tools, which npm installs once; from then on nothing comes from elsewhere. The same
+server has the page of `python3 -m tools phone`, where a device is set up over Bluetooth after that.
 
 exit status: 0 after Ctrl-C or SIGTERM, 1 if it cannot start, 2 for wrong arguments"""
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PAGE = HERE / "page"
 FOLDER = "flash"
-_MODULES = (ROOT / ".flasher") if (ROOT / "tests").is_dir() else Path.home() / ".cache/esp32-aws-iot/flasher"
+MODULES = (ROOT / ".flasher") if (ROOT / "tests").is_dir() else Path.home() / ".cache/esp32-aws-iot/flasher"
 _ESP_WEB_TOOLS = "esp-web-tools"
 _ANEW = "Make it of MicroPython's file: python3 -m tools image MICROPYTHON.bin {}"
 
@@ -53,7 +53,7 @@ class Flasher(phone.Page):
         port: int = phone.PORT,
         product: dict[str, Any] | None = None,
         host: str = "localhost",
-        modules: Path = _MODULES,
+        modules: Path = MODULES,
     ) -> None:
         super().__init__(port, product, host)
         self._manifest = manifest(made)

@@ -9,6 +9,7 @@ BIN := .venv/bin
 STUBS := .venv/stubs
 VM := tests/vm/node_modules
 MINISTACK := .ministack
+FLASHER := .flasher
 
 # The path of a MicroPython unix binary for `make run`, `make test` and `make bench`; never needed.
 export MICROPYTHON
@@ -21,12 +22,12 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/pip install -qq --disable-pip-version-check
 PINS = $(BIN)/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; print(*$(1))'
 
-.PHONY: help setup run flash deploy configure console phone packages test test-slow test-unit coverage test-board lint format size bench clean
+.PHONY: help setup run image flasher flash deploy configure console phone packages test test-slow test-unit coverage test-board lint format size bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-setup: .venv/ready $(VM)/ready .venv/delta  ## make the virtual environment and get the MicroPython VM (every other target does this itself)
+setup: .venv/ready $(VM)/ready $(FLASHER)/ready .venv/delta  ## make the virtual environment and get the MicroPython VM and ESP Web Tools (every other target does this itself)
 
 .venv/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -47,6 +48,13 @@ $(VM)/ready: tests/vm/package.json
 	@if ! command -v npm >/dev/null; then echo "No npm: the tests on the MicroPython VM will be skipped"; exit 0; fi; \
 	echo "Getting the MicroPython VM"; \
 	npm install --prefix tests/vm --silent --no-package-lock --no-audit --no-fund; \
+	touch $@
+
+$(FLASHER)/ready: tools/flasher/package.json
+	@if ! command -v npm >/dev/null; then echo "No npm: the tests of the page that flashes boards will be skipped"; exit 0; fi; \
+	echo "Getting ESP Web Tools"; \
+	mkdir -p $(FLASHER); cp $< $(FLASHER); \
+	npm install --prefix $(FLASHER) --silent --no-package-lock --no-audit --no-fund; \
 	touch $@
 
 # Makes deltas of images. It is compiled here; the tests say what they skip without it.
@@ -73,7 +81,16 @@ run: .venv/ready  ## bring a simulated ESP32 to life against a local AWS IoT Cor
 port = $(if $(PORT),'$(PORT)')
 needs = $(if $(2),,$(error $(1) is needed: make $@ $(3)))
 
-flash: .venv/ready  ## write a MicroPython image to a board (IMAGE=file.bin, PORT=/dev/ttyUSB0 where several are plugged in)
+image: .venv/ready  ## one file for a board, MicroPython and this firmware (IMAGE=file.bin OUT=board.bin CODE=new PACKAGES=dir)
+	@:$(call needs,IMAGE,$(IMAGE),IMAGE=… OUT=…)
+	@:$(call needs,OUT,$(OUT),IMAGE=… OUT=…)
+	@$(BIN)/python -m tools image '$(IMAGE)' '$(OUT)' $(if $(CODE),--code '$(CODE)') $(if $(PACKAGES),--packages '$(PACKAGES)')
+
+flasher: .venv/ready $(FLASHER)/ready  ## serve the page that flashes boards from a browser (IMAGE='board.bin …' PRODUCT=file.json)
+	@:$(call needs,IMAGE,$(IMAGE),IMAGE=…)
+	@$(BIN)/python -m tools flasher $(IMAGE) $(if $(PRODUCT),--product '$(PRODUCT)')
+
+flash: .venv/ready  ## write an image to a board, MicroPython or what make image has made (IMAGE=file.bin, PORT=/dev/ttyUSB0 where several are plugged in)
 	@:$(call needs,IMAGE,$(IMAGE),IMAGE=…)
 	@$(BIN)/python -m tools flash $(port) '$(IMAGE)'
 
@@ -113,7 +130,7 @@ coverage: setup  ## the lines of device code that the tests on CPython reach, in
 	  --deselect tests/host/cloud/test_full_disk.py --deselect tests/host/sim/test_aioble.py || status=$$?; \
 	$(BIN)/python -m coverage combine -q 2>/dev/null || true; $(BIN)/python -m coverage report; exit $$status
 
-test-board: .venv/ready  ## test a board, and report (PORT=… WIFI=ssid:password HOST=address LISTEN=… NTP=… PACKAGES=… ONLY=soak|memory|config|ota IMAGE=….bin)
+test-board: .venv/ready  ## test a board, and report (PORT=… WIFI=ssid:password HOST=address LISTEN=… NTP=… PACKAGES=… ONLY=soak|memory|config|ota|image IMAGE=….bin)
 	@:$(call needs,WIFI,$(WIFI),WIFI=ssid:password HOST=address)
 	@:$(call needs,HOST,$(HOST),WIFI=ssid:password HOST=address)
 	@$(BIN)/python -m pytest tests/board --port '$(PORT)' --wifi '$(WIFI)' --host '$(HOST)' \
@@ -137,5 +154,5 @@ bench: .venv/ready .venv/delta  ## measure the MQTT client beside umqtt.simple, 
 	@$(BIN)/python -m tools bench
 
 clean:  ## remove what was made here, the virtual environment included
-	rm -rf .venv $(MINISTACK) build state .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info tests/vm/node_modules
+	rm -rf .venv $(MINISTACK) $(FLASHER) build state .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info tests/vm/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -17,7 +17,7 @@ from tools.board.ports import chosen_port
 
 HERE = Path(__file__).parent
 BUILD = HERE.parents[1] / "build"
-LONG = {"soak", "memory", "config", "ota"}
+LONG = {"soak", "memory", "config", "ota", "image"}
 VERDICTS = "test_verdicts.py"  # on whatever was measured
 REPORT = pytest.StashKey[Report]()
 TIMEOUT_S = 2400  # of one test, in an emulator; what they wait for has deadlines of its own
@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--host", help="name or address under which the board reaches this machine")
     group.addoption("--listen", default="", help="where the local cloud listens (default: all interfaces)")
     group.addoption("--ntp", metavar="HOST", help="a time server that it reaches, instead of public ones")
-    group.addoption("--image", metavar="BIN", help="the image that it runs, of which tests make updates")
+    group.addoption("--image", metavar="BIN", help="the image that it runs")
     group.addoption("--packages", metavar="DIR", help="third-party packages, instead of downloading them")
     group.addoption("--soak-minutes", type=float, default=30, help="length of the test marked soak (30)")
     group.addoption("--starts", type=int, default=50, help="cold starts in the tests marked memory (50)")

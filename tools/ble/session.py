@@ -4,6 +4,7 @@ Pure: messages in, messages out. One Session is one connection.
 """
 
 import hmac
+import secrets
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -38,6 +39,11 @@ def normalise_code(text: str) -> str:
             "INVALID_VALUE",
         )
     return code
+
+
+def new_code() -> str:
+    """A code for a label that nobody can guess, as a device makes its own."""
+    return "".join(secrets.choice(sorted(_ALPHABET)) for _ in range(_CODE_LENGTH))
 
 
 def spell_code(text: str) -> str:

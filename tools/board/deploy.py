@@ -91,7 +91,7 @@ def deploy(
                 modules[files.path_in_pack(name)] = module
             if with_packages:
                 progress("getting packages", 0, 0)
-                modules |= _packages(facts, package_folder, index)
+                modules |= packages.chosen(package_folder, index, facts.mpy_version, facts.architecture)
             progress("comparing", 0, 0)
             repl.exec(_ON_BOARD.read_text("utf-8"))
             repl.exec("finish()\ndiscard('/deploy')", FLASH_S)
@@ -127,12 +127,6 @@ def _compiled(facts: Facts) -> tuple[dict[str, bytes], dict[str, bytes]]:
             "Write an image of a MicroPython that fits: python3 -m tools flash PORT IMAGE",
         )
     return files.compiled(facts.architecture)
-
-
-def _packages(facts: Facts, folder: Path | None, index: str | None) -> dict[str, bytes]:
-    if folder:
-        return packages.from_folder(folder, facts.mpy_version, facts.architecture)
-    return packages.from_index(facts.mpy_version, index)
 
 
 def _watch(repl: Repl) -> str:

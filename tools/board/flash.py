@@ -1,4 +1,4 @@
-"""`python3 -m tools flash`: writes a MicroPython image to a board, and reads it back."""
+"""`python3 -m tools flash`: writes an image to a board, MicroPython or more, and reads it back."""
 
 import argparse
 import contextlib
@@ -28,8 +28,9 @@ EXAMPLES = """examples:
   python3 -m tools flash ESP32_GENERIC-OTA-20250415-v1.25.0.bin      the only board that is plugged in
   python3 -m tools flash COM3 ESP32_GENERIC-20250415-v1.25.0.bin --yes
 
-The image comes from the page of your board on micropython.org. Flashing erases the whole board, with its
-configuration and its certificate. The next step is: python3 -m tools deploy PORT
+The image comes from the page of your board on micropython.org, and the next step is: python3 -m tools deploy
+PORT. Or `python3 -m tools image` has put this firmware into it: then that is done. Flashing erases the whole
+board, with its configuration and its certificate.
 
 exit status: 0 when the image is on the board, 1 if not, 2 for wrong arguments"""
 BAUDRATE = 460_800  # what USB chips of every make manage, and MicroPython's own pages tell
@@ -47,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("port", metavar="PORT", nargs="?", help=PORT_HELP)
     parser.add_argument(
-        "image", metavar="IMAGE", type=Path, help="the .bin file of MicroPython for the board"
+        "image", metavar="IMAGE", type=Path, help="the .bin file of MicroPython for the board, or of `image`"
     )
     parser.add_argument("--yes", action="store_true", help="erase without asking")
     parser.add_argument("--json", action="store_true", help="print what was done as JSON")
@@ -84,6 +85,8 @@ def flash(port: str, path: Path, yes: bool, baudrate: int = BAUDRATE, as_json: b
     board = f", {image.board}" if image.board else ""
     say(f"image  MicroPython {image.version}{board}, for {images.megabytes(image.flash_bytes)} of flash")
     say(f"       {SLOTS.get(image.slots, TWO_SLOTS)}")
+    if image.firmware:
+        say(f"       with {image.firmware}: no deployment is needed")
     if not (yes or sys.stdin.isatty()):
         raise BoardError("it erases the whole board, and nobody is here to be asked", "Say --yes.")
     with _Log() as esptool, _connected(port, baudrate, image) as chip:
@@ -101,12 +104,14 @@ def flash(port: str, path: Path, yes: bool, baudrate: int = BAUDRATE, as_json: b
     say(f"done   {size:,} bytes at {image.offset:#x}, written and verified in {seconds:.0f} s")
     if port.startswith("socket:"):
         say("start  press EN (or RST) on the board: there is no line for a reset in a socket")
-    say(f"next   python3 -m tools deploy {port}")
+    step = f"configure {port} FILE, or set it up by phone" if image.firmware else f"deploy {port}"
+    say(f"next   python3 -m tools {step}")
     if as_json:
         value = {
             "port": port,
             "board": board,
             "version": str(image.version),
+            "firmware": image.firmware,
             "bytes": size,
             "seconds": round(seconds, 1),
         }

@@ -1,7 +1,9 @@
 """MicroPython images for the ESP32 family: what is in one, whether it is whole, and whether it fits a board.
 
 An image is one file for the flash from the bootloader's place on: bootloader, partition table, application.
-Their formats are ESP-IDF's (docs.espressif.com/projects/esp-idf: "App Image Format", "Partition Tables").
+Their formats are ESP-IDF's (docs.espressif.com/projects/esp-idf: "App Image Format", "Partition Tables"). One
+that `tools image` made has the firmware's files, too. It says so behind the partition table, where the images
+of MicroPython itself are erased: whose firmware that is, and a SHA-256 over all of it.
 """
 
 import hashlib
@@ -16,22 +18,27 @@ from esptool.loader import ESPLoader
 from esptool.targets import ROM_LIST
 from esptool.util import flash_size_bytes
 
+from . import partitions
 from .errors import BoardError
+from .partitions import Partition
 from .repl import OLDEST
 
 MB = 1 << 20
 DOWNLOAD = "Take your board's .bin file (no .app-bin, .uf2 or .elf) from its page on micropython.org."
+ARCHITECTURES = {  # by the ends of the boards' names, as mpy-cross calls them
+    **dict.fromkeys(("ESP32", "ESP32S2", "ESP32S3"), "xtensawin"),
+    **dict.fromkeys(("ESP32C2", "ESP32C3", "ESP32C5", "ESP32C6", "ESP32H2", "ESP32P4"), "rv32imc"),
+}
 _CHIPS = {rom.IMAGE_CHIP_ID: rom for rom in ROM_LIST if hasattr(rom, "IMAGE_CHIP_ID")}
 
 _ANY_REVISION = 0xFFFF  # as the newest; images of old say 0
 _HEADER = 24  # bytes before the first segment's own header
 _DESCRIPTION = (_HEADER + 8, struct.pack("<I", 0xABCD5432))  # where an application says that it is one
-_TABLE = 0x8000
-_TABLE_BYTES = 0xC00
-_ENTRY = struct.Struct("<HBBII16sI")
-_ENTRY_MAGIC, _MD5_MAGIC, _END_MAGIC = 0x50AA, 0xEBEB, 0xFFFF
 _HASH_BYTES = 32  # SHA-256, behind an application
-_APPLICATION, _OTA_SLOTS = 0, range(0x10, 0x20)
+_OTA_SLOTS = range(0x10, 0x20)
+_SEAL = struct.Struct(f"{0x400 - _HASH_BYTES}s{_HASH_BYTES}s")
+_SEAL_OFFSET = partitions.TABLE_OFFSET + partitions.TABLE_BYTES
+_ERASED = b"\xff"
 
 _VERSION = re.compile(rb"MicroPython (v?(\d{1,4})\.(\d{1,4})[\w.+-]{0,80}) on \d{4}-\d\d-\d\d")
 _BOARD = re.compile(rb"; ([ -~]{1,80} with ESP32\w*)\0")  # the end of the REPL's greeting
@@ -59,6 +66,8 @@ class Image:
     version: str  # MicroPython's
     board: str  # in the words of its build; empty if it does not say
     application: Application = field(repr=False)
+    partitions: tuple[Partition, ...] = field(repr=False)  # of its table
+    firmware: str  # whose files it has, and their version; empty for MicroPython alone
 
     def check_chip(self, chip: str) -> None:
         """Raise BoardError if the image is for another chip."""
@@ -83,16 +92,6 @@ class Image:
             )
 
 
-@dataclass(frozen=True)
-class Partition:
-    """An entry of the partition table."""
-
-    kind: int
-    subtype: int
-    offset: int
-    size: int
-
-
 def read(path: Path) -> Image:
     """The image in a file; BoardError if there is none, or none that is whole and new enough."""
     if not path.is_file():
@@ -109,9 +108,8 @@ def parse(data: bytes, name: str) -> Image:
     if _is_alone(data):
         raise BoardError(f"{name}: an application alone, without bootloader and partition table", DOWNLOAD)
     bootloader = _program(rom, data, name, "bootloader")
-    table = _TABLE - rom.BOOTLOADER_FLASH_OFFSET
-    partitions = _partitions(data[table : table + _TABLE_BYTES], name)
-    applications = sorted((p for p in partitions if p.kind == _APPLICATION), key=lambda p: p.offset)
+    listed = _partitions(rom, data, name)
+    applications = sorted((p for p in listed if p.kind == partitions.APPLICATION), key=lambda p: p.offset)
     if not applications:
         raise BoardError(f"{name}: no place for an application in its partition table", DOWNLOAD)
     start = max(0, applications[0].offset - rom.BOOTLOADER_FLASH_OFFSET)
@@ -122,12 +120,22 @@ def parse(data: bytes, name: str) -> Image:
         rom.CHIP_NAME,
         (bootloader.min_rev_full, bootloader.max_rev_full or _ANY_REVISION),
         rom.BOOTLOADER_FLASH_OFFSET,
-        max(sizes.get(data[3] & 0xF0, 0), *(p.offset + p.size for p in partitions)),
+        max(sizes.get(data[3] & 0xF0, 0), *(p.end for p in listed)),
         sum(p.subtype in _OTA_SLOTS for p in applications) or 1,
         found.version,
         found.board,
         found,
+        tuple(listed),
+        _firmware(data, rom.BOOTLOADER_FLASH_OFFSET, name),
     )
+
+
+def seal(data: bytes, offset: int, firmware: str) -> bytes:
+    """An image for that place in the flash, which says whose files it has, and that it is whole."""
+    start = _SEAL_OFFSET - offset
+    hashed = hashlib.sha256(firmware.encode() + data[:start] + data[start + _SEAL.size :]).digest()
+    told = firmware.encode().ljust(_SEAL.size - _HASH_BYTES, _ERASED)
+    return data[:start] + _SEAL.pack(told, hashed) + data[start + _SEAL.size :]
 
 
 def application(data: bytes, name: str) -> Application:
@@ -180,22 +188,23 @@ def _program(rom: type[ESPLoader], data: bytes, name: str, part: str) -> ESP32Fi
     return program
 
 
-def _partitions(table: bytes, name: str) -> list[Partition]:
-    """Entries of 32 bytes, then mostly the MD5 of all before it, then 0xff."""
-    found: list[Partition] = []
-    for start in range(0, len(table) - _ENTRY.size + 1, _ENTRY.size):
-        magic, kind, subtype, offset, size, _, _ = _ENTRY.unpack_from(table, start)
-        if magic == _END_MAGIC:
-            return found
-        if magic == _ENTRY_MAGIC:
-            found.append(Partition(kind, subtype, offset, size))
-        elif magic != _MD5_MAGIC or not table.startswith(_md5(table[:start]), start + 16):
-            break
-    raise BoardError(f"{name}: its partition table is damaged or missing", DOWNLOAD)
+def _partitions(rom: type[ESPLoader], data: bytes, name: str) -> list[Partition]:
+    start = partitions.TABLE_OFFSET - rom.BOOTLOADER_FLASH_OFFSET
+    try:
+        return partitions.parse(data[start : start + partitions.TABLE_BYTES])
+    except ValueError:
+        raise BoardError(f"{name}: its partition table is damaged or missing", DOWNLOAD) from None
 
 
-def _md5(data: bytes) -> bytes:
-    return hashlib.md5(data, usedforsecurity=False).digest()
+def _firmware(data: bytes, offset: int, name: str) -> str:
+    """Whose files it has, and their version; BoardError if anything of such an image is damaged."""
+    told, hashed = _SEAL.unpack_from(data, _SEAL_OFFSET - offset)
+    if hashed == _ERASED * _HASH_BYTES:
+        return ""
+    firmware = told.rstrip(_ERASED).decode(errors="replace")
+    if data != seal(data, offset, firmware):
+        raise BoardError(f"{name}: its files are damaged or cut off", "Make it anew: python3 -m tools image.")
+    return firmware
 
 
 def _micropython(application: bytes, name: str) -> tuple[str, str]:

@@ -36,6 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser, without: str) -> None:
     source.add_argument("--no-packages", action="store_true", help=without)
 
 
+def chosen(folder: Path | None, index: str | None, mpy_version: int, architecture: str) -> dict[str, bytes]:
+    """The packages from where the options say; arguments and errors as of the two functions below."""
+    if folder:
+        return from_folder(folder, mpy_version, architecture)
+    return from_index(mpy_version, index)
+
+
 def from_index(mpy_version: int, index: str | None = None, cache: Path = CACHE) -> dict[str, bytes]:
     """The pinned packages out of micropython-lib's package index, kept in `cache` for the next time.
 

@@ -17,10 +17,7 @@ from .folder import CONTENT, MANIFEST, SBOM
 from .manifest import APP, HASH_BYTES, LARGEST, FormError, Manifest, block_hashes
 from .sbom import bill
 
-CHIPS = {  # by the ends of the boards' names, and their architectures by mpy-cross
-    **dict.fromkeys(("ESP32", "ESP32S2", "ESP32S3"), "xtensawin"),
-    **dict.fromkeys(("ESP32C2", "ESP32C3", "ESP32C5", "ESP32C6", "ESP32H2", "ESP32P4"), "rv32imc"),
-}
+CHIPS = images.ARCHITECTURES
 _NATIVE = {
     9: "xtensa",
     10: "xtensawin",

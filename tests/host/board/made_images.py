@@ -13,6 +13,7 @@ BOARD = "Made board with ESP32"
 MB = 1 << 20
 RAM = 0x3FFE_8000  # segments there go into an image as they are
 DESCRIPTION = struct.pack("<I252x", 0xABCD5432)
+NAMES = {(1, 2): b"nvs", (1, 0x81): b"vfs"}
 ONE_SLOT = (
     (1, 2, 0x9000, 0x6000),
     (1, 1, 0xF000, 0x1000),
@@ -70,7 +71,9 @@ class Made:
 
 def table(partitions: tuple[tuple[int, int, int, int], ...], with_hash: bool = True) -> bytes:
     """A partition table."""
-    entries = b"".join(struct.pack("<HBBII16sI", 0x50AA, *entry, b"name", 0) for entry in partitions)
+    entries = b"".join(
+        struct.pack("<HBBII16sI", 0x50AA, *entry, NAMES.get(entry[:2], b"name"), 0) for entry in partitions
+    )
     if with_hash:
         entries += b"\xeb\xeb" + b"\xff" * 14 + hashlib.md5(entries).digest()
     return entries.ljust(0xC00, b"\xff")

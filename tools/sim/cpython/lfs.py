@@ -13,8 +13,10 @@ from littlefs.errors import LittleFSError
 
 _FOLDER, _FILE = 0x4000, 0x8000
 _BLOCK_COUNT, _BLOCK_SIZE, _BLOCK_ERASE = 4, 5, 6  # requests to a block device
-_DISK_VERSION = 0x00020001  # what MicroPython writes since 1.22
 _NAME_MAX = 255
+# MicroPython's defaults, and the disk version that it writes since 1.22.
+SIZES = {"read_size": 32, "prog_size": 32, "cache_size": 128, "lookahead_size": 32, "block_cycles": 100,
+         "name_max": _NAME_MAX, "disk_version": 0x00020001}  # fmt: skip
 _EIO = 5
 _RDONLY, _WRONLY, _RDWR, _CREAT, _EXCL, _TRUNC, _APPEND = 1, 2, 3, 0x100, 0x200, 0x400, 0x800
 _FLAGS = {"r": _RDONLY, "w": _WRONLY | _CREAT | _TRUNC, "x": _WRONLY | _CREAT | _EXCL,
@@ -230,10 +232,7 @@ class _TextFile(_File):
 def _configured(bdev):
     device = _Device(bdev)
     size, count = bdev.ioctl(_BLOCK_SIZE, 0), bdev.ioctl(_BLOCK_COUNT, 0)
-    return device, lfs.LFSConfig(
-        context=device, block_size=size, block_count=count, read_size=32, prog_size=32, cache_size=128,
-        lookahead_size=32, block_cycles=100, name_max=_NAME_MAX, disk_version=_DISK_VERSION,
-    )  # fmt: skip
+    return device, lfs.LFSConfig(context=device, block_size=size, block_count=count, **SIZES)
 
 
 def _flags(mode):

@@ -1,0 +1,1 @@
+"""The page that flashes boards from a browser."""

@@ -30,7 +30,7 @@ pytestmark = [
 
 WAIT_MS = 1000 * PATIENCE_S
 MADE = Made(partitions=(*TWO_SLOTS, (1, 0x81, 0x310000, 0xF0000)))
-# What ESP Web Tools says of a board that does not speak Improv.
+# What ESP Web Tools says of a board that does not speak Improv: an empty one.
 NO_IMPROV = re.compile("Improv initialization failed|Error fetching current state: TIMEOUT")
 
 
@@ -54,7 +54,7 @@ class Bench:
 
 @contextlib.asynccontextmanager
 async def bench(folder: Path, page: Page, made: images.Image, chip: str = "ESP32") -> AsyncIterator[Bench]:
-    async with World({}) as world:
+    async with World({"Home": "correct horse"}) as world:
         device = Device(folder / "device", world)
         with FakeChip(chip) as there:
             try:
@@ -99,6 +99,8 @@ async def test_from_an_empty_board_to_the_phones_page(
         await board.device.expect("system: mode CONFIG")
         code = (await board.device.expect(r"ble: code (\S+)"))[1]
         await dialog.get_by_text("Next").click()
+        await expect(dialog).to_contain_text("Connect your device to the network", timeout=WAIT_MS)
+        await dialog.get_by_text("Skip", exact=True).click()
         await dialog.locator("ew-icon-button").click()
         await expect(dialog).to_have_count(0)
         await page.get_by_role("button", name="Read the code").click()

@@ -33,7 +33,7 @@ URL = "https://example.com/devices#{id}"
 
 @contextlib.asynccontextmanager
 async def dialog_with(folder: Path, product: bool = True) -> AsyncIterator[tuple[Locator, Device]]:
-    """The dialog of ESP Web Tools, connected to a device in mode CONFIG; with its product's file or without."""
+    """The dialog of ESP Web Tools, and its device, which has its product's file or not."""
     made = build.make(images.parse(MADE.image(), "x.bin"), {"main.py": b""}, contents.name()).image
     async with (
         Cloud(folder / "cloud", hosts=("localhost", HOST)) as cloud,

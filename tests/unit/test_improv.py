@@ -24,13 +24,18 @@ if not hasattr(sys.implementation, "_machine"):  # CPython's
 class Stream:
     """Gives its bytes, then nothing more; or ends."""
 
+    later = b""  # what comes after a pause
+
     def __init__(self, data, ends=True):
-        self._data, self._ends = data, ends
+        self.left, self._ends = data, ends
 
     async def read(self, count):
-        if not self._data and not self._ends:
-            await asyncio.Event().wait()
-        byte, self._data = self._data[:1], self._data[1:]
+        if not self.left and not self._ends:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.left, self.later = self.later, b""
+        byte, self.left = self.left[:1], self.left[1:]
         return byte
 
 
@@ -212,6 +217,73 @@ async def test_what_is_no_packet_is_told():
     for number in (0, 5, 6, 7, 255):
         await araises(ValueError, "no command", improv.run(system, Stream(command(number)), system.write))
         assert system.told()[-1] == (ERROR, b"\2")
+
+
+class Around:
+    """What the module knows as `asyncio`, `sys` and `micropython` once Ctrl-C has ended the loop."""
+
+    def __init__(self, system, left):
+        self.stdin = self.stdout = self.buffer = self
+        self.stream = Stream(left, ends=False)
+        self.write = lambda data: system.write(data) if isinstance(data, bytes) else None
+        self.characters = []
+        self.kbd_intr = self.characters.append
+        self._before = improv.asyncio, improv.sys, improv.micropython
+
+    def StreamReader(self, file):
+        return self.stream
+
+    async def wait_for_ms(self, awaitable, ms):
+        return await asyncio.wait_for_ms(awaitable, min(ms, 100))
+
+    TimeoutError = asyncio.TimeoutError
+
+    def __enter__(self):
+        improv.asyncio = improv.sys = improv.micropython = self
+        return self
+
+    def __exit__(self, *error):
+        improv.asyncio, improv.sys, improv.micropython = self._before
+
+
+def running():
+    system = System()
+    system.mode, system.stored = "NORMAL", {"config": {"app": {"url": "https://example.com"}}}
+
+    async def command(name, argument):
+        assert name is None
+        return await improv.run(system, argument, system.write)
+
+    system.command = command
+    return system
+
+
+async def test_a_packet_that_has_ended_the_loop_by_its_ctrl_c_is_answered():
+    """Wherever in the header it was read up to; and so is what comes next."""
+    state = [(STATE, b"\4"), result(GET_STATE, "https://example.com")]
+    for read in range(8):
+        for more in (b"", HEADER + b"\3" + command(GET_STATE) + b"\n"):
+            system = running()
+            with Around(system, HEADER[read:] + command(GET_STATE) + b"\n") as around:
+                around.stream.later = more
+                assert await improv._talk(system)
+            assert system.told() == (state * 2 if more else state), (read, more)
+            assert around.characters == [-1]
+
+
+async def test_a_ctrl_c_that_somebody_typed_leads_to_the_prompt():
+    """And what an IDE sends behind it stays for the prompt."""
+    for left, stays in (
+        (b"", b""),
+        (b"\r\x01", b"\x01"),
+        (b"\r\x03\x03", b"\x03\x03"),
+        (b"\x03", b""),
+        (b"x", b""),
+    ):
+        system = running()
+        with Around(system, left) as around:
+            assert not await improv._talk(system)
+            assert around.stream.left == stays and not around.characters and not system.output
 
 
 async def test_networks():

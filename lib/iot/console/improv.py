@@ -109,6 +109,7 @@ async def _talk(system):
         await asyncio.wait_for_ms(lines.run(stream, sys.stdout.write, system.command), _TALK_MS)
     except asyncio.TimeoutError:
         pass
+    system.log.info("improv", "it was asked while the device ran, which goes on after a restart")
     return True
 
 

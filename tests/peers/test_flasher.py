@@ -30,8 +30,10 @@ pytestmark = [
 
 WAIT_MS = 1000 * PATIENCE_S
 MADE = Made(partitions=(*TWO_SLOTS, (1, 0x81, 0x310000, 0xF0000)))
-# What ESP Web Tools says of a board that does not speak Improv: an empty one.
-NO_IMPROV = re.compile("Improv initialization failed|Error fetching current state: TIMEOUT")
+# What ESP Web Tools says of a board that does not speak Improv, or not yet, and as it asks again meanwhile.
+NO_IMPROV = re.compile(
+    "Improv initialization failed|Error fetching current state: TIMEOUT|WritableStream is locked"
+)
 
 
 @dataclass

@@ -45,7 +45,7 @@ class Chip:
         self.prompt: bool | None = None  # whether the raw REPL; None: the program ends with main.py
         self.at_prompt = False  # it waits for what is typed
         self.prompts = 0  # how often it has begun to wait
-        self.interrupted_by_ctrl_c = True  # else that is a character like others
+        self.interrupted_by_ctrl_c = False  # then it is a character like others, as before boot.py
         self.boots = 0
         self.flash_writes = 0
         self.memory = Memory()
@@ -79,8 +79,7 @@ class Chip:
         self.boots += 1
         self.reset_cause = cause
         self.next_cause = None
-        self.at_prompt = False
-        self.interrupted_by_ctrl_c = True
+        self.at_prompt = self.interrupted_by_ctrl_c = False
         if cause != SOFT_RESET and self.prompt:
             self.prompt = False
         self.stopped.clear()

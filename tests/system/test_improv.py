@@ -65,6 +65,16 @@ async def test_from_the_product_to_telemetry(house: House) -> None:
     assert WIFI["password"] not in printed and "wrong password" not in printed
 
 
+async def test_a_product_whose_settings_have_all_but_wifi(house: House) -> None:
+    document = house.configuration()
+    del document["wifi"]
+    device = house.device(CONFIG=document)
+    await device.power_on()
+    await device.expect("system: mode CONFIG", START_S)
+    assert await Client(device).ask(improv.settings(WIFI["ssid"], WIFI["password"]), PROVISIONED)
+    await device.expect("system: mode NORMAL", START_S)
+
+
 async def test_a_device_that_is_set_up_gets_another_network(house: House) -> None:
     """Its endpoint and certificates stay, and so does its name in the cloud."""
     device = house.device()

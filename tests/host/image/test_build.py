@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from documents import claim
 
 from firmware import settings
 from tests.host.board.fake_chip import FakeChip
@@ -18,7 +19,7 @@ from tests.host.image.nvs_reader import read as read_nvs
 from tests.patience import PATIENCE_S
 from tools.board import flash, images
 from tools.board.errors import BoardError
-from tools.image import build, cli
+from tools.image import build, cli, contents
 from tools.sim import Device, World
 from tools.sim.cpython import load_shim
 from tools.sim.cpython.lfs import VfsLfs2
@@ -169,9 +170,11 @@ async def test_from_the_command_line_to_the_mode_config(
     """The file system is that of a deployment; with it and the code a simulated device starts."""
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
     (tmp_path / "stock.bin").write_bytes(OLD)
+    configuration = claim()
+    (tmp_path / "board.json").write_text(json.dumps(configuration))
     out, parts = tmp_path / "board.bin", tmp_path / "parts"
     arguments = (tmp_path / "stock.bin", out, "--no-packages", "--code", "8wec-nrt2-nn7c", "--parts", parts)
-    assert run(cli, *arguments, "--json") == 0
+    assert run(cli, *arguments, "--product", tmp_path / "board.json", "--json") == 0
     told = json.loads(capsys.readouterr().out)["value"]
     assert (told["chip"], told["code"], told["bytes"]) == ("ESP32", "8WEC-NRT2-NN7C", out.stat().st_size)
     assert json.loads((parts / "parts.json").read_text()) == told
@@ -179,9 +182,16 @@ async def test_from_the_command_line_to_the_mode_config(
         start = part["offset"] - told["offset"]
         assert (parts / part["path"]).read_bytes() == out.read_bytes()[start : start + part["bytes"]]
     assert stat.S_IMODE(out.stat().st_mode) == stat.S_IMODE((parts / "nvs.bin").stat().st_mode) == 0o600
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["board.bin", "parts", "stock.bin"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "board.bin",
+        "board.json",
+        "parts",
+        "stock.bin",
+    ]
     files = files_of(out.read_bytes())
     assert files.pop("built.txt") == b"2027 01 15 08 00 00\n"
+    del configuration["wifi"]
+    assert json.loads(files.pop(contents.PRODUCT)) == configuration
     assert {f"/{path}": data for path, data in files.items()} == deployed()
 
     with FakeChip() as chip:
@@ -201,6 +211,14 @@ async def test_from_the_command_line_to_the_mode_config(
         async with device:
             await device.expect("system: mode CONFIG")
             await device.expect("ble: code 8WEC-NRT2-NN7C")
+
+
+def test_a_product_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "stock.bin").write_bytes(NEW)
+    (tmp_path / "product.json").write_text('{"aws": {}}')
+    product = tmp_path / "product.json"
+    assert run(cli, tmp_path / "stock.bin", tmp_path / "x.bin", "--product", product) == 1
+    assert "aws.endpoint: missing" in capsys.readouterr().err and not (tmp_path / "x.bin").exists()
 
 
 def test_a_device_whose_settings_have_a_code(

@@ -11,7 +11,7 @@ import weakref as _weakref
 from asyncio import CancelledError, Event, Lock
 
 from tools.sim.cpython import clock as _clock
-from tools.sim.cpython.streams import StreamReader, StreamWriter, open_connection
+from tools.sim.cpython.streams import StreamReader, StreamWriter, begin_anew, open_connection
 from tools.sim.cpython.ticks import _limited
 
 __all__ = [
@@ -203,8 +203,9 @@ def get_event_loop():
 
 
 def new_event_loop():
-    """Start afresh."""
+    """Start afresh: nothing waits for a stream any more."""
     Loop._exc_handler = None
+    begin_anew()
     return Loop
 
 

@@ -80,6 +80,11 @@ async def _ready(stream, writing):
                 _wake(fd, for_write)
 
 
+def begin_anew():
+    """Forget who waits: their loop has ended."""
+    _waiting.clear()
+
+
 def _wake(fd, for_write):
     """Wake every task that waits for this direction of a descriptor."""
     waiters = _waiting.pop((fd, for_write), None)

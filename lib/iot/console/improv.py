@@ -104,7 +104,8 @@ async def _talk(system):
         return False
     micropython.kbd_intr(-1)
     _tell_state(system, sys.stdout.buffer.write)
-    lines = borrow("iot.console.lines")
+    from iot.console import lines  # which stays in every mode
+
     try:
         await asyncio.wait_for_ms(lines.run(stream, sys.stdout.write, system.command), _TALK_MS)
     except asyncio.TimeoutError:

@@ -11,7 +11,8 @@ import weakref as _weakref
 from asyncio import CancelledError, Event, Lock
 
 from tools.sim.cpython import clock as _clock
-from tools.sim.cpython.streams import StreamReader, StreamWriter, begin_anew, open_connection
+from tools.sim.cpython import streams as _streams
+from tools.sim.cpython.streams import StreamReader, StreamWriter, open_connection
 from tools.sim.cpython.ticks import _limited
 
 __all__ = [
@@ -205,7 +206,7 @@ def get_event_loop():
 def new_event_loop():
     """Start afresh: nothing waits for a stream any more."""
     Loop._exc_handler = None
-    begin_anew()
+    _streams.begin_anew()
     return Loop
 
 

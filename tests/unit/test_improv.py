@@ -194,9 +194,9 @@ async def test_in_other_modes_it_is_provisioned_and_changes_nothing():
     for url in (None, 5, "x" * 201):
         system.stored = {"config": {"app": {"url": url}}}
         assert await asked(system, command(GET_STATE)) == [(STATE, b"\4"), result(GET_STATE)]
-    for packet in (command(GET_NETWORKS), network("Home", "correct horse")):
+    for packet, error in ((command(GET_NETWORKS), b"\2"), (network("Home", "correct horse"), b"\xff")):
         await araises(ValueError, "in mode NORMAL", improv.run(system, Stream(packet), system.write))
-        assert system.told() == [(ERROR, b"\2")] and not system.tasks
+        assert system.told() == [(ERROR, error)] and not system.tasks
 
 
 async def test_what_is_no_packet_is_told():

@@ -72,7 +72,7 @@ async def run(system, stream, write=None):
         name, work = (_JOIN, _provision) if wanted else (_SCAN, _look_around)
         system.tasks[name] = asyncio.create_task(work(system, write, wanted))
     else:
-        _tell(write, _ERROR, _UNKNOWN_COMMAND)
+        _tell(write, _ERROR, _OTHER if wanted else _UNKNOWN_COMMAND)  # a page shows the first alone
         raise ValueError("improv: no command {} in mode {}".format(command, system.mode))
     return "improv"
 

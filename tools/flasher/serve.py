@@ -72,6 +72,10 @@ class Flasher(phone.Page):
         router.add_get(f"/{FOLDER}/{_ESP_WEB_TOOLS}/{{name:[A-Za-z0-9_.-]+}}", self._module)
         router.add_get(f"/{FOLDER}/{{name:[a-z0-9_.-]*}}", self._own)
 
+    async def __aenter__(self) -> "Flasher":
+        await super().__aenter__()
+        return self
+
     @property
     def flasher_url(self) -> str:
         """The flasher's address."""
@@ -124,7 +128,8 @@ def manifest(made: dict[str, images.Image]) -> dict[str, Any]:
         }
         for number, image in enumerate(made.values())
     ]
-    return {"name": product, "version": version, "builds": builds}
+    # No probe for Improv, which brings Wi-Fi over the cable: who does not speak that reads a Ctrl-C in it.
+    return {"name": product, "version": version, "new_install_improv_wait_time": 0, "builds": builds}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

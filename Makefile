@@ -81,10 +81,10 @@ run: .venv/ready  ## bring a simulated ESP32 to life against a local AWS IoT Cor
 port = $(if $(PORT),'$(PORT)')
 needs = $(if $(2),,$(error $(1) is needed: make $@ $(3)))
 
-image: .venv/ready  ## one file for a board, MicroPython and this firmware (IMAGE=file.bin OUT=board.bin CODE=new PACKAGES=dir)
+image: .venv/ready  ## one file for a board, MicroPython and this firmware (IMAGE=file.bin OUT=board.bin CODE=new PRODUCT=file.json PACKAGES=dir)
 	@:$(call needs,IMAGE,$(IMAGE),IMAGE=… OUT=…)
 	@:$(call needs,OUT,$(OUT),IMAGE=… OUT=…)
-	@$(BIN)/python -m tools image '$(IMAGE)' '$(OUT)' $(if $(CODE),--code '$(CODE)') $(if $(PACKAGES),--packages '$(PACKAGES)')
+	@$(BIN)/python -m tools image '$(IMAGE)' '$(OUT)' $(if $(CODE),--code '$(CODE)') $(if $(PRODUCT),--product '$(PRODUCT)') $(if $(PACKAGES),--packages '$(PACKAGES)')
 
 flasher: .venv/ready $(FLASHER)/ready  ## serve the page that flashes boards from a browser (IMAGE='board.bin …' PRODUCT=file.json)
 	@:$(call needs,IMAGE,$(IMAGE),IMAGE=…)

@@ -8,6 +8,15 @@ import os
 
 import esp
 import machine
+import micropython
+
+# A browser that has flashed the board speaks Improv at once, whose packets have Ctrl-C among their bytes.
+try:
+    micropython.kbd_intr(-1)
+    for _ in range(2):  # where one that came before, as MicroPython mounted the flash, is raised
+        pass
+except KeyboardInterrupt:
+    pass
 
 
 def start():

@@ -4,6 +4,7 @@ import gc
 import sys
 
 import machine
+import micropython
 
 # Bytes after which garbage is collected: what survives lies close together, and the heap need not grow.
 gc.threshold(4096)
@@ -27,8 +28,11 @@ slot = getattr(sys.modules.get("pack"), "slot", 0)
 try:
     if slot & 3:  # an update, which may hang while it is imported: System.run makes its own in place of this
         machine.WDT(timeout=120_000)
+    else:  # as in boot.py, which counts no more: Improv; later the console sees to Ctrl-C
+        micropython.kbd_intr(-1)
     try:
         if machine.RTC().memory()[7:8] > b"\x05":  # it has died so often in a row: iot.storage.rtc
+            micropython.kbd_intr(3)
             from iot.rescue import life
 
             life.run(setup)
@@ -39,6 +43,7 @@ try:
 
         System(settings).run(load_application)
     except (Exception, SystemExit) as error:  # e.g. a module that is missing; Ctrl-C leads to the prompt
+        micropython.kbd_intr(3)
         import os
         import time
 

@@ -14,7 +14,7 @@ SETUP_CODE = None  # 12 characters that a phone must know; None: each device mak
 CONFIG_MS = 900_000  # of advertising, after which Bluetooth LE goes off; 0: never on, the button does nothing
 WIFI_REACH_MS = 300_000  # a new configuration's Wi-Fi not reached within this: back to CONFIG, or the old one
 CLOUD_REACH_MS = 300_000  # and from then on its cloud not
-CONFIG = None  # a whole configuration, for a product that brings its own; else it is asked for
+CONFIG = None  # a configuration, for a product with its own, perhaps without `wifi`; else it is asked for
 
 # What the cloud is told beside telemetry, a part of {"crash": True, "log": "warning", "metrics_s": 300,
 # "package": "name"}: docs/reports.md has what each sends, and where.

@@ -37,6 +37,7 @@ class System:
         lasting: names of the tasks whose end is a death.
         tasks: what runs in this mode, by name.
         wifi, clock, cloud, jobs, thing: the parts of the mode NORMAL, else None.
+        setup: the Setup of the mode CONFIG, else None.
         nvs, flash: None where flash could not be initialised.
         application: the Application, None in modes without one.
         counts: messages that did not get through to the cloud or from it, by the reason (iot.mqtt.queues).
@@ -56,6 +57,7 @@ class System:
     """
 
     folder = "/certs"
+    setup = None  # type: object
 
     def __init__(self, settings):
         self.settings = settings
@@ -76,7 +78,8 @@ class System:
     def run(self, load_application):
         """Runs until the chip is reset. `load_application()` imports the application and returns the module.
 
-        Ctrl-C ends it, with an hour for whoever typed it: after that the watchdog brings the device back.
+        Ctrl-C ends it, with an hour for whoever typed it: after that the watchdog brings the device back. One
+        in a packet of Improv's, as a browser sends it that was opened beside a running device, restarts it.
         Whatever else leaves the loop is logged, and the chip is reset.
         """
         self.load_application = load_application
@@ -85,6 +88,8 @@ class System:
             asyncio.run(self._run())
         except KeyboardInterrupt:
             self.watchdog = machine.WDT(timeout=_PROMPT_MS)  # it can be given time, but not be stopped
+            if borrow("iot.console.improv").look(self):
+                machine.reset()
             self.log.warning("system", "stopped by Ctrl-C; restarts in an hour, or by machine.reset()")
         except BaseException as error:  # e.g. sys.exit() in a task of the application's own making
             borrow("iot.deaths").of_loop(self, error)
@@ -130,12 +135,14 @@ class System:
         return borrow("iot.ble.packets").Packets(log)
 
     async def command(self, name, argument):
-        """Carries out a command of the console and returns the answer."""
+        """Carries out what iot.console.lines has read, and returns the answer."""
         if not self.calm.is_set():
             self.log.info("console", "connecting, a moment")
             await within(_COMMAND_MS, self.calm.wait())
         gc.collect()
         self.memory = gc.mem_alloc(), memory.heap_free()  # without what the command itself takes
+        if name is None:
+            return await borrow("iot.console.improv").run(self, argument)
         if name == "configure":
             module = self._configure or borrow("iot.console.configure")
             try:

@@ -11,6 +11,7 @@ import sys
 
 import esp32
 import machine
+import micropython
 import network
 from micropython import const
 
@@ -81,7 +82,7 @@ async def _init(system):
         system.flash = Flash(system.record, system.log)
         store = system.store()
         found = store.load()
-        if found is None and settings.CONFIG is not None:
+        if found is None and settings.CONFIG is not None and "wifi" in settings.CONFIG:
             store.save(borrow("iot.config").validate(settings.CONFIG))
             found = store.load()
     except (OSError, ValueError) as error:
@@ -168,6 +169,7 @@ async def _enter_config(system, _):
         system.log, system.tell, system.turn,
     )  # fmt: skip
     if parts.prepare():
+        system.setup = parts.setup
         _begin(system, setup=parts.setup.run(), packets=parts.send_packets(), ble=parts.serve())
         _begin(system, application=system.application.run())
     else:
@@ -260,6 +262,8 @@ async def _begin_always(system):
         await load(*modes.STAYING["console"])
         from iot.console import lines
 
+        # Improv's packets have Ctrl-C among their bytes: where they bring Wi-Fi the console tells them apart.
+        micropython.kbd_intr(-1 if system.mode == modes.CONFIG else 3)
         stdin = asyncio.StreamReader(sys.stdin.buffer)
         _begin(system, console=lines.run(stdin, sys.stdout.write, system.command))
     if "flash" not in system.tasks and system.flash:

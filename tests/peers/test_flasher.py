@@ -1,6 +1,7 @@
 """The page that flashes boards, in Chromium, whose serial port is a simulated chip's."""
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,10 @@ pytestmark = [
 ]
 
 MADE = Made(partitions=(*TWO_SLOTS, (1, 0x81, 0x310000, 0xF0000)))
+# What ESP Web Tools says of a board that does not speak Improv, or not yet, and as it asks again meanwhile.
+NO_IMPROV = re.compile(
+    "Improv initialization failed|Error fetching current state: TIMEOUT|WritableStream is locked"
+)
 
 
 @dataclass
@@ -49,7 +54,7 @@ class Bench:
 
 @contextlib.asynccontextmanager
 async def bench(folder: Path, page: Page, made: images.Image) -> AsyncIterator[Bench]:
-    async with World({}) as world:
+    async with World({"Home": "correct horse"}) as world:
         device = Device(folder / "device", world)
         with FakeChip() as there:
             try:
@@ -94,6 +99,8 @@ async def test_from_an_empty_board_to_the_phones_page(
         await board.device.expect("system: mode CONFIG")
         code = (await board.device.expect(r"ble: code (\S+)"))[1]
         await dialog.get_by_text("Next").click()
+        await expect(dialog).to_contain_text("Connect your device to the network")
+        await dialog.get_by_text("Skip", exact=True).click()
         await dialog.locator("ew-icon-button").click()
         await expect(dialog).to_have_count(0)
         await page.get_by_role("button", name="Read the code").click()
@@ -105,7 +112,7 @@ async def test_from_an_empty_board_to_the_phones_page(
         assert page.url == site.url
         elsewhere = [address for address in visit.requests if not address.startswith(site.url)]
         assert elsewhere == []
-    assert visit.complaints == []
+    assert [line for line in visit.complaints if not NO_IMPROV.search(line)] == []
 
 
 async def test_a_board_with_another_chip_is_left_alone(tmp_path: Path, visit: chromium.Visit) -> None:

@@ -113,17 +113,43 @@ async def test_every_error_is_answered_and_the_console_goes_on():
 
 
 async def test_noise_on_the_line_is_answered():
-    """All bytes there are, each alone, and in pairs that begin a character and do not end it."""
+    """All bytes there are but Ctrl-C, each alone, and in pairs that begin a character and do not end it."""
 
     async def run(name, argument):
         return "heard"
 
-    for number in range(256):
+    for number in [number for number in range(256) if number != 3]:
         noise = bytes([number])
         for text in (noise, noise * 2, noise + b"mode", b"mode" + noise):
             lines = await answers(text + b"\nmode\n", run=run)
             assert lines[-1] == "= ok heard" and len(lines) <= 3, (text, lines)
             assert all([line.startswith("= ") for line in lines]), (text, lines)
+
+
+async def test_ctrl_c_drops_the_line_and_stops_what_runs_where_there_is_none():
+    async def run(name, argument):
+        return "heard " + name
+
+    assert await answers("mo\x03mode\nIMPRXV\x01\x03mode\n", run=run) == ["= ok heard mode"] * 2
+    for text in ("\x03", "mode\n\x03", "mode\r\x03", "mo\x03\x03"):
+        await araises(KeyboardInterrupt, "", answers(text, run=run))
+
+
+async def test_what_begins_like_a_packet_is_no_line():
+    """Behind noise and a line that was begun, too; the rest of it is read by whoever carries it out."""
+    for before in (b"", b"mode\n", b"mo", b"\xff\0", b"IMPROV", b"IMPROV\x01"):
+        heard = []
+
+        async def run(name, argument, heard=heard):
+            heard.append(name)
+            if name is None:
+                heard.append(await argument.read(1))
+            return "done"
+
+        await answers(before + b"IMPROV\x01\x03\x02\nmode\n", run=run)
+        assert heard[-3:] == [None, b"\x02", "mode"] and len(heard) == (4 if before == b"mode\n" else 3), (
+            before
+        )
 
 
 async def test_a_line_for_which_there_is_no_memory():

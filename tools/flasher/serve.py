@@ -128,8 +128,7 @@ def manifest(made: dict[str, images.Image]) -> dict[str, Any]:
         }
         for number, image in enumerate(made.values())
     ]
-    # No probe for Improv, which brings Wi-Fi over the cable: who does not speak that reads a Ctrl-C in it.
-    return {"name": product, "version": version, "new_install_improv_wait_time": 0, "builds": builds}
+    return {"name": product, "version": version, "builds": builds}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

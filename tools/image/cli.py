@@ -4,12 +4,13 @@ import argparse
 import hashlib
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 from tools.ble import arguments
 from tools.ble.session import new_code, spell_code
-from tools.board import images, packages, settings
+from tools.board import document, images, packages, settings
 from tools.board.errors import BoardError, run_verb, writing
 from tools.board.progress import bar
 from tools.release.times import epoch
@@ -20,13 +21,16 @@ from .build import Made, Part, make
 EXAMPLES = """examples:
   python3 -m tools image ESP32_GENERIC-OTA-20250415-v1.25.0.bin board.bin
   python3 -m tools image ESP32_GENERIC-OTA-20250415-v1.25.0.bin board.bin --code new --json
+  python3 -m tools image ESP32_GENERIC-OTA-20250415-v1.25.0.bin board.bin --product product.json
   python3 -m tools image ESP32_GENERIC_S3-20250415-v1.25.0.bin s3.bin --parts s3 --packages ../micropython-lib
   python3 -m tools flash /dev/ttyUSB0 board.bin       what flash and deploy do, in one step
   python3 -m tools flasher board.bin s3.bin           the same from a page in a browser
 
 Without --code each board makes a code of its own, and one image is for all boards. With it, an image is for
-one board alone, and a secret: who has the code can configure the board. The same input gives the same bytes:
-same checkout, image, packages, code, and SOURCE_DATE_EPOCH, which stands for the time of a deployment.
+one board alone, and a secret: who has the code can configure the board. With --product all that a board lacks
+is its Wi-Fi, which the browser that flashes it can bring; the claim's key is then in the image.
+The same input gives the same bytes: same checkout, image, packages, code, product, and SOURCE_DATE_EPOCH,
+which stands for the time of a deployment.
 
 exit status: 0 when the image is written, 1 if not, 2 for wrong arguments"""
 _NEW = "new"
@@ -45,6 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CODE",
         type=_code,
         help=f"the code on the label of the one board that gets it; {_NEW}: any",
+    )
+    parser.add_argument(
+        "--product",
+        metavar="FILE",
+        type=Path,
+        help="endpoint and certificates for every board that gets it (a product file, or a configuration)",
     )
     parser.add_argument(
         "--parts", metavar="DIR", type=Path, help=f"also each part in a file, and {_LIST} with their places"
@@ -66,11 +76,16 @@ def _run(args: argparse.Namespace) -> int:
             "firmware/settings.py has a SETUP_CODE, and no other code would count",
             "Leave out --code, or set SETUP_CODE to None.",
         )
+    product = document.load_product(args.product) if args.product else None
+    for warning in document.product_warnings(product) if product else ():
+        print(f"{args.product}: warning: {warning}", file=sys.stderr)
     with bar() as progress:
-        files = contents.firmware(image, progress, epoch(), args.packages, not args.no_packages, args.index)
+        files = contents.firmware(
+            image, progress, epoch(), args.packages, not args.no_packages, args.index, product
+        )
         progress("making the image", 0, 0)
         made = make(image, files, contents.name(), code)
-    mode = _SECRET if code else _PUBLIC
+    mode = _SECRET if code or product else _PUBLIC
     told = _told(made, code)
     if args.parts:
         _write_parts(args.parts, made, told, mode)
@@ -85,6 +100,10 @@ def _run(args: argparse.Namespace) -> int:
         print(f"       {part.offset:#9x}  {len(part.data):>9,} bytes  {part.name}")
     if code:
         print(f"code   {spell_code(code)}: the image is for the board with this label")
+    if product:
+        print(
+            f"cloud  {product['aws']['endpoint']}; the claim's key is in the file: it is for your eyes only"
+        )
     print(f"done   {args.out}: {len(made.image.data):,} bytes, SHA-256 {told['sha256']}")
     print(f"next   python3 -m tools flash PORT {args.out}")
     return 0

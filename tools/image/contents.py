@@ -1,7 +1,9 @@
 """What `tools deploy` leaves on a board, made without one."""
 
+import json
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from tools.board import files, images, packages, settings
 from tools.board.deploy import BUILT
@@ -9,6 +11,8 @@ from tools.board.errors import BoardError
 from tools.board.found import PACK
 from tools.board.pack import pack
 from tools.board.progress import Progress
+
+PRODUCT = "product.json"  # where lib/iot/console/provision.py looks for it
 
 
 def firmware(
@@ -18,6 +22,7 @@ def firmware(
     package_folder: Path | None = None,
     with_packages: bool = True,
     index: str | None = None,
+    product: dict[str, Any] | None = None,
 ) -> dict[str, bytes]:
     """The files for a board with this image, by their paths there.
 
@@ -25,6 +30,7 @@ def firmware(
         image: MicroPython's.
         progress: is told what is being done.
         built: no clock of the device is before; without, that is what firmware/settings.py says.
+        product: what a configuration has beside its networks; with it Wi-Fi is all that such a board lacks.
         package_folder, with_packages, index: where aioble comes from, as for a deployment.
 
     Raises:
@@ -46,6 +52,8 @@ def firmware(
         raise BoardError("no pack can be made of these modules", str(error)) from None
     if built:
         found[BUILT] = f"{built:%Y %m %d %H %M %S}\n".encode()
+    if product:
+        found[PRODUCT] = json.dumps(product).encode()
     return found
 
 

@@ -22,6 +22,9 @@ OUTCOMES = ("before", "torn", "after")
 _IDLE_TASK_S = 0.005  # after which FreeRTOS frees the stack of a thread that has ended
 
 
+CTRL_C = 3
+
+
 class Chip:
     """One chip. The device's program asks it for things by `request`; the launcher powers and restarts it."""
 
@@ -42,6 +45,7 @@ class Chip:
         self.prompt: bool | None = None  # whether the raw REPL; None: the program ends with main.py
         self.at_prompt = False  # it waits for what is typed
         self.prompts = 0  # how often it has begun to wait
+        self.interrupted_by_ctrl_c = False  # then it is a character like others, as before boot.py
         self.boots = 0
         self.flash_writes = 0
         self.memory = Memory()
@@ -75,7 +79,7 @@ class Chip:
         self.boots += 1
         self.reset_cause = cause
         self.next_cause = None
-        self.at_prompt = False
+        self.at_prompt = self.interrupted_by_ctrl_c = False
         if cause != SOFT_RESET and self.prompt:
             self.prompt = False
         self.stopped.clear()
@@ -141,7 +145,11 @@ class Chip:
 
     def _on_prompt(self, waits: bool, raw: bool) -> None:
         self.at_prompt, self.prompt = waits, raw
+        self.interrupted_by_ctrl_c = True  # as each program does that is run from there
         self.prompts += waits
+
+    def _on_interrupt_character(self, character: int) -> None:
+        self.interrupted_by_ctrl_c = character == CTRL_C
 
     def _on_clock(self, offset_s: float) -> None:
         self._clock_offset_s = offset_s

@@ -113,6 +113,11 @@ class Device:
         return self.running and self.chip.at_prompt
 
     @property
+    def interruptible(self) -> bool:
+        """Whether Ctrl-C interrupts what runs; else that reads it."""
+        return self.chip.interrupted_by_ctrl_c and not self.at_prompt
+
+    @property
     def powered(self) -> bool:
         """Whether the chip has power; a power cut at a write takes it away."""
         return self._life is not None and not self._life.done()
@@ -159,7 +164,10 @@ class Device:
         """Type Ctrl-C on its console."""
         if not self._process:
             raise RuntimeError("no program runs that could be interrupted")
-        self._process.send_signal(signal.SIGINT)
+        if self.interruptible or not self._process.stdin:
+            self._process.send_signal(signal.SIGINT)
+        else:
+            self._process.stdin.write(b"\x03")
 
     async def expect(self, pattern: str, timeout_s: float = _WAIT_S) -> re.Match[str]:
         """Wait for a console line in which `pattern` is found, from behind the line found last.

@@ -12,6 +12,8 @@ from tools.sim.device import Device
 _WAITING_MAX = 65_536  # bytes that nobody reads; what comes then is lost, as on a UART
 _CTRL_C = b"\x03"
 _INTERRUPT_S = 0.3  # within which a second Ctrl-C is the same: a program that ends is not hit again
+_IMPROV = b"IMPROV\x01"
+_IMPROV_BYTES = 3  # of a packet, behind that and beside its data: type, length, checksum
 _TCP = re.compile(r"tcp:(\d{1,5})")
 
 
@@ -38,6 +40,7 @@ class Port:
         self._interrupted_at = 0.0
         self._prompts = -1  # how many there were then
         self._last = b""
+        self._begun = b""  # of a packet
 
     async def __aenter__(self) -> "Port":
         self._way = Pty(self._came) if self._tcp is None else await _Tcp(self._came).listen(self._tcp)
@@ -57,10 +60,24 @@ class Port:
         self._way.close()
 
     def _give(self, data: bytes) -> None:
-        """As the chip: every line ends in CR LF."""
+        """As the chip: a line of text ends in CR LF; a packet of Improv's is bytes, and stays as it is."""
         assert self._way
-        self._way.write(re.sub(rb"(?<!\r)\n", b"\r\n", data) if self._last != b"\r" else data)
-        self._last = data[-1:]
+        data, self._begun = self._begun + data, b""
+        while data:
+            text, header, rest = data.partition(_IMPROV)
+            self._give_text(text)
+            end = _IMPROV_BYTES + (rest[1] if len(rest) > 1 else 0)
+            if header and len(rest) < end:
+                self._begun = header + rest
+                return
+            self._way.write(header + rest[:end])
+            data = rest[end:]
+
+    def _give_text(self, text: bytes) -> None:
+        assert self._way
+        if text:
+            self._way.write(re.sub(rb"(?<!\r)\n", b"\r\n", text) if self._last != b"\r" else text)
+            self._last = text[-1:]
 
     def _came(self, data: bytes) -> None:
         with contextlib.suppress(asyncio.QueueFull):  # lost, as where a UART's buffer is full
@@ -70,7 +87,7 @@ class Port:
         while True:
             for piece in re.split(rb"(\x03)", await self._typed.get()):
                 with contextlib.suppress(RuntimeError, ConnectionError):  # nothing runs that could read it
-                    if piece == _CTRL_C and not self._device.at_prompt:
+                    if piece == _CTRL_C and self._device.interruptible:
                         self._interrupt()
                     elif piece:
                         await self._device.type(piece)

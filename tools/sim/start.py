@@ -114,6 +114,7 @@ def run(call, soft_reset, prompt):
                 source = file.read()
         except OSError:
             continue  # the chip passes over it in silence
+        call("interrupt_character", 3)
         try:
             exec(compile(source, name, "exec"), namespace)
         except SystemExit:

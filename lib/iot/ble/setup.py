@@ -9,6 +9,7 @@ from iot.ble.codes import NAMES, Refused
 from iot.ble.requests import CONFIG, STATUS, committed
 from iot.memory import borrow
 
+_POLL_MS = const(100)
 _DETAIL_MAX = const(256)  # characters: a path holds names of members, which may be of any length
 _NAME_OF = {"json": "INVALID_JSON", "missing": "MISSING_ELEMENTS", "value": "INVALID_VALUE"}
 
@@ -37,7 +38,7 @@ class Setup:
         self._done, self._log = done, log
         self._status = {"scanning": False, "networks": [], "progress": {"step": "idle"}, "error": None}
         self._status.update(facts)
-        self._scan_asked = False
+        self._scan_asked = self._busy = False
         self._work = asyncio.Event()
 
     @property
@@ -72,9 +73,19 @@ class Setup:
             self._work.clear()
             if self._scan_asked:
                 self._scan_asked = False
-                await self._look_around()
+                await self.alone(self._look_around)
             if self.committing:
-                await self._commit()
+                await self.alone(self._commit)
+
+    async def alone(self, work, *arguments):
+        """Carries out what uses the radio once nothing else does, and returns its result."""
+        while self._busy:
+            await asyncio.sleep_ms(_POLL_MS)
+        self._busy = True
+        try:
+            return await work(*arguments)
+        finally:
+            self._busy = False
 
     async def _look_around(self):
         await self._push(scanning=True)

@@ -1,11 +1,14 @@
 """Line commands over the serial port, in every mode and without the REPL.
 
 A line is a command and its argument, answered by one line, `= ok …` or `= error …`, among those of the log.
+Improv's packets come among them, from a browser that has flashed the board.
 """
 
 from micropython import const
 
 _LINE_MAX = const(240)  # the UART's ring buffer holds 260 bytes
+_CTRL_C = const(b"\x03")  # here only where MicroPython does not take it away: iot.transitions
+_IMPROV = const(b"IMPROV\x01")  # what a packet begins with; a Ctrl-C follows, which is its type
 
 
 async def run(stream, write, command):
@@ -16,7 +19,8 @@ async def run(stream, write, command):
             until what that promises of a character has come.
         write: called with text, of which it adds nothing: sys.stdout.write.
         command: coroutine function that takes a command's name and its argument and returns the answer's
-            text, or its pieces; whatever it raises is answered, too.
+            text, or its pieces; whatever it raises is answered, too. For a packet of Improv's: None and the
+            stream, from which it reads the rest.
     """
     # Each in a frame of its own: a loop that has ended leaves its iterator, and so a command's code, on the
     # frame's stack.
@@ -31,7 +35,7 @@ async def _one(stream, write, command):
         line = await _line(stream)
         if line is None:
             return False
-        name, _, argument = line.partition(" ")
+        name, _, argument = line.partition(" ") if line else (None, None, stream)
         answer = await command(name, argument)
         begun = "\n"
         write("= ok ")
@@ -48,8 +52,10 @@ async def _one(stream, write, command):
 
 
 async def _line(stream):
-    """The next line that is not empty, without its end; None where the input ends. ValueError for one too
-    long, or not in UTF-8.
+    """The next line that is not empty, without its end; None where the input ends, "" where a packet of
+    Improv's begins. ValueError for one too long, or not in UTF-8.
+
+    Ctrl-C drops what there is of a line; it is a KeyboardInterrupt where there is nothing.
     """
     length = 0
     while True:
@@ -57,12 +63,18 @@ async def _line(stream):
         byte = await stream.read(1)
         if not byte:
             return None
-        if byte not in b"\r\n":
+        if byte not in b"\r\n\x03":
             if not length:
                 line = bytearray(_LINE_MAX)
             if length < _LINE_MAX:
                 line[length] = byte[0]
             length += 1
+        elif byte == _CTRL_C:
+            if not length:
+                raise KeyboardInterrupt
+            if line[length - 7 : length] == _IMPROV:
+                return ""
+            length = 0
         elif length > _LINE_MAX:
             raise ValueError("a line has at most {} bytes, this one {}".format(_LINE_MAX, length))
         elif length:

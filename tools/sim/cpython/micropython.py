@@ -22,3 +22,10 @@ def mem_info(*verbose):
     import _memory
 
     _memory.print_info(*gc.figures())
+
+
+def kbd_intr(chr):
+    """Set the character that interrupts; -1 for none. A chip has to be simulated."""
+    import _world
+
+    _world.call("interrupt_character", chr)

@@ -3,12 +3,12 @@
 import gc
 
 import _memory
+import _world
 from micropython import (
     RingIO,
     const,
     heap_lock,
     heap_unlock,
-    kbd_intr,
     opt_level,
     qstr_info,
     schedule,
@@ -16,6 +16,11 @@ from micropython import (
 )
 
 _PRECISION = 256
+
+
+def kbd_intr(chr):
+    """Set the character that interrupts; -1 for none."""
+    _world.call("interrupt_character", chr)
 
 
 def mem_info(*verbose):

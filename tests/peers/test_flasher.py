@@ -112,6 +112,7 @@ async def test_from_an_empty_board_to_the_phones_page(
         assert page.url == site.url
         elsewhere = [address for address in visit.requests if not address.startswith(site.url)]
         assert elsewhere == []
+    assert not [line for line in visit.console if "Writing to stream" in line], "passwords would be there"
     assert [line for line in visit.complaints if not NO_IMPROV.search(line)] == []
 
 

@@ -43,6 +43,7 @@ WITH_JSON = [words for words, parser in ALL.items() if "--json" in parser.format
 
 def test_the_verbs_that_scripts_use_have_json() -> None:
     wanted: set[tuple[str, ...]] = {
+        ("image",),
         ("flash",),
         ("deploy",),
         ("configure",),

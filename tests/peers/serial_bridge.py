@@ -91,7 +91,7 @@ class SerialBridge:
         self._came: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def __aenter__(self) -> "SerialBridge":
-        bindings = {
+        bindings: dict[str, Callable[..., Any]] = {
             "serialOpen": self._open,
             "serialClose": self._close,
             "serialWrite": self._write,

@@ -32,7 +32,7 @@ PAGE = HERE / "page"
 FOLDER = "flash"
 MODULES = (ROOT / ".flasher") if (ROOT / "tests").is_dir() else Path.home() / ".cache/esp32-aws-iot/flasher"
 _ESP_WEB_TOOLS = "esp-web-tools"
-_ANEW = "Make it of MicroPython's file: python3 -m tools image MICROPYTHON.bin {}"
+_WITHOUT = "Put the firmware into it: python3 -m tools image {} board.bin, and give board.bin."
 
 
 class Flasher(phone.Page):
@@ -72,6 +72,10 @@ class Flasher(phone.Page):
         router.add_get(f"/{FOLDER}/{_ESP_WEB_TOOLS}/{{name:[A-Za-z0-9_.-]+}}", self._module)
         router.add_get(f"/{FOLDER}/{{name:[a-z0-9_.-]*}}", self._own)
 
+    async def __aenter__(self) -> "Flasher":
+        await super().__aenter__()
+        return self
+
     @property
     def flasher_url(self) -> str:
         """The flasher's address."""
@@ -106,7 +110,7 @@ def manifest(made: dict[str, images.Image]) -> dict[str, Any]:
     chips: dict[str, str] = {}
     for name, image in made.items():
         if not image.firmware:
-            raise BoardError(f"{name}: MicroPython alone, without a firmware", _ANEW.format(name))
+            raise BoardError(f"{name}: MicroPython alone, without a firmware", _WITHOUT.format(name))
         if other := chips.get(image.chip):
             raise BoardError(f"{other} and {name}: both for the {image.chip}", "Give one for each chip.")
         chips[image.chip] = name

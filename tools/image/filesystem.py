@@ -6,6 +6,7 @@ Where the block count is another one MicroPython starts nothing: "The filesystem
 import errno
 from collections.abc import Mapping
 from pathlib import PurePosixPath
+from typing import Any
 
 from littlefs import LittleFS, LittleFSError
 
@@ -20,7 +21,8 @@ def make(files: Mapping[str, bytes], size: int) -> bytes:
 
     Raises BoardError where they do not fit.
     """
-    lfs = LittleFS(block_size=BLOCK_BYTES, block_count=size // BLOCK_BYTES, **SIZES)
+    sizes: dict[str, Any] = SIZES
+    lfs = LittleFS(block_size=BLOCK_BYTES, block_count=size // BLOCK_BYTES, **sizes)
     try:
         for path, data in sorted(files.items()):
             lfs.makedirs(str(PurePosixPath(path).parent), exist_ok=True)

@@ -63,7 +63,11 @@ async def test_the_page_and_what_it_needs(modules: Path) -> None:
 @pytest.mark.parametrize(
     ("boards", "text", "remedy"),
     [
-        ({"a.bin": images.parse(Made().image(), "a.bin")}, "a.bin: MicroPython alone", "tools image MICRO"),
+        (
+            {"a.bin": images.parse(Made().image(), "a.bin")},
+            "a.bin: MicroPython alone",
+            "tools image a.bin board.bin",
+        ),
         ({"a.bin": made(), "b.bin": made()}, "a.bin and b.bin: both for the ESP32", "one for each chip"),
         (
             {"a.bin": made(), "b.bin": made("esp32s3", "lamp 1.1")},

@@ -14,10 +14,10 @@ from documents import claim
 
 from firmware import settings
 from tests.host.board.fake_chip import FakeChip
-from tests.host.board.made_images import MB, ONE_SLOT, TWO_SLOTS, Made
+from tests.host.board.made_images import MB, ONE_SLOT, TWO_SLOTS, Made, table
 from tests.host.image.nvs_reader import read as read_nvs
 from tests.patience import PATIENCE_S
-from tools.board import flash, images
+from tools.board import flash, images, partitions
 from tools.board.errors import BoardError
 from tools.image import build, cli, contents
 from tools.sim import Device, World
@@ -99,6 +99,16 @@ def test_everything_is_where_a_board_looks_for_it(image: bytes, place: tuple[int
         flashed[start : start + len(part.data)] = part.data
     assert flashed == again.data
     assert build.make(again, FILES, FIRMWARE, CODE) == build.make(before, FILES, FIRMWARE, CODE) == made
+
+
+@pytest.mark.parametrize("listed", [ONE_SLOT, TWO_SLOTS], ids=["one slot", "two"])
+def test_a_partition_table_is_written_as_esp_idf_writes_it(
+    listed: tuple[tuple[int, int, int, int], ...],
+) -> None:
+    written = table(listed)
+    assert partitions.made(partitions.parse(written)) == written
+    with pytest.raises(ValueError, match="no room"):
+        partitions.made(partitions.parse(written) * 24)
 
 
 def test_without_a_code_nvs_is_left_to_the_device() -> None:

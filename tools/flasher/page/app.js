@@ -5,6 +5,8 @@ import { ask } from "./console.js";
 const $ = (id) => document.getElementById(id);
 const ANSWER = /^([0-9A-Z]{4}(?:-[0-9A-Z]{4}){2}) (\S+)$/;
 
+console.debug = () => {}; // where ESP Web Tools writes all that it sends, Wi-Fi passwords too
+
 /** Every installation erases: a board that is updated without that would keep half of what it had. */
 $("button").overrides = { checkSameFirmware: () => false };
 

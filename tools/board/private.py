@@ -1,8 +1,8 @@
 """Gives the library's private names, which no other module knows, names that MicroPython has in ROM anyway.
 
-MicroPython interns every other name in an .mpy, for ever, and takes 4.5 KB for the 621st on a chip. Some seven
-hundred private names cost nothing so, and an .mpy has a number for each. Tracebacks then tell of a function
-`sorted`: tools.board.tracebacks gives its name back, as ESP-IDF's monitor does with addresses.
+MicroPython interns every other name in an .mpy, for ever, and takes 4.5 KB for the 621st on a chip. Some
+seven hundred private names cost nothing so, and an .mpy has a number for each. Tracebacks then tell of a
+function `KeyError`: tools.board.tracebacks gives its name back, as ESP-IDF's monitor does with addresses.
 """
 
 import ast
@@ -15,12 +15,12 @@ from .parameters import renamed, table
 
 ROOT = Path(__file__).resolve().parents[2]
 # Names that have a number in each .mpy of version 6, by the first's (MicroPython's py/makeqstrdata.py,
-# static_qstr_list). Nothing looks for them in an object of ours; and where a module has the word, it keeps its
-# meaning there.
+# static_qstr_list). Nothing looks for them in an object of ours; and where a module has the word, it keeps
+# its meaning there.
 _IN_ROM = {
-    30: "ArithmeticError AssertionError AttributeError BaseException EOFError Ellipsis Exception GeneratorExit "
-    "ImportError IndentationError IndexError KeyError KeyboardInterrupt LookupError MemoryError NameError "
-    "NoneType NotImplementedError OSError OverflowError RuntimeError StopIteration SyntaxError SystemExit "
+    30: "ArithmeticError AssertionError AttributeError BaseException EOFError Ellipsis Exception "
+    "GeneratorExit ImportError IndentationError IndexError KeyError KeyboardInterrupt LookupError "
+    "MemoryError NameError NoneType NotImplementedError OSError OverflowError RuntimeError StopIteration SyntaxError SystemExit "
     "TypeError ValueError ZeroDivisionError abs all any",
     67: "callable chr classmethod",
     76: "dir divmod",
@@ -47,7 +47,7 @@ def shortened(module: bytes, source: bytes) -> bytes:
 
 
 def rom_names(module: bytes, source: bytes) -> dict[bytes, bytes]:
-    """By private names of the module, in the order of its table, the one in ROM; none where there are too few."""
+    """By private names of the module, in its table's order, those in ROM: of which there may be too few."""
     tree = ast.parse(source)
     own = {name.encode() for name in _defined(tree) - _known_elsewhere() - set(_shared(tree))}
     words = set(re.findall(rb"\w+", source))

@@ -21,7 +21,7 @@ def _own(found: re.Match[str]) -> str:
 
 @cache
 def _names(path: str) -> dict[str, str]:
-    """By each name that a module has in place of its own, that; nothing for a module that is not of this checkout."""
+    """By each name that a module has in place of its own, that; nothing where it is not of this checkout."""
     file = ROOT / "lib" / f"{path}.py"
     if not file.exists():
         return {}

@@ -1,4 +1,4 @@
-"""Private names in compiled modules: in ROM where no other module can mean them; tracebacks have them back."""
+"""Private names in compiled modules: in ROM where no other can mean them; tracebacks have them back."""
 
 import pytest
 
@@ -62,7 +62,7 @@ def test_a_word_of_the_module_keeps_its_meaning_there() -> None:
 
 
 def test_the_numbers_are_mpy_cross_s() -> None:
-    """What another compiler makes of the same words, and what MicroPython makes of the numbers, is the same."""
+    """A compiler makes the same of those words, and so MicroPython of the numbers."""
     for name, number in _NUMBERS.items():
         module = compiled(b"x." + name)
         assert number in numbers(module), name

@@ -33,7 +33,7 @@ def context(root_ca, certificate=None, key=None, host=""):
             result.load_verify_locations(root_ca[at:end])
             at = end
         if borrow("iot.crypto.x509").is_light(root_ca, host):
-            result.set_ciphers(_ECDSA)  # type: ignore[attr-defined] # as above
+            result.set_ciphers(_ECDSA)
     if certificate is not None:
         result.load_cert_chain(certificate, key)
     return result

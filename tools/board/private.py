@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 _IN_ROM = {
     30: "ArithmeticError AssertionError AttributeError BaseException EOFError Ellipsis Exception "
     "GeneratorExit ImportError IndentationError IndexError KeyError KeyboardInterrupt LookupError "
-    "MemoryError NameError NoneType NotImplementedError OSError OverflowError RuntimeError StopIteration SyntaxError SystemExit "
+    "MemoryError NameError NoneType NotImplementedError OSError OverflowError RuntimeError StopIteration "
+    "SyntaxError SystemExit "
     "TypeError ValueError ZeroDivisionError abs all any",
     67: "callable chr classmethod",
     76: "dir divmod",

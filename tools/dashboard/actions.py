@@ -14,6 +14,7 @@ from tools.thing.account import Account
 from tools.thing.failures import code, is_missing
 
 JOBS_SHOWN = 20
+PACKAGE = "$package"
 COMMANDS_SHOWN = 20
 _COMMAND_S = 10
 _KEPT = 1000
@@ -85,6 +86,12 @@ def declare_metrics(account: Account) -> None:
 def shadow_names(account: Account, name: str) -> list[str]:
     """Which shadows a thing has; "" is the classic one."""
     return ["" if one == shadow.CLASSIC else one for one in shadow.names(account, name)]
+
+
+def package(account: Account, name: str) -> dict[str, Any] | None:
+    """The shadow that tells a thing's software, where it has one."""
+    named = account.data.list_named_shadows_for_thing(thingName=name)["results"]
+    return get_shadow(account, name, PACKAGE) if PACKAGE in named else None
 
 
 def get_shadow(account: Account, name: str, which: str) -> dict[str, Any]:

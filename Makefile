@@ -37,6 +37,7 @@ setup: .venv/ready $(VM)/ready $(FLASHER)/ready .venv/delta  ## make the virtual
 	@echo "Setting up .venv"
 	@$(PYTHON) -m venv .venv
 	@pins=$$($(call PINS,project["dependencies"] + project["optional-dependencies"]["dev"])); $(PIP) $$pins
+	@pins=$$($(call PINS,project["optional-dependencies"]["page"])); $(PIP) --no-deps $$pins
 	@pins=$$($(call PINS,project["optional-dependencies"]["stubs"])); \
 	if [ "$$pins" != "$$(cat $(STUBS)/pins 2>/dev/null)" ]; then \
 	  rm -rf $(STUBS); $(PIP) --target $(STUBS) $$pins; echo "$$pins" >$(STUBS)/pins; \

@@ -18,7 +18,8 @@ from tools.ble.errors import BleError
 from tools.board.errors import wrong_arguments
 from tools.cloud import Cloud, StateError
 from tools.cloud.ca import CHAINS
-from tools.cloud.events import printable
+from tools.cloud.endpoint import PAGE
+from tools.cloud.events import Event, printable
 from tools.configure import ConfigureError, configure
 from tools.demonstration import demonstrate
 from tools.fleet import Unit, allow_files, bring_up
@@ -28,7 +29,7 @@ from tools.sim.seldom import Seldom
 from tools.sim.wiring import WiringError, wire
 from tools.subscriber import Subscriber
 from tools.timeline import Timeline
-from tools.updates import Product
+from tools.updates import REPORTS, Product
 
 EXAMPLES = """examples:
   python3 -m tools run                   watch one device, until Ctrl-C
@@ -134,13 +135,17 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
         timeline.say("cloud", "", f"for others: python3 -m tools cloud client NAME --state {state}")
         if cloud.rest_url:
             timeline.say("cloud", "", f"what there is to see: python3 -m tools thing --state {state}")
-        product = Product() if args.updates else None
+        product = Product(None if args.once else REPORTS) if args.updates else None
         world = await stack.enter_async_context(World({_WIFI["ssid"]: _WIFI["password"]}))
         units = [
             make_unit(folder, world, number, args.micropython, args.sensors, timeline)
             for number in range(args.devices)
         ]
         subscriber = await watch_cloud(stack, cloud, folder, units, timeline)
+        if not args.once:
+            from tools.live import open_page  # noqa: PLC0415 - --once needs none of it
+
+            await open_page(stack, cloud, folder / "cloud", world, units, product, timeline)
         for unit in units:
             stack.push_async_callback(unit.device.power_off)
         stack.enter_context(timeline.telling_silence(lambda: last_lines(units)))
@@ -190,6 +195,7 @@ def make_unit(
     name = "esp32-" + mac.replace(":", "")
 
     def on_line(line: str) -> None:
+        unit.on_line(line)
         if _ACKNOWLEDGED.search(line):
             unit.count(acknowledged=1)
         timeline.device_line(name, line)
@@ -222,7 +228,13 @@ async def watch_cloud(
     identity = (cloud.root_ca, certificate, key)
     subscriber = Subscriber(folder, "localhost", cloud.port, *identity, "#", on_message)
     await stack.enter_async_context(subscriber)
-    cloud.on_event = lambda event: timeline.say("cloud", "", str(event), "dim")
+
+    def on_event(event: Event) -> None:
+        # That a device which has just restarted reports too often is nothing to see.
+        if not event.client_id.startswith(PAGE) and event.reason != "Throttled":
+            timeline.say("cloud", "", str(event), "dim")
+
+    cloud.on_event = on_event
     return subscriber
 
 
@@ -240,6 +252,8 @@ async def start(
         await asyncio.to_thread(device.deploy, product.texts())
     else:
         await asyncio.to_thread(device.deploy if args.packed else device.install)
+        if not (args.once or args.packed):
+            device.add("firmware/settings.py", f"\nREPORTS = {REPORTS!r}\n")
     await device.power_on()
     mode = (await device.expect(r"system: mode (\w+)$", args.timeout))[1]
     if mode == "CONFIG":

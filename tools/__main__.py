@@ -18,6 +18,7 @@ VERBS = {
     "console": ("tools.board.console", "a board's log and its line commands"),
     "product": ("tools.board.product", "write a product file: a configuration without Wi-Fi, in one file"),
     "phone": ("tools.phone.serve", "the web page that sets a device up from a phone"),
+    "dashboard": ("tools.dashboard.cli", "the live page of a cloud's devices: local, or AWS"),
     "ble": ("tools.ble.cli", "set a device up over Bluetooth LE, as a phone does"),
     "qr": ("tools.ble.qr", "the QR code for a device's label"),
     "thing": ("tools.thing.cli", "one thing of the local cloud or of AWS: its shadow, jobs, commands, logs"),

@@ -12,18 +12,12 @@ from typing import Any
 from firmware import settings
 from tools.cloud import Cloud
 from tools.cloud.errors import ResourceNotFoundException
-from tools.sim.device import ROOT
 from tools.timeline import Timeline
-from tools.updates import Product
+from tools.updates import Product, app_that_crashes
 
 _LOOK_S = 0.05
 _OPERATOR = "operator"
 _LED = "led-off"
-_CRASH = """
-
-async def main(thing):
-    raise RuntimeError("a fault of this version")
-"""
 _Part = Callable[[Cloud, str, Timeline], Awaitable[None]]
 _ENDS = ("SUCCEEDED", "FAILED", "REJECTED", "TIMED_OUT", "CANCELED", "REMOVED")
 
@@ -92,8 +86,7 @@ async def _update(product: Product, cloud: Cloud, thing: str, timeline: Timeline
 
 async def _update_that_crashes(product: Product, cloud: Cloud, thing: str, timeline: Timeline) -> None:
     """An update whose application fails is given up."""
-    app = (ROOT / "firmware/app.py").read_text("utf-8")
-    await _publish(product, cloud, thing, timeline, f"{settings.VERSION}+worse", app + _CRASH)
+    await _publish(product, cloud, thing, timeline, f"{settings.VERSION}+worse", app_that_crashes())
 
 
 async def _publish(

@@ -16,7 +16,10 @@ _CALM_S = 60.0  # at most
 
 @dataclass
 class Unit:
-    """One device, what was seen of it, and why it was given up. wanted: messages until it has had enough."""
+    """One device, what was seen of it, and why it was given up. wanted: messages until it has had enough.
+
+    on_line: called with each line of its console.
+    """
 
     device: Device
     name: str
@@ -24,6 +27,7 @@ class Unit:
     acknowledged: int = 0
     received: int = 0
     failure: str = ""
+    on_line: Callable[[str], None] = lambda line: None
     works: asyncio.Event = field(default_factory=asyncio.Event)
     enough: asyncio.Event = field(default_factory=asyncio.Event)
 

@@ -9,13 +9,14 @@ import re
 import shlex
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from tools.ble.errors import BleError
-from tools.board.errors import wrong_arguments
+from tools.board.errors import BoardError, wrong_arguments
 from tools.cloud import Cloud, StateError
 from tools.cloud.ca import CHAINS
 from tools.cloud.events import printable
@@ -28,7 +29,7 @@ from tools.sim.seldom import Seldom
 from tools.sim.wiring import WiringError, wire
 from tools.subscriber import Subscriber
 from tools.timeline import Timeline
-from tools.updates import Product
+from tools.updates import REPORTS, Product
 
 EXAMPLES = """examples:
   python3 -m tools run                   watch one device, until Ctrl-C
@@ -134,13 +135,15 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
         timeline.say("cloud", "", f"for others: python3 -m tools cloud client NAME --state {state}")
         if cloud.rest_url:
             timeline.say("cloud", "", f"what there is to see: python3 -m tools thing --state {state}")
-        product = Product() if args.updates else None
+        product = Product(None if args.once else REPORTS) if args.updates else None
         world = await stack.enter_async_context(World({_WIFI["ssid"]: _WIFI["password"]}))
         units = [
             make_unit(folder, world, number, args.micropython, args.sensors, timeline)
             for number in range(args.devices)
         ]
         subscriber = await watch_cloud(stack, cloud, folder, units, timeline)
+        if not args.once:
+            await open_page(stack, cloud, folder / "cloud", world, units, product, timeline)
         for unit in units:
             stack.push_async_callback(unit.device.power_off)
         stack.enter_context(timeline.telling_silence(lambda: last_lines(units)))
@@ -190,6 +193,7 @@ def make_unit(
     name = "esp32-" + mac.replace(":", "")
 
     def on_line(line: str) -> None:
+        unit.on_line(line)
         if _ACKNOWLEDGED.search(line):
             unit.count(acknowledged=1)
         timeline.device_line(name, line)
@@ -226,6 +230,36 @@ async def watch_cloud(
     return subscriber
 
 
+async def open_page(
+    stack: contextlib.AsyncExitStack,
+    cloud: Cloud,
+    state: Path,
+    world: World,
+    units: list[Unit],
+    product: Product | None,
+    timeline: Timeline,
+) -> None:
+    """Serve the live page, and have it hear the devices' consoles; without it the rest goes on."""
+    from tools.dashboard.local import page_of  # noqa: PLC0415 - --once needs none of it
+    from tools.dashboard.simulation import Simulation  # noqa: PLC0415
+    from tools.dashboard.updating import Made  # noqa: PLC0415
+
+    def say(text: str) -> None:
+        timeline.say("page", "", text, "yellow")
+
+    simulation = Simulation(world, {unit.name: unit.device for unit in units})
+    releases = Made(product, cloud) if product else None
+    try:
+        made = await page_of(state, simulation=simulation, releases=releases, say=say)
+        page = await stack.enter_async_context(made)
+    except (BoardError, OSError) as error:
+        say(f"none: {error}")
+        return
+    for unit in units:
+        unit.on_line = partial(page.line, unit.name)
+    timeline.say("page", "", f"all devices, live: {page.url}", "bold")
+
+
 async def start(
     unit: Unit,
     cloud: Cloud,
@@ -240,6 +274,8 @@ async def start(
         await asyncio.to_thread(device.deploy, product.texts())
     else:
         await asyncio.to_thread(device.deploy if args.packed else device.install)
+        if not (args.once or args.packed):
+            device.add("firmware/settings.py", f"\nREPORTS = {REPORTS!r}\n")
     await device.power_on()
     mode = (await device.expect(r"system: mode (\w+)$", args.timeout))[1]
     if mode == "CONFIG":

@@ -17,13 +17,25 @@ from tools.release.signatures import Signature
 from tools.sim.device import ROOT
 from tools.sim.packed import deployed
 
+# What simulated devices tell of themselves, so that the live page has it; what they log it has from their consoles.
+REPORTS = {"crash": True, "log": "warning", "metrics_s": 300, "package": settings.PRODUCT}
 _LASTS = timedelta(days=1)
+_CRASH = """
+
+async def main(thing):
+    raise RuntimeError("a fault of this version")
+"""
 
 
 class Product:
-    """Makes and publishes versions of the firmware in this checkout."""
+    """Makes and publishes versions of the firmware in this checkout.
 
-    def __init__(self) -> None:
+    Args:
+        reports: REPORTS of firmware/settings.py in each of them; None: as it is there.
+    """
+
+    def __init__(self, reports: Mapping[str, object] | None = None) -> None:
+        self._settings = "" if reports is None else f"REPORTS = {dict(reports)!r}\n"
         self._key = ec.generate_private_key(ec.SECP256R1())
         form = serialization.PublicFormat.UncompressedPoint
         public = self._key.public_key().public_bytes(serialization.Encoding.X962, form)
@@ -33,7 +45,7 @@ class Product:
         """What a version has other than the checkout, by paths in that; `app` is another firmware/app.py."""
         lines = (ROOT / "firmware/settings.py").read_text("utf-8")
         changes = {
-            "firmware/settings.py": f"{lines}\nVERSION = {version!r}\n",
+            "firmware/settings.py": f"{lines}\nVERSION = {version!r}\n{self._settings}",
             "firmware/update_root.py": f'ROOT = """\\\n{self._root.text().decode()}"""\n',
         }
         return changes | ({} if app is None else {"firmware/app.py": app})
@@ -84,3 +96,8 @@ class Product:
             presignedUrlConfig=job.presigned(),
         )
         return job_id
+
+
+def app_that_crashes() -> str:
+    """The example application with a fault in it."""
+    return (ROOT / "firmware/app.py").read_text("utf-8") + _CRASH

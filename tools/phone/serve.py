@@ -3,22 +3,23 @@
 import argparse
 import asyncio
 import hashlib
-import ipaddress
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from tools import pages
 from tools.board import document
-from tools.board.errors import BoardError, run_verb
+from tools.board.errors import run_verb
+from tools.pages import PageError
 from tools.signals import stop_event
 
 PAGE = Path(__file__).with_name("page")
 PORT = 8008
 
+__all__ = ["EXAMPLES", "Page", "PageError", "add_arguments", "main", "version"]
 EXAMPLES = """\
 examples:
   python3 -m tools phone
@@ -37,27 +38,10 @@ exit status: 0 after Ctrl-C or SIGTERM, 1 if it cannot start, 2 for wrong argume
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_TYPES = {
-    ".css": "text/css",
-    ".html": "text/html",
-    ".js": "text/javascript",
-    ".json": "application/json",
-    ".svg": "image/svg+xml",
-    ".webmanifest": "application/manifest+json",
-}
-_HEADERS = {
-    "Cache-Control": "no-cache",
+_HEADERS = pages.HEADERS | {
     "Content-Security-Policy": "frame-ancestors 'none'",  # what the page's meta element cannot give
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "bluetooth=(self)",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
 }
-
-
-class PageError(BoardError):
-    """The page cannot be served."""
 
 
 class Page:
@@ -91,15 +75,7 @@ class Page:
         return f"http://{self._host}:{self.port}/"
 
     async def __aenter__(self) -> "Page":
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self.port)
-        try:
-            await site.start()
-        except OSError as error:
-            await self._runner.cleanup()
-            reason = f"cannot listen on {self._host} port {self.port}: {error.strerror or error}"
-            raise PageError(reason, "Stop what uses it, or give another --port.") from None
-        self.port = self._runner.addresses[0][1]
+        self.port = await pages.listen(self._runner, self._host, self.port)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -108,8 +84,7 @@ class Page:
     @web.middleware
     async def _only_to_its_names(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Against DNS rebinding: a page of another site whose name leads here could read the product file."""
-        name = _name(request.headers.get("Host", ""))
-        if name not in ("localhost", self._host.lower()) and not _is_address(name):
+        if not pages.is_known(request.headers.get("Host", ""), self._host):
             text = "Open this page as localhost, or by the address of its computer.\n"
             raise web.HTTPMisdirectedRequest(text=text)
         return await handler(request)
@@ -118,40 +93,23 @@ class Page:
         return web.Response(status=204) if self.product is None else web.json_response(self.product)
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        path = PAGE / (request.match_info["name"] or "index.html")
-        if path.suffix not in _TYPES or not path.is_file():
-            raise web.HTTPNotFound
-        return web.FileResponse(path, headers={"Content-Type": f"{_TYPES[path.suffix]}; charset=utf-8"})
-
-
-def _name(host: str) -> str:
-    """The name in a Host header, or the address there, without its port."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+        return pages.file(PAGE, request.match_info["name"])
 
 
 def version(page: Path = PAGE) -> str:
     """What VERSION in sw.js has to be for the files as they are: phones that keep the page then take them."""
     digest = hashlib.sha256()
     for path in sorted(page.iterdir()):
-        if path.suffix in _TYPES and path.name not in ("sw.js", "product.json"):
+        if path.suffix in pages.TYPES and path.name not in ("sw.js", "product.json"):
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:8]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("--port", type=_port, default=PORT, help="0 takes any free one; default: %(default)s")
+    parser.add_argument(
+        "--port", type=pages.port, default=PORT, help="0 takes any free one; default: %(default)s"
+    )
     parser.add_argument("--host", default="localhost", help="address to listen on; default: %(default)s")
     parser.add_argument(
         "--product",
@@ -182,10 +140,3 @@ async def _run(args: argparse.Namespace) -> int:
 
 async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(_HEADERS)
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError("must be 0 to 65535")
-    return port

@@ -14,7 +14,7 @@ from tools.thing.account import Account
 from tools.thing.arguments import add_cloud
 from tools.thing.failures import code, explained, is_missing
 from tools.thing.jobs import new_id
-from tools.thing.output import Output
+from tools.thing.output import Cell, Output
 
 from . import arguments, delta, folder, job, roots, stream
 from .folder import Release
@@ -103,6 +103,14 @@ def run(args: argparse.Namespace) -> int:
     """Run it; the exit status."""
     if wrong := _wrong(args):
         return wrong_arguments("release publish", wrong, args.json)
+    value, rows = publish(args)
+    rows += [("next", f"python3 -m tools release watch {value['jobId']}{_same_cloud(args)}")]
+    Output(args.json).result(value, rows)
+    return 0
+
+
+def publish(args: argparse.Namespace) -> tuple[dict[str, Any], list[tuple[Cell, ...]]]:
+    """What is told of the job that was made. Raises BoardError."""
     release = folder.load(args.folder)
     _check(release, args)
     account = Account.chosen(args)
@@ -127,16 +135,15 @@ def run(args: argparse.Namespace) -> int:
         "target": target,
         "document": len(document),
     }
-    rows = [("job", job_id), ("target", target), ("document", f"{len(document):,} bytes")]
+    rows: list[tuple[Cell, ...]] = [("job", job_id), ("target", target)]
+    rows += [("document", f"{len(document):,} bytes")]
     if place:
         value |= {"bucket": place[0], "key": place[1], "over": args.over}
         rows += [("file", f"{place[0]}/{place[1]}, {release.manifest.size:,} bytes")]
     if patch:
         value["delta"] = {"base": patch["base"], "size": patch["size"]}
         rows += [("delta", f"{patch['size']:,} bytes, from {patch['base']}")]
-    rows += [("next", f"python3 -m tools release watch {job_id}{_same_cloud(args)}")]
-    Output(args.json).result(value, rows)
-    return 0
+    return value, rows
 
 
 def _wrong(args: argparse.Namespace) -> str:

@@ -150,6 +150,10 @@ class Wiring:
         """A value as it was set, None for one that is not there."""
         return self._values.get(name)
 
+    def values(self) -> dict[str, Any]:
+        """All values by their names, as they were set."""
+        return dict(self._values)
+
     def below(self, name: str) -> dict[str, Any]:
         """All values whose names begin with `name` and a dot, by the rest of their names."""
         start = name + "."

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoCredentialsError
 
 from tools.board.errors import BoardError
 from tools.cloud.endpoint import Endpoint
@@ -78,6 +78,14 @@ class Account:
     def region(self) -> str:
         """Its name; "" where none is set."""
         return self._session.region_name or ""
+
+    def credentials(self) -> Any:
+        """botocore's, as they are now. Raises BoardError where there are none."""
+        with explained(self.where):
+            found = self._session.get_credentials()
+            if found is None:
+                raise NoCredentialsError
+            return found.get_frozen_credentials()
 
     @cached_property
     def s3(self) -> Any:

@@ -25,7 +25,7 @@ _MORE_S = 10  # for the cloud to say that the time is over
 def run(account: Account, out: Output, thing: dict[str, Any], args: argparse.Namespace) -> int:
     """Start it on this thing and wait for its end; 0 where that is SUCCEEDED."""
     name, target = thing["thingName"], thing["thingArn"]
-    arn = _command(
+    arn = command_arn(
         account, args.told, json.dumps(args.members, sort_keys=True, separators=(",", ":")).encode()
     )
     started = account.jobs_data.start_command_execution(
@@ -37,7 +37,7 @@ def run(account: Account, out: Output, thing: dict[str, Any], args: argparse.Nam
             found = account.iot.get_command_execution(
                 executionId=execution, targetArn=target, includeResult=True
             )
-            shown = _shown(found)
+            shown = outcome(found)
             if shown["status"] != seen:
                 seen = shown["status"]
                 if out.as_json or seen not in _ENDED:
@@ -59,7 +59,7 @@ def run(account: Account, out: Output, thing: dict[str, Any], args: argparse.Nam
     return 0
 
 
-def _command(account: Account, name: str, content: bytes) -> str:
+def command_arn(account: Account, name: str, content: bytes) -> str:
     """The ARN of the command with this content, made where there is none as yet: one never changes."""
     plain = re.sub(r"[^A-Za-z0-9_-]", "-", name)[:_ID_CHARS]
     command_id = f"{plain}-{hashlib.sha256(content).hexdigest()[:16]}"
@@ -83,7 +83,8 @@ def _command(account: Account, name: str, content: bytes) -> str:
     return str(found["commandArn"])
 
 
-def _shown(found: dict[str, Any]) -> dict[str, Any]:
+def outcome(found: dict[str, Any]) -> dict[str, Any]:
+    """Status, reason and result of an execution."""
     reason = found.get("statusReason") or {}
     shown = {
         "executionId": found["executionId"],

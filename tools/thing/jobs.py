@@ -152,7 +152,7 @@ def _watch(account: Account, out: Output, thing: str, job_id: str, wait_s: float
     seen: dict[str, Any] = {}
     with bar() as progress:
         for _ in account.turns(wait_s):
-            found = _find(account, thing, job_id)
+            found = find(account, thing, job_id)
             if found is None:  # AWS rolls out a moment later
                 _check_is_coming(account, job_id)
                 progress(f"{job_id}: not rolled out", 0, 0)
@@ -220,7 +220,8 @@ def _leave(account: Account, thing: str, job_id: str) -> int:
     return INTERRUPTED
 
 
-def _find(account: Account, thing: str, job_id: str) -> dict[str, Any] | None:
+def find(account: Account, thing: str, job_id: str) -> dict[str, Any] | None:
+    """One execution; None where the thing has no such job."""
     try:
         answer = account.iot.describe_job_execution(jobId=job_id, thingName=thing)
     except ClientError as error:
@@ -232,7 +233,7 @@ def _find(account: Account, thing: str, job_id: str) -> dict[str, Any] | None:
 
 
 def _existing(account: Account, thing: str, job_id: str) -> dict[str, Any]:
-    found = _find(account, thing, job_id)
+    found = find(account, thing, job_id)
     if found is None:
         raise BoardError(
             f"{thing} has no job {job_id!r}", f"Those it has: python3 -m tools thing {thing} job list"

@@ -48,7 +48,7 @@ def show(account: Account, out: Output, thing: dict[str, Any], args: argparse.Na
     found = {
         "thing": members(thing, "thingName", "thingTypeName", "thingArn", "attributes", "version"),
         "connection": connection(account, thing),
-        "certificates": list(_certificates(account, name)),
+        "certificates": list(certificates(account, name)),
         "shadows": shadow.names(account, name),
         "jobs": jobs.latest(account, name, _SHOWN_JOBS),
     }
@@ -70,7 +70,8 @@ def connection(account: Account, thing: dict[str, Any]) -> dict[str, Any]:
     return shown | times
 
 
-def _certificates(account: Account, name: str) -> Iterator[dict[str, Any]]:
+def certificates(account: Account, name: str) -> Iterator[dict[str, Any]]:
+    """Those that are attached to a thing."""
     pages = account.iot.get_paginator("list_thing_principals").paginate(thingName=name)
     for principal in (principal for page in pages for principal in page["principals"]):
         kind, _, identifier = principal.rpartition(":")[2].partition("/")

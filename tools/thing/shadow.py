@@ -39,7 +39,7 @@ def set_(account: Account, out: Output, thing: dict[str, Any], args: argparse.Na
     waited = f"{', '.join(keys)}: {name} has not reported as desired"
     with status(waited):
         for _ in account.turns(args.wait):
-            document = _find(account, name, args.shadow) or {}
+            document = find(account, name, args.shadow) or {}
             state = document.get("state", {})
             open_keys = [key for key in keys if values.at(state.get("delta"), key) is not None]
             if not open_keys:
@@ -62,14 +62,15 @@ def names(account: Account, thing: str) -> list[str]:
         if "nextToken" not in page:
             break
         token = {"nextToken": page["nextToken"]}
-    return [*([CLASSIC] if _find(account, thing, None) else []), *found]
+    return [*([CLASSIC] if find(account, thing, None) else []), *found]
 
 
 def _named(shadow: str | None) -> dict[str, str]:
     return {"shadowName": shadow} if shadow else {}
 
 
-def _find(account: Account, thing: str, shadow: str | None) -> dict[str, Any] | None:
+def find(account: Account, thing: str, shadow: str | None) -> dict[str, Any] | None:
+    """A shadow's document; None where there is none."""
     try:
         found = account.data.get_thing_shadow(thingName=thing, **_named(shadow))
     except ClientError as error:
@@ -81,7 +82,7 @@ def _find(account: Account, thing: str, shadow: str | None) -> dict[str, Any] | 
 
 
 def _existing(account: Account, thing: str, shadow: str | None) -> dict[str, Any]:
-    document = _find(account, thing, shadow)
+    document = find(account, thing, shadow)
     if document is None:
         there = ", ".join(names(account, thing))
         make = f"python3 -m tools thing {thing} shadow set KEY=JSON" + (f" --name {shadow}" if shadow else "")

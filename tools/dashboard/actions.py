@@ -1,0 +1,188 @@
+"""What a person does to a device, and what is asked of the cloud for one: plain functions of boto3."""
+
+import json
+import re
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tools.dashboard.guard import RefusedError
+from tools.thing import commands, jobs, overview, shadow
+from tools.thing.account import Account
+from tools.thing.failures import is_missing
+
+JOBS_SHOWN = 20
+COMMANDS_SHOWN = 20
+_COMMAND_S = 10
+_URL = re.compile(r"(https?://[^\s\"?]+)\?[^\s\"]+")  # what is behind the ? may be what opens a file
+_documents: dict[str, Any] = {}
+
+
+def things(account: Account, most: int) -> list[dict[str, Any]]:
+    """The first so many things: DescribeThing's members as far as ListThings has them."""
+    found: list[dict[str, Any]] = []
+    for page in account.iot.get_paginator("list_things").paginate(PaginationConfig={"MaxItems": most}):
+        found += page["things"]
+    return found
+
+
+def connection(account: Account, name: str) -> dict[str, Any]:
+    """{"connected", "since", "why"}; connected None where the cloud does not tell."""
+    found = overview.connection(account, {"thingName": name})
+    at = found.get("connectedSince") or found.get("disconnectedSince")
+    return {"connected": found["connected"], "since": milliseconds(at), "why": found.get("disconnectReason")}
+
+
+def certificates(account: Account, name: str) -> list[dict[str, Any]]:
+    """A thing's, with their ends."""
+    return [
+        {"id": it["certificateId"], "status": it["status"], "end": milliseconds(it["ends"])}
+        for it in overview.certificates(account, name)
+    ]
+
+
+def certificate_end(account: Account, certificate_id: str) -> int | None:
+    """When a certificate ends."""
+    answer = account.iot.describe_certificate(certificateId=certificate_id)["certificateDescription"]
+    return milliseconds(answer.get("validity", {}).get("notAfter"))
+
+
+def shadow_names(account: Account, name: str) -> list[str]:
+    """Which shadows a thing has; "" is the classic one."""
+    return ["" if one == shadow.CLASSIC else one for one in shadow.names(account, name)]
+
+
+def get_shadow(account: Account, name: str, which: str) -> dict[str, Any]:
+    """{"version", "desired", "reported", "delta"}; version None where there is none as yet."""
+    document = shadow.find(account, name, which or None)
+    state = (document or {}).get("state") or {}
+    sections = {section: state.get(section) or {} for section in ("desired", "reported", "delta")}
+    return {"version": document["version"] if document else None} | sections
+
+
+def put_shadow(
+    account: Account, name: str, which: str, desired: dict[str, Any], version: int | None
+) -> dict[str, Any]:
+    """Have this be all that is desired, where the shadow still is of that version; what there is then.
+
+    Raises:
+        RefusedError: 409, the shadow is of another version.
+    """
+    there = get_shadow(account, name, which)
+    if version != there["version"]:
+        raise RefusedError(409, f"the shadow is of version {there['version']}, not {version}", "Look again.")
+    change: dict[str, Any] = {"state": {"desired": _difference(there["desired"], desired)}}
+    if version is not None:
+        change["version"] = version
+    options = {"shadowName": which} if which else {}
+    account.data.update_thing_shadow(thingName=name, payload=json.dumps(change).encode(), **options)
+    return get_shadow(account, name, which)
+
+
+def _difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any] | None:
+    """What merged into `before` makes `after` of it; null deletes."""
+    if before and not after:
+        return None
+    changed: dict[str, Any] = {key: None for key in before if key not in after}
+    for key, value in after.items():
+        old = before.get(key)
+        if isinstance(value, dict) and isinstance(old, dict):
+            inner = _difference(old, value)
+            if inner is None or inner:
+                changed[key] = inner
+        elif key not in before or value != old or type(value) is not type(old):
+            changed[key] = value
+    return changed
+
+
+def list_jobs(account: Account, name: str) -> list[dict[str, Any]]:
+    """The latest jobs of a thing with their documents and details, the newest first."""
+    return [_job(account, name, it) for it in jobs.latest(account, name, JOBS_SHOWN)]
+
+
+def _job(account: Account, name: str, summary: dict[str, Any]) -> dict[str, Any]:
+    job_id = summary["jobId"]
+    found = jobs.find(account, name, job_id) or summary
+    details = found.get("statusDetails", {}).get("detailsMap", {})
+    return {
+        "job": job_id,
+        "status": found["status"],
+        "document": _document(account, job_id),
+        "details": {key: _URL.sub(r"\1?…", value) for key, value in details.items()},
+        "queued": milliseconds(found.get("queuedAt")),
+        "started": milliseconds(found.get("startedAt")),
+        "updated": milliseconds(found.get("lastUpdatedAt")),
+    }
+
+
+def _document(account: Account, job_id: str) -> Any:
+    """A job's document, which never changes: asked for once."""
+    if job_id not in _documents:
+        try:
+            text = account.iot.get_job_document(jobId=job_id).get("document", "null")
+        except ClientError as error:
+            if not is_missing(error):
+                raise
+            return None
+        while len(_documents) >= 1000:
+            del _documents[next(iter(_documents))]
+        try:
+            _documents[job_id] = json.loads(_URL.sub(r"\1?…", text))
+        except ValueError:
+            _documents[job_id] = text
+    return _documents[job_id]
+
+
+def make_job(account: Account, name: str, document: dict[str, Any]) -> dict[str, Any]:
+    """A job for this thing alone."""
+    thing = account.thing(name)
+    job_id = jobs.new_id(str(document.get("action", "job")))
+    account.iot.create_job(jobId=job_id, targets=[thing["thingArn"]], document=json.dumps(document))
+    return {"job": job_id}
+
+
+def cancel_job(account: Account, name: str, job_id: str, force: bool) -> dict[str, Any]:
+    """Cancel it for this thing."""
+    account.iot.cancel_job_execution(jobId=job_id, thingName=name, force=force)
+    return {"job": job_id, "status": "CANCELED"}
+
+
+def list_commands(account: Account, name: str) -> list[dict[str, Any]]:
+    """The latest executions of commands on a thing, the newest first."""
+    target = account.thing(name)["thingArn"]
+    found = account.iot.list_command_executions(targetArn=target, maxResults=COMMANDS_SHOWN)
+    return [
+        _execution(account, target, it["executionId"], str(it.get("commandArn", "")))
+        for it in found["commandExecutions"]
+    ]
+
+
+def _execution(account: Account, target: str, execution_id: str, arn: str) -> dict[str, Any]:
+    found = account.iot.get_command_execution(executionId=execution_id, targetArn=target, includeResult=True)
+    shown = commands.outcome(found)
+    return {
+        "execution": execution_id,
+        "command": arn.rpartition("/")[2],
+        "status": shown["status"],
+        "reason": ": ".join(filter(None, (shown.get("reasonCode"), shown.get("reason")))) or None,
+        "result": shown["result"],
+        "created": milliseconds(found.get("createdAt")),
+    }
+
+
+def run_command(account: Account, name: str, command: str, payload: dict[str, Any]) -> dict[str, Any]:
+    """Start a command with the payload {"action": command, …}."""
+    target = account.thing(name)["thingArn"]
+    content = json.dumps({"action": command} | payload, sort_keys=True, separators=(",", ":")).encode()
+    started = account.jobs_data.start_command_execution(
+        targetArn=target,
+        commandArn=commands.command_arn(account, command, content),
+        executionTimeoutSeconds=_COMMAND_S,
+    )
+    return {"execution": started["executionId"]}
+
+
+def milliseconds(value: Any) -> int | None:
+    """A time of boto3's, since 1970."""
+    found = overview.moment(value)
+    return None if found is None else int(found.timestamp() * 1000)

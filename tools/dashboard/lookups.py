@@ -1,0 +1,178 @@
+"""What no message tells, asked of the cloud in the background: who there is, certificates, jobs."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from tools.board.errors import BoardError
+from tools.dashboard import actions
+from tools.dashboard.calls import Calls
+from tools.dashboard.devices import Fleet
+from tools.dashboard.stream import Stream
+
+THINGS_MAX = 1000
+_PACKAGES = "$package"
+_UNDER_WAY = ("QUEUED", "IN_PROGRESS", "CREATED")
+_log = logging.getLogger(__name__)
+
+
+class Lookups:
+    """Looks, when a message or a page makes it, and again while something is under way.
+
+    Args:
+        fleet: hears what is found.
+        stream: whose pages are told of jobs and commands.
+        calls: to the cloud.
+        is_ours: whether a thing is a client of this computer's, no device.
+        every_s: between two looks at what is under way.
+        scan_s: between two looks at who there is.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        stream: Stream,
+        calls: Calls,
+        is_ours: Callable[[str], bool],
+        every_s: float,
+        scan_s: float,
+    ) -> None:
+        self._fleet = fleet
+        self._stream = stream
+        self._calls = calls
+        self._is_ours = is_ours
+        self._every_s = every_s
+        self._scan_s = scan_s
+        self._tasks: dict[str, asyncio.Task[None]] = {}  # by what they look at: each once at a time
+        self._again: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
+        self._wake = asyncio.Event()
+        self._strangers: set[str] = set()
+        self._following: dict[str, str] = {}  # by job the thing that has it
+        self.problem: BoardError | None = None
+
+    async def start(self) -> None:
+        """Look who there is, and go on looking."""
+        await self._scan()
+        self._run("scan", self._scanning)
+
+    async def stop(self) -> None:
+        """Look no more."""
+        tasks, self._again = list(self._tasks.values()), {}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def unknown(self, name: str) -> None:
+        """A message of somebody who is no device as far as is known."""
+        if name not in self._strangers and not self._is_ours(name) and not name.startswith("claim-"):
+            self._wake.set()
+
+    def connected(self, name: str, certificate_id: str) -> None:
+        """A device has connected, with this certificate."""
+        if certificate_id:
+            self._run(f"certificate {name}", lambda: self._certificate(name, certificate_id))
+
+    def jobs(self, name: str | None, job_id: str | None = None) -> None:
+        """A device's jobs are others than they were."""
+        name = name or self._following.get(job_id or "")
+        if name in self._fleet.devices:
+            self._run(f"jobs {name}", lambda: self._follow_jobs(str(name)))
+
+    def commands(self, name: str) -> None:
+        """A device has been told to do something."""
+        if self._stream.watches(name):
+            self._run(f"commands {name}", lambda: self._follow_commands(name))
+
+    async def look_at(self, name: str) -> None:
+        """Certificates and `$package` of a device, which nothing has told of as yet."""
+        device = self._fleet.devices[name]
+        found = await self._calls.ask(actions.connection, name)
+        if device.connected is None and found["connected"] is not None:
+            self._fleet.set(name, **found)
+            if found["connected"]:
+                self._fleet.is_connected(device)
+        ends = await self._calls.ask(actions.certificates, name)
+        active = [it["end"] for it in ends if it["status"] == "ACTIVE" and it["end"] is not None]
+        if active:
+            self._fleet.set(name, certificate_end=max(active))
+        if device.version is None:
+            package = await self._calls.ask(actions.get_shadow, name, _PACKAGES)
+            self._fleet.packages(device, package)
+        await self._show_jobs(name)
+
+    def _run(self, what: str, look: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Look now, or once more when the look that is on has ended."""
+        if what in self._tasks:
+            self._again[what] = look
+            return
+        self._tasks[what] = task = asyncio.create_task(self._guarded(look))
+        task.add_done_callback(lambda _: self._ended(what))
+
+    def _ended(self, what: str) -> None:
+        del self._tasks[what]
+        if look := self._again.pop(what, None):
+            self._run(what, look)
+
+    async def _guarded(self, look: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await look()
+        except BoardError as error:
+            self.problem = error
+            _log.warning("%s", error)
+        except Exception:  # the page goes on without it
+            _log.exception("a look at the cloud")
+
+    async def _scanning(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(self._scan_s):
+                    await self._wake.wait()
+                await asyncio.sleep(self._every_s)  # others come with it
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            try:
+                await self._scan()
+            except BoardError as error:
+                self.problem = error
+
+    async def _scan(self) -> None:
+        found = {it["thingName"] for it in await self._calls.ask(actions.things, THINGS_MAX)}
+        self.problem = None
+        self._strangers = {name for name in found if self._is_ours(name)}
+        new = [name for name in sorted(found - self._strangers) if name not in self._fleet.devices]
+        known = [name for name, device in self._fleet.devices.items() if device.connected is None]
+        for name in new:
+            self._fleet.add(name)
+        for name in dict.fromkeys([*new, *(name for name in known if name in found)]):
+            self._run(f"look {name}", lambda name=name: self.look_at(name))  # type: ignore[misc]
+
+    async def _certificate(self, name: str, certificate_id: str) -> None:
+        end = await self._calls.ask(actions.certificate_end, certificate_id)
+        self._fleet.set(name, certificate_end=end)
+
+    async def _show_jobs(self, name: str) -> list[dict[str, Any]]:
+        found = await self._calls.ask(actions.list_jobs, name)
+        self._fleet.jobs(name, found)
+        return found
+
+    async def _follow_jobs(self, name: str) -> None:
+        """Until none is under way."""
+        while True:
+            found = await self._show_jobs(name)
+            under_way = [job["job"] for job in found if job["status"] in _UNDER_WAY]
+            for job_id in under_way:
+                self._following[job_id] = name
+            if not under_way:
+                return
+            await asyncio.sleep(self._every_s)
+
+    async def _follow_commands(self, name: str) -> None:
+        """Until each has its end."""
+        while True:
+            found = await self._calls.ask(actions.list_commands, name)
+            self._stream.put("commands", name, found)
+            if not any(it["status"] in _UNDER_WAY for it in found):
+                return
+            await asyncio.sleep(self._every_s)

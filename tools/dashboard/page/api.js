@@ -4,11 +4,12 @@ const QUIET_MS = 20_000; // without a sign of life; then the server is asked whe
 const RETRY_MS = 1000;
 const RETRY_MOST_MS = 10_000;
 const LATE_MS = 10_000;
+const JSON_TYPE = { "Content-Type": "application/json" }; // which no form of another site can send
 
 /** What the server answers. Throws an Error whose message is for people, with `status`. */
 export async function ask(path, method = "GET", body = undefined, signal = undefined) {
-  const request = { method, signal, headers: body === undefined ? {} : { "Content-Type": "application/json" } };
-  if (body !== undefined) request.body = JSON.stringify(body);
+  const request = { method, signal };
+  if (method !== "GET") Object.assign(request, { headers: JSON_TYPE, body: JSON.stringify(body ?? {}) });
   let answer;
   try {
     answer = await fetch(`api/${path}`, request);

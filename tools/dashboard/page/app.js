@@ -36,7 +36,7 @@ function heard(kind, data) {
   if (kind === "snapshot") takeSnapshot(data);
   for (const summary of data.devices ?? []) known.devices.set(summary.name, summary);
   if (shown) device.changed(data);
-  if (data.world) world.changed(data.world);
+  else world.changed(data);
   drawing.request();
 }
 
@@ -48,8 +48,15 @@ function takeSnapshot(data) {
   known.ahead = data.now - Date.now();
   const kind = data.simulation ? "simulated devices" : data.cloud === "aws" ? "AWS" : "local cloud";
   say($("where"), [data.where, kind, data.writable ? "" : "read-only"].filter(Boolean).join(" · "));
+  say($("trouble"), trouble(data));
   world.open(known);
   if (shown) device.again(); // what came while the connection was lost is asked for
+}
+
+/** What keeps the server itself from knowing. */
+function trouble({ feed, problem }) {
+  if (problem) return `${problem.text}. ${problem.remedy ?? ""}`;
+  return feed && !feed.connected ? "The dashboard has no connection to the cloud; it tries again by itself. Until then nothing new shows here." : "";
 }
 
 function lost(is) {

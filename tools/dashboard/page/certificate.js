@@ -5,6 +5,7 @@ import * as words from "./words.js";
 
 let context = null;
 let certificates = null;
+const replaced = new Set(); // jobs that are known to have done it
 
 export function begin(given) {
   context = given;
@@ -25,6 +26,16 @@ export function clear() {
 
 export function load(found) {
   certificates = found.certificates;
+  for (const { job, status } of found.jobs) if (status === "SUCCEEDED") replaced.add(job);
+}
+
+/** Once it has been replaced there is another to be shown. */
+export function changed(change) {
+  for (const job of change.jobs?.[context.name] ?? []) {
+    if (job.document?.action !== "rotate-certificate" || job.status !== "SUCCEEDED" || replaced.has(job.job)) continue;
+    replaced.add(job.job);
+    context.reload();
+  }
 }
 
 export function draw(now) {

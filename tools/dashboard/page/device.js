@@ -37,6 +37,7 @@ const context = {
   get known() { return known; },
   get summary() { return known.devices.get(name); },
   redraw: () => redraw(),
+  reload: () => load(),
   tell: (text) => tell(text),
   ask: (path, method, body, signal) => ask(at(name, path), method, body, signal),
 };

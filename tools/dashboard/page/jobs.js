@@ -110,12 +110,15 @@ function fill(item, job, now) {
   bar.hidden = job.status !== "IN_PROGRESS";
   if (Number.isFinite(percent)) bar.value = percent;
   else bar.removeAttribute("value");
-  say(about, `${json_(job.document)} · ${moment(job.updated ?? job.queued, now)}`);
+  say(about, `${inShort(job.document)} · ${moment(job.updated ?? job.queued, now)}`);
   say(details, Object.entries(job.details ?? {}).map(([key, value]) => `${key}: ${value}`).join(", "));
   details.hidden = !details.textContent;
 }
 
-function json_(document_) {
+/** A job's document in a line: an update's has more signatures than words. */
+function inShort(document_) {
+  const version = /^version (.+)$/m.exec(document_?.manifest ?? "");
+  if (version) return `Update to ${version[1]}`;
   const text = typeof document_ === "string" ? document_ : JSON.stringify(document_ ?? null);
   return text.length > 120 ? `${text.slice(0, 117)}…` : text;
 }

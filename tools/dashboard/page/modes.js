@@ -27,6 +27,7 @@ export function clear() {
 
 export function load(found) {
   modes = found.modes.slice(-MOST);
+  span.begins = modes[0]?.[0] ?? null;
 }
 
 export function changed(change) {

@@ -70,6 +70,7 @@ export function clear() {
   pausedAt = null;
   mark($("pause"), "aria-pressed", "false");
   span.reset();
+  span.begins = null;
   for (const chart of charts.values()) chart.drop();
   charts.clear();
   $("plots").replaceChildren();

@@ -14,6 +14,7 @@ export class Span {
   constructor() {
     this.reset();
     this.mostMs = 7 * 24 * 60 * MIN_MS;
+    this.begins = null; // when the device was heard of for the first time
   }
 
   get isLive() {
@@ -25,10 +26,12 @@ export class Span {
     this.end = null;
   }
 
-  /** [from, to], in ms. */
+  /** [from, to], in ms. Of a device that is new the time before it is left out. */
   at(now) {
     const to = this.end ?? now;
-    return [to - this.ms, to];
+    const from = to - this.ms;
+    if (!this.isLive || this.begins === null || this.begins < from) return [from, to];
+    return [Math.max(from, Math.min(this.begins, to - MIN_MS)), to];
   }
 
   between(from, to) {

@@ -38,20 +38,34 @@ function wire() {
     for (const [place, problem] of [["air", "air-problem"], ["world", "world-problem"]]) {
       const box = $(`${place}-${what}`);
       box.addEventListener("change", () => busy(box, $(problem), async () => {
-        changed(await ask("world", "POST", body(box.checked)));
+        take(await ask("world", "POST", body(box.checked)));
       }));
     }
   }
   for (const [id, power] of [["cut", "cut"], ["cut-at-write", "cut-at-write"], ["power-on", "on"]]) {
     $(id).addEventListener("click", () => busy($(id), $("world-problem"), () => act({ power })));
   }
+  $("wire-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    busy($("wire-form").querySelector("button"), $("world-problem"), connect);
+  });
   $("phone").addEventListener("click", () => busy($("phone"), $("world-problem"), callByPhone));
 }
 
-async function act(body) {
-  const answer = await ask(`world/${encodeURIComponent(context.name)}`, "POST", body);
-  if (answer?.devices) changed(answer);
-  return answer;
+async function connect() {
+  const [name, typed] = [$("wire-name").value.trim(), $("wire-value").value.trim()];
+  const level = Number(typed);
+  if (!name || !typed || !Number.isFinite(level)) {
+    $(name ? "wire-value" : "wire-name").focus();
+    throw new Error("Type what is wired, as adc.34 or pin.0, and a number; docs/simulator.md has all names.");
+  }
+  await act({ set: { [name]: level } });
+  $("wire-name").value = $("wire-value").value = "";
+}
+
+/** What has been done shows by itself: the stream has the world, too. */
+function act(body) {
+  return ask(`world/${encodeURIComponent(context.name)}`, "POST", body);
 }
 
 async function callByPhone() {
@@ -71,7 +85,7 @@ async function fetchIt() {
   if (isAsked) return;
   isAsked = true;
   try {
-    changed(await ask("world"));
+    take(await ask("world"));
   } catch (error) {
     say($("air-problem"), error.message);
   } finally {
@@ -86,16 +100,18 @@ export function clear() {
   say($("world-problem"), "");
 }
 
-/** What the world is like now, as the server tells it. */
-export function changed(fresh) {
-  const it = fresh?.devices && "wifi" in fresh ? fresh : fresh?.world;
-  if (!it) return;
-  world = it;
+/** Something has come from the server: this panel wants the world alone. */
+export function changed({ world: fresh }) {
+  if (fresh) take(fresh);
+}
+
+function take(fresh) {
+  world = fresh;
   for (const place of ["air", "world"]) {
     $(`${place}-wifi`).checked = world.wifi;
     $(`${place}-ntp`).checked = world.ntp === "right";
   }
-  context?.redraw();
+  context.redraw();
 }
 
 export function draw() {
@@ -106,30 +122,35 @@ export function draw() {
   $("cut").disabled = $("cut-at-write").disabled = !it.powered;
   $("power-on").disabled = it.powered;
   say($("power"), it.powered ? "" : "It has no power.");
-  const pins = Object.entries(it.pins ?? {}).map(([pin, level]) => [`pin.${pin}`, level]);
+  list($("pins"), Object.entries(it.pins ?? {}), ([pin]) => pin, () => element("li"), (item, [pin, level]) => {
+    say(item, `Pin ${pin} ${level ? "high" : "low"}`);
+    item.className = `lamp${level ? " lit" : ""}`;
+  });
   const sensors = Object.entries(it.sensors ?? {}).filter(([, level]) => typeof level === "number");
-  list($("sensors"), [...pins, ...sensors], ([name]) => name, make, fill);
+  list($("sensors"), sensors, ([name]) => name, make, fill);
 }
 
 function make([name, level]) {
-  const isPin = name.startsWith("pin.");
   const field = element("input");
-  field.type = isPin ? "checkbox" : "range";
-  if (isPin) field.setAttribute("role", "switch");
+  field.type = isPin(name) ? "checkbox" : "range";
+  if (isPin(name)) field.setAttribute("role", "switch");
   else [field.min, field.max, field.step] = range(name, level);
-  field.addEventListener("input", () => send(name, isPin ? Number(field.checked) : Number(field.value)));
-  const title = element("span", "", isPin ? `Pin ${name.slice(4)}` : name);
-  return element("li", "", element("label", isPin ? "check" : "slider", ...(isPin ? [field, title] : [title, field]), element("output")));
+  field.addEventListener("input", () => send(name, isPin(name) ? Number(field.checked) : Number(field.value)));
+  const title = element("span", "", isPin(name) ? `Pin ${name.slice(4)}` : name);
+  const label = element("label", isPin(name) ? "check" : "slider", ...(isPin(name) ? [field, title] : [title, field]));
+  return element("li", "", label, element("output"));
 }
 
 function fill(item, [name, level]) {
   const field = item.querySelector("input");
   const shown = waits.get(name) ?? level;
-  if (field.type === "checkbox") field.checked = Boolean(shown);
-  else if (document.activeElement !== field || !waits.has(name)) field.value = shown;
-  const unit = name.startsWith("pin.") ? "" : range(name, level)[3];
-  say(item.querySelector("output"), name.startsWith("pin.") ? (shown ? "high" : "low") : `${value(shown)} ${unit}`.trim());
+  if (isPin(name)) field.checked = Boolean(shown);
+  else if (Number(field.value) !== shown) field.value = shown;
+  const text = isPin(name) ? (shown ? "high" : "low") : `${value(shown)} ${range(name, level)[3]}`.trim();
+  say(item.querySelector("output"), text);
 }
+
+const isPin = (name) => name.startsWith("pin.");
 
 function range(name, level) {
   const found = RANGES.find(([part]) => name.includes(part));
@@ -150,6 +171,7 @@ async function sendNow(device, name) {
   const level = waits.get(name);
   try {
     await act({ set: { [name]: level } });
+    world.devices[device].sensors[name] = level; // until the stream says so, too
   } catch (error) {
     say($("world-problem"), error.message);
   }

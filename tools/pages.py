@@ -67,7 +67,7 @@ def file(folder: Path, name: str) -> web.FileResponse:
 
 
 async def listen(runner: web.AppRunner, host: str, *ports: int) -> int:
-    """Start to listen on the first of the ports that can be had, 0 being any; which it is. Raises PageError."""
+    """Listen on the first of the ports that can be had, 0 being any; which it is. Raises PageError."""
     await runner.setup()
     for port in ports:
         try:

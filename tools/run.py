@@ -19,7 +19,8 @@ from tools.ble.errors import BleError
 from tools.board.errors import BoardError, wrong_arguments
 from tools.cloud import Cloud, StateError
 from tools.cloud.ca import CHAINS
-from tools.cloud.events import printable
+from tools.cloud.endpoint import PAGE
+from tools.cloud.events import Event, printable
 from tools.configure import ConfigureError, configure
 from tools.demonstration import demonstrate
 from tools.fleet import Unit, allow_files, bring_up
@@ -226,7 +227,12 @@ async def watch_cloud(
     identity = (cloud.root_ca, certificate, key)
     subscriber = Subscriber(folder, "localhost", cloud.port, *identity, "#", on_message)
     await stack.enter_async_context(subscriber)
-    cloud.on_event = lambda event: timeline.say("cloud", "", str(event), "dim")
+
+    def on_event(event: Event) -> None:
+        if not event.client_id.startswith(PAGE):
+            timeline.say("cloud", "", str(event), "dim")
+
+    cloud.on_event = on_event
     return subscriber
 
 

@@ -17,7 +17,7 @@ from tools.release.signatures import Signature
 from tools.sim.device import ROOT
 from tools.sim.packed import deployed
 
-# What simulated devices tell of themselves, so that the live page has it; what they log it has from their consoles.
+# What simulated devices tell of themselves, for the live page; what they log it has from their consoles.
 REPORTS = {"crash": True, "log": "warning", "metrics_s": 300, "package": settings.PRODUCT}
 _LASTS = timedelta(days=1)
 _CRASH = """

@@ -18,7 +18,7 @@ from .ca import CHAINS
 from .certificates import alternative_names
 from .cloud import Cloud, ControlPlaneError
 from .database import StateError
-from .endpoint import MQTT_PORT
+from .endpoint import MQTT_PORT, PAGE
 from .errors import InternalFailureException
 from .events import Event
 from .hook import Hook, program
@@ -177,6 +177,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let a client publish as fast as it can; AWS discards what is over 100 publishes a second",
     )
+    parser.add_argument(
+        "--page-port",
+        metavar="PORT",
+        type=_port,
+        help="for the live page (docs/dashboard.md), on this computer alone; default: 8009, or any free one",
+    )
     parser.add_argument("--state", metavar="DIR", type=Path, default=STATE, help="default: %(default)s")
     add_actions(parser)
 
@@ -248,11 +254,14 @@ async def _run(args: argparse.Namespace, stop: asyncio.Event) -> int:
         with Waiting(f"nobody has come yet: this is {where}, which a firewall must let in") as waiting:
 
             def show(event: Event) -> None:
-                waiting.now("")
+                if not event.client_id.startswith(PAGE):
+                    waiting.now("")
                 _show(event)
 
             cloud.on_event = show
-            await stop.wait()
+            from tools.dashboard.local import serve  # noqa: PLC0415  it brings boto3
+
+            await serve(args.state, args.page_port, stop)
     except InternalFailureException as error:
         return _fail(str(error))
     finally:
@@ -282,6 +291,8 @@ def _write_files(args: argparse.Namespace, cloud: Cloud) -> None:
 
 
 def _show(event: Event) -> None:
+    if event.client_id.startswith(PAGE):
+        return
     with suppress(OSError):  # the log is on a full disk, or its reader is gone: no client's fault
         print(time.strftime("%H:%M:%S"), event, flush=True)
 

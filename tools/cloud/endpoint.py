@@ -8,6 +8,7 @@ from .ca import write_atomic
 
 _FILE = "endpoint.json"
 MQTT_PORT = 8883
+PAGE = "dashboard"  # the client that the live page is, with more behind it
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,12 @@
 """What a page asks for and what it may do: docs/dashboard.md has each path."""
 
 import asyncio
-import csv
-import io
-import json
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
 
-from tools.dashboard import actions
+from tools.dashboard import actions, asked
 from tools.dashboard.calls import Calls
 from tools.dashboard.devices import Device, Fleet
 from tools.dashboard.guard import RefusedError
@@ -21,13 +16,10 @@ from tools.dashboard.simulation import Simulation
 from tools.dashboard.stream import Stream
 from tools.dashboard.updating import Releases
 
-_HOUR_MS = 3_600_000
 _POINTS, _POINTS_MAX = 600, 5000
 _LINES, _LINES_MAX = 200, 1000
 _FIELDS_MAX = 20
 _CSV_ROWS = 2000
-_BODY_MAX = 64 * 1024
-_FORMULA = ("=", "+", "-", "@")
 _NO_SIMULATION = "Worlds are those of make run."
 
 
@@ -82,10 +74,10 @@ class Api:
 
     def snapshot(self) -> dict[str, Any]:
         """All of /api/fleet."""
-        return self._about() | {"now": _now(), "devices": self._fleet.summaries()}
+        return self._about() | {"now": asked.now_ms(), "devices": self._fleet.summaries()}
 
     async def _get_fleet(self, _request: web.Request) -> web.Response:
-        return _json(self.snapshot())
+        return asked.as_json(self.snapshot())
 
     async def _get_stream(self, request: web.Request) -> web.StreamResponse:
         return await self._stream.answer(request, request.query.get("device"))
@@ -104,14 +96,14 @@ class Api:
             certificates = await self._calls.ask(actions.certificates, name)
             self._fleet.jobs(name, jobs)
             self._lookups.jobs(name)
-        return _json(
+        return asked.as_json(
             {
                 "summary": device.summary(),
                 "fields": self._history.fields(name),
                 "shadows": shadows,
                 "jobs": jobs,
                 "commands": commands,
-                "modes": await _in_thread(self._history.modes, name),
+                "modes": await asyncio.to_thread(self._history.modes, name),
                 "certificates": certificates,
             }
         )
@@ -122,28 +114,34 @@ class Api:
 
     async def _get_series(self, request: web.Request) -> web.Response:
         name = self._device(request).name
-        start_ms, end_ms = _span(request)
-        points = _number(request, "points", _POINTS, 2, _POINTS_MAX)
-        asked = [field for field in request.query.get("fields", "").split(",") if field]
+        start_ms, end_ms = asked.span(request)
+        points = asked.number(request, "points", _POINTS, 2, _POINTS_MAX)
+        wanted = [field for field in request.query.get("fields", "").split(",") if field]
         known = self._history.fields(name)
-        if len(asked) > _FIELDS_MAX:
+        if len(wanted) > _FIELDS_MAX:
             raise RefusedError(400, f"fields: more than {_FIELDS_MAX}", "Ask for some at a time.")
-        fields = [field for field in asked if field in known]
-        return _json(await _in_thread(self._history.series, name, fields, start_ms, end_ms, points))
+        fields = [field for field in wanted if field in known]
+        return asked.as_json(
+            await asyncio.to_thread(self._history.series, name, fields, start_ms, end_ms, points)
+        )
 
     async def _get_csv(self, request: web.Request) -> web.StreamResponse:
         name = self._device(request).name
-        start_ms, end_ms = _span(request)
+        start_ms, end_ms = asked.span(request)
         fields = self._history.fields(name)
         response = web.StreamResponse(headers={"Content-Type": "text/csv; charset=utf-8"})
-        plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
-        response.headers["Content-Disposition"] = f'attachment; filename="{plain}.csv"'
+        response.headers["Content-Disposition"] = f'attachment; filename="{asked.file_name(name)}.csv"'
         await response.prepare(request)
-        await response.write(_csv([["time", *(_cell(field) for field in fields)]]))
+        await response.write(asked.as_csv([["time", *(asked.csv_name(field) for field in fields)]]))
         while True:
-            rows = await _in_thread(self._history.rows, name, start_ms, end_ms, _CSV_ROWS)
+            rows = await asyncio.to_thread(self._history.rows, name, start_ms, end_ms, _CSV_ROWS)
             await response.write(
-                _csv([[_iso(ms), *(values.get(field, "") for field in fields)] for ms, values in rows])
+                asked.as_csv(
+                    [
+                        [asked.csv_time(ms), *(values.get(field, "") for field in fields)]
+                        for ms, values in rows
+                    ]
+                )
             )
             if len(rows) < _CSV_ROWS:
                 break
@@ -153,43 +151,43 @@ class Api:
 
     async def _get_log(self, request: web.Request) -> web.Response:
         name = self._device(request).name
-        before = _number(request, "before", 0, 0, 1 << 60) or None
-        count = _number(request, "count", _LINES, 1, _LINES_MAX)
-        return _json(await _in_thread(self._history.lines, name, before, count))
+        before = asked.number(request, "before", 0, 0, 1 << 60) or None
+        count = asked.number(request, "count", _LINES, 1, _LINES_MAX)
+        return asked.as_json(await asyncio.to_thread(self._history.lines, name, before, count))
 
     async def _get_shadow(self, request: web.Request) -> web.Response:
         name, which = self._device(request).name, request.query.get("name", "")
-        return _json(await self._calls.ask(actions.get_shadow, name, which))
+        return asked.as_json(await self._calls.ask(actions.get_shadow, name, which))
 
     async def _put_shadow(self, request: web.Request) -> web.Response:
         name, which = self._changed_device(request).name, request.query.get("name", "")
-        body = await _body(request)
+        body = await asked.body(request)
         desired, version = body.get("desired"), body.get("version")
         if not isinstance(desired, dict):
             raise RefusedError(400, "desired: not an object", 'As {"desired": {"led": true}, "version": 3}.')
         if version is not None and (not isinstance(version, int) or isinstance(version, bool)):
             raise RefusedError(400, "version: not the number that was read", "Read the shadow again.")
-        return _json(await self._calls.ask(actions.put_shadow, name, which, desired, version))
+        return asked.as_json(await self._calls.ask(actions.put_shadow, name, which, desired, version))
 
     async def _post_job(self, request: web.Request) -> web.Response:
         name = self._changed_device(request).name
-        document = (await _body(request)).get("document")
+        document = (await asked.body(request)).get("document")
         if not isinstance(document, dict):
             raise RefusedError(400, "document: not an object", 'As {"document": {"action": "reboot"}}.')
         made = await self._calls.ask(actions.make_job, name, document)
         self._lookups.jobs(name)
-        return _json(made)
+        return asked.as_json(made)
 
     async def _delete_job(self, request: web.Request) -> web.Response:
         name = self._changed_device(request).name
         force = request.query.get("force") == "1"
         done = await self._calls.ask(actions.cancel_job, name, request.match_info["job"], force)
         self._lookups.jobs(name)
-        return _json(done)
+        return asked.as_json(done)
 
     async def _post_command(self, request: web.Request) -> web.Response:
         name = self._changed_device(request).name
-        body = await _body(request)
+        body = await asked.body(request)
         command, payload = body.get("name"), body.get("payload", {})
         if not isinstance(command, str) or not command or not isinstance(payload, dict):
             raise RefusedError(
@@ -197,32 +195,32 @@ class Api:
             )
         started = await self._calls.ask(actions.run_command, name, command, payload)
         self._lookups.commands(name)
-        return _json(started)
+        return asked.as_json(started)
 
     async def _get_releases(self, _request: web.Request) -> web.Response:
-        return _json(await self._releases.list_() if self._releases else [])
+        return asked.as_json(await self._releases.list_() if self._releases else [])
 
     async def _post_update(self, request: web.Request) -> web.Response:
         name = self._changed_device(request).name
-        release = (await _body(request)).get("release")
+        release = (await asked.body(request)).get("release")
         if self._releases is None:
             raise RefusedError(404, "no releases", "Name their folder: --releases DIR.")
         if not isinstance(release, str):
             raise RefusedError(400, "release: not a text", "One of GET /api/releases.")
         job = await self._releases.update(name, release)
         self._lookups.jobs(name)
-        return _json({"job": job})
+        return asked.as_json({"job": job})
 
     async def _get_world(self, _request: web.Request) -> web.Response:
-        return _json(self._world().state())
+        return asked.as_json(self._world().state())
 
     async def _post_world(self, request: web.Request) -> web.Response:
-        self._world().change(await _body(request))
-        return _json(self._world().state())
+        self._world().change(await asked.body(request))
+        return asked.as_json(self._world().state())
 
     async def _post_world_device(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        return _json(await self._world().change_device(name, await _body(request)))
+        return asked.as_json(await self._world().change_device(name, await asked.body(request)))
 
     def _world(self) -> Simulation:
         if self._simulation is None:
@@ -237,61 +235,5 @@ class Api:
 
     def _changed_device(self, request: web.Request) -> Device:
         if not self._about()["writable"]:
-            raise RefusedError(
-                403, "this page only reads", "Start it with --write."
-            )
+            raise RefusedError(403, "this page only reads", "Start it with --write.")
         return self._device(request)
-
-
-async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
-    return await asyncio.to_thread(function, *arguments)
-
-
-async def _body(request: web.Request) -> dict[str, Any]:
-    try:
-        found = json.loads(await request.read())
-    except (ValueError, RecursionError):
-        raise RefusedError(400, "no JSON", "Send a JSON object.") from None
-    if not isinstance(found, dict):
-        raise RefusedError(400, "not an object", "Send a JSON object.")
-    return found
-
-
-def _json(value: Any) -> web.Response:
-    text = json.dumps(value, separators=(",", ":"), default=str)
-    return web.Response(text=text, content_type="application/json")
-
-
-def _number(request: web.Request, name: str, default: int, least: int, most: int) -> int:
-    text = request.query.get(name, "")
-    try:
-        number = int(float(text)) if text else default
-    except (ValueError, OverflowError):
-        raise RefusedError(400, f"{name}: no number", f"{least} to {most}.") from None
-    if not least <= number <= most:
-        raise RefusedError(400, f"{name}: {number}, must be {least} to {most}", "Ask again.")
-    return number
-
-
-def _span(request: web.Request) -> tuple[int, int]:
-    end_ms = _number(request, "to", _now() + 1, 0, 1 << 52)
-    return _number(request, "from", max(0, end_ms - _HOUR_MS), 0, 1 << 52), end_ms
-
-
-def _csv(rows: list[list[Any]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
-
-
-def _cell(field: str) -> str:
-    """A device's word, which must be no formula of a spreadsheet's."""
-    return "'" + field if field.startswith(_FORMULA) else field
-
-
-def _iso(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _now() -> int:
-    return int(time.time() * 1000)

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from tools.signals import stop_event
 from tools.thing.account import Account
 from tools.thing.arguments import add_cloud
 from tools.thing.failures import explained
+from tools.waiting import tell
 
 _AWS_FOLDER = Path("state/dashboard")
 EXAMPLES = """\
@@ -65,7 +65,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 async def _run(args: argparse.Namespace) -> int:
-    options: dict[str, Any] = {"host": args.host, "port": args.port, "releases": _releases(args), "say": _say}
+    options: dict[str, Any] = {"host": args.host, "port": args.port, "releases": _releases(args), "say": tell}
     with stop_event() as stop:
         try:
             made = await (_aws(args, options) if args.aws else page_of(args.state, **options))
@@ -99,7 +99,3 @@ def _releases(args: argparse.Namespace) -> Releases | None:
         return None
     names = ("aws", "state", "profile", "region", "bucket", "role")
     return InFolder(args.releases, {name: getattr(args, name) for name in names})
-
-
-def _say(text: str) -> None:
-    print(f"dashboard: {text}", file=sys.stderr, flush=True)

@@ -1,13 +1,12 @@
 """What is known of each device: from its messages, the registry and, where it is simulated, its console."""
 
-import json
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tools.dashboard import messages
+from tools.dashboard import messages, progress
 
 _FIELDS_KEPT = 200  # of one device: one whose names never end fills no memory
 _CONNECTED = "NORMAL"  # what a device is in that is connected and says nothing of it
@@ -20,7 +19,6 @@ _EVENT = re.compile(r"\$aws/events/(job|jobExecution)/([^/]+)/")
 _NAMED = re.compile(r"shadow/name/([^/]+)/update/documents")
 _PACKAGES = "$package"
 _HEAPS = ("heap_free", "heap")
-_ENDED = ("SUCCEEDED", "FAILED", "REJECTED", "TIMED_OUT", "CANCELED", "REMOVED")
 
 
 class Kept(Protocol):
@@ -140,7 +138,7 @@ class Fleet:
         if mode := messages.mode(area, text):
             self.enter(name, mode)
         if step := messages.step(area, text):
-            self._step(name, step)
+            self._step(self.devices[name], step)
 
     def enter(self, name: str, mode: str | None) -> None:
         """A device is in another mode."""
@@ -257,37 +255,15 @@ class Fleet:
     def jobs(self, name: str, found: list[dict[str, Any]]) -> None:
         """What there is of a device's jobs, the newest first."""
         self._put("jobs", name, found)
-        updates = [job for job in found if is_update(job["document"])]
-        if updates and name in self.devices:
-            self._follow(self.devices[name], updates[0])
+        updates = [job for job in found if progress.is_update(job["document"])]
+        if updates and (device := self.devices.get(name)):
+            self.set(name, update=progress.of_job(updates[0], device.update))
 
-    def _follow(self, device: Device, job: dict[str, Any]) -> None:
-        before = device.update if device.update and device.update["job"] == job["job"] else None
-        update = dict(before or about(job))
-        update["status"] = status = job["status"]
-        if status in _ENDED:
-            update["reason"] = (job["details"] or {}).get("message") or update["reason"]
-            went_back = update["step"] in ("trial", "back")
-            ends = {"SUCCEEDED": "confirmed", "FAILED": "back" if went_back else "failed"}
-            update["step"] = ends.get(status, "failed")
-            if status == "SUCCEEDED":
-                update["bytes"] = update["size"]
-        if update != device.update:
-            device.update = update
-            self._changed(device.name)
-
-    def _step(self, name: str, step: dict[str, Any]) -> None:
-        device = self.devices[name]
-        if device.update is None or device.update["status"] in _ENDED:
-            if self.asked:
-                self.asked.jobs(name)
-            if device.update is None:
-                return
-        update = device.update | step
-        if step["step"] == "trial":
-            update["bytes"] = update["size"]
-        device.update = update
-        self._changed(name)
+    def _step(self, device: Device, step: dict[str, Any]) -> None:
+        if not (device.update and progress.is_under_way(device.update)) and self.asked:
+            self.asked.jobs(device.name)  # it is another, which no message has told of
+        if device.update:
+            self.set(device.name, update=progress.stepped(device.update, step))
 
     def _changed(self, name: str) -> None:
         if self.told:
@@ -296,29 +272,3 @@ class Fleet:
     def _put(self, kind: str, name: str, value: Any) -> None:
         if self.told:
             self.told.put(kind, name, value)
-
-
-def is_update(document: Any) -> bool:
-    """Whether a job's document brings an update."""
-    return isinstance(document, dict) and document.get("action") == "OTA"
-
-
-def about(job: dict[str, Any]) -> dict[str, Any]:
-    """What the document of an update says of it, before the device says anything."""
-    lines = str(job["document"].get("manifest", "")).splitlines()
-    said = dict(line.split(" ", 1) for line in lines if " " in line)
-    size = said.get("size", "")
-    return {
-        "job": job["job"],
-        "version": said.get("version"),
-        "status": job["status"],
-        "step": "queued",
-        "bytes": 0,
-        "size": int(size) if size.isdecimal() else None,
-        "reason": None,
-    }
-
-
-def as_json(value: Any) -> str:
-    """For a browser."""
-    return json.dumps(value, separators=(",", ":"))

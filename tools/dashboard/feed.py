@@ -16,9 +16,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from tools.board.errors import BoardError
 from tools.cloud.clients import Client
+from tools.cloud.endpoint import PAGE
 from tools.dashboard.messages import FILTERS
 
-NAME = "dashboard"
 _KEEP_ALIVE_S = 60
 _WAITING_MAX = 20_000  # messages, some ten seconds of a large fleet's
 _TURN = 200  # so many at once, then others have the event loop
@@ -165,5 +165,5 @@ def signed_path(endpoint: str, credentials: Any, region: str) -> str:
 
 def _client(transport: Literal["tcp", "websockets"]) -> mqtt.Client:
     return mqtt.Client(
-        CallbackAPIVersion.VERSION2, client_id=f"{NAME}-{secrets.token_hex(4)}", transport=transport
+        CallbackAPIVersion.VERSION2, client_id=f"{PAGE}-{secrets.token_hex(4)}", transport=transport
     )

@@ -4,10 +4,13 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from tools.board.errors import BoardError
 from tools.cloud.clients import make_client
-from tools.dashboard.feed import NAME, Feed
+from tools.cloud.endpoint import PAGE
+from tools.dashboard.feed import Feed
 from tools.dashboard.server import Dashboard
 from tools.thing.account import Account
+from tools.waiting import tell
 
 
 async def page_of(state: Path, port: int | None = None, **options: Any) -> Dashboard:
@@ -22,7 +25,7 @@ async def page_of(state: Path, port: int | None = None, **options: Any) -> Dashb
         BoardError: there is no such cloud.
     """
     account = await asyncio.to_thread(Account.local, state)
-    client = await asyncio.to_thread(make_client, state, NAME)
+    client = await asyncio.to_thread(make_client, state, PAGE)
 
     def is_ours(name: str) -> bool:
         return (state / "clients" / f"{name}.certificate.pem").is_file()
@@ -31,3 +34,14 @@ async def page_of(state: Path, port: int | None = None, **options: Any) -> Dashb
         return Feed.local(client, on_message)
 
     return Dashboard(account, feed, state, "local", port=port, is_ours=is_ours, **options)
+
+
+async def serve(state: Path, port: int | None, stop: asyncio.Event) -> None:
+    """That page, told on stdout, until then; where there can be none, that is told."""
+    try:
+        async with await page_of(state, port, say=tell) as page:
+            print(f"the live page: {page.url}", flush=True)
+            await stop.wait()
+    except (BoardError, OSError) as error:
+        tell(f"no live page: {error}")
+        await stop.wait()

@@ -13,6 +13,7 @@ from aiohttp import web
 from tools import pages
 from tools.dashboard import guard
 from tools.dashboard.api import Api
+from tools.dashboard.asked import BODY_MAX
 from tools.dashboard.calls import Calls
 from tools.dashboard.devices import Fleet
 from tools.dashboard.feed import Feed
@@ -27,7 +28,6 @@ from tools.timeline import LOG_LINE
 
 PAGE = Path(__file__).with_name("page")
 PORT = 8009
-_BODY_MAX = 64 * 1024
 _PLOT = {"uPlot.iife.js": "text/javascript", "uPlot.min.css": "text/css"}
 _log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Dashboard:
         self._fleet = Fleet(self._history)
         self._feed = make_feed(self._fleet.message)
         self._calls = Calls(account)
-        self._stream = Stream(self._fleet.summaries, lambda: self._api.snapshot())
+        self._stream = Stream(self._fleet.summaries, self._snapshot)
         every_s, scan_s = (1.0, 30.0) if cloud == "local" else (3.0, 120.0)
         self._lookups = Lookups(self._fleet, self._stream, self._calls, is_ours, every_s, scan_s)
         self._fleet.told, self._fleet.asked = self._stream, self._lookups
@@ -94,7 +94,7 @@ class Dashboard:
             releases,
             simulation,
         )
-        application = web.Application(middlewares=[self._guard.watch], client_max_size=_BODY_MAX)
+        application = web.Application(middlewares=[self._guard.watch], client_max_size=BODY_MAX)
         self._api.add_to(application.router)
         application.router.add_get("/plot/{name}", _plot)
         application.router.add_get("/{name:[A-Za-z0-9_.-]*}", _file)
@@ -135,6 +135,9 @@ class Dashboard:
             self._fleet.line(name, found["level"], found["area"], found["text"])
         else:
             self._fleet.line(name, "E", "", line)
+
+    def _snapshot(self) -> dict[str, Any]:
+        return self._api.snapshot()
 
     def _about(self) -> dict[str, Any]:
         problem = self._lookups.problem

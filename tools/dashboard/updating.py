@@ -59,10 +59,16 @@ class InFolder:
         if release not in {it["release"] for it in await self.list_()}:
             raise RefusedError(404, f"{release}: no such release in {self._place}", "GET /api/releases.")
         options = dict.fromkeys(
-            "group delta_from rollout_per_minute abort_at abort_min retries timeout_min root".split()
+            ("group", "delta_from", "rollout_per_minute", "abort_at", "abort_min", "retries", "timeout_min"),
         )
         args = argparse.Namespace(
-            folder=self._place / release, thing=thing, over="https", json=False, **options, **self._where
+            folder=self._place / release,
+            thing=thing,
+            over="https",
+            root=None,
+            json=False,
+            **options,
+            **self._where,
         )
         value, _ = await asyncio.to_thread(publish.publish, args)
         return str(value["jobId"])

@@ -10,9 +10,11 @@ export function element(tag, className = "", ...children) {
   return made;
 }
 
-/** Sets a text where it is another one: what stays as it is costs the browser no layout. */
+/** Sets a text where it is another one: what stays as it is costs the browser no layout, and no node. */
 export function say(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+  const only = node.childNodes.length === 1 && node.firstChild.nodeType === Node.TEXT_NODE ? node.firstChild : null;
+  if (!only) node.textContent = text;
+  else if (only.data !== text) only.data = text;
 }
 
 /** The same for an attribute; null takes it away. */

@@ -1,0 +1,209 @@
+"""The live page in Chromium, by what a person does: a device behind it, and then a crowd of them."""
+
+import asyncio
+import csv
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, expect
+
+from tests.peers import chromium
+from tests.peers.chromium import needs_chromium
+from tests.peers.crowd import crowd, measure, some, watched
+from tests.peers.dashboard_scene import NAME, NARROW, Home, Reader, home
+
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
+
+_IN_PLACE = "[...document.querySelectorAll('#rows tr')].filter((row) => row.kept_).length"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium.running() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Home]:
+    async with home(tmp_path_factory.mktemp("home")) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def reader(browser: Browser, house: Home) -> AsyncIterator[Reader]:
+    made = await Reader.come(browser, house.url, NAME)
+    await made.online()
+    yield made
+    await made.leave()
+
+
+async def test_a_device_goes_and_comes_before_ones_eyes(reader: Reader) -> None:
+    """Its power is cut and comes back; then Wi-Fi is gone; the table of all devices has it, too."""
+    await reader.button("Cut the power").click()
+    await reader.is_told("presence-text", "Offline")
+    await reader.is_told("power", "It has no power.")
+    await reader.is_told("modes-text", "now OFF")
+    await reader.button("Power on").click()
+    await reader.online()
+    await reader.page.get_by_role("link", name="All devices").click()
+    await reader.page.get_by_role("switch", name="Wi-Fi on the air").uncheck()
+    row = reader.page.get_by_role("row", name=NAME)
+    await expect(row).to_contain_text("Offline")
+    await reader.page.get_by_role("button", name="Connected 0").click()
+    await reader.is_told("nobody", "No device is as asked for.")
+    await reader.page.get_by_role("switch", name="Wi-Fi on the air").check()
+    await expect(row).to_contain_text("Connected")
+
+
+async def test_the_shadow_is_changed_and_wrong_json_is_told_where_it_is_wrong(reader: Reader) -> None:
+    desired = reader.page.get_by_label("Desired")
+    await desired.fill('{"led": true,\n "fan" 3}')
+    await reader.button("Desire this").click()
+    await reader.is_told("shadow-problem", "line 2, column 8: a colon is missing behind the name")
+    await expect(desired).to_be_focused()
+    await expect(desired).to_have_attribute("aria-invalid", "true")
+    await desired.fill('{"led": true, "fan": {"speed": 3}}')
+    await reader.button("Desire this").click()
+    await reader.is_told("reported", '"led": true')
+    await expect(reader.page.get_by_role("row", name="fan.speed 3 –")).to_be_visible()
+    await desired.fill('{"led": false}')
+    await reader.button("Desire this").click()
+    await reader.is_told("reported", '"led": false')
+    await reader.is_told("no-delta", "Nothing: the device reports all that is desired.")
+
+
+async def test_what_is_typed_outlives_a_change_by_another(reader: Reader, house: Home) -> None:
+    desired = reader.page.get_by_label("Desired")
+    await desired.fill('{"mine": 1}')
+    payload = b'{"state": {"desired": {"theirs": 2}}}'
+    house.cloud.shadows.update_thing_shadow(thingName=NAME, payload=payload)
+    await reader.is_told("shadow-changed", "It has changed meanwhile.")
+    await expect(desired).to_have_value('{"mine": 1}')
+    await reader.button("take what is there now").click()
+    await expect(desired).to_have_value(re.compile('"theirs": 2'))
+
+
+async def test_a_job_is_done_and_another_is_cancelled(reader: Reader) -> None:
+    first = reader.page.get_by_role("list", name="Jobs").get_by_role("listitem").first
+    await reader.button("Create job").click()
+    await expect(first).to_contain_text("percent: 100")
+    await expect(first).to_contain_text("done")
+    await reader.page.get_by_label("Document").fill('{"action": "blink", "times": 600}')
+    await reader.button("Create job").click()
+    await expect(first).to_contain_text("under way")
+    await first.get_by_role("button").click()
+    await reader.button("Cancel the job").click()
+    await expect(first).to_contain_text("cancelled")
+    await reader.button("LED on").click()
+    await expect(reader.page.get_by_role("list", name="Pins that the program drives")).to_have_text("Pin 2 high")
+    command = reader.page.get_by_role("list", name="Commands").get_by_role("listitem").first
+    await expect(command).to_contain_text("done")
+
+
+async def test_the_csv_has_what_the_plots_and_their_table_have(reader: Reader) -> None:
+    """A sensor is moved first, so that there is something to see."""
+    slider = reader.page.get_by_role("slider", name="temperature")
+    await slider.fill("30")
+    plot = reader.page.get_by_role("img", name=re.compile("^temperature: .* at last 30$"))
+    await expect(plot).to_be_visible()
+    await reader.button("Pause the plots").click()
+    await reader.page.get_by_text("Values as a table").click()
+    table = reader.page.get_by_role("region", name="Values as a table")
+    await expect(table.get_by_role("columnheader", name="temperature")).to_be_visible()
+    async with reader.page.expect_download() as coming:
+        await reader.page.get_by_role("link", name="Download CSV").click()
+    rows = list(csv.DictReader((await (await coming.value).path()).read_text().splitlines()))
+    assert rows[-1]["temperature"] == "30" and rows[0]["temperature"] == "53"
+    assert len(await table.get_by_role("row").all()) == min(50, len(rows)) + 1
+
+
+async def test_with_the_keyboard_alone(browser: Browser, house: Home) -> None:
+    """From the table to a device, to its plots, zoomed and back, to a shadow that is changed."""
+    reader = await Reader.come(browser, house.url)
+    page, keyboard = reader.page, reader.page.keyboard
+
+    async def tab_to(what: str) -> None:
+        for _ in range(60):
+            await keyboard.press("Tab")
+            if await page.evaluate("(what) => document.activeElement.matches(what)", what):
+                return
+        raise AssertionError(f"no way by the keyboard to {what}")
+
+    await expect(page.get_by_role("row", name=NAME)).to_be_visible()
+    await tab_to("#find")
+    await keyboard.type("240ac")
+    await reader.is_told("found", "1 of 1 devices")
+    await tab_to("#rows a")
+    await keyboard.press("Enter")
+    await expect(reader.at("device-title")).to_be_focused()
+    await reader.online()
+    await tab_to("#plots")
+    await keyboard.press("+")
+    await keyboard.press("ArrowLeft")
+    await expect(reader.button("Back to now")).to_be_visible()
+    await keyboard.press("0")
+    await expect(reader.button("Back to now")).to_be_hidden()
+    await tab_to("#desired")
+    await keyboard.press("Control+A")
+    await keyboard.type('{"led": true}')
+    await tab_to("#shadow-save")
+    await keyboard.press("Space")
+    await reader.is_told("reported", '"led": true')
+    await reader.leave()
+
+
+async def test_axe_finds_nothing_in_dark_and_light_wide_and_narrow(reader: Reader) -> None:
+    await expect(reader.page.get_by_role("img", name="rssi:")).to_be_visible()
+    await reader.inspect("device")
+    await reader.page.get_by_role("link", name="All devices").click()
+    await expect(reader.page.get_by_role("rowheader", name=NAME)).to_be_visible()
+    await reader.inspect("fleet")
+
+
+async def test_nobody_there_says_what_to_do_and_a_lost_connection_comes_back(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with crowd(tmp_path, []) as site:
+        reader = await Reader.come(browser, site.url, viewport=NARROW)
+        await reader.is_told("nobody", "make run")
+        port = int(site.url.rpartition(":")[2].strip("/"))
+    await reader.is_told("lost", "The connection to the dashboard is lost")
+    async with crowd(tmp_path, some(3), port) as site:
+        await reader.is_told("told", "Connected again.")
+        await expect(reader.at("lost")).to_be_empty()
+        await expect(reader.page.get_by_role("rowheader")).to_have_count(3)
+    await reader.visit.context.close()
+
+
+async def test_what_devices_say_is_text(browser: Browser, tmp_path: Path) -> None:
+    """A script in a field's name, in a line of the log and in a shadow is shown, and never run."""
+    script = "<img src=x onerror=alert(1)>"
+    async with crowd(tmp_path, some(1)) as site:
+        name = site.names[0]
+        reader = await Reader.come(browser, site.url, name)
+        site.say(f"telemetry/{name}", **{script: 1})
+        site.say(f"telemetry/{name}/log", t=1, level="W", area=script, text=script)
+        await expect(reader.page.get_by_role("heading", name=script)).to_be_visible()
+        await expect(reader.at("log-lines")).to_contain_text(f"{script} {script}")
+        assert await reader.page.locator("img[src=x]").count() == 0
+        await reader.leave()
+
+
+async def test_200_devices_stay_smooth_and_their_rows_stay(browser: Browser, tmp_path: Path) -> None:
+    """At a message a second each: four draws a second at most, none of 50 ms, and no memory that grows."""
+    async with crowd(tmp_path, some(200)) as site:
+        talking = asyncio.create_task(site.talk())
+        visit = await watched(browser, site.url)
+        await expect(visit.page.get_by_role("rowheader")).to_have_count(200)
+        await visit.page.evaluate("document.querySelectorAll('#rows tr').forEach((row) => (row.kept_ = true))")
+        found = await measure(browser, visit.page, 8)
+        talking.cancel()
+        assert await visit.page.evaluate(_IN_PLACE) == 200, "rows are made anew"
+        assert 1 <= found.frames <= 4 * found.seconds + 1, found
+        assert found.longest_cpu_ms < 50, found
+        assert found.heap_mb[-1] - found.heap_mb[0] < 1, found
+        assert visit.complaints == []
+        await visit.context.close()

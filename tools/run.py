@@ -229,7 +229,8 @@ async def watch_cloud(
     await stack.enter_async_context(subscriber)
 
     def on_event(event: Event) -> None:
-        if not event.client_id.startswith(PAGE):
+        # That a device which has just restarted reports too often is nothing to see.
+        if not event.client_id.startswith(PAGE) and event.reason != "Throttled":
             timeline.say("cloud", "", str(event), "dim")
 
     cloud.on_event = on_event

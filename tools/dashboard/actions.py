@@ -1,7 +1,9 @@
 """What a person does to a device, and what is asked of the cloud for one: plain functions of boto3."""
 
+import datetime as dt
 import json
 import re
+import secrets
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -9,13 +11,16 @@ from botocore.exceptions import ClientError
 from tools.dashboard.guard import RefusedError
 from tools.thing import commands, jobs, overview, shadow
 from tools.thing.account import Account
-from tools.thing.failures import is_missing
+from tools.thing.failures import code, is_missing
 
 JOBS_SHOWN = 20
 COMMANDS_SHOWN = 20
 _COMMAND_S = 10
 _URL = re.compile(r"(https?://[^\s\"?]+)\?[^\s\"]+")  # what is behind the ? may be what opens a file
-_documents: dict[str, Any] = {}
+_KEPT = 1000
+METRICS = ("heap_free", "rssi", "crash_free_h")  # what the page shows of those that a device reports
+_OTHERS = ("idf_largest", "reconnects", "dropped", "loop_held_ms", "connected_percent")
+_RECENT = dt.timedelta(minutes=10)
 
 
 def things(account: Account, most: int) -> list[dict[str, Any]]:
@@ -45,6 +50,37 @@ def certificate_end(account: Account, certificate_id: str) -> int | None:
     """When a certificate ends."""
     answer = account.iot.describe_certificate(certificateId=certificate_id)["certificateDescription"]
     return milliseconds(answer.get("validity", {}).get("notAfter"))
+
+
+def metrics(account: Account, name: str) -> dict[str, float]:
+    """What a thing has reported last of its numbers, as AWS IoT Device Defender keeps them."""
+    now = dt.datetime.now(dt.UTC)
+    found: dict[str, float] = {}
+    for metric in METRICS:
+        try:
+            kept = account.iot.list_metric_values(
+                thingName=name, metricName=metric, startTime=now - _RECENT, endTime=now + _RECENT
+            )["metricDatumList"]
+        except ClientError as error:
+            if not is_missing(error):
+                raise
+            continue
+        if kept:
+            newest = max(kept, key=lambda one: one["timestamp"])
+            found[metric] = newest["value"]["number"]
+    return found
+
+
+def declare_metrics(account: Account) -> None:
+    """Have the cloud keep all numbers of docs/reports.md."""
+    for metric in METRICS + _OTHERS:
+        try:
+            account.iot.create_custom_metric(
+                metricName=metric, metricType="number", clientRequestToken=secrets.token_hex(16)
+            )
+        except ClientError as error:
+            if code(error) != "ResourceAlreadyExistsException":
+                raise
 
 
 def shadow_names(account: Account, name: str) -> list[str]:
@@ -95,42 +131,63 @@ def _difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]
     return changed
 
 
-def list_jobs(account: Account, name: str) -> list[dict[str, Any]]:
-    """The latest jobs of a thing with their documents and details, the newest first."""
-    return [_job(account, name, it) for it in jobs.latest(account, name, JOBS_SHOWN)]
+def has_work(account: Account, name: str) -> bool:
+    """Whether a thing has jobs that are not over."""
+    return any(it["status"] not in jobs.ENDED for it in jobs.latest(account, name, JOBS_SHOWN))
 
 
-def _job(account: Account, name: str, summary: dict[str, Any]) -> dict[str, Any]:
-    job_id = summary["jobId"]
-    found = jobs.find(account, name, job_id) or summary
-    details = found.get("statusDetails", {}).get("detailsMap", {})
-    return {
-        "job": job_id,
-        "status": found["status"],
-        "document": _document(account, job_id),
-        "details": {key: _URL.sub(r"\1?…", value) for key, value in details.items()},
-        "queued": milliseconds(found.get("queuedAt")),
-        "started": milliseconds(found.get("startedAt")),
-        "updated": milliseconds(found.get("lastUpdatedAt")),
-    }
+class JobList:
+    """The latest jobs of things; what does not change any more is asked for once."""
+
+    def __init__(self) -> None:
+        self._documents: dict[str, Any] = {}
+        self._ended: dict[tuple[str, str, str], dict[str, Any]] = {}
+
+    def of(self, account: Account, name: str) -> list[dict[str, Any]]:
+        """With their documents and details, the newest first."""
+        return [self._job(account, name, it) for it in jobs.latest(account, name, JOBS_SHOWN)]
+
+    def _job(self, account: Account, name: str, summary: dict[str, Any]) -> dict[str, Any]:
+        job_id = summary["jobId"]
+        key = name, job_id, str(summary.get("lastUpdatedAt"))
+        if key in self._ended:
+            return self._ended[key]
+        found = jobs.find(account, name, job_id) or summary
+        details = found.get("statusDetails", {}).get("detailsMap", {})
+        shown = {
+            "job": job_id,
+            "status": found["status"],
+            "document": self._document(account, job_id),
+            "details": {key: _URL.sub(r"\1?…", value) for key, value in details.items()},
+            "queued": milliseconds(found.get("queuedAt")),
+            "started": milliseconds(found.get("startedAt")),
+            "updated": milliseconds(found.get("lastUpdatedAt")),
+        }
+        if shown["status"] in jobs.ENDED:
+            _keep(self._ended, key, shown)
+        return shown
+
+    def _document(self, account: Account, job_id: str) -> Any:
+        if job_id not in self._documents:
+            try:
+                text = account.iot.get_job_document(jobId=job_id).get("document", "null")
+            except ClientError as error:
+                if not is_missing(error):
+                    raise
+                return None
+            text = _URL.sub(r"\1?…", text)
+            try:
+                document = json.loads(text)
+            except ValueError:
+                document = text
+            _keep(self._documents, job_id, document)
+        return self._documents[job_id]
 
 
-def _document(account: Account, job_id: str) -> Any:
-    """A job's document, which never changes: asked for once."""
-    if job_id not in _documents:
-        try:
-            text = account.iot.get_job_document(jobId=job_id).get("document", "null")
-        except ClientError as error:
-            if not is_missing(error):
-                raise
-            return None
-        while len(_documents) >= 1000:
-            del _documents[next(iter(_documents))]
-        try:
-            _documents[job_id] = json.loads(_URL.sub(r"\1?…", text))
-        except ValueError:
-            _documents[job_id] = text
-    return _documents[job_id]
+def _keep(cache: dict[Any, Any], key: Any, value: Any) -> None:
+    cache[key] = value
+    while len(cache) > _KEPT:
+        del cache[next(iter(cache))]
 
 
 def make_job(account: Account, name: str, document: dict[str, Any]) -> dict[str, Any]:

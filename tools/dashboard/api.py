@@ -39,6 +39,7 @@ class Api:
         history: History,
         stream: Stream,
         calls: Calls,
+        job_list: actions.JobList,
         lookups: Lookups,
         releases: Releases | None,
         simulation: Simulation | None,
@@ -48,6 +49,7 @@ class Api:
         self._history = history
         self._stream = stream
         self._calls = calls
+        self._list = job_list
         self._lookups = lookups
         self._releases = releases
         self._simulation = simulation
@@ -91,7 +93,7 @@ class Api:
         certificates: list[dict[str, Any]] = []
         if not self._is_coming(device):
             shadows = await self._calls.ask(actions.shadow_names, name)
-            jobs = await self._calls.ask(actions.list_jobs, name)
+            jobs = await self._calls.ask(self._list.of, name)
             commands = await self._calls.ask(actions.list_commands, name)
             certificates = await self._calls.ask(actions.certificates, name)
             self._fleet.jobs(name, jobs)

@@ -41,6 +41,7 @@ class Asked(Protocol):
 
     def unknown(self, name: str) -> None: ...
     def connected(self, name: str, certificate_id: str) -> None: ...
+    def metrics(self, name: str) -> None: ...
     def jobs(self, name: str | None, job_id: str | None = None) -> None: ...
     def commands(self, name: str) -> None: ...
 
@@ -205,10 +206,8 @@ class Fleet:
         device = self._device(name)
         if device is None:
             return
-        if rest == "defender/metrics/json":
-            values = messages.metrics(messages.parsed(payload))
-            self._learn(device, values)
-            self._point(device, {f"metrics.{key}": value for key, value in values.items()})
+        if rest == "defender/metrics/json/accepted" and self.asked:
+            self.asked.metrics(name)
         elif rest == "jobs/notify" and self.asked:
             self.asked.jobs(name)
         elif rest == "shadow/update/documents":
@@ -231,6 +230,13 @@ class Fleet:
             if isinstance(package, dict) and isinstance(package.get("version"), str):
                 self.set(device.name, version=package["version"][:64])
                 return
+
+    def metrics(self, name: str, values: dict[str, float]) -> None:
+        """What a device has reported of itself."""
+        device = self.devices[name]
+        self._learn(device, values)
+        self._point(device, {f"metrics.{key}": value for key, value in values.items()})
+        self._changed(name)
 
     def _learn(self, device: Device, values: dict[str, float]) -> None:
         """What the table of all devices shows of these numbers."""

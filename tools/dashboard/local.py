@@ -7,9 +7,11 @@ from typing import Any
 from tools.board.errors import BoardError
 from tools.cloud.clients import make_client
 from tools.cloud.endpoint import PAGE
+from tools.dashboard.actions import declare_metrics
 from tools.dashboard.feed import Feed
 from tools.dashboard.server import Dashboard
 from tools.thing.account import Account
+from tools.thing.failures import explained
 from tools.waiting import tell
 
 
@@ -25,6 +27,7 @@ async def page_of(state: Path, port: int | None = None, **options: Any) -> Dashb
         BoardError: there is no such cloud.
     """
     account = await asyncio.to_thread(Account.local, state)
+    await asyncio.to_thread(_declare, account)
     client = await asyncio.to_thread(make_client, state, PAGE)
 
     def is_ours(name: str) -> bool:
@@ -34,6 +37,11 @@ async def page_of(state: Path, port: int | None = None, **options: Any) -> Dashb
         return Feed.local(client, on_message)
 
     return Dashboard(account, feed, state, "local", port=port, is_ours=is_ours, **options)
+
+
+def _declare(account: Account) -> None:
+    with explained(account.where):
+        declare_metrics(account)
 
 
 async def serve(state: Path, port: int | None, stop: asyncio.Event) -> None:

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from tools.board.errors import BoardError
 from tools.dashboard import actions
@@ -11,7 +12,9 @@ from tools.dashboard.calls import Calls
 from tools.dashboard.devices import Fleet
 from tools.dashboard.stream import Stream
 
+Result = TypeVar("Result")
 THINGS_MAX = 1000
+_AT_ONCE = 4
 _PACKAGES = "$package"
 _UNDER_WAY = ("QUEUED", "IN_PROGRESS", "CREATED")
 _log = logging.getLogger(__name__)
@@ -24,6 +27,7 @@ class Lookups:
         fleet: hears what is found.
         stream: whose pages are told of jobs and commands.
         calls: to the cloud.
+        job_list: asks for jobs.
         is_ours: whether a thing is a client of this computer's, no device.
         every_s: between two looks at what is under way.
         scan_s: between two looks at who there is.
@@ -34,6 +38,7 @@ class Lookups:
         fleet: Fleet,
         stream: Stream,
         calls: Calls,
+        job_list: actions.JobList,
         is_ours: Callable[[str], bool],
         every_s: float,
         scan_s: float,
@@ -47,6 +52,9 @@ class Lookups:
         self._tasks: dict[str, asyncio.Task[None]] = {}  # by what they look at: each once at a time
         self._again: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
         self._wake = asyncio.Event()
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._list = job_list
+        self._looked: set[str] = set()
         self._strangers: set[str] = set()
         self._following: dict[str, str] = {}  # by job the thing that has it
         self.problem: BoardError | None = None
@@ -84,22 +92,35 @@ class Lookups:
         if self._stream.watches(name):
             self._run(f"commands {name}", lambda: self._follow_commands(name))
 
-    async def look_at(self, name: str) -> None:
-        """Certificates and `$package` of a device, which nothing has told of as yet."""
+    def metrics(self, name: str) -> None:
+        """A device's report of itself has been taken."""
+        self._run(f"metrics {name}", lambda: self._metrics(name))
+
+    async def _look_at(self, name: str) -> None:
+        """What nothing has told of a device as yet."""
         device = self._fleet.devices[name]
-        found = await self._calls.ask(actions.connection, name)
+        found = await self._ask(actions.connection, name)
         if device.connected is None and found["connected"] is not None:
             self._fleet.set(name, **found)
             if found["connected"]:
                 self._fleet.is_connected(device)
-        ends = await self._calls.ask(actions.certificates, name)
+        ends = await self._ask(actions.certificates, name)
         active = [it["end"] for it in ends if it["status"] == "ACTIVE" and it["end"] is not None]
         if active:
             self._fleet.set(name, certificate_end=max(active))
         if device.version is None:
-            package = await self._calls.ask(actions.get_shadow, name, _PACKAGES)
-            self._fleet.packages(device, package)
-        await self._show_jobs(name)
+            self._fleet.packages(device, await self._ask(actions.get_shadow, name, _PACKAGES))
+        if await self._ask(actions.has_work, name):
+            self.jobs(name)
+        self._looked.add(name)
+
+    async def _ask(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """A few at a time, so that a page need not wait."""
+        async with self._slots:
+            return await self._calls.ask(function, *arguments)
+
+    async def _metrics(self, name: str) -> None:
+        self._fleet.metrics(name, await self._ask(actions.metrics, name))
 
     def _run(self, what: str, look: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Look now, or once more when the look that is on has ended."""
@@ -138,22 +159,19 @@ class Lookups:
                 self.problem = error
 
     async def _scan(self) -> None:
-        found = {it["thingName"] for it in await self._calls.ask(actions.things, THINGS_MAX)}
+        found = {it["thingName"] for it in await self._ask(actions.things, THINGS_MAX)}
         self.problem = None
         self._strangers = {name for name in found if self._is_ours(name)}
-        new = [name for name in sorted(found - self._strangers) if name not in self._fleet.devices]
-        known = [name for name, device in self._fleet.devices.items() if device.connected is None]
-        for name in new:
+        for name in sorted(found - self._strangers - self._looked):
             self._fleet.add(name)
-        for name in dict.fromkeys([*new, *(name for name in known if name in found)]):
-            self._run(f"look {name}", lambda name=name: self.look_at(name))  # type: ignore[misc]
+            self._run(f"look {name}", partial(self._look_at, name))
 
     async def _certificate(self, name: str, certificate_id: str) -> None:
-        end = await self._calls.ask(actions.certificate_end, certificate_id)
+        end = await self._ask(actions.certificate_end, certificate_id)
         self._fleet.set(name, certificate_end=end)
 
     async def _show_jobs(self, name: str) -> list[dict[str, Any]]:
-        found = await self._calls.ask(actions.list_jobs, name)
+        found = await self._ask(self._list.of, name)
         self._fleet.jobs(name, found)
         return found
 
@@ -171,7 +189,7 @@ class Lookups:
     async def _follow_commands(self, name: str) -> None:
         """Until each has its end."""
         while True:
-            found = await self._calls.ask(actions.list_commands, name)
+            found = await self._ask(actions.list_commands, name)
             self._stream.put("commands", name, found)
             if not any(it["status"] in _UNDER_WAY for it in found):
                 return

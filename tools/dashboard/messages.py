@@ -15,7 +15,7 @@ FILTERS = (
     ("$aws/things/+/jobs/notify", 1),
     ("$aws/things/+/shadow/update/documents", 0),
     ("$aws/things/+/shadow/name/+/update/documents", 0),
-    ("$aws/things/+/defender/metrics/json", 0),
+    ("$aws/things/+/defender/metrics/json/accepted", 1),
     ("$aws/commands/things/+/executions/+/request/#", 1),
 )
 FIELDS_MAX = 40  # of one message
@@ -65,18 +65,6 @@ def _leaves(document: dict[str, Any], prefix: str, depth: int) -> Iterator[tuple
             yield prefix + key, value
         elif isinstance(value, dict) and depth > 1:
             yield from _leaves(value, f"{prefix}{key}.", depth - 1)
-
-
-def metrics(report: dict[str, Any]) -> dict[str, float]:
-    """The numbers of Device Defender's report: custom metrics, each a list of one."""
-    found: dict[str, float] = {}
-    custom = report.get("custom_metrics", report.get("cmet"))
-    for name, values in custom.items() if isinstance(custom, dict) else ():
-        first = values[0] if isinstance(values, list) and values else None
-        number = first.get("number") if isinstance(first, dict) else None
-        if isinstance(number, int | float):
-            found |= numbers({name: number})
-    return found
 
 
 def log_line(document: dict[str, Any], raw: bytes) -> tuple[str, str, str]:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from tools import pages
 from tools.dashboard import guard
+from tools.dashboard.actions import JobList
 from tools.dashboard.api import Api
 from tools.dashboard.asked import BODY_MAX
 from tools.dashboard.calls import Calls
@@ -82,7 +83,8 @@ class Dashboard:
         self._calls = Calls(account)
         self._stream = Stream(self._fleet.summaries, self._snapshot)
         every_s, scan_s = (1.0, 30.0) if cloud == "local" else (3.0, 120.0)
-        self._lookups = Lookups(self._fleet, self._stream, self._calls, is_ours, every_s, scan_s)
+        job_list = JobList()
+        self._lookups = Lookups(self._fleet, self._stream, self._calls, job_list, is_ours, every_s, scan_s)
         self._fleet.told, self._fleet.asked = self._stream, self._lookups
         self._api = Api(
             self._about,
@@ -90,6 +92,7 @@ class Dashboard:
             self._history,
             self._stream,
             self._calls,
+            job_list,
             self._lookups,
             releases,
             simulation,

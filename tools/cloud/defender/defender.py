@@ -24,6 +24,7 @@ _NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
 _INTERVAL_S = 300
 _KEPT = 288  # reports of one thing: a day's
 _MAX_PAGE = 250
+_VALUES = {"number": "number", "number_list": "numbers", "string_list": "strings", "ip_list": "cidrs"}
 _KINDS = tuple(kind for kind, _ in CUSTOM.values())
 
 
@@ -116,6 +117,31 @@ class Defender:
 
     def delete_custom_metric(self, *, metricName: str) -> None:
         self._db.run("DELETE FROM custom_metrics WHERE name = ?", metricName)
+
+    def list_metric_values(
+        self,
+        *,
+        thingName: str,
+        metricName: str,
+        startTime: float,
+        endTime: float,
+        dimensionName: str | None = None,
+        dimensionValueOperator: str | None = None,
+        maxResults: int = _MAX_PAGE,
+        nextToken: str | None = None,
+    ) -> dict[str, Any]:
+        """Of a custom metric, the newest first; no security profile has to ask for it."""
+        self._registry.describe_thing(thingName=thingName)
+        self.describe_custom_metric(metricName=metricName)
+        if startTime > endTime:
+            raise InvalidRequestException("startTime: later than endTime")
+        found = [
+            {"timestamp": report["received_s"], "value": {_VALUES[key]: value}}
+            for report in reversed(self.metrics(thingName))
+            if startTime <= report["received_s"] <= endTime
+            for key, value in report["custom_metrics"].get(metricName, {}).items()
+        ]
+        return page("metricDatumList", found, nextToken, maxResults, _MAX_PAGE, InvalidRequestException)
 
     def metrics(self, thing: str) -> list[dict[str, Any]]:
         """The reports of a thing that are kept, oldest first: `received_s`, and the members of a Report."""

@@ -26,6 +26,14 @@ SCHEMES = ("light", "dark")
 # A failed request is one of the console's errors, and where it is asked for, no fault of the page.
 _ANSWERS = re.compile(r"Failed to load resource")
 _TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# Of the plots, those on which nothing is drawn.
+_BLANK = """
+[...document.querySelectorAll(".canvas")].filter((box) => {
+  const canvas = box.querySelector("canvas");
+  if (!canvas?.width || !canvas.checkVisibility()) return true;
+  return !canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some((byte) => byte);
+}).length
+"""
 _PAINTED = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
@@ -106,6 +114,7 @@ class Reader:
             for scheme in SCHEMES:
                 await self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
                 await self.page.evaluate(_PAINTED)
+                assert await self.page.evaluate(_BLANK) == 0, f"{step}: empty plots"
                 where = f"{step}-{size['width']}-{scheme}"
                 await self.page.screenshot(path=SCREENSHOTS / f"dashboard-{where}.png", full_page=True)
                 assert await self.page.evaluate(_TOO_WIDE) <= 0, f"{where}: wider than the window"

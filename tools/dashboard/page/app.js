@@ -50,12 +50,13 @@ function takeSnapshot(data) {
   say($("where"), [data.where, kind, data.writable ? "" : "read-only"].filter(Boolean).join(" · "));
   say($("trouble"), trouble(data));
   world.open(known);
-  if (shown) device.again(); // what came while the connection was lost is asked for
+  if (shown) device.load();
 }
 
 /** What keeps the server itself from knowing. */
 function trouble({ feed, problem }) {
   if (problem) return `${problem.text}. ${problem.remedy ?? ""}`;
+  if (feed?.dropped) return `${feed.dropped} messages were left out: more came than the dashboard could take.`;
   return feed && !feed.connected ? "The dashboard has no connection to the cloud; it tries again by itself. Until then nothing new shows here." : "";
 }
 

@@ -5,6 +5,7 @@ import * as json from "./json.js";
 import { moment } from "./words.js";
 
 const SHOWN = 10;
+const DIGEST = /-[0-9a-f]{16}$/; // of the payload: the cloud has a command for each
 const STATES = {
   CREATED: "sent", IN_PROGRESS: "under way", SUCCEEDED: "done", FAILED: "failed", REJECTED: "refused", TIMED_OUT: "no answer",
 };
@@ -79,7 +80,7 @@ function make() {
 
 function fill(item, it, now) {
   const [head, about] = item.children;
-  say(head.firstChild, it.command);
+  say(head.firstChild, it.command.replace(DIGEST, ""));
   say(head.lastChild, STATES[it.status] ?? it.status);
   head.lastChild.className = `state is-${String(it.status).toLowerCase()}`;
   const result = it.result && Object.keys(it.result).length ? JSON.stringify(it.result) : "";

@@ -59,18 +59,12 @@ async function restart() {
   tell("The restart is a job now; the device does it as soon as it hears of it.");
 }
 
-/** Shows a device: what is known at once, and what is asked for as it comes. */
+/** Shows a device: what is known at once; the rest is asked for once the stream has begun, so that nothing is missed. */
 export function show(given, all, say_) {
   [name, known, tell] = [given, all, say_];
   say($("device-title"), name);
   for (const panel of PANELS) panel.clear?.();
   say($("actions-problem"), "");
-  load();
-}
-
-/** The same device, after the connection was lost: what is typed stays. */
-export function again() {
-  load();
 }
 
 export function leave() {
@@ -79,7 +73,8 @@ export function leave() {
   name = null;
 }
 
-async function load() {
+/** Asks for all there is: at first, and after a connection that was lost; what is typed stays. */
+export async function load() {
   const mine = ++visit;
   const note = $("device-note");
   try {

@@ -43,7 +43,7 @@ export function begin(given) {
   $("pause").addEventListener("click", () => pause(pausedAt === null));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     for (const chart of charts.values()) chart.drop();
-    context.redraw();
+    if (context.name) draw(context.known.now()); // at once: an empty plot is seen
   });
 }
 

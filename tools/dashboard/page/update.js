@@ -40,7 +40,7 @@ export async function load() {
   try {
     releases = await ask("releases");
     list($("release"), releases, (it) => it.release, (it) => new Option("", it.release), (option, it) => {
-      say(option, it.kind === "image" ? `${it.version} (image)` : it.version);
+      say(option, it.kind === "app" ? it.version : `${it.version} (${it.kind})`);
     });
   } catch (error) {
     say($("update-problem"), error.message);

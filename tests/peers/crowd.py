@@ -92,7 +92,7 @@ class Crowd:
 
 
 @contextlib.asynccontextmanager
-async def crowd(folder: Path, names: list[str], port: int = 0) -> AsyncIterator[Crowd]:
+async def crowd(folder: Path, names: list[str], port: int = 0, writable: bool = True) -> AsyncIterator[Crowd]:
     """Things of a local cloud, and the page beside it."""
     heard: list[Voices] = []
 
@@ -104,7 +104,7 @@ async def crowd(folder: Path, names: list[str], port: int = 0) -> AsyncIterator[
         for name in names:
             cloud.registry.create_thing(thingName=name)
         account = await asyncio.to_thread(Account.local, folder / "cloud")
-        async with Dashboard(account, feed, folder, "local", port=port) as dashboard:
+        async with Dashboard(account, feed, folder, "local", port=port, writable=writable) as dashboard:
             made = Crowd(names, dashboard, heard[0])
             made.arrive()
             yield made

@@ -120,4 +120,3 @@ class Reader:
                 assert await self.page.evaluate(_TOO_WIDE) <= 0, f"{where}: wider than the window"
                 found = await Axe().run(self.page)
                 assert found.violations_count == 0, f"{where}: {found.generate_report()}"
-

@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import random
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,6 +18,19 @@ from tests.peers.dashboard_scene import NAME, NARROW, Home, Reader, home
 
 pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 
+# Texts for which the page's reader and the browser's differ, or whose mistake has no place.
+_ODD = """
+async (texts) => {
+  const { parse } = await import("/json.js");
+  const tried = (read, text) => {
+    try { return JSON.stringify(read(text)); } catch (error) { return error; }
+  };
+  return texts.filter((text) => {
+    const [ours, theirs] = [tried(parse, text), tried(JSON.parse, text)];
+    return theirs instanceof Error ? !/line \\d+, column \\d+: /.test(ours.message) : ours !== theirs;
+  });
+}
+"""
 _IN_PLACE = "[...document.querySelectorAll('#rows tr')].filter((row) => row.kept_).length"
 
 
@@ -98,7 +112,9 @@ async def test_a_job_is_done_and_another_is_cancelled(reader: Reader) -> None:
     await reader.button("Cancel the job").click()
     await expect(first).to_contain_text("cancelled")
     await reader.button("LED on").click()
-    await expect(reader.page.get_by_role("list", name="Pins that the program drives")).to_have_text("Pin 2 high")
+    await expect(reader.page.get_by_role("list", name="Pins that the program drives")).to_have_text(
+        "Pin 2 high"
+    )
     command = reader.page.get_by_role("list", name="Commands").get_by_role("listitem").first
     await expect(command).to_contain_text("done")
 
@@ -178,18 +194,46 @@ async def test_nobody_there_says_what_to_do_and_a_lost_connection_comes_back(
     await reader.visit.context.close()
 
 
-async def test_what_devices_say_is_text(browser: Browser, tmp_path: Path) -> None:
-    """A script in a field's name, in a line of the log and in a shadow is shown, and never run."""
+async def test_what_devices_say_is_text_and_who_may_only_read_changes_nothing(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """A script in a field's name and in a line of the log is shown, and never run."""
     script = "<img src=x onerror=alert(1)>"
-    async with crowd(tmp_path, some(1)) as site:
+    async with crowd(tmp_path, some(1), writable=False) as site:
         name = site.names[0]
         reader = await Reader.come(browser, site.url, name)
+        await reader.is_told("where", "read-only")
         site.say(f"telemetry/{name}", **{script: 1})
         site.say(f"telemetry/{name}/log", t=1, level="W", area=script, text=script)
         await expect(reader.page.get_by_role("heading", name=script)).to_be_visible()
         await expect(reader.at("log-lines")).to_contain_text(f"{script} {script}")
         assert await reader.page.locator("img[src=x]").count() == 0
+        for what in ("Create job", "Send command", "Desire this", "LED on", "Restart", "Replace it now"):
+            await expect(reader.button(what)).to_be_disabled()
+        await expect(reader.at("world")).to_be_hidden()
         await reader.leave()
+
+
+async def test_without_uplot_there_is_a_table(browser: Browser, house: Home) -> None:
+    visit = await chromium.Visit.start(browser)
+    await visit.page.route("**/uPlot.iife.js", lambda route: route.fulfill(status=404))
+    await visit.page.goto(f"{house.url}#/device/{NAME}")
+    await expect(visit.page.locator("#plots-missing")).to_contain_text("pip install --no-deps uplot-python")
+    table = visit.page.get_by_role("region", name="Values as a table")
+    await expect(table.get_by_role("cell", name="-55").first).to_be_visible()
+    await visit.context.close()
+
+
+async def test_whatever_is_typed_wrong_is_told_with_its_place(reader: Reader) -> None:
+    """The page's own reader of JSON takes what the browser's takes, and knows a place for all else."""
+    some_text = '{"a": [1, -2.5e3, true, null], "b\\n": {"c": "d\\u00e9"}}'
+    dice = random.Random(16)
+    texts = [some_text, "", " ", "[1 2]", "01", "{} {}", "{'a': 1}", "True", '{"a": 1,}', '"\t"', "1.e3", "-"]
+    for _ in range(400):
+        at, to = sorted(dice.sample(range(len(some_text) + 1), 2))
+        texts.append(some_text[:at] + dice.choice(["", ",", '"', "}", "7", "\\", "x"]) + some_text[to:])
+    odd = await reader.page.evaluate(_ODD, texts)
+    assert odd == []
 
 
 async def test_200_devices_stay_smooth_and_their_rows_stay(browser: Browser, tmp_path: Path) -> None:
@@ -198,7 +242,9 @@ async def test_200_devices_stay_smooth_and_their_rows_stay(browser: Browser, tmp
         talking = asyncio.create_task(site.talk())
         visit = await watched(browser, site.url)
         await expect(visit.page.get_by_role("rowheader")).to_have_count(200)
-        await visit.page.evaluate("document.querySelectorAll('#rows tr').forEach((row) => (row.kept_ = true))")
+        await visit.page.evaluate(
+            "document.querySelectorAll('#rows tr').forEach((row) => (row.kept_ = true))"
+        )
         found = await measure(browser, visit.page, 8)
         talking.cancel()
         assert await visit.page.evaluate(_IN_PLACE) == 200, "rows are made anew"

@@ -77,9 +77,14 @@ function lost(is) {
   }
 }
 
+/** The device that the address names; one that cannot be read leads to all of them. */
 function place() {
   const found = /^#\/device\/(.+)$/.exec(location.hash);
-  return found ? decodeURIComponent(found[1]) : null;
+  try {
+    return found ? decodeURIComponent(found[1]) : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Shows what the address says; the focus goes to its title, unless the page has just been opened. */

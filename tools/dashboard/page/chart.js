@@ -44,9 +44,9 @@ export class Chart {
     const mean = values.reduce((sum, it) => sum + it, 0) / values.length;
     this.latest = values.length ? value(values.at(-1)) : "–";
     if (!this.plot || this.plot.cursor.idx === null || this.plot.cursor.left < 0) say(this.now, this.latest);
-    const text = values.length
-      ? `${value(least)} to ${value(most)}, on average ${value(mean)}`
-      : "nothing in this time";
+    const text = !values.length ? "nothing in this time"
+      : least === most ? `always ${value(least)}`
+      : `${value(least)} to ${value(most)}, on average ${value(mean)}`;
     say(this.words, text);
     const label = times.length ? `${this.field}: ${times.length} points, ${text}, at last ${this.latest}` : `${this.field}: ${text}`;
     if (this.canvas.getAttribute("aria-label") !== label) this.canvas.setAttribute("aria-label", label);
@@ -63,11 +63,11 @@ export class Chart {
       cursor: { y: false, sync: { key: "telemetry" }, drag: { x: true, y: false, setScale: false } },
       scales: { x: { time: true, range: () => this.range }, y: { range: spread } },
       axes: [
-        { ...axis, size: 26, space: 70, values: (_, splits) => splits.map((s, at) => shortTime(s, splits[at - 1])) },
+        { ...axis, size: 26, space: 56, values: (_, splits) => splits.map((s, at) => shortTime(s, splits[at - 1])) },
         { ...axis, size: 58, space: 30, values: (_, splits) => splits.map(value) },
       ],
       series: [{}, {
-        stroke: color("--accent"), fill: color("--tint"), width: 1.75,
+        stroke: color("--accent"), fill: color("--tint"), width: 1.75, fillTo: (plot) => plot.scales.y.min,
         points: { show: (plot) => plot.data[1].length < FEW, size: 5, fill: color("--accent") },
       }],
       hooks: {

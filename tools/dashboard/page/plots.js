@@ -10,6 +10,7 @@ const SHOWN = 6; // fields that are drawn without being asked for
 const POINTS = 600; // of a series: a plot has hardly more pixels
 const QUIET_MS = 150; // between two moves, after which the server is asked
 const ROWS = 50; // of the table
+const REPORTED = "metrics."; // what the fields of Device Defender's reports begin with
 const KEYS = {
   ArrowLeft: () => span.move(-1, context.known.now()),
   ArrowRight: () => span.move(1, context.known.now()),
@@ -87,13 +88,14 @@ export function load(found) {
   look();
 }
 
-/** New fields: as many as there is room for are drawn at once. */
+/** New fields: of telemetry's as many as there is room for are drawn at once; reports come but now and then. */
 function meet(names) {
   for (const name of names) {
     if (fields.includes(name)) continue;
     fields.push(name);
-    if (chosen.size < SHOWN) chosen.add(name);
+    if (chosen.size < SHOWN && !name.startsWith(REPORTED)) chosen.add(name);
   }
+  fields.sort((a, b) => Number(a.startsWith(REPORTED)) - Number(b.startsWith(REPORTED)));
   list($("field-list"), fields, (name) => name, makeChoice);
 }
 

@@ -6,13 +6,13 @@ import { isUpdating } from "./fleet.js";
 import { exactly } from "./words.js";
 
 const STEPS = [
-  ["queued", "The device has yet to hear of it"],
-  ["asking", "It asks what the update is, and judges its signatures"],
-  ["fetching", "The bytes come, and are verified"],
-  ["trial", "On trial: it has to reach the cloud, and to pass its own test"],
+  ["queued", "Made known to the device"],
+  ["asking", "Manifest read, signatures judged"],
+  ["fetching", "Bytes fetched and verified"],
+  ["trial", "On trial: reaches the cloud, passes its own test"],
   ["confirmed", "Confirmed: this version counts from now on"],
 ];
-const BACK = ["back", "Back: the version before runs again, and this one is not tried any more"];
+const BACK = ["back", "Back: the version before runs again; this one is not tried any more"];
 const FAILED = ["failed", "Not installed: the version before goes on"];
 
 let context = null;

@@ -64,6 +64,7 @@ export function exactly(count) {
 
 export function hours(count) {
   if (!isKnown(count)) return UNKNOWN;
+  if (count < 1) return "under 1 h";
   return count < 48 ? `${whole.format(count)} h` : `${whole.format(count / 24)} days`;
 }
 

@@ -1,7 +1,7 @@
 """The pictures of docs/pictures, of a page that is open: python3 -m tests.peers.dashboard_pictures URL
 
-As they are there: `python3 -m tools run --updates --devices 6`, and five minutes later this, with the address that it
-tells. It moves the first device's temperature for a while, so that there is something to see.
+As they are there: `python3 -m tools run --updates --devices 6`, and five minutes later this, with the address
+that it tells. It moves the first device's temperature for a while, so that there is something to see.
 """
 
 import argparse
@@ -21,6 +21,7 @@ _BYTES_MAX = 150_000
 _COLORS = 128
 _MOVES, _MOVE_S = 60, 2.0
 _SHOWN = {"width": 1280, "height": 960}
+_LOW = {"width": 1280, "height": 560}
 
 
 async def _move_temperature(page: Page) -> None:
@@ -60,8 +61,7 @@ async def _take(url: str, name: str) -> None:
                 await _open(browser, url, scheme, {**_SHOWN, "height": 560}), f"dashboard-fleet-{scheme}"
             )
         await _picture(await _open(browser, device, "dark", NARROW), "dashboard-narrow")
-        lower = await _open(browser, device, "light", {**_SHOWN, "height": 760})
-        await lower.locator("#jobs").scroll_into_view_if_needed()
+        lower = await _open(browser, device, "light", _SHOWN)
         await lower.evaluate("document.querySelector('#jobs').scrollIntoView()")
         await _picture(lower, "dashboard-jobs")
 

@@ -87,12 +87,12 @@ class Api:
     async def _get_device(self, request: web.Request) -> web.Response:
         device = self._device(request)
         name = device.name
-        shadows: list[str] = []
+        shadows = [""]  # which can be made, where there is none as yet
         jobs: list[dict[str, Any]] = []
         commands: list[dict[str, Any]] = []
         certificates: list[dict[str, Any]] = []
         if not self._is_coming(device):
-            shadows = await self._calls.ask(actions.shadow_names, name)
+            shadows = sorted({*shadows, *await self._calls.ask(actions.shadow_names, name)})
             jobs = await self._calls.ask(self._list.of, name)
             commands = await self._calls.ask(actions.list_commands, name)
             certificates = await self._calls.ask(actions.certificates, name)

@@ -134,9 +134,17 @@ class History:
                 self._write()
                 if time.monotonic() - pruned_s > _PRUNE_EVERY_S:
                     pruned_s = time.monotonic()
-                    self._records.prune(self._clock_ms(), self.days, self._bytes)
+                    self._prune()
         with self._telling():
             self._write()
+
+    def prune(self) -> None:
+        """Keep to the bounds, which happens by itself each minute. Raises sqlite3.Error."""
+        with self._writing:
+            self._prune()
+
+    def _prune(self) -> None:
+        self._records.prune(self._clock_ms(), self.days, self._bytes)
 
     @contextmanager
     def _telling(self) -> Iterator[None]:

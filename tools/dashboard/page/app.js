@@ -1,6 +1,6 @@
 // The page as a whole: where one is, what is known of all devices, and the connection to the server.
 
-import { Stream } from "./api.js";
+import { ask, Stream } from "./api.js";
 import * as device from "./device.js";
 import { $, say } from "./dom.js";
 import * as drawing from "./drawing.js";
@@ -71,6 +71,7 @@ function lost(is) {
   if (is) {
     lostAt = Date.now();
     say($("lost"), `The connection to the dashboard is lost since ${moment(lostAt)}; it comes back by itself. What you see is as it was then. If this lasts: is the dashboard still running?`);
+    ask("fleet").catch(({ status, message }) => isLost && status && say($("lost"), message)); // it runs, and says why
   } else {
     say($("lost"), "");
     tell("Connected again.");

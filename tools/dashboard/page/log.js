@@ -14,6 +14,7 @@ let lines = [];
 let held = []; // what came while it was paused
 let isPaused = false;
 let isAll = true; // there is nothing older
+let isOld = false; // older lines have taken the place of the newest
 let isLoaded = false;
 let isChanged = true;
 
@@ -34,7 +35,13 @@ export function begin(given) {
 function pause(is) {
   isPaused = is;
   mark($("log-pause"), "aria-pressed", String(is));
-  if (!is) add(held.splice(0));
+  if (!is && isOld) {
+    lines = [];
+    load();
+  } else if (!is) {
+    add(held);
+  }
+  held = [];
   isChanged = true;
   context.redraw();
 }
@@ -44,6 +51,7 @@ export function clear() {
   held = [];
   isPaused = false;
   isAll = true;
+  isOld = false;
   isLoaded = false;
   isChanged = true;
   mark($("log-pause"), "aria-pressed", "false");
@@ -60,6 +68,7 @@ export async function load() {
     lines = [...found, ...lines.filter((line) => line.id > last)];
     isAll = found.length < PAGE;
     isLoaded = true;
+    isOld = false;
   } catch (error) {
     say($("log-problem"), error.message);
   }
@@ -73,6 +82,7 @@ async function older() {
   isAll = found.length < PAGE;
   const { scrollHeight } = $("log-scroll");
   lines = [...found, ...lines].slice(0, MOST); // whoever reads what is old gets no new lines meanwhile
+  isOld = true;
   if (!isPaused) pause(true);
   isChanged = true;
   draw();

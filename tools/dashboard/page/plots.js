@@ -85,6 +85,7 @@ export function load(found) {
   span.mostMs = context.known.historyDays * 86_400_000;
   drawSpans();
   meet(found.fields);
+  isLoaded = true;
   look();
 }
 
@@ -157,7 +158,6 @@ function take(series) {
   const late = points.times.filter((ms) => ms > end).map((ms) => [ms, pointAt(ms)]);
   points.fill(series);
   for (const [ms, point] of late) points.add(ms, point);
-  isLoaded = true;
 }
 
 function pointAt(ms) {
@@ -200,7 +200,7 @@ function drawFrame(from, to, now) {
   say($("span-text"), `${words.moment(from, now)} to ${isLive ? "now" : words.moment(to, now)}`);
   mark($("csv"), "href", `api/devices/${encodeURIComponent(context.name)}/telemetry.csv?from=${Math.round(from)}&to=${Math.round(to)}`);
   const empty = $("no-telemetry");
-  empty.hidden = fields.length > 0 || !isLoadedOrEmpty();
+  empty.hidden = fields.length > 0 || !isLoaded;
   if (!empty.hidden && !empty.firstChild) {
     empty.append(element("p", "", "No numbers as yet. What the device publishes on telemetry/… as JSON is drawn here, field by field; the example does that every five seconds."));
   }
@@ -208,10 +208,6 @@ function drawFrame(from, to, now) {
   const isMissing = !isThere() && fields.length > 0;
   if (isMissing && $("plots-missing").hidden) $("values").open = true;
   $("plots-missing").hidden = !isMissing;
-}
-
-function isLoadedOrEmpty() {
-  return isLoaded || Boolean(context.summary);
 }
 
 function drawTable(shown, from, to) {

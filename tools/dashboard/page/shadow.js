@@ -82,20 +82,18 @@ async function fetchIt() {
     found = { version: null, desired: {}, reported: {}, delta: {} };
   }
   if (device !== context.name || wanted !== name) return;
-  const isOther = isTyped() && JSON.stringify(found.desired) !== JSON.stringify(shadow.desired);
   const wasTyped = isTyped();
-  const before = shadow;
+  const isOther = JSON.stringify(found.desired) !== JSON.stringify(shadow?.desired);
   shadow = found;
   if (!wasTyped) takeIt();
   else if (isOther) isNewer = true;
-  if (wasTyped && !isOther && before) shadow.desired = before.desired;
   context.redraw();
 }
 
 /** The field shows what the server has. */
 function takeIt() {
   isNewer = false;
-  if (shadow) $("desired").value = json.pretty(shadow.desired);
+  if (isTyped()) $("desired").value = json.pretty(shadow.desired); // else whoever is there keeps the caret
   judge("");
   context.redraw();
 }
@@ -109,8 +107,11 @@ async function save() {
     $("desired").focus();
     return;
   }
+  const [device, wanted] = [context.name, name];
   try {
-    shadow = await context.ask(`/shadow?name=${encodeURIComponent(name)}`, "PUT", { desired, version: shadow?.version ?? null });
+    const saved = await context.ask(`/shadow?name=${encodeURIComponent(wanted)}`, "PUT", { desired, version: shadow?.version ?? null });
+    if (device !== context.name || wanted !== name) return;
+    shadow = saved;
     takeIt();
     context.tell("Desired. What the device makes of it shows under Reported.");
   } catch (error) {

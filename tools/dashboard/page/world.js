@@ -37,13 +37,19 @@ function wire() {
   for (const [what, body] of Object.entries(switches)) {
     for (const [place, problem] of [["air", "air-problem"], ["world", "world-problem"]]) {
       const box = $(`${place}-${what}`);
-      box.addEventListener("change", () => busy(box, $(problem), async () => {
-        take(await ask("world", "POST", body(box.checked)));
-      }));
+      box.addEventListener("change", async () => {
+        await busy(box, $(problem), async () => {
+          world = await ask("world", "POST", body(box.checked));
+        });
+        take(world); // also where it was refused
+      });
     }
   }
   for (const [id, power] of [["cut", "cut"], ["cut-at-write", "cut-at-write"], ["power-on", "on"]]) {
-    $(id).addEventListener("click", () => busy($(id), $("world-problem"), () => act({ power })));
+    $(id).addEventListener("click", () => busy($(id), $("world-problem"), async () => {
+      await act({ power });
+      if (power === "cut-at-write") context.tell("Its power goes at its next write to flash.");
+    }));
   }
   $("wire-form").addEventListener("submit", (event) => {
     event.preventDefault();

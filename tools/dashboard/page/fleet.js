@@ -18,6 +18,7 @@ const COLUMNS = [
   { id: "certificate", title: "Certificate ends", key: (it) => it.certificate_end, text: (it, now) => words.end(it.certificate_end, now) },
   { id: "crash", title: "Crash-free", key: (it) => it.crash_free_h, text: (it) => words.hours(it.crash_free_h) },
 ];
+const LAST = COLUMNS.findIndex(({ id }) => id === "last");
 const KINDS = {
   all: () => true,
   connected: (it) => it.connected,
@@ -37,6 +38,8 @@ let order = []; // the names, as they stand in the table
 let sortedAt = -Infinity;
 let isStale = true;
 let arranged = 0; // devices there were when they were sorted
+let rows = []; // in that order
+const filled = new WeakMap(); // by row, the summary that it shows
 let says = 0;
 
 export function isUpdating(update) {
@@ -107,7 +110,7 @@ export function draw() {
   const now = known.now();
   countKinds(now);
   if (isStale || arranged !== known.devices.size || performance.now() - sortedAt > SORTED_MS) arrange(now);
-  list($("rows"), order.map((name) => known.devices.get(name)).filter(Boolean), (it) => it.name, makeRow, (row, it) => fillRow(row, it, now));
+  for (const row of rows) fillRow(row, known.devices.get(row.dataset.key), now);
   drawEmpty();
 }
 
@@ -123,6 +126,8 @@ function arrange(now) {
   const wanted = $("find").value.trim().toLowerCase();
   const found = [...known.devices.values()].filter((it) => KINDS[kind](it, now) && isMeant(it, wanted));
   order = found.sort(compare).map((it) => it.name);
+  list($("rows"), order, (name) => name, makeRow);
+  rows = [...$("rows").children];
   sortedAt = performance.now();
   arranged = known.devices.size;
   isStale = false;
@@ -140,7 +145,7 @@ function compare(one, other) {
   return (isDescending ? -first : first) || collator.compare(one.name, other.name);
 }
 
-function makeRow({ name }) {
+function makeRow(name) {
   const row = element("tr");
   row.setAttribute("role", "row");
   for (const column of COLUMNS) {
@@ -172,11 +177,13 @@ function bars() {
   return meter;
 }
 
+/** Of a device that has said nothing new only the time since then is another. */
 function fillRow(row, it, now) {
-  for (const [at, column] of COLUMNS.entries()) {
-    if (!column.text) continue;
-    say(row.children[at].lastChild, column.text(it, now));
-  }
+  if (!it) return;
+  say(row.children[LAST].lastChild, COLUMNS[LAST].text(it, now));
+  if (filled.get(row) === it) return;
+  filled.set(row, it);
+  for (const [at, column] of COLUMNS.entries()) if (column.text) say(row.children[at].lastChild, column.text(it, now));
   dress(row, `is-${presence(it).toLowerCase()}`);
   dress(row.querySelector(".bars"), `bars bars-${words.signal(it.rssi).bars}`);
   row.querySelector(".c-certificate").classList.toggle("soon", words.endsSoon(it.certificate_end, now));

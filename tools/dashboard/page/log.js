@@ -103,7 +103,7 @@ function add(fresh) {
 }
 
 export function draw() {
-  say($("log-state"), isPaused ? `Paused; ${held.length} new lines wait.` : "");
+  say($("log-state"), isPaused ? `Paused; ${held.length === 1 ? "1 new line waits" : `${held.length} new lines wait`}.` : "");
   if (!isChanged) return;
   isChanged = false;
   const box = $("log-scroll");

@@ -9,6 +9,7 @@ import * as words from "./words.js";
 const SHOWN = 6; // fields that are drawn without being asked for
 const POINTS = 600; // of a series: a plot has hardly more pixels
 const QUIET_MS = 150; // between two moves, after which the server is asked
+const STEPS = 300; // pixels of a plot's width, or so
 const ROWS = 50; // of the table
 const REPORTED = "metrics."; // what the fields of Device Defender's reports begin with
 const KEYS = {
@@ -27,6 +28,8 @@ let chosen = new Set();
 let isLoaded = false;
 let pausedAt = null;
 let wait = 0;
+let isFresh = true; // there is something new to draw
+let drawnAt = 0;
 let asked = null; // the request under way
 const charts = new Map();
 /** Which time is shown; the modes are shown over the same. */
@@ -44,6 +47,7 @@ export function begin(given) {
   $("pause").addEventListener("click", () => pause(pausedAt === null));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     for (const chart of charts.values()) chart.drop();
+    isFresh = true;
     if (context.name) draw(context.known.now()); // at once: an empty plot is seen
   });
 }
@@ -130,6 +134,7 @@ function drawSpans() {
 
 /** Another time is looked at: asks for its points once nobody moves any more. */
 function look() {
+  isFresh = true;
   context.redraw();
   clearTimeout(wait);
   wait = setTimeout(fetchSeries, QUIET_MS);
@@ -157,6 +162,7 @@ function take(series) {
   const end = series.times.at(-1) ?? 0;
   const late = points.times.filter((ms) => ms > end).map((ms) => [ms, pointAt(ms)]);
   points.fill(series);
+  isFresh = true;
   for (const [ms, point] of late) points.add(ms, point);
 }
 
@@ -168,12 +174,15 @@ function pointAt(ms) {
 export function changed(change) {
   const fresh = change.points?.[context.name] ?? [];
   for (const [ms, point] of fresh) meet(points.add(ms, point));
+  isFresh ||= fresh.length > 0;
   if (fresh.length && points.isFull && span.isLive && pausedAt === null) look();
 }
 
 export function draw(now) {
   const [from, to] = span.at(pausedAt ?? now);
   drawFrame(from, to, now);
+  if (!isFresh && to - drawnAt < span.ms / STEPS) return; // it would move by less than a pixel
+  [isFresh, drawnAt] = [false, to];
   const shown = fields.filter((name) => chosen.has(name));
   for (const [name, chart] of charts) {
     if (chosen.has(name)) continue;

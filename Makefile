@@ -36,6 +36,7 @@ setup: .venv/ready $(VM)/ready .venv/delta  ## make the virtual environment and 
 	@echo "Setting up .venv"
 	@$(PYTHON) -m venv .venv
 	@pins=$$($(call PINS,project["dependencies"] + project["optional-dependencies"]["dev"])); $(PIP) $$pins
+	@pins=$$($(call PINS,project["optional-dependencies"]["page"])); $(PIP) --no-deps $$pins
 	@pins=$$($(call PINS,project["optional-dependencies"]["stubs"])); \
 	if [ "$$pins" != "$$(cat $(STUBS)/pins 2>/dev/null)" ]; then \
 	  rm -rf $(STUBS); $(PIP) --target $(STUBS) $$pins; echo "$$pins" >$(STUBS)/pins; \

@@ -59,8 +59,8 @@ class Feed:
         client.on_disconnect = self._disconnect
         client.on_message = self._message
         client.reconnect_delay_set(*_RETRY_S)
-        if before:
-            client.on_pre_connect = lambda *_: before()
+        self._before = before
+        client.on_pre_connect = self._prepare
 
     @classmethod
     def local(cls, client: Client, on_message: OnMessage) -> "Feed":
@@ -79,7 +79,7 @@ class Feed:
         """AWS's: over a WebSocket whose URL is signed anew for each connection.
 
         Args:
-            endpoint: the account's for data.
+            endpoint: the account's for data, HOST or HOST:PORT.
             credentials: botocore's, fresh ones.
             region: of AWS.
             on_message: as for the class.
@@ -90,7 +90,8 @@ class Feed:
         def sign() -> None:
             made.ws_set_options(path=signed_path(endpoint, credentials(), region))
 
-        return cls(made, (endpoint, 443), on_message, sign)
+        host, _, port = endpoint.partition(":")
+        return cls(made, (host, int(port or 443)), on_message, sign)
 
     async def __aenter__(self) -> "Feed":
         self._loop = asyncio.get_running_loop()
@@ -101,6 +102,14 @@ class Feed:
     async def __aexit__(self, *_: object) -> None:
         self._client.disconnect()
         await asyncio.to_thread(self._client.loop_stop)
+
+    def _prepare(self, *_: object) -> None:
+        try:
+            if self._before:
+                self._before()
+        except Exception as error:  # anything else than an OSError would end paho's thread for good
+            _log.warning("%s: %s", self._address[0], error)
+            raise ConnectionError(str(error)) from error
 
     def _connect(
         self, _client: object, _data: object, _flags: object, reason: mqtt.ReasonCode, _properties: object

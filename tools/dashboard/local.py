@@ -10,6 +10,7 @@ from tools.cloud.endpoint import PAGE
 from tools.dashboard.actions import declare_metrics
 from tools.dashboard.feed import Feed
 from tools.dashboard.server import Dashboard
+from tools.pages import PageError
 from tools.thing.account import Account
 from tools.thing.failures import explained
 from tools.waiting import tell
@@ -51,5 +52,6 @@ async def serve(state: Path, port: int | None, stop: asyncio.Event) -> None:
             print(f"the live page: {page.url}", flush=True)
             await stop.wait()
     except (BoardError, OSError) as error:
-        tell(f"no live page: {error}")
+        why = f"{error.text}; give another --page-port" if isinstance(error, PageError) else str(error)
+        tell(f"no live page: {why}")
         await stop.wait()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,35 @@ async def test_a_report_is_kept_by_its_long_names(cloud: Bench, short: bool) -> 
             "custom_metrics": {name: entries[0] for name, entries in CUSTOM.items()},
         }
     ]
+
+
+async def test_values_of_a_metric_by_their_times(cloud: Bench, clock: Clock) -> None:
+    declare(cloud, "heap", "number")
+    declare(cloud, "names", "string-list")
+    peer = await device(cloud)
+    for number in (1, 2):
+        said = (
+            {"heap": [{"number": number}], "names": [{"string_list": ["a"]}]}
+            if number == 1
+            else {"heap": [{"number": 2}]}
+        )
+        assert (await send(peer, report(number, custom_metrics=said)))["status"] == "ACCEPTED"
+        clock.now_s += 300
+    values = partial(cloud.cloud.defender.list_metric_values, thingName="lamp")
+    ever = {"startTime": NOW_S, "endTime": NOW_S + 300}
+    found = checked("iot", "ListMetricValues", values(metricName="heap", **ever))
+    assert found["metricDatumList"] == [
+        {"timestamp": NOW_S + 300, "value": {"number": 2}}, {"timestamp": NOW_S, "value": {"number": 1}},
+    ]  # fmt: skip
+    first = {"startTime": NOW_S, "endTime": NOW_S + 1}
+    assert [it["value"] for it in values(metricName="heap", **first)["metricDatumList"]] == [{"number": 1}]
+    assert [it["value"] for it in values(metricName="names", **ever)["metricDatumList"]] == [
+        {"strings": ["a"]}
+    ]
+    with pytest.raises(ResourceNotFoundException):
+        values(metricName="unknown", **ever)
+    with pytest.raises(InvalidRequestException):
+        values(metricName="heap", startTime=2, endTime=1)
 
 
 async def test_one_report_in_five_minutes_with_a_growing_id(cloud: Bench, clock: Clock) -> None:

@@ -169,10 +169,8 @@ def ended(data: dict[str, Any], key: str, member: str, identifier: str) -> dict[
 
 async def move_the_world(scene: Scene, events: Events) -> None:
     api = scene.api
-    assert await api.ask("POST", f"api/world/{NAME}", {"set": {"temperature": 30, "adc.34": 1.5}}) == (
-        200,
-        {},
-    )
+    right = {"set": {"temperature": 30, "adc.34": 1.5}}
+    assert await api.ask("POST", f"api/world/{NAME}", right) == (200, {})
     world = await api.get("api/world")
     assert world["devices"][NAME]["sensors"] == {"temperature": 30, "adc.34": 1.5}
     assert world["devices"][NAME]["pins"]["2"] == 1 and world["devices"][NAME]["powered"] is True
@@ -184,7 +182,7 @@ async def move_the_world(scene: Scene, events: Events) -> None:
     gone = await events.until(summary(connected=False))
     assert gone["why"] and gone["since"] > 1.6e12
     status, made = await api.ask("POST", f"{PATH}/jobs", {"document": {"action": "blink"}})
-    assert (await api.ask("DELETE", f"{PATH}/jobs/{made['job']}"))[0] == 200
+    assert (await api.ask("DELETE", f"{PATH}/jobs/{made['job']}", {}))[0] == 200
     assert (await events.until(lambda data: ended(data, "jobs", "job", made["job"])))["status"] == "CANCELED"
     assert (await api.ask("DELETE", f"{PATH}/jobs/{made['job']}", {}))[0] == 409
     assert (await api.ask("POST", f"api/world/{NAME}", {"power": "cut"}))[0] == 200
@@ -236,3 +234,25 @@ async def test_what_makes_no_sense_is_told_and_nothing_is_done(scene: Scene) -> 
         assert told["error"]["text"] and told["error"]["remedy"]
     world = await scene.api.get("api/world")
     assert world["wifi"] is True and world["ntp"] == "right" and not scene.device.powered
+
+
+async def test_a_page_that_only_reads_changes_nothing(tmp_path: Path) -> None:
+    """As with AWS, unless it is told --write."""
+    async with Cloud(tmp_path / "cloud", files_port=0, rest_port=0) as cloud:
+        cloud.registry.create_thing(thingName=NAME)
+        made = await page_of(tmp_path / "cloud", 0, writable=False, releases=NoReleases())
+        async with made as page, Api(page.url) as api:
+            assert (await api.get("api/fleet"))["writable"] is False
+            for method, path, body in (
+                ("PUT", f"{PATH}/shadow", {"desired": {"x": 1}, "version": None}),
+                ("POST", f"{PATH}/jobs", {"document": {"action": "reboot"}}),
+                ("DELETE", f"{PATH}/jobs/x", {}),
+                ("POST", f"{PATH}/commands", {"name": "led", "payload": {}}),
+                ("POST", f"{PATH}/update", {"release": "r"}),
+            ):
+                status, told = await api.ask(method, path, body)
+                assert status == 403 and "--write" in told["error"]["remedy"], (method, path)
+            assert (await api.ask("POST", "api/world", {"wifi": False}))[0] == 404
+            assert (await api.get(PATH))["jobs"] == []
+            assert (await api.get(f"{PATH}/shadow"))["version"] is None
+        assert cloud.jobs.list_jobs()["jobs"] == []

@@ -3,7 +3,7 @@
 import { ask, at } from "./api.js";
 import * as certificate from "./certificate.js";
 import { $, busy, dress, element, say, sure } from "./dom.js";
-import { presence } from "./fleet.js";
+import { isUpdating, presence } from "./fleet.js";
 import * as commands from "./commands.js";
 import * as jobs from "./jobs.js";
 import * as log from "./log.js";
@@ -65,12 +65,19 @@ export function show(given, all, say_) {
   say($("device-title"), name);
   for (const panel of PANELS) panel.clear?.();
   say($("actions-problem"), "");
+  $("device-note").hidden = true;
+  hide(false);
 }
 
 export function leave() {
   visit++;
   for (const panel of PANELS) panel.clear?.();
   name = null;
+}
+
+/** Of a device that there is not, there is nothing to be seen. */
+function hide(is) {
+  for (const part of document.querySelectorAll("#presence, #actions, #facts, .board")) part.hidden = is;
 }
 
 /** Asks for all there is: at first, and after a connection that was lost; what is typed stays. */
@@ -81,14 +88,22 @@ export async function load() {
     const found = await context.ask("");
     if (mine !== visit) return;
     note.hidden = true;
+    hide(false);
     known.devices.set(name, found.summary);
     for (const panel of PANELS) panel.load?.(found);
   } catch (error) {
     if (mine !== visit) return;
     say(note, error.status === 404 ? `There is no device of this name: ${name}. It may have been deleted, or have another name now.` : error.message);
     note.hidden = false;
+    hide(error.status === 404);
   }
   redraw();
+}
+
+/** Whether it is there, since when, and if not, why; while it is updated it comes and goes. */
+function presenceInFull(it, now) {
+  const since = it.since && !isUpdating(it.update) ? ` for ${words.lasting(now - it.since)}` : "";
+  return `${presence(it)}${since}${since && !it.connected && it.why ? `: ${it.why}` : ""}`;
 }
 
 /** Something has come from the server. */
@@ -103,8 +118,7 @@ export function draw() {
   for (const button of document.querySelectorAll("#actions button, #job-form .primary, #command-form .primary, #shadow-save, #update-form .primary, #rotate, #log-ask")) button.disabled = isReadOnly;
   if (it) {
     dress($("presence"), `badge is-${presence(it).toLowerCase()}`);
-    const since = it.since ? ` for ${words.lasting(now - it.since)}` : "";
-    say($("presence-text"), `${presence(it)}${since}${!it.connected && it.why ? `: ${it.why}` : ""}`);
+    say($("presence-text"), presenceInFull(it, now));
     for (const [at, [, text]] of FACTS.entries()) say($("facts").children[at].lastChild, text(it, now));
   }
   for (const panel of PANELS) panel.draw?.(now);

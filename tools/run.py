@@ -9,14 +9,13 @@ import re
 import shlex
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from tools.ble.errors import BleError
-from tools.board.errors import BoardError, wrong_arguments
+from tools.board.errors import wrong_arguments
 from tools.cloud import Cloud, StateError
 from tools.cloud.ca import CHAINS
 from tools.cloud.endpoint import PAGE
@@ -144,6 +143,8 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
         ]
         subscriber = await watch_cloud(stack, cloud, folder, units, timeline)
         if not args.once:
+            from tools.live import open_page  # noqa: PLC0415 - --once needs none of it
+
             await open_page(stack, cloud, folder / "cloud", world, units, product, timeline)
         for unit in units:
             stack.push_async_callback(unit.device.power_off)
@@ -235,36 +236,6 @@ async def watch_cloud(
 
     cloud.on_event = on_event
     return subscriber
-
-
-async def open_page(
-    stack: contextlib.AsyncExitStack,
-    cloud: Cloud,
-    state: Path,
-    world: World,
-    units: list[Unit],
-    product: Product | None,
-    timeline: Timeline,
-) -> None:
-    """Serve the live page, and have it hear the devices' consoles; without it the rest goes on."""
-    from tools.dashboard.local import page_of  # noqa: PLC0415 - --once needs none of it
-    from tools.dashboard.simulation import Simulation  # noqa: PLC0415
-    from tools.dashboard.updating import Made  # noqa: PLC0415
-
-    def say(text: str) -> None:
-        timeline.say("page", "", text, "yellow")
-
-    simulation = Simulation(world, {unit.name: unit.device for unit in units})
-    releases = Made(product, cloud) if product else None
-    try:
-        made = await page_of(state, simulation=simulation, releases=releases, say=say)
-        page = await stack.enter_async_context(made)
-    except (BoardError, OSError) as error:
-        say(f"none: {error}")
-        return
-    for unit in units:
-        unit.on_line = partial(page.line, unit.name)
-    timeline.say("page", "", f"all devices, live: {page.url}", "bold")
 
 
 async def start(

@@ -19,7 +19,7 @@ _COMMAND_S = 10
 _URL = re.compile(r"(https?://[^\s\"?]+)\?[^\s\"]+")  # what is behind the ? may be what opens a file
 _KEPT = 1000
 METRICS = ("heap_free", "rssi", "crash_free_h")  # what the page shows of those that a device reports
-_OTHERS = ("idf_largest", "reconnects", "dropped", "loop_held_ms", "connected_percent")
+ALL_METRICS = (*METRICS, "idf_largest", "reconnects", "dropped", "loop_held_ms", "connected_percent")
 _RECENT = dt.timedelta(minutes=10)
 
 
@@ -73,7 +73,7 @@ def metrics(account: Account, name: str) -> dict[str, float]:
 
 def declare_metrics(account: Account) -> None:
     """Have the cloud keep all numbers of docs/reports.md."""
-    for metric in METRICS + _OTHERS:
+    for metric in ALL_METRICS:
         try:
             account.iot.create_custom_metric(
                 metricName=metric, metricType="number", clientRequestToken=secrets.token_hex(16)

@@ -92,10 +92,13 @@ class Api:
         commands: list[dict[str, Any]] = []
         certificates: list[dict[str, Any]] = []
         if not self._is_coming(device):
-            shadows = sorted({*shadows, *await self._calls.ask(actions.shadow_names, name)})
-            jobs = await self._calls.ask(self._list.of, name)
-            commands = await self._calls.ask(actions.list_commands, name)
-            certificates = await self._calls.ask(actions.certificates, name)
+            named, jobs, commands, certificates = await asyncio.gather(
+                self._calls.ask(actions.shadow_names, name),
+                self._calls.ask(self._list.of, name),
+                self._calls.ask(actions.list_commands, name),
+                self._calls.ask(actions.certificates, name),
+            )
+            shadows = sorted({*shadows, *named})
             self._fleet.jobs(name, jobs)
             self._lookups.jobs(name)
         return asked.as_json(

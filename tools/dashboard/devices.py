@@ -231,6 +231,16 @@ class Fleet:
                 self.set(device.name, version=package["version"][:64])
                 return
 
+    def recall(self, name: str, last: tuple[int, dict[str, float]] | None, mode: str | None) -> None:
+        """What was known of a device before this server was there, as far as nothing newer is."""
+        device = self.devices[name]
+        if last and device.last_message is None:
+            device.last_message = last[0]
+            self._learn(device, last[1])
+        if device.mode is None and not device.by_console:
+            device.mode = mode
+        self._changed(name)
+
     def metrics(self, name: str, values: dict[str, float]) -> None:
         """What a device has reported of itself."""
         device = self.devices[name]

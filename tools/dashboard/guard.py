@@ -26,6 +26,7 @@ _WELCOME = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>Devices</title>'
     '<meta http-equiv="refresh" content="0; url=/">'
 )
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 _OTHERS = ("cross-site", "same-site")
 
 
@@ -55,7 +56,8 @@ class Guard:
 
     def link(self, port: int) -> str:
         """Where the page is, with the token where it takes one."""
-        name = f"[{self._host}]" if ":" in self._host else self._host
+        host = pages.own_address() if self._host in _EVERYWHERE else self._host
+        name = f"[{host}]" if ":" in host else host
         return f"http://{name}:{port}/" + (f"?token={self.token}" if self.token else "")
 
     @web.middleware
@@ -110,9 +112,11 @@ class Guard:
         return response
 
 
-async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """To each answer."""
     response.headers.update(_HEADERS)
+    if request.path.startswith(API):
+        response.headers["Cache-Control"] = "no-store"
 
 
 def failure(status: int, error: BoardError) -> web.Response:

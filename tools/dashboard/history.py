@@ -101,6 +101,10 @@ class History:
         """The first so many points of a span of time."""
         return self._past.rows((self._thing(name), start_ms, end_ms), count)
 
+    def last(self, name: str) -> tuple[int, dict[str, float]] | None:
+        """A device's newest point."""
+        return self._past.last(self._thing(name))
+
     def lines(self, name: str, before: int | None, count: int) -> list[dict[str, Any]]:
         """The last so many log lines, or those before one; in the order of their coming."""
         return self._past.lines(self._thing(name), self._last_line + 1 if before is None else before, count)

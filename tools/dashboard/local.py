@@ -28,7 +28,8 @@ async def page_of(state: Path, port: int | None = None, **options: Any) -> Dashb
         BoardError: there is no such cloud.
     """
     account = await asyncio.to_thread(Account.local, state)
-    await asyncio.to_thread(_declare, account)
+    if "simulation" not in options:
+        await asyncio.to_thread(_declare, account)
     client = await asyncio.to_thread(make_client, state, PAGE)
 
     def is_ours(name: str) -> bool:

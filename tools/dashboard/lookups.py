@@ -10,6 +10,7 @@ from tools.board.errors import BoardError
 from tools.dashboard import actions
 from tools.dashboard.calls import Calls
 from tools.dashboard.devices import Fleet
+from tools.dashboard.history import History
 from tools.dashboard.stream import Stream
 
 Result = TypeVar("Result")
@@ -26,6 +27,7 @@ class Lookups:
     Args:
         fleet: hears what is found.
         stream: whose pages are told of jobs and commands.
+        history: what was known before.
         calls: to the cloud.
         job_list: asks for jobs.
         is_ours: whether a thing is a client of this computer's, no device.
@@ -37,6 +39,7 @@ class Lookups:
         self,
         fleet: Fleet,
         stream: Stream,
+        history: History,
         calls: Calls,
         job_list: actions.JobList,
         is_ours: Callable[[str], bool],
@@ -45,6 +48,7 @@ class Lookups:
     ) -> None:
         self._fleet = fleet
         self._stream = stream
+        self._history = history
         self._calls = calls
         self._is_ours = is_ours
         self._every_s = every_s
@@ -59,9 +63,12 @@ class Lookups:
         self._following: dict[str, str] = {}  # by job the thing that has it
         self.problem: BoardError | None = None
 
-    async def start(self) -> None:
-        """Look who there is, and go on looking."""
-        await self._scan()
+    async def start(self, wait: bool) -> None:
+        """Look who there is, and go on looking. Where it waits for the first look it raises BoardError."""
+        if wait:
+            await self._scan()
+        else:
+            self._wake.set()
         self._run("scan", self._scanning)
 
     async def stop(self) -> None:
@@ -99,6 +106,10 @@ class Lookups:
     async def _look_at(self, name: str) -> None:
         """What nothing has told of a device as yet."""
         device = self._fleet.devices[name]
+        last, modes = await asyncio.to_thread(
+            lambda: (self._history.last(name), self._history.modes(name, 1))
+        )
+        self._fleet.recall(name, last, modes[-1][1] if modes else None)
         found = await self._ask(actions.connection, name)
         if device.connected is None and found["connected"] is not None:
             self._fleet.set(name, **found)
@@ -149,7 +160,7 @@ class Lookups:
             try:
                 async with asyncio.timeout(self._scan_s):
                     await self._wake.wait()
-                await asyncio.sleep(self._every_s)  # others come with it
+                await asyncio.sleep(self._every_s / 4)  # others come with it
             except TimeoutError:
                 pass
             self._wake.clear()

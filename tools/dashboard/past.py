@@ -45,6 +45,13 @@ class Past:
         with closing(self._open()) as reader:
             return [(time_ms, json.loads(data)) for time_ms, data in reader.execute(sql, (*span, count))]
 
+    def last(self, thing: int) -> tuple[int, dict[str, float]] | None:
+        """The newest point."""
+        sql = "SELECT time_ms, data FROM points WHERE thing = ? ORDER BY time_ms DESC LIMIT 1"
+        with closing(self._open()) as reader:
+            row = reader.execute(sql, (thing,)).fetchone()
+        return None if row is None else (row[0], json.loads(row[1]))
+
     def lines(self, thing: int, before: int, count: int) -> list[dict[str, Any]]:
         """The last so many log lines before one, in the order of their coming."""
         names = ("id", "time", "level", "area", "text")

@@ -84,7 +84,9 @@ class Dashboard:
         self._stream = Stream(self._fleet.summaries, self._snapshot)
         every_s, scan_s = (1.0, 30.0) if cloud == "local" else (3.0, 120.0)
         job_list = JobList()
-        self._lookups = Lookups(self._fleet, self._stream, self._calls, job_list, is_ours, every_s, scan_s)
+        self._lookups = Lookups(
+            self._fleet, self._stream, self._history, self._calls, job_list, is_ours, every_s, scan_s
+        )
         self._fleet.told, self._fleet.asked = self._stream, self._lookups
         self._api = Api(
             self._about,
@@ -119,7 +121,7 @@ class Dashboard:
             stack.push_async_callback(self._runner.cleanup)
             for name in self._simulation.devices if self._simulation else ():
                 self._fleet.add(name, by_console=True)
-            await self._lookups.start()
+            await self._lookups.start(wait=self._simulation is None)  # whose devices are known
             stack.push_async_callback(self._lookups.stop)
             await stack.enter_async_context(self._feed)
             ticking = asyncio.create_task(self._tick())

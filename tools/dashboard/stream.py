@@ -102,7 +102,6 @@ class Stream:
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
         )
-        response.headers["Cache-Control"] = "no-store"
         await response.prepare(request)
         listener = Listener(device)
         self.listeners.add(listener)

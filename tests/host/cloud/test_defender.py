@@ -136,12 +136,12 @@ async def test_values_of_a_metric_by_their_times(cloud: Bench, clock: Clock) -> 
         assert (await send(peer, report(number, custom_metrics=said)))["status"] == "ACCEPTED"
         clock.now_s += 300
     values = partial(cloud.cloud.defender.list_metric_values, thingName="lamp")
-    ever = {"startTime": NOW_S, "endTime": NOW_S + 300}
+    ever: dict[str, Any] = {"startTime": NOW_S, "endTime": NOW_S + 300}
     found = checked("iot", "ListMetricValues", values(metricName="heap", **ever))
     assert found["metricDatumList"] == [
         {"timestamp": NOW_S + 300, "value": {"number": 2}}, {"timestamp": NOW_S, "value": {"number": 1}},
     ]  # fmt: skip
-    first = {"startTime": NOW_S, "endTime": NOW_S + 1}
+    first: dict[str, Any] = {"startTime": NOW_S, "endTime": NOW_S + 1}
     assert [it["value"] for it in values(metricName="heap", **first)["metricDatumList"]] == [{"number": 1}]
     assert [it["value"] for it in values(metricName="names", **ever)["metricDatumList"]] == [
         {"strings": ["a"]}

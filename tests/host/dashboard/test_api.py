@@ -15,6 +15,7 @@ from tools.cloud import Cloud
 from tools.dashboard.local import page_of
 from tools.dashboard.server import Dashboard
 from tools.dashboard.simulation import Simulation
+from tools.live import declare_metrics
 from tools.sim import Device, World
 from tools.updates import REPORTS
 
@@ -57,6 +58,7 @@ async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setenv("SIM_SPEED", "5")
     async with contextlib.AsyncExitStack() as stack:
         cloud = await stack.enter_async_context(Cloud(tmp_path / "cloud", files_port=0, rest_port=0))
+        declare_metrics(cloud)
         world = await stack.enter_async_context(World({WIFI["ssid"]: WIFI["password"]}))
         device = Device(tmp_path / "device", world, on_line=lambda line: page.line(NAME, line))
         device.install()

@@ -144,6 +144,22 @@ async def test_the_csv_has_what_the_plots_and_their_table_have(reader: Reader) -
     assert len(await table.get_by_role("row").all()) == min(50, len(rows)) + 1
 
 
+async def test_a_drag_over_a_plot_zooms_all_and_a_button_leads_back(reader: Reader) -> None:
+    plot = reader.page.get_by_role("img", name="count:")
+    await plot.scroll_into_view_if_needed()
+    await reader.is_told("span-text", "to now")
+    box = await plot.bounding_box()
+    assert box
+    middle = box["y"] + box["height"] / 3
+    await reader.page.mouse.move(box["x"] + box["width"] / 2, middle)
+    await reader.page.mouse.down()
+    await reader.page.mouse.move(box["x"] + box["width"] - 40, middle, steps=4)
+    await reader.page.mouse.up()
+    await expect(reader.at("span-text")).not_to_contain_text("now")
+    await reader.button("Back to now").click()
+    await reader.is_told("span-text", "to now")
+
+
 async def test_with_the_keyboard_alone(browser: Browser, house: Home) -> None:
     """From the table to a device, to its plots, zoomed and back, to a shadow that is changed."""
     reader = await Reader.come(browser, house.url)

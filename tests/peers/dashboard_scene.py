@@ -87,12 +87,24 @@ class Reader:
         await expect(reader.at("link-text")).to_have_text("live")
         return reader
 
-    async def leave(self) -> None:
-        """Close it; nothing has gone wrong, and nothing was asked of others."""
+    async def begin(self, name: str) -> None:
+        """The same browser, and nothing of what was done in it before."""
+        await self.page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+        await self.page.emulate_media(color_scheme="light")
+        await self.page.goto(f"{self.url}#/device/{name}")
+        await self.page.reload()
+        await self.online()
+
+    def check(self) -> None:
+        """Nothing has gone wrong, and nothing was asked of others."""
         elsewhere = [url for url in self.visit.requests if not url.startswith((self.url, "data:"))]
-        await self.visit.context.close()
         assert elsewhere == []
         assert [text for text in self.visit.complaints if not _ANSWERS.search(text)] == []
+
+    async def leave(self) -> None:
+        """Close it."""
+        await self.visit.context.close()
+        self.check()
 
     def at(self, element: str) -> Locator:
         """By its id."""

@@ -54,12 +54,19 @@ async def few(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Crowd]:
         yield site
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def reader(browser: Browser, house: Home) -> AsyncIterator[Reader]:
-    made = await Reader.come(browser, house.url, NAME)
-    await made.online()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def window(browser: Browser, house: Home) -> AsyncIterator[Reader]:
+    made = await Reader.come(browser, house.url)
     yield made
     await made.leave()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def reader(window: Reader) -> AsyncIterator[Reader]:
+    """On the device's page, which is loaded anew."""
+    await window.begin(NAME)
+    yield window
+    window.check()
 
 
 async def test_a_device_goes_and_comes_before_ones_eyes(reader: Reader) -> None:
@@ -160,9 +167,9 @@ async def test_a_drag_over_a_plot_zooms_all_and_a_button_leads_back(reader: Read
     await reader.is_told("span-text", "to now")
 
 
-async def test_with_the_keyboard_alone(browser: Browser, house: Home) -> None:
+async def test_with_the_keyboard_alone(reader: Reader) -> None:
     """From the table to a device, to its plots, zoomed and back, to a shadow that is changed."""
-    reader = await Reader.come(browser, house.url)
+    await reader.page.goto(reader.url)
     page, keyboard = reader.page, reader.page.keyboard
 
     async def tab_to(what: str) -> None:
@@ -192,7 +199,6 @@ async def test_with_the_keyboard_alone(browser: Browser, house: Home) -> None:
     await tab_to("#shadow-save")
     await keyboard.press("Space")
     await reader.is_told("reported", '"led": true')
-    await reader.leave()
 
 
 async def test_axe_finds_nothing_in_dark_and_light_wide_and_narrow(reader: Reader) -> None:

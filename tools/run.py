@@ -21,7 +21,7 @@ from tools.cloud.ca import CHAINS
 from tools.cloud.events import printable
 from tools.configure import ConfigureError, configure
 from tools.demonstration import demonstrate
-from tools.fleet import Unit, allow_files, bring_up
+from tools.units import Unit, allow_files, bring_up
 from tools.keyboard import Keyboard
 from tools.sim import Device, World
 from tools.sim.seldom import Seldom

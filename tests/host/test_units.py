@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tools.fleet import Unit, allow_files, bring_up
+from tools.units import Unit, allow_files, bring_up
 from tools.sim import Device, World
 
 

@@ -19,6 +19,7 @@ VERBS = {
     "product": ("tools.board.product", "write a product file: a configuration without Wi-Fi, in one file"),
     "phone": ("tools.phone.serve", "the web page that sets a device up from a phone"),
     "ble": ("tools.ble.cli", "set a device up over Bluetooth LE, as a phone does"),
+    "station": ("tools.station.cli", "take boards from blank chips to labels, as they are plugged in"),
     "qr": ("tools.ble.qr", "the QR code for a device's label"),
     "thing": ("tools.thing.cli", "one thing of the local cloud or of AWS: its shadow, jobs, commands, logs"),
     "release": ("tools.release.cli", "keys, builds, signatures and bills of materials of updates"),

@@ -19,7 +19,7 @@ PORT_HELP = (
 )
 BAUDRATE = 115200  # MicroPython's on the ESP32
 # Who makes the USB side of boards: Espressif (S3, C3 …), Silicon Labs (CP210x), WCH (CH34x), FTDI, Prolific.
-_BOARDS = (0x303A, 0x10C4, 0x1A86, 0x0403, 0x067B)
+BOARDS = (0x303A, 0x10C4, 0x1A86, 0x0403, 0x067B)
 _READ_S = 0.1
 _WRITE_S = 5.0
 _REMOTE = ("socket", "rfc2217")
@@ -145,7 +145,7 @@ def chosen_port(port: str | None) -> str:
     """
     if port:
         return port
-    boards = [found for found in _found() if found.vid in _BOARDS]
+    boards = [found for found in _found() if found.vid in BOARDS]
     if not boards:
         raise BoardError("no board is plugged in", f"{ports_there_are()} Name another one: PORT.")
     if len(boards) > 1:

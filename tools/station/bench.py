@@ -16,6 +16,7 @@ from typing import Any
 
 from tools.ble.protocol import identity  # the device's own module
 from tools.ble.session import normalise_code
+from tools.board import files
 from tools.board.chip import connected
 from tools.board.deploy import deploy
 from tools.board.errors import BoardError
@@ -75,7 +76,8 @@ class Bench:
         self._ledger = ledger
         self._labels = labels
         self._key = plan.key
-        self._labelling = threading.Lock()
+        self._labelling, self._compiling = threading.Lock(), threading.Lock()
+        self._modules: dict[str, tuple[dict[str, bytes], dict[str, bytes]]] = {}
 
     def handle(self, port: str, show: Progress, known: Callable[[Board], None]) -> Board:
         """Do what is left to do with the board at a port.
@@ -93,7 +95,8 @@ class Bench:
             return board
         board = self._tested(port, board, show)
         show("deploying", 0, 0)
-        deploy(_there(port), self._plan.packages, show, self._plan.with_packages)
+        plan = self._plan
+        deploy(_there(port), plan.packages, show, plan.with_packages, compiled=self._compiled)
         board = self._checked(port, board, show)
         if self._plan.document and not board.configured:
             show("configuring", 0, 0)
@@ -101,6 +104,13 @@ class Bench:
             board = self._ledger.record(board, configured=now())
         show("labelling", 0, 0)
         return self._labelled(board, show)
+
+    def _compiled(self, architecture: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
+        """Once for all boards, by one of them."""
+        with self._compiling:
+            if architecture not in self._modules:
+                self._modules[architecture] = files.compiled(architecture)
+            return self._modules[architecture]
 
     def _flashed(self, port: str, show: Progress, known: Callable[[Board], None]) -> Board:
         plan = self._plan

@@ -31,8 +31,8 @@ EXAMPLES = """examples:
   python3 -m tools station --batch production/march --print "lp -d zebra -o raw" --reprint esp32-240ac4000001
 
 The test: Wi-Fi hears a network well enough; the LED blinks, and whoever sees that presses the button.
-Boards may be unplugged, and this be ended, at any moment: plugged in again, a board goes on where it was. It has
-one code and one label, by its address. The batch's folder has all codes: keep it, and for yourself.
+Boards may be unplugged, and this be ended, at any moment: plugged in again, a board goes on where it was. It
+has one code and one label, by its address. The batch's folder has all codes: keep it, and for yourself.
 
 exit status: 0 after Ctrl-C or --count boards, 1 if it cannot begin, 2 for wrong arguments"""
 _RSSI_DBM, _PRESS_S, _AT_ONCE = -70, 60, 4

@@ -5,6 +5,7 @@ The codes below run on the board, in MicroPython's Python.
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from tools.board.errors import BoardError
 from tools.board.repl import Repl
@@ -29,7 +30,7 @@ for _ in range(3):
     if best is not None:
         break
 station.active(False)
-print(best)
+print("null" if best is None else best)
 """
 # Held on two looks in a row, 20 ms apart: a contact bounces. The LED blinks 2.5 times a second.
 _PRESS = """
@@ -84,7 +85,7 @@ def give_code(repl: Repl, code: str) -> None:
 def hear(repl: Repl, wanted: Wanted) -> str:
     """How well the network is heard, as "-52 dBm"; BoardError where it is not well enough."""
     ssid = wanted.ssid.encode() if wanted.ssid is not None else None
-    rssi = json.loads(repl.exec(_HEAR.format(ssid=ssid), _SCAN_S).replace("None", "null"))
+    rssi = _run(repl, _HEAR.format(ssid=ssid), _SCAN_S)
     name = "any network" if wanted.ssid is None else f'"{wanted.ssid}"'
     if rssi is None:
         raise BoardError(
@@ -102,7 +103,7 @@ def press(repl: Repl, wanted: Wanted) -> None:
     """Blink the LED until somebody, who sees that, presses the button. BoardError where nobody does."""
     looks = int(wanted.press_s / 0.02)
     code = _PRESS.format(led=wanted.led, button=wanted.button, looks=looks)
-    found = json.loads(repl.exec(code, wanted.press_s + _LATE_S))
+    found = _run(repl, code, wanted.press_s + _LATE_S)
     if found == "stuck":
         raise BoardError(
             f"{repl.port}: the button is pressed all the time", "Release it, or look at its contact."
@@ -112,3 +113,12 @@ def press(repl: Repl, wanted: Wanted) -> None:
             f"{repl.port}: the button was not pressed within {wanted.press_s:g} s",
             "Press it once the LED blinks. If it does not, LED_PIN is another, or it is broken.",
         )
+
+
+def _run(repl: Repl, code: str, timeout_s: float) -> Any:
+    """What code prints, as JSON."""
+    said = repl.exec(code, timeout_s)
+    try:
+        return json.loads(said)
+    except ValueError:
+        raise BoardError(f"{repl.port}: the board says {said[:60]!r}", "Plug it in again.") from None

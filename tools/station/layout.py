@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import segno
 from PIL import Image, ImageDraw, ImageFont
@@ -36,21 +37,25 @@ class Label:
     def lines(self) -> tuple[str, str, str]:
         return self.name, self.code, f"No. {self.number}"
 
-    def symbol(self) -> segno.QRCode:
-        """Of medium error correction, as `tools qr` draws it."""
-        return segno.make_qr(self.link, error="m")
+
+@dataclass(frozen=True)
+class _Symbol:
+    """A QR code: its modules a side, and the dark ones side by side as column, row, how many."""
+
+    side: int
+    runs: tuple[tuple[int, int, int], ...]
 
 
 def png(label: Label) -> bytes:
     """A picture of 50 mm x 25 mm, 300 dpi, black and white."""
     width, height = (round(side * _DPI / _INCH_MM) for side in (_WIDTH_MM, _HEIGHT_MM))
-    symbol = label.symbol()
-    scale = height // symbol.symbol_size(border=_BORDER)[0]
+    symbol = _symbol(label.link)
+    scale = height // (symbol.side + 2 * _BORDER)
     picture = Image.new("1", (width, height), 1)
     pen = ImageDraw.Draw(picture)
-    side = round(symbol.symbol_size(scale, _BORDER)[0])
+    side = scale * (symbol.side + 2 * _BORDER)
     top = (height - side) // 2
-    for x, y, length in _runs(symbol):
+    for x, y, length in symbol.runs:
         left, upper = (x + _BORDER) * scale, top + (y + _BORDER) * scale
         pen.rectangle((left, upper, left + length * scale - 1, upper + scale - 1), fill=0)
     room = width - side - round(_EDGE_MM * _DPI / _INCH_MM)
@@ -75,11 +80,11 @@ def sheet(labels: list[Label]) -> bytes:
 
 
 def _draw(canvas: Canvas, label: Label, left: float, bottom: float, width: float, height: float) -> None:
-    edge, symbol = _SHEET_EDGE_MM * mm, label.symbol()
+    edge, symbol = _SHEET_EDGE_MM * mm, _symbol(label.link)
     side = height - 2 * edge
-    module = side / symbol.symbol_size(border=_BORDER)[0]
+    module = side / (symbol.side + 2 * _BORDER)
     path = canvas.beginPath()
-    for x, y, length in _runs(symbol):
+    for x, y, length in symbol.runs:
         upper = bottom + edge + side - (y + 1 + _BORDER) * module
         path.rect(left + edge + (x + _BORDER) * module, upper, length * module, module)
     canvas.drawPath(path, stroke=0, fill=1)
@@ -97,7 +102,7 @@ def zpl(label: Label) -> bytes:
         BoardError: the link is too long for the label.
     """
     width, height = _WIDTH_MM * _DOTS_PER_MM, _HEIGHT_MM * _DOTS_PER_MM
-    modules = label.symbol().symbol_size(border=0)[0]
+    modules = _symbol(label.link).side
     scale = min(10, (height - 2 * _DOTS_PER_MM) // modules)
     if scale < 2:
         raise BoardError(f"{label.link}: too long for a label", "Take a shorter address: --page.")
@@ -117,15 +122,20 @@ def _escaped(text: str) -> str:
     return "".join(f"\\{ord(one):02X}" if one in "^~\\" else one for one in text)
 
 
-def _runs(symbol: segno.QRCode) -> Iterator[tuple[int, int, int]]:
-    """Dark modules side by side: column, row, how many."""
-    for y, row in enumerate(symbol.matrix):
-        start = 0
-        for x in range(len(row) + 1):
-            if x == len(row) or not row[x]:
-                if x > start:
-                    yield start, y, x - start
-                start = x + 1
+@lru_cache(maxsize=2 * COLUMNS * ROWS)  # a sheet is drawn anew with each of its labels
+def _symbol(link: str) -> _Symbol:
+    """Of medium error correction, as `tools qr` draws it."""
+    matrix = segno.make_qr(link, error="m").matrix
+    return _Symbol(len(matrix), tuple(run for y, row in enumerate(matrix) for run in _runs(y, row)))
+
+
+def _runs(y: int, row: bytearray) -> Iterator[tuple[int, int, int]]:
+    start = 0
+    for x, module in enumerate(bytes(row) + b"\0"):
+        if not module:
+            if x > start:
+                yield start, y, x - start
+            start = x + 1
 
 
 def _font(line: str, room: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

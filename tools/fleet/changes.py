@@ -30,13 +30,16 @@ def group(account: Account, out: Output, args: argparse.Namespace) -> int:
     for name in args.things:  # a wrong name changes nothing
         account.thing(name)
     if args.change == "add":
-        account.iot.create_thing_group(thingGroupName=args.name) if not _is_there(account, args.name) else None
+        if not _is_there(account, args.name):
+            account.iot.create_thing_group(thingGroupName=args.name)
         call = account.iot.add_thing_to_thing_group
     else:
         call = account.iot.remove_thing_from_thing_group
     for name in args.things:
         call(thingGroupName=args.name, thingName=name)
-    out.result({"group": args.name, args.change: args.things}, [(f"{args.name}: {args.change} {len(args.things)}",)])
+    out.result(
+        {"group": args.name, args.change: args.things}, [(f"{args.name}: {args.change} {len(args.things)}",)]
+    )
     return 0
 
 
@@ -60,20 +63,23 @@ def retire(account: Account, out: Output, args: argparse.Namespace) -> int:
     for name in args.things:
         value = _retire(account, name)
         out.result(value, [(f"{name}: retired, {len(value['certificates'])} certificates inactive",)])
-    note("A device that still has a claim can register again: take its name off the hook's list (docs/production.md)")
+    note("A device that still has a claim can register again: take its name off the hook's list.")
     return 0
 
 
 def _retire(account: Account, name: str) -> dict[str, Any]:
-    """The certificates first: wherever this is cut off the device is shut out, and the rest can be done again."""
-    mine, shared = [], []
+    """The certificates first: cut off anywhere the device is shut out, and the rest can be done again."""
+    mine: list[tuple[str, str]] = []
+    shared: list[tuple[str, str]] = []
     for identifier in certificates(account, name):
-        arn = account.iot.describe_certificate(certificateId=identifier)["certificateDescription"]["certificateArn"]
+        arn = account.iot.describe_certificate(certificateId=identifier)["certificateDescription"][
+            "certificateArn"
+        ]
         pages = account.iot.get_paginator("list_principal_things").paginate(principal=arn)
         others = {thing for page in pages for thing in page["things"]} - {name}
         (shared if others else mine).append((identifier, arn))
         if others:
-            note(f"{name}: certificate {identifier[:12]}… stays active: {', '.join(sorted(others))} has it, too")
+            note(f"{name}: certificate {identifier[:12]}… stays active: {', '.join(sorted(others))} has it")
     for identifier, _ in mine:
         account.iot.update_certificate(certificateId=identifier, newStatus="INACTIVE")
     for _, arn in [*mine, *shared]:

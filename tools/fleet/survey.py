@@ -1,4 +1,4 @@
-"""What is known of many things: the registry, who is connected, which version each tells, when it was last seen."""
+"""What is known of many things: the registry, who is connected, each one's version, when it was last seen."""
 
 import datetime as dt
 import json
@@ -43,7 +43,11 @@ class Seen:
         return str(self.thing["thingName"])
 
     def as_json(self) -> dict[str, Any]:
-        found = {name: self.thing[name] for name in ("thingName", "thingTypeName", "attributes") if name in self.thing}
+        found = {
+            name: self.thing[name]
+            for name in ("thingName", "thingTypeName", "attributes")
+            if name in self.thing
+        }
         return found | {
             "connection": self.connection,
             "versions": self.versions,
@@ -55,7 +59,9 @@ def things(account: Account, group: str | None, tag: tuple[str, str] | None) -> 
     """All, or those of a group and those below it, with an attribute of that value."""
     if group is None:
         wanted = {"attributeName": tag[0], "attributeValue": tag[1]} if tag else {}
-        pages = account.iot.get_paginator("list_things").paginate(PaginationConfig={"PageSize": _PAGE}, **wanted)
+        pages = account.iot.get_paginator("list_things").paginate(
+            PaginationConfig={"PageSize": _PAGE}, **wanted
+        )
         yield from (thing for page in pages for thing in page["things"])
         return
     paginator = account.iot.get_paginator("list_things_in_thing_group")

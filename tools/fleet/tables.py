@@ -87,7 +87,9 @@ def _told(out: Output, seen: Iterable[Seen]) -> None:
             out.result(one.as_json())
         return
     head: list[tuple[Cell, ...]] = [("name", "version", "seen", "tags")] if seen else []
-    out.table([*head, *((one.name, ", ".join(_versions(one)) or "-", _when(one), _tags(one)) for one in seen)])
+    out.table(
+        [*head, *((one.name, ", ".join(_versions(one)) or "-", _when(one), _tags(one)) for one in seen)]
+    )
 
 
 def _versions(one: Seen) -> list[str]:

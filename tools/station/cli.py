@@ -1,6 +1,7 @@
 """`python3 -m tools station`: takes boards from blank chips to labels, as they are plugged in."""
 
 import argparse
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -165,11 +166,18 @@ def _reprint(args: argparse.Namespace) -> int:
     return 0
 
 
-def _ports(named: list[str] | None) -> set[str]:
-    """The ports that boards are at now."""
-    if named:
-        return {port for port in named if Path(port).exists()}
-    return {str(found.device) for found in list_ports.comports() if found.vid in BOARDS}
+def _ports(named: list[str] | None) -> dict[str, object]:
+    """The ports that boards are at now, each with what a board that is plugged in anew changes."""
+    names = named or [str(found.device) for found in list_ports.comports() if found.vid in BOARDS]
+    return {name: plug for name in names if (plug := _plug(name))}
+
+
+def _plug(port: str) -> object:
+    """The device file behind a name; a COM port of Windows has none."""
+    try:
+        return os.path.realpath(port), os.stat(port).st_ino
+    except OSError:
+        return os.name == "nt"
 
 
 def _kinds(text: str) -> tuple[str, ...]:

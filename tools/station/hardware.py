@@ -22,10 +22,10 @@ _HEAR = """
 import network
 station = network.WLAN(network.STA_IF)
 station.active(True)
-best = None
+wanted, best = {ssid!r}, None
 for _ in range(3):
     for found in station.scan():
-        if ({ssid!r} is None or bytes(found[0]) == {ssid!r}) and (best is None or found[3] > best):
+        if (wanted is None or bytes(found[0]) == wanted) and (best is None or found[3] > best):
             best = found[3]
     if best is not None:
         break

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tools.board.errors import BoardError
@@ -21,6 +21,7 @@ class Place:
     """A port with a board, and how far that is."""
 
     port: str
+    plug: object  # tells this plugging in from the next
     state: str = WAITING
     board: Board | None = None
     step: str = ""
@@ -38,14 +39,18 @@ class Watch:
     moment, since a cable may be pulled, and a computer's plug.
 
     Args:
-        ports: those that are there now.
+        ports: those that are there now, and with each what is another once a board is plugged in anew.
         handle: does all that is to be done with a board; raises BoardError.
         at_once: so many boards.
         tell: called in any thread with a place whose state or step has changed.
     """
 
     def __init__(
-        self, ports: Callable[[], set[str]], handle: Handle, at_once: int, tell: Callable[[Place], None]
+        self,
+        ports: Callable[[], Mapping[str, object]],
+        handle: Handle,
+        at_once: int,
+        tell: Callable[[Place], None],
     ) -> None:
         self._ports = ports
         self._handle = handle
@@ -69,16 +74,15 @@ class Watch:
     def look(self) -> None:
         """See who came and who went, and begin with those who wait."""
         there = self._ports()
-        for port in sorted(there - self.places.keys()):
-            self.places[port] = Place(port)
-            self._tell(self.places[port])
         for place in list(self.places.values()):
-            is_busy = place.state == WORKING
-            if (
-                place.port not in there and not is_busy
-            ):  # some are gone for a moment while their board restarts
+            is_gone = place.port not in there or there[place.port] != place.plug
+            if is_gone and place.state != WORKING:  # some are gone for a moment while their board restarts
                 del self.places[place.port]
-            elif place.state == WAITING and self._working() < self._at_once:
+        for port in sorted(there.keys() - self.places.keys()):
+            self.places[port] = Place(port, there[port])
+            self._tell(self.places[port])
+        for place in self.places.values():
+            if place.state == WAITING and self._working() < self._at_once:
                 place.state = WORKING
                 place.thread = threading.Thread(target=self._work, args=(place,), daemon=True)
                 place.thread.start()
@@ -106,6 +110,7 @@ class Watch:
             failure = BoardError(text, "This is a fault of the station: report it.")
         if self._is_over:
             return
+        place.plug = self._ports().get(place.port)  # USB of a chip's own is there anew at each restart
         self.finished += not (failure or place.was_done)
         self.failures += failure is not None
         place.failure, place.state = failure, FAILED if failure else DONE

@@ -156,7 +156,9 @@ def test_a_hundred_boards(bay: Bay, monkeypatch: pytest.MonkeyPatch) -> None:
     finished = 0
     for stop in (20, 55, 80, 100):
         bench, ledger = bay.made()
-        seen = Watch(lambda: set(filter(os.path.exists, ports)), bench.handle, AT_ONCE, lambda place: None)
+        seen = Watch(
+            lambda: dict.fromkeys(filter(os.path.exists, ports)), bench.handle, AT_ONCE, lambda place: None
+        )
 
         def draw(seen: Watch = seen, stop: int = stop, before: int = finished) -> None:
             operators(bay, waiting, seen)

@@ -76,7 +76,7 @@ class Bench:
         self._ledger = ledger
         self._labels = labels
         self._key = plan.key
-        self._labelling, self._compiling = threading.Lock(), threading.Lock()
+        self._labelling = threading.Lock()
         self._modules: dict[str, tuple[dict[str, bytes], dict[str, bytes]]] = {}
 
     def handle(self, port: str, show: Progress, known: Callable[[Board], None]) -> Board:
@@ -106,11 +106,10 @@ class Bench:
         return self._labelled(board, show)
 
     def _compiled(self, architecture: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
-        """Once for all boards, by one of them."""
-        with self._compiling:
-            if architecture not in self._modules:
-                self._modules[architecture] = files.compiled(architecture)
-            return self._modules[architecture]
+        """Once for all boards: deploy calls it for one at a time."""
+        if architecture not in self._modules:
+            self._modules[architecture] = files.compiled(architecture)
+        return self._modules[architecture]
 
     def _flashed(self, port: str, show: Progress, known: Callable[[Board], None]) -> Board:
         plan = self._plan

@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import stat
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.peers.cloud_thread import CloudThread
 from tools.board import document
 from tools.cloud import fleet as fleet_documents
 from tools.cloud.policy import Policy, is_allowed
+from tools.thing.account import Account
 
 TEMPLATE = "FleetTemplate"
 DAY = (dt.datetime.now(dt.UTC) + dt.timedelta(days=90)).date()
@@ -40,6 +42,7 @@ def claim(
     cloud: CloudThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Claim:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Account, "local", cache(Account.local))  # boto3 reads its models once
 
     def run(*arguments: str) -> Done:
         return in_process(

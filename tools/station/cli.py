@@ -17,7 +17,7 @@ from tools.board.ports import BOARDS
 from .bench import Bench, Plan
 from .hardware import Wanted
 from .labels import KINDS, Labels
-from .ledger import Ledger
+from .ledger import DATABASE, Ledger
 from .view import View
 from .watch import Watch
 
@@ -47,7 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--page",
         metavar="URL",
         type=page,
-        required=True,
         help="where phones open the page: it is on the labels",
     )
     parser.add_argument(
@@ -152,6 +151,8 @@ def _plan(args: argparse.Namespace) -> Plan:
 
 
 def _reprint(args: argparse.Namespace) -> int:
+    if not (args.batch / DATABASE).exists():
+        raise BoardError(f"{args.batch}: no batch", "Name its folder: --batch DIR.")
     view, ledger = View(args.json), Ledger(args.batch)
     try:
         labels = Labels(args.batch, ledger.fact("page"), command=args.print)

@@ -12,6 +12,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
+from tools.ble.protocol import on_air
 from tools.board.errors import BoardError
 
 COLUMNS, ROWS = 3, 8  # of a sheet: 70 mm x 37 mm each, as the usual sheets of 24 have them
@@ -35,7 +36,7 @@ class Label:
 
     @property
     def lines(self) -> tuple[str, str, str]:
-        return self.name, self.code, f"No. {self.number}"
+        return on_air(self.name), self.code, f"No. {self.number}"
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ _SHOWN = (
     "configured",
     "printed",
 )
-_BAR = 20
+_BAR, _STEP = 20, 32  # columns, which do not jump
 
 
 class View:
@@ -107,8 +107,8 @@ def _says(place: Place) -> str:
 
 def _table(places: Iterable[Place], finished: int, failures: int) -> RenderableType:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("port", "board", "", "", "since"):
-        table.add_column(title, no_wrap=True)
+    for title, width in (("port", 12), ("board", 18), ("", _STEP), ("", _BAR), ("since", 6)):
+        table.add_column(title, no_wrap=True, min_width=width)
     for place in places:
         style = _STYLES.get(place.state, "")
         step = "failed" if place.failure else _says(place)

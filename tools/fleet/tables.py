@@ -56,6 +56,7 @@ def show(account: Account, out: Output, args: argparse.Namespace) -> int:
     return 0
 
 
+_WIDTH = len("certificate")  # of the first column of what follows
 _AGES = {"today": 1.0, "this week": 7.0, "this month": 30.0, "before": float("inf")}
 
 
@@ -70,8 +71,12 @@ def _one(account: Account, out: Output, args: argparse.Namespace) -> int:
     if out.as_json:
         out.result(seen.as_json() | {"groups": groups})
         return 0
-    out.table([(("groups", "cyan"), ", ".join(groups) or "none"), (("seen", "cyan"), _when(seen))])
-    out.table([(("version", "cyan"), ", ".join(_versions(seen)) or "unknown")])
+    told: tuple[tuple[str, Cell], ...] = (
+        ("groups", ", ".join(groups) or "none"),
+        ("seen", _when(seen)),
+        ("version", ", ".join(_versions(seen)) or "unknown"),
+    )
+    out.table([((what.ljust(_WIDTH), "cyan"), cell) for what, cell in told])
     return overview.show(account, out, thing, args)
 
 

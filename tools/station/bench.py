@@ -17,7 +17,7 @@ from typing import Any
 from tools.ble.protocol import identity  # the device's own module
 from tools.ble.session import normalise_code
 from tools.board import files
-from tools.board.chip import connected
+from tools.board.chip import BAUDRATE, connected
 from tools.board.deploy import deploy
 from tools.board.errors import BoardError
 from tools.board.images import Image
@@ -45,6 +45,7 @@ class Plan:
         wanted: the test of its hardware; None for none.
         document: the configuration; None for none.
         packages: as deploy takes it: folder, and whether there are any.
+        deploys: false where the image has the firmware.
         baudrate: while writing.
     """
 
@@ -54,7 +55,8 @@ class Plan:
     document: dict[str, Any] | None = None
     packages: Path | None = None
     with_packages: bool = True
-    baudrate: int = 460_800
+    deploys: bool = True
+    baudrate: int = BAUDRATE
 
     @property
     def key(self) -> str:
@@ -94,9 +96,10 @@ class Bench:
         if board.done:
             return board
         board = self._tested(port, board, show)
-        show("deploying", 0, 0)
         plan = self._plan
-        deploy(_there(port), plan.packages, show, plan.with_packages, compiled=self._compiled)
+        if plan.deploys:
+            show("deploying", 0, 0)
+            deploy(_there(port), plan.packages, show, plan.with_packages, compiled=self._compiled)
         board = self._checked(port, board, show)
         if self._plan.document and not board.configured:
             show("configuring", 0, 0)
@@ -159,6 +162,8 @@ class Bench:
                 show("press the button: the LED blinks", 0, 0)
                 hardware.press(repl, wanted)
                 board = self._ledger.record(board, led="seen", button="pressed")
+            if not self._plan.deploys:
+                repl.reset()  # the application was stopped for this
         return board
 
     def _checked(self, port: str, board: Board, show: Progress) -> Board:

@@ -73,6 +73,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     document.add_networks(parser)
     packages.add_arguments(parser, "keep the aioble that the image has")
     parser.add_argument(
+        "--no-deploy", action="store_true", help="the image has the firmware: python3 -m tools image"
+    )
+    parser.add_argument(
         "--labels",
         metavar="KIND,…",
         type=_kinds,
@@ -147,7 +150,8 @@ def _plan(args: argparse.Namespace) -> Plan:
     prefix = known.get("NAME_PREFIX")
     if prefix is None:
         raise BoardError("firmware/settings.py: NAME_PREFIX is not a plain text", "Name it there.")
-    return Plan(image, prefix, wanted, configuration, args.packages, with_packages, args.baudrate)
+    deploys = not args.no_deploy
+    return Plan(image, prefix, wanted, configuration, args.packages, with_packages, deploys, args.baudrate)
 
 
 def _reprint(args: argparse.Namespace) -> int:

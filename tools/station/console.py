@@ -1,6 +1,7 @@
 """A board's own word, by its console: what it is, and that it takes its configuration."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from tools.board.progress import Progress
 from tools.configure import ConfigureError, configure
 
 _STORE_S = 120.0
+_TRIES, _AWAKE_S = 12, 5.0
 _WORKING = r" system: mode NORMAL$"
 
 
@@ -25,6 +27,7 @@ class Told:
 async def ask(port: str) -> Told:
     """Ask a device; BoardError where it does not tell."""
     async with Link(port) as link:
+        await _awake(link)
         label = await link.ask("code")
         status = (await link.ask("status")).value or {}
     if not label.ok:
@@ -34,6 +37,14 @@ async def ask(port: str) -> Told:
         )
     code, _, name = label.text.partition(" ")
     return Told(code, name, str(status.get("version", "")))
+
+
+async def _awake(link: Link) -> None:
+    """Wait until the console answers: what is typed while a device starts is lost."""
+    for _ in range(_TRIES):
+        with suppress(BoardError):
+            await link.ask("mode", _AWAKE_S)
+            return
 
 
 async def hand_over(port: str, document: dict[str, Any], show: Progress) -> None:

@@ -86,10 +86,9 @@ class View:
 
 
 def _line(place: Place) -> Text:
-    what = _says(place)
-    line = Text(time.strftime("%H:%M:%S  "), style="dim").append(f"{place.port}  ", style="default not dim")
-    line.append(f"{_name(place)}  " if place.board else "", style="default not dim")
-    return line.append(what, style=_STYLES.get(place.state, "default not dim"))
+    line = Text().append(time.strftime("%H:%M:%S  "), style="dim").append(f"{place.port}  ")
+    line.append(f"{_name(place)}  " if place.board else "")
+    return line.append(_says(place), style=_STYLES.get(place.state, ""))
 
 
 def _says(place: Place) -> str:

@@ -136,6 +136,9 @@ class _Repl:
     def facts(self) -> None:
         pass
 
+    def reset(self) -> None:
+        pass
+
     def exec(self, code: str, timeout_s: float = 10) -> str:
         self._bay._step(self.port)
         if found := re.search(r'set_blob\("code", b\'(\w{12})\'\)', code):

@@ -27,8 +27,8 @@ KILLED = "labelling"
 class Station:
     """The program; `changes` are what it tells, as JSON."""
 
-    def __init__(self, folder: Path, ports: list[Path]) -> None:
-        self._folder, self._ports = folder, ports
+    def __init__(self, folder: Path, ports: list[Path], *more: str) -> None:
+        self._folder, self._ports, self._more = folder, ports, more
         self.process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -36,7 +36,7 @@ class Station:
         self.process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.host.station.program", "station", str(self._folder / "image.bin")),
             *("--page", PAGE, "--batch", str(self._folder / "batch"), "--no-packages", "--json", *ports),
-            *("--ssid", WIFI["ssid"], "--press", str(DEADLINE_S)),
+            *("--ssid", WIFI["ssid"], "--press", str(DEADLINE_S), *self._more),
             cwd=ROOT,
             stdout=asyncio.subprocess.PIPE,
         )
@@ -57,18 +57,25 @@ def lines(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-async def produce(folder: Path, world: World, number: int, at_once: int = 4) -> list[Whole]:
+async def produce(folder: Path, world: World, number: int, has_firmware: bool = False) -> list[Whole]:
     """Have boards made, with trouble; they are unplugged in the end."""
+    at_once = 4
     (folder / "image.bin").write_bytes(IMAGE)
     ports = [folder / f"port{index}" for index in range(at_once)]
     boards = [
-        Whole(folder / f"board{index}", world, f"24:0a:c4:00:01:{index:02x}", ports[index % at_once])
+        Whole(
+            folder / f"board{index}",
+            world,
+            f"24:0a:c4:00:01:{index:02x}",
+            ports[index % at_once],
+            has_firmware,
+        )
         for index in range(number)
     ]
     left, at = list(boards), {}
     strange: list[str] = []
     pulls = {board.mac: PULLED[index] for index, board in enumerate(boards) if index in PULLED}
-    station = Station(folder, ports)
+    station = Station(folder, ports, *(["--no-deploy"] if has_firmware else []))
     is_killed = False
 
     async def plug_next(port: Path) -> None:
@@ -143,4 +150,4 @@ async def test_boards_that_are_unplugged_and_a_station_that_is_killed(tmp_path: 
 
 @pytest.mark.every
 async def test_a_hundred_whole_boards(tmp_path: Path, world: World) -> None:
-    await check(tmp_path, await produce(tmp_path, world, 100))
+    await check(tmp_path, await produce(tmp_path, world, 100, has_firmware=True))

@@ -14,6 +14,7 @@ from tests.host.board.made_images import TWO_SLOTS, Made
 from tests.host.board.support import Wire
 from tools.sim import Device, World
 from tools.sim.files import HostFolder, Image
+from tools.sim.packed import deployed
 from tools.sim.port import Port
 from tools.sim.wiring import wire
 
@@ -75,11 +76,11 @@ class _Console(Port):
 class Whole:
     """A board that is plugged in at `port`, a name that stays, and out again; its flash stays.
 
-    presses: whether somebody presses its button once its LED blinks.
+    has_firmware: the image that is written to it brings the firmware's files, too.
     """
 
-    def __init__(self, folder: Path, world: World, mac: str, port: Path, presses: bool = True) -> None:
-        self.mac, self.port, self.presses = mac, port, presses
+    def __init__(self, folder: Path, world: World, mac: str, port: Path, has_firmware: bool = False) -> None:
+        self.mac, self.port, self.has_firmware = mac, port, has_firmware
         self.device = Device(folder, world, mac, prompt=True)
         self.device.chip.peripherals.on_io = self._io
         self.flashes = 0
@@ -133,7 +134,9 @@ class Whole:
         self._is_bootable = False
         for path in self.device.folder.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-        Image(self.device.folder / "vfs.bin")  # an empty one
+        image = Image(self.device.folder / "vfs.bin")  # an empty one
+        if self.has_firmware:
+            image.install(deployed())
         HostFolder(self.device.folder / "nvs")
 
     async def _boot(self) -> None:
@@ -141,6 +144,6 @@ class Whole:
             await self.device.power_on()
 
     def _io(self, name: str, text: str) -> None:
-        if name == _LED and self.presses:
+        if name == _LED:
             level = 0 if text == "1" else None
             wire(self.device.chip.peripherals.wiring, None, [(_BUTTON, level)])

@@ -20,6 +20,7 @@ _WIDTH_MM, _HEIGHT_MM = 50, 25  # of a label by itself
 _DPI, _DOTS_PER_MM = 300, 8  # of the picture; of a label printer, 203 dpi
 _BORDER = 4  # modules around a QR code: ISO/IEC 18004
 _EDGE_MM = 1.0
+_LOWER_DOTS = 10  # label printers set a QR code so much lower than anything else
 _SHEET_EDGE_MM = 4.0  # what office printers leave white, and more
 _LINES = (0.36, 0.56, 0.76)  # where the text's lines stand, of the height
 _INCH_MM = 25.4
@@ -104,17 +105,17 @@ def zpl(label: Label) -> bytes:
     """
     width, height = _WIDTH_MM * _DOTS_PER_MM, _HEIGHT_MM * _DOTS_PER_MM
     modules = _symbol(label.link).side
-    scale = min(10, (height - 2 * _DOTS_PER_MM) // modules)
+    scale = min(10, height // (modules + 2 * _BORDER))
     if scale < 2:
         raise BoardError(f"{label.link}: too long for a label", "Take a shorter address: --page.")
-    side = modules * scale
-    text = side + 3 * _DOTS_PER_MM
+    edge, side = _BORDER * scale, modules * scale
+    text, top = side + 2 * edge, (height - side) // 2 - _LOWER_DOTS
     lines = [
         f"^FO{text},{round(height * part) - 10}^A0N,22,20^FB{width - text},1,0,L^FH\\^FD{_escaped(line)}^FS"
         for line, part in zip(label.lines, _LINES, strict=True)
     ]
     # A printer makes the symbol itself: M is its error correction, A: it finds the mode for the data.
-    code = f"^FO{_DOTS_PER_MM},{(height - side) // 2}^BQN,2,{scale},M^FH\\^FDMA,{_escaped(label.link)}^FS"
+    code = f"^FO{edge},{top}^BQN,2,{scale},M^FH\\^FDMA,{_escaped(label.link)}^FS"
     return "\n".join(("^XA", f"^PW{width}^LL{height}^CI28", code, *lines, "^PQ1^XZ", "")).encode()
 
 

@@ -66,9 +66,9 @@ def test_a_label_has_one_place_on_one_sheet(tmp_path: Path) -> None:
 def test_for_a_label_printer() -> None:
     lines = layout.zpl(label(7)).decode().splitlines()
     assert lines[0] == "^XA" and lines[-1] == "^PQ1^XZ"
-    code = re.fullmatch(r"\^FO8,(\d+)\^BQN,2,(\d+),M\^FH\\\^FDMA,(.*)\^FS", lines[2])
+    code = re.fullmatch(r"\^FO16,(\d+)\^BQN,2,(\d+),M\^FH\\\^FDMA,(.*)\^FS", lines[2])
     assert code and code[3] == label(7).link
-    assert 2 * int(code[1]) + int(code[2]) * 37 == 200  # its symbol has 37 modules, the label 200 dots
+    assert 2 * (int(code[1]) + 10) + int(code[2]) * 37 == 200  # 37 modules, on a label of 200 dots
     assert [re.search(r"\^FD(.*)\^FS", line)[1] for line in lines[3:6]] == [  # type: ignore[index]
         label(7).name,
         "ABCD-EFGH-JKMN",

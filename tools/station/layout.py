@@ -110,8 +110,9 @@ def zpl(label: Label) -> bytes:
         raise BoardError(f"{label.link}: too long for a label", "Take a shorter address: --page.")
     edge, side = _BORDER * scale, modules * scale
     text, top = side + 2 * edge, (height - side) // 2 - _LOWER_DOTS
+    size = min(20, 2 * (width - text) // max(map(len, label.lines)))  # a letter is half as wide
     lines = [
-        f"^FO{text},{round(height * part) - 10}^A0N,22,20^FB{width - text},1,0,L^FH\\^FD{_escaped(line)}^FS"
+        f"^FO{text},{round(height * part) - 10}^A0N,22,{size}^FB{width - text}^FH\\^FD{_escaped(line)}^FS"
         for line, part in zip(label.lines, _LINES, strict=True)
     ]
     # A printer makes the symbol itself: M is its error correction, A: it finds the mode for the data.

@@ -69,6 +69,11 @@ class _Console(Port):
         self._typing = asyncio.create_task(self._type())
         return self
 
+    async def __aexit__(self, *_: object) -> None:
+        """The wire stays: who closes it lets the next one have its name, and so be taken for it."""
+        self._device.on_output = None
+        self._typing.cancel()
+
     def come(self, data: bytes) -> None:
         self._came(data)
 
@@ -87,6 +92,7 @@ class Whole:
         self._rom: _Rom | None = None
         self._is_bootable = False
         self._wire: Wire | None = None
+        self._pulled: list[Wire] = []
 
     @property
     def is_plugged(self) -> bool:
@@ -109,7 +115,13 @@ class Whole:
         self._wire.pull()
         await self.device.power_off()
         await self._console.__aexit__(None, None, None)
+        self._pulled.append(self._wire)
         self._wire = None
+
+    def close(self) -> None:
+        """Give the names of its ports back."""
+        for way in self._pulled:
+            way.close()
 
     async def _serve(self) -> None:
         while True:

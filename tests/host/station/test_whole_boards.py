@@ -16,7 +16,7 @@ from PIL import Image
 from tests.host.board.support import DEADLINE_S, ROOT, WIFI
 from tests.host.station.whole import IMAGE, Whole
 from tools.ble.qr import make_link
-from tools.sim import World
+from tools.sim import Device, World
 
 PAGE = "https://example.com/setup/"
 # A step of the station's at which the cable is pulled, by the number of the board, and at which it is killed.
@@ -134,7 +134,7 @@ async def check(folder: Path, boards: list[Whole]) -> None:
             Image.open(folder / "batch" / "labels" / f"{name}.png").convert("L")
         )
         assert symbol.text == make_link(PAGE, code, name)
-        async with board.device as device:
+        async with Device(board.device.folder, board.device.world, board.mac) as device:
             await device.expect(r"system: mode CONFIG")
             await device.send("code")
             assert (await device.expect(r"^= ok (.*)$"))[1] == f"{code} {name}"

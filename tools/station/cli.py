@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tools.board import document, images, packages, settings
 from tools.board.chip import BAUDRATE
 from tools.board.errors import BoardError, run_verb, wrong_arguments
 from tools.board.ports import BOARDS
+from tools.stdin import answer
 
 from .bench import Bench, Plan
 from .hardware import Wanted
@@ -85,6 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--print", metavar="COMMAND", default="", help="prints the ZPL on its standard input")
     parser.add_argument("--reprint", metavar="NAME", action="append", help="print this label again, and end")
     parser.add_argument("--baudrate", type=int, default=BAUDRATE, help="while writing; default: %(default)s")
+    parser.add_argument("--yes", action="store_true", help="begin without asking")
     parser.add_argument("--json", action="store_true", help="print each change as JSON, without codes")
 
 
@@ -103,6 +106,8 @@ def main(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     plan = _plan(args)
     view = View(args.json)
+    if not args.yes:
+        _ask(view)
     ledger = Ledger(args.batch)
     try:
         ledger.agree("page", args.page, "It is on the labels.")
@@ -152,6 +157,18 @@ def _plan(args: argparse.Namespace) -> Plan:
         raise BoardError("firmware/settings.py: NAME_PREFIX is not a plain text", "Name it there.")
     deploys = not args.no_deploy
     return Plan(image, prefix, wanted, configuration, args.packages, with_packages, deploys, args.baudrate)
+
+
+def _ask(view: View) -> None:
+    """BoardError unless whoever is there agrees."""
+    if not sys.stdin.isatty():
+        raise BoardError(
+            "it erases every board that is plugged in, and nobody is here to be asked", "Say --yes."
+        )
+    view.note("Every board that is plugged in, now or later, is erased, but those that this batch has done.")
+    view.note("Go on? [y/N]")
+    if answer().strip().lower() not in ("y", "yes"):
+        raise BoardError("nothing was changed", "It needs a y, or --yes.")
 
 
 def _reprint(args: argparse.Namespace) -> int:

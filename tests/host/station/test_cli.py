@@ -30,6 +30,7 @@ def image(tmp_path: Path) -> Path:
         ((), 2, "IMAGE is missing"),
         (("no.bin",), 2, "--page URL is missing"),
         (("no.bin", "--page", PAGE), 1, "no.bin: no such file"),
+        (("image.bin", "--page", PAGE), 1, "nobody is here to be asked"),
         (("no.bin", "--page", "http://example.com/"), 2, "must begin with https"),
         (("no.bin", "--page", PAGE, "--labels", "png,gif"), 2, "some of png,zpl,pdf,csv"),
         (("no.bin", "--page", PAGE, "--wifi", "a:b"), 2, "--wifi goes with --configure"),
@@ -40,14 +41,16 @@ def test_what_is_refused(
     arguments: tuple[str, ...],
     status: int,
     text: str,
+    image: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     done = in_process(monkeypatch, capsys, "station", *arguments, "--json")
     assert done.status == status and text in done.objects[-1]["text"]
-    assert not list(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == [image]
 
 
 def test_one_code_for_all_is_refused(
@@ -72,7 +75,7 @@ def test_a_run_tells_programs_all_but_codes(
         batch = str(tmp_path / "batch")
         return in_process(monkeypatch, capsys, "station", "--batch", batch, *arguments)
 
-    done = run(str(image), "--page", PAGE, "--port", port, "--count", "1", "--json")
+    done = run(str(image), "--page", PAGE, "--port", port, "--count", "1", "--yes", "--json")
     operator.join()
     assert done.status == 0 and done.value == {"finished": 1, "failed": 1, "done": 1, "begun": 0}
     states = [change["state"] for change in done.objects if "state" in change]

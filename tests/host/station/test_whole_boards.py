@@ -1,6 +1,7 @@
 """The whole way: the program, ports, esptool's protocol, the REPL, a deployment, the device that starts."""
 
 import asyncio
+import contextlib
 import csv
 import json
 import signal
@@ -35,7 +36,16 @@ class Station:
         ports = [argument for port in self._ports for argument in ("--port", str(port))]
         self.process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.host.station.program", "station", str(self._folder / "image.bin")),
-            *("--page", PAGE, "--batch", str(self._folder / "batch"), "--no-packages", "--json", *ports),
+            *(
+                "--page",
+                PAGE,
+                "--batch",
+                str(self._folder / "batch"),
+                "--no-packages",
+                "--yes",
+                "--json",
+                *ports,
+            ),
             *("--ssid", WIFI["ssid"], "--press", str(DEADLINE_S), *self._more),
             cwd=ROOT,
             stdout=asyncio.subprocess.PIPE,
@@ -48,7 +58,8 @@ class Station:
 
     async def end(self, how: signal.Signals) -> int:
         assert self.process
-        self.process.send_signal(how)
+        with contextlib.suppress(ProcessLookupError):  # it has ended
+            self.process.send_signal(how)
         return await self.process.wait()
 
 

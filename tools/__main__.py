@@ -22,8 +22,13 @@ VERBS = {
     "flasher": ("tools.flasher.serve", "the web page that flashes boards from a browser"),
     "dashboard": ("tools.dashboard.cli", "the live page of a cloud's devices: local, or AWS"),
     "ble": ("tools.ble.cli", "set a device up over Bluetooth LE, as a phone does"),
+    "station": ("tools.station.cli", "take boards from blank chips to labels, as they are plugged in"),
     "qr": ("tools.ble.qr", "the QR code for a device's label"),
     "thing": ("tools.thing.cli", "one thing of the local cloud or of AWS: its shadow, jobs, commands, logs"),
+    "fleet": (
+        "tools.fleet.cli",
+        "many things: versions, who is seen no more, groups, tags, retirement, claims",
+    ),
     "release": ("tools.release.cli", "keys, builds, signatures and bills of materials of updates"),
     "names": ("tools.names.cli", "whether a board has every name that device code uses"),
     "size": ("tools.size", "a slot's bytes, and the heap of what stays in each mode and for a moment"),

@@ -22,13 +22,13 @@ from tools.cloud.endpoint import PAGE
 from tools.cloud.events import Event, printable
 from tools.configure import ConfigureError, configure
 from tools.demonstration import demonstrate
-from tools.fleet import Unit, allow_files, bring_up
 from tools.keyboard import Keyboard
 from tools.sim import Device, World
 from tools.sim.seldom import Seldom
 from tools.sim.wiring import WiringError, wire
 from tools.subscriber import Subscriber
 from tools.timeline import Timeline
+from tools.units import Unit, allow_files, bring_up
 from tools.updates import REPORTS, Product
 
 EXAMPLES = """examples:

@@ -49,6 +49,7 @@ def test_the_verbs_that_scripts_use_have_json() -> None:
         ("configure",),
         ("console",),
         ("qr",),
+        ("station",),
         ("size",),
         ("bench",),
     }
@@ -58,6 +59,7 @@ def test_the_verbs_that_scripts_use_have_json() -> None:
     wanted |= {("thing", "lamp", "shadow", name) for name in ("get", "set")}
     wanted |= {("thing", "lamp", "job", name) for name in ("run", "list", "show", "cancel")}
     wanted |= {("thing", "lamp", "command", "run")}
+    wanted |= {("fleet", name) for name in ("list", "show", "stale", "group", "tag", "retire", "claim")}
     wanted |= {("release", name) for name in ("keygen", "build", "sign", "inspect", "sbom")}
     wanted |= {("release", "root", name) for name in ("make", "rotate", "adopt", "show")}
     assert wanted <= set(WITH_JSON)
@@ -104,6 +106,12 @@ def test_wrong_arguments_as_json(
         (("thing", "lamp", "shadow", "set", "a=1", "a=2"), 2),
         (("thing", "lamp", "job", "run", "--state", "no"), 2),
         (("thing", "lamp", "logs", "--state", "no"), 1),
+        (("station", "--page", "https://example.com/"), 2),
+        (("station", "no.bin", "--page", "https://example.com/"), 1),
+        (("fleet", "list", "--state", "no"), 1),
+        (("fleet", "group", "hall", "add"), 2),
+        (("fleet", "retire", "lamp", "--yes", "--state", "no"), 1),
+        (("fleet", "claim", "--batch", "march"), 2),
         (("release", "keygen", "no/such/folder/key"), 1),
         (("release", "root", "make", "--threshold", "1", "no.pub"), 1),
         (("release", "root", "show", "no.py"), 1),

@@ -16,8 +16,8 @@ from tests.system.house import House, seen
 from tests.system.test_keys import key_of, sets
 from tools.cloud.ca import certificate_id
 from tools.cloud.events import Event
-from tools.fleet import allow_files
 from tools.sim import Device
+from tools.units import allow_files
 
 NUMBER = 20 if os.environ.get("MICROPYTHON") else 200  # with TLS the unix port looks 1,000 times a second
 DEADLINE_S = 3 * PATIENCE_S  # what one does for a test, all of them do here

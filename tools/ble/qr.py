@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--page",
         metavar="URL",
-        type=_page,
+        type=page,
         help=f"where phones open the page; default: {PAGE}, which is this computer alone",
     )
     files = parser.add_mutually_exclusive_group()
@@ -135,7 +135,7 @@ def _draw(symbol: segno.QRCode, console: Console) -> None:
         console.print(Text(line, style="bright_white on black"))
 
 
-def _page(text: str) -> str:
+def page(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.fragment:
         raise argparse.ArgumentTypeError("must be the address of a web page, without a fragment")

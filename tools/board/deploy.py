@@ -10,9 +10,10 @@ import contextlib
 import dataclasses
 import json
 import re
+import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +34,7 @@ EXAMPLES = """examples:
   python3 -m tools deploy socket://192.168.1.30:4000 --no-packages --json
 
 exit status: 0 when the board runs what is here, 1 if not, 2 for wrong arguments"""
+Compiled = Callable[[str], tuple[dict[str, bytes], dict[str, bytes]]]
 BUILT = "built.txt"  # the time of the deployment, UTC: no clock of the device is before
 _ON_BOARD = Path(__file__).with_name("on_board.py")
 _START_S = 600.0  # a chip takes a few seconds, a busy emulator minutes
@@ -41,6 +43,7 @@ _QUIET_S = 10.0
 _ANSWER_S = 60.0
 _MODE = re.compile(r"\bsystem: mode (\w+)|^= ok ([A-Z]+)$")
 _FAILED = ("deployment: given up", "deployment: not moved")  # by boot.py
+_reading = threading.Lock()  # of sources: for all threads together CPython's ast counts its depth, and errs
 _ENDED = (">>> ", 'Type "help()"', "main.py has ended")
 
 
@@ -64,6 +67,7 @@ def deploy(
     with_packages: bool = True,
     index: str | None = None,
     more: Mapping[str, str] | None = None,
+    compiled: Compiled = files.compiled,
 ) -> Deployment:
     """Bring a board up to date, and start it.
 
@@ -74,18 +78,21 @@ def deploy(
         with_packages: false to keep those that the board has.
         index: URL of another index.
         more: texts of modules that come in place of the checkout's or to them, by their paths there.
+        compiled: the checkout's for an architecture, where they are kept from one board to the next.
 
     Raises:
         BoardError: the board runs what it ran before; also where its settings could not work.
     """
     begin_s = time.monotonic()
-    files.check_list()
-    settings.check()
+    with _reading:
+        files.check_list()
+        settings.check()
     progress("stopping what runs", 0, 0)
     with Repl(port) as repl:
         try:
             facts = repl.facts()
-            scripts, modules = _compiled(facts)
+            with _reading:
+                scripts, modules = _compiled(facts, compiled)
             for name, text in (more or {}).items():
                 module = files.compile_for_chip(text.encode(), name, facts.architecture)
                 modules[files.path_in_pack(name)] = module
@@ -118,7 +125,7 @@ def deploy(
     return Deployment(facts, written, changes.removed, changes.unchanged, sent_bytes, seconds, mode)
 
 
-def _compiled(facts: Facts) -> tuple[dict[str, bytes], dict[str, bytes]]:
+def _compiled(facts: Facts, compiled: Compiled) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """What goes on this board: files by their paths there, and modules by theirs in the pack."""
     if files.mpy_version() != facts.mpy_version:
         raise BoardError(
@@ -126,7 +133,8 @@ def _compiled(facts: Facts) -> tuple[dict[str, bytes], dict[str, bytes]]:
             f"mpy-cross makes version {files.mpy_version()}",
             "Write an image of a MicroPython that fits: python3 -m tools flash PORT IMAGE",
         )
-    return files.compiled(facts.architecture)
+    scripts, modules = compiled(facts.architecture)
+    return scripts, dict(modules)
 
 
 def _watch(repl: Repl) -> str:

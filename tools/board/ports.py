@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import sys
+import time
 import urllib.parse
 
 import serial
@@ -19,9 +20,10 @@ PORT_HELP = (
 )
 BAUDRATE = 115200  # MicroPython's on the ESP32
 # Who makes the USB side of boards: Espressif (S3, C3 …), Silicon Labs (CP210x), WCH (CH34x), FTDI, Prolific.
-_BOARDS = (0x303A, 0x10C4, 0x1A86, 0x0403, 0x067B)
+BOARDS = (0x303A, 0x10C4, 0x1A86, 0x0403, 0x067B)
 _READ_S = 0.1
 _WRITE_S = 5.0
+_BUSY_S = 1.0
 _REMOTE = ("socket", "rfc2217")
 _BUSY = (errno.EBUSY, errno.EAGAIN)  # opened exclusively (TIOCEXCL), or locked (flock)
 _NO_PORT = (errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.ENOTDIR)
@@ -45,10 +47,22 @@ def open_port(port: str, baudrate: int = BAUDRATE) -> serial.Serial:
         device = serial.serial_for_url(
             port, baudrate, do_not_open=True, exclusive=True, timeout=_READ_S, write_timeout=write_timeout
         )
-        _open_without_reset(device)
+        _open_patiently(device)
     except (OSError, ValueError) as error:
         raise explain(port, scheme, error) from None
     return device
+
+
+def _open_patiently(device: serial.Serial) -> None:
+    """Open it, a moment later where it is in use: what a thread of ours starts has it until it runs."""
+    end_s = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            return _open_without_reset(device)
+        except (OSError, ValueError) as error:
+            if _number(_cause(error)) not in _BUSY or time.monotonic() >= end_s:
+                raise
+        time.sleep(_READ_S)
 
 
 def close_port(device: serial.Serial) -> None:
@@ -145,7 +159,7 @@ def chosen_port(port: str | None) -> str:
     """
     if port:
         return port
-    boards = [found for found in _found() if found.vid in _BOARDS]
+    boards = [found for found in _found() if found.vid in BOARDS]
     if not boards:
         raise BoardError("no board is plugged in", f"{ports_there_are()} Name another one: PORT.")
     if len(boards) > 1:

@@ -183,7 +183,10 @@ class Repl:
         told = self.exec(
             _FACTS, timeout_s=120
         )  # littlefs counts its free blocks by walking through all files
-        platform, version, mpy, machine, image, block, total, free, slots = json.loads(told)
+        try:
+            platform, version, mpy, machine, image, block, total, free, slots = json.loads(told)
+        except ValueError:  # a late Ctrl-C
+            raise BoardError(f"{self.port}: the board does not say what it is", "Run this again.") from None
         if platform != "esp32":
             raise BoardError(f"{self.port}: this is no ESP32 but {platform}", "Name the port of an ESP32.")
         if tuple(version) < OLDEST:

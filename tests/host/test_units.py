@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tools.fleet import Unit, allow_files, bring_up
 from tools.sim import Device, World
+from tools.units import Unit, allow_files, bring_up
 
 
 def unexpected(unit: Unit) -> None:

@@ -19,21 +19,25 @@ class Target:
         manifest: what it says, as iot.ota.forms reads it.
         buffer: a bytearray, for reading.
         log: a Log.
+        is_whole: False where a patch makes it: then what flash has of it does not count.
 
     Attributes:
         start: bytes that flash has already.
 
-    Raises ValueError where there is no slot for it.
+    Raises ValueError where there is no slot for it, or no room.
     """
 
-    def __init__(self, space, manifest, buffer, log):
+    def __init__(self, space, manifest, buffer, log, is_whole=True):
         self._space = space
         self._manifest = manifest
         self._buffer = buffer
         self._slot = slots.free(space)
         if not self._slot:
             raise ValueError("the version that runs is on trial itself")
-        self._path, self.start = slots.prepare(self._slot, manifest["size"])
+        size = manifest["size"]
+        self.start = slots.prepare(self._slot, size if is_whole else -1)
+        slots.demand(size - self.start)
+        self._path = slots.path(self._slot)
         self._file = open(self._path, "ab")  # noqa: SIM115 - until it is closed
         self._unsafe = 0  # bytes that a cut of power would take
 

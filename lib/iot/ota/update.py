@@ -137,7 +137,7 @@ class Update:
     def _patched(self, found):
         """The target for a patch in place of the whole file, None where there is none that is of use."""
         delta = self._order.get("delta")
-        if not delta or found["kind"] != "image":
+        if not delta:
             return None
         try:
             target = borrow("iot.ota.patched").Patched(self._nvs, found, self._buffer, self._log, delta)
@@ -181,6 +181,9 @@ class Update:
             text = "status {}: the next life asks for another URL".format(error.status)
         elif self._is_patch:
             borrow("iot.ota.patched").remove()
+            slot = slots.free(self._nvs)
+            if slot:  # what the patch has made there is no part of the whole
+                slots.clear(slot)
             names = [name for name in order if name != "delta"]
             text = "the delta: {}: the next life gets the whole file".format(error)
         else:

@@ -35,7 +35,7 @@ setup: .venv/ready $(VM)/ready .venv/delta  ## make the virtual environment and 
 	  { echo "Python's venv module is needed: on Debian and Ubuntu, apt install python3-venv" >&2; exit 1; }
 	@echo "Setting up .venv"
 	@$(PYTHON) -m venv .venv
-	@pins=$$($(call PINS,project["dependencies"] + project["optional-dependencies"]["dev"])); $(PIP) $$pins
+	@pins=$$($(call PINS,project["dependencies"] + project["optional-dependencies"]["dev"] + project["optional-dependencies"]["pkcs11"])); $(PIP) $$pins
 	@pins=$$($(call PINS,project["optional-dependencies"]["stubs"])); \
 	if [ "$$pins" != "$$(cat $(STUBS)/pins 2>/dev/null)" ]; then \
 	  rm -rf $(STUBS); $(PIP) --target $(STUBS) $$pins; echo "$$pins" >$(STUBS)/pins; \

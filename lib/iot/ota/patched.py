@@ -46,7 +46,10 @@ class Patched:
         self._file = open(_FILE, "ab")  # noqa: SIM115 - until it is closed
         if not self.start:
             self._file.write(head)
-        self.write = self._file.write
+
+    def write(self, view):
+        """Takes what follows."""
+        self._file.write(view)
 
     def close(self):
         """What was written is in flash; to be called in any case."""

@@ -49,7 +49,7 @@ $(VM)/ready: tests/vm/package.json
 	npm install --prefix tests/vm --silent --no-package-lock --no-audit --no-fund; \
 	touch $@
 
-# Makes deltas of images. It is compiled here; the tests say what they skip without it.
+# Makes deltas. It is compiled here; the tests say what they skip without it.
 .venv/delta: .venv/ready
 	@pins=$$($(call PINS,project["optional-dependencies"]["delta"])); \
 	if ! $(PIP) $$pins 2>/dev/null; then echo "No C++ compiler: the tests of deltas will be skipped"; exit 0; fi; \

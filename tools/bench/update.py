@@ -205,7 +205,9 @@ async def measure(runs: int, rate: int = CHIP_RATE, link_runs: int = 3) -> dict[
                 link = await _of_all(device, link_runs)
     sizes = {kind: told[kind]["size"] for kind in link}
     over = {
-        f"image_over_{kind}": link["image"]["install_s"] / took["install_s"] for kind, took in link.items()
+        f"image_over_{kind}": link["image"]["install_s"] / took["install_s"]
+        for kind, took in link.items()
+        if kind != "image"
     }
     return {"bytes": sizes, "rate": rate, "fast": fast, "link": link, **over}
 

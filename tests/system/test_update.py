@@ -116,6 +116,10 @@ class Publisher:
 
 
 async def version_of(device: Device) -> str:
+    """As its console tells, even where it has only just got its power back."""
+    async with asyncio.timeout(START_S):
+        while not device.running:
+            await asyncio.sleep(0.05)
     return (await status(device))["version"]
 
 

@@ -36,7 +36,7 @@ setup: .venv/ready $(VM)/ready $(FLASHER)/ready .venv/delta  ## make the virtual
 	  { echo "Python's venv module is needed: on Debian and Ubuntu, apt install python3-venv" >&2; exit 1; }
 	@echo "Setting up .venv"
 	@$(PYTHON) -m venv .venv
-	@pins=$$($(call PINS,project["dependencies"] + project["optional-dependencies"]["dev"])); $(PIP) $$pins
+	@pins=$$($(call PINS,project["dependencies"] + project["optional-dependencies"]["dev"] + project["optional-dependencies"]["pkcs11"])); $(PIP) $$pins
 	@pins=$$($(call PINS,project["optional-dependencies"]["page"])); $(PIP) --no-deps $$pins
 	@pins=$$($(call PINS,project["optional-dependencies"]["stubs"])); \
 	if [ "$$pins" != "$$(cat $(STUBS)/pins 2>/dev/null)" ]; then \
@@ -58,7 +58,7 @@ $(FLASHER)/ready: tools/flasher/package.json
 	npm install --prefix $(FLASHER) --silent --no-package-lock --no-audit --no-fund; \
 	touch $@
 
-# Makes deltas of images. It is compiled here; the tests say what they skip without it.
+# Makes deltas. It is compiled here; the tests say what they skip without it.
 .venv/delta: .venv/ready
 	@pins=$$($(call PINS,project["optional-dependencies"]["delta"])); \
 	if ! $(PIP) $$pins 2>/dev/null; then echo "No C++ compiler: the tests of deltas will be skipped"; exit 0; fi; \

@@ -21,6 +21,7 @@ PROGRAMS = {
     "mosquitto_sub": ("mosquitto_sub",),
     "Node.js": ("npm",),
     COMPILER: ("c++", "g++", "clang++"),
+    "SoftHSM": ("softhsm2-util",),
     VENV: (),
 }
 _MOST = {  # of the package managers
@@ -29,6 +30,7 @@ _MOST = {  # of the package managers
     "mosquitto_sub": "mosquitto",
     "Node.js": "nodejs npm",
     COMPILER: "gcc",
+    "SoftHSM": "softhsm",
     VENV: "",
 }
 PACKAGES = {
@@ -36,6 +38,7 @@ PACKAGES = {
         **_MOST,
         "mosquitto_sub": "mosquitto-clients",
         COMPILER: "g++ python3-dev",
+        "SoftHSM": "softhsm2",
         VENV: "python3-venv",
     },
     "dnf": {**_MOST, COMPILER: "gcc-c++ python3-devel"},

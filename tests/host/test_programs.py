@@ -11,9 +11,9 @@ from tests import programs
 
 ROOT = Path(__file__).parents[2]
 UPDATE = "env DEBIAN_FRONTEND=noninteractive apt-get update"
-ALL = "Chromium, mosquitto, mosquitto_sub, Node.js, C++"
+ALL = "Chromium, mosquitto, mosquitto_sub, Node.js, C++, SoftHSM"
 COMMAND = "apt-get install -y --no-install-recommends"
-COMMAND += " chromium mosquitto mosquitto-clients nodejs npm g++ python3-dev"
+COMMAND += " chromium mosquitto mosquitto-clients nodejs npm g++ python3-dev softhsm2"
 INSTALL = f"env DEBIAN_FRONTEND=noninteractive {COMMAND}"
 
 
@@ -58,14 +58,14 @@ def test_root_installs_what_is_missing(machine: Machine) -> None:
 
 
 def test_only_what_is_missing(machine: Machine) -> None:
-    for name in ("apt-get", "env", "google-chrome", "npm", "mosquitto_sub", "g++"):
+    for name in ("apt-get", "env", "google-chrome", "npm", "mosquitto_sub", "g++", "softhsm2-util"):
         machine.put(name)
     assert machine.run() == "Installing mosquitto\n"
     assert machine.notes()[1].endswith("--no-install-recommends mosquitto")
 
 
 def test_nothing_is_done_where_nothing_is_missing(machine: Machine) -> None:
-    for name in ("apt-get", "chromium", "mosquitto", "mosquitto_sub", "npm", "c++"):
+    for name in ("apt-get", "chromium", "mosquitto", "mosquitto_sub", "npm", "c++", "softhsm2-util"):
         machine.put(name)
     assert machine.run() == machine.run("--missing") == ""
     assert not machine.notes()
@@ -100,7 +100,7 @@ def test_homebrew_is_not_for_root(machine: Machine) -> None:
     machine.put("npm")
     machine.put("clang++")
     machine.run(uid=501)
-    assert machine.notes() == ["brew install chromium mosquitto"]
+    assert machine.notes() == ["brew install chromium mosquitto softhsm"]
 
 
 def test_a_machine_without_a_package_manager_that_is_known(machine: Machine) -> None:

@@ -60,7 +60,8 @@ def factory() -> None:
 
 def install(pack: bytes) -> int:
     slot = slots.free(nvs())
-    with open(slots.prepare(slot, len(pack))[0], "wb") as file:
+    slots.prepare(slot, len(pack))
+    with open(slots.path(slot), "wb") as file:
         file.write(pack)
     slots.seal(slot, manifest(pack))
     slots.begin_trial(nvs(), slot, STARTS)

@@ -153,6 +153,8 @@ async def cut(device: Device, otherwise: str) -> bool:
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         await done.pop()
+        if device.powered and not device.chip.spare():  # at a write just behind that line
+            await device.power_lost(START_S)
         return not device.powered
     finally:
         for task in tasks:

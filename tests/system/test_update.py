@@ -116,6 +116,10 @@ class Publisher:
 
 
 async def version_of(device: Device) -> str:
+    """As its console tells, even where it has only just got its power back."""
+    async with asyncio.timeout(START_S):
+        while not device.running:
+            await asyncio.sleep(0.05)
     return (await status(device))["version"]
 
 
@@ -325,6 +329,10 @@ async def test_another_file_than_the_signed_one_is_not_run(house: House) -> None
     await reaches(house, "short", "FAILED")
     assert "not the file's" in details(house, "short")["message"]
     assert await version_of(device) == "1.0"
+    large = pack[:4] + b"\x0f" + pack[5:]  # what would have a start take 32 KiB
+    publisher.publish("large", "2.0", content=large, sha256=hashlib.sha256(large).hexdigest())
+    await reaches(house, "large", "FAILED")
+    assert "no pack with a window of at most 4 KiB" in details(house, "large")["message"]
     publisher.publish("right", "2.0")
     await reaches(house, "right", "SUCCEEDED")
 

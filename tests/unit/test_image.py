@@ -109,11 +109,16 @@ def said(file=FILE, list_=HASHES, **members):
 
 
 def feed(target, data, size=1000):
-    buffer = bytearray(size)  # one for all, as those of a connection
-    for at in range(0, len(data), size):
-        piece = data[at : at + size]
-        buffer[: len(piece)] = piece
-        target.write(memoryview(buffer)[: len(piece)])
+    """Through the buffer that the target has, as a connection does: the first of it come behind a head."""
+    buffer = memoryview(target._buffer)
+    at = kept = 0
+    start = 300
+    while at < len(data):
+        piece = data[at : at + min(size, len(buffer) - kept - start)]
+        at += len(piece)
+        place = buffer[kept + start : kept + start + len(piece)]
+        place[:] = piece
+        kept, start = target.write(place), 0
 
 
 def test_what_comes_in_any_pieces_is_written_and_tried():

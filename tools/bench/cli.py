@@ -260,19 +260,19 @@ def table_of_installs(figures: dict[str, Any]) -> Table:
     )
     for link, text, bound in links:
         for kind, took in one[link].items():
+            beside = (f"{took['plain_s']:.2f} s", f"{took['ratio']:.2f}", bound) if "ratio" in took else ()
             shown.add_row(
-                f"{kind} of {one['bytes'][kind]:,} bytes, {text}",
-                f"{took['install_s']:.2f} s",
-                f"{took['plain_s']:.2f} s",
-                f"{took['ratio']:.2f}",
-                bound,
+                f"{kind} of {one['bytes'][kind]:,} bytes, {text}", f"{took['install_s']:.2f} s", *beside
             )
-    text = f"the image's time over the app's, {one['rate']:,} bytes a second"
-    shown.add_row(text, "", "", f"{one['image_over_app']:.1f}", f"at least {update.LEAST_TIMES}")
+    for kind, bound in (("app", ""), (update.DELTA, f"at least {update.LEAST_TIMES}")):
+        if f"image_over_{kind}" in one:
+            text = f"the image's time over the {kind}'s, {one['rate']:,} bytes a second"
+            shown.add_row(text, "", "", f"{one[f'image_over_{kind}']:.1f}", bound)
     for kind, heap in (figures["update_heap"] or {}).items():
         for phase, bound in (
             ("judging", ""),
             ("installing", f"at most {update_heap.MOST_BYTES / KIB:g} KiB"),
+            ("finishing", ""),
         ):
             text = f"heap in MicroPython, code and all, {phase} the {kind}"
             shown.add_row(text, f"{heap[phase] / KIB:.1f} KiB", "", "", bound)

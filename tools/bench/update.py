@@ -3,8 +3,11 @@
 Both run in turns in one program on one device, over the same kind of TLS link, with its server verified. What
 installs is the class of the mode OTA: form, signature, download, hashes, all of it read back, and the trial
 begun. The lives before and after are not counted, nor is Wi-Fi: they are the same for all kinds of updates.
+An update of the application comes as a delta, too, of a line that is new.
 """
 
+import hashlib
+import importlib.util
 import json
 import random
 import statistics
@@ -14,9 +17,11 @@ from typing import Any
 
 from tools.cloud import Cloud
 from tools.cloud.misbehaviour import Misbehaviour
+from tools.release import delta
 from tools.release.job import EXPIRES_S, LOCAL_BUCKET, document, url
 from tools.release.manifest import Manifest
 from tools.sim import Device, World
+from tools.sim.device import ROOT
 from tools.sim.flash import partition_shim
 from tools.updates import Product
 
@@ -29,6 +34,8 @@ _WIFI = {"ssid": "Home", "password": "correct horse"}
 _TIMEOUT_S = 200
 _VERSION = "2.0"
 KINDS = ("app", "image")
+DELTA = "delta"  # of the app; nothing is read plainly beside it
+_LINE = "CHANGED = 1\n"
 # Device code. Flash is as it was before once a run is over.
 _MAIN = '''
 import asyncio
@@ -187,7 +194,8 @@ async def measure(runs: int, rate: int = CHIP_RATE, link_runs: int = 3) -> dict[
             device = Device(Path(folder) / "device", world, speed=1)
             device.deploy(product.texts())
             made = files(product)
-            told = {"root_ca": cloud.root_ca, **_WIFI, **_told(cloud, product, made)}
+            base = (device.files / "firmware.pack").read_bytes()
+            told = {"root_ca": cloud.root_ca, **_WIFI, **_told(cloud, product, made, base)}
             (device.files / "bench.json").write_text(json.dumps(told))
             (device.files / "main.py").write_text(_MAIN)
             async with device:
@@ -195,9 +203,13 @@ async def measure(runs: int, rate: int = CHIP_RATE, link_runs: int = 3) -> dict[
                 fast = await _of_all(device, runs)
                 cloud.gate.rules.append(Misbehaviour("trickle", amount=rate))
                 link = await _of_all(device, link_runs)
-    sizes = {kind: len(file) for kind, (_, file) in made.items()}
-    times = link["image"]["install_s"] / link["app"]["install_s"]
-    return {"bytes": sizes, "rate": rate, "fast": fast, "link": link, "image_over_app": times}
+    sizes = {kind: told[kind]["size"] for kind in link}
+    over = {
+        f"image_over_{kind}": link["image"]["install_s"] / took["install_s"]
+        for kind, took in link.items()
+        if kind != "image"
+    }
+    return {"bytes": sizes, "rate": rate, "fast": fast, "link": link, **over}
 
 
 async def _of_all(device: Device, runs: int) -> dict[str, dict[str, float]]:
@@ -208,6 +220,9 @@ async def _of_all(device: Device, runs: int) -> dict[str, dict[str, float]]:
         installed, plain = (statistics.median(column) for column in zip(*took, strict=True))
         ratio = statistics.median(one / other for one, other in took)
         figures[kind] = {"install_s": installed, "plain_s": plain, "ratio": ratio}
+    if has_deltas():
+        took_s = [await _done(device, f"install {DELTA}") for _ in range(runs)]
+        figures[DELTA] = {"install_s": statistics.median(took_s)}
     return figures
 
 
@@ -215,14 +230,19 @@ async def _in_turn(device: Device, kind: str, first: int) -> tuple[float, float]
     """Seconds of an installation and of a plain read, one a moment after the other; first: which begins."""
     took = [0.0, 0.0]
     for number in (first, 1 - first):
-        await device.send(f"{('install', 'read')[number]} {kind}")
-        took[number] = int((await device.expect(r"bench: took (\d+) us", _TIMEOUT_S))[1]) / 1e6
+        took[number] = await _done(device, f"{('install', 'read')[number]} {kind}")
     return took[0], took[1]
+
+
+async def _done(device: Device, order: str) -> float:
+    """The seconds that an order took the device."""
+    await device.send(order)
+    return int((await device.expect(r"bench: took (\d+) us", _TIMEOUT_S))[1]) / 1e6
 
 
 def files(product: Product) -> dict[str, tuple[Manifest, bytes]]:
     """By kind, what is signed, and the file that travels: a version of this checkout, and any image."""
-    pack = product.build(_VERSION)
+    pack = product.build(_VERSION, (ROOT / "firmware/app.py").read_text("utf-8") + _LINE)
     image: bytes = partition_shim.image(random.Random(1).randbytes(IMAGE_BYTES))  # noqa: S311 - no secret
     return {
         "app": (product.about_app(_VERSION, pack), pack),
@@ -230,14 +250,35 @@ def files(product: Product) -> dict[str, tuple[Manifest, bytes]]:
     }
 
 
-def _told(cloud: Cloud, product: Product, of_kind: dict[str, tuple[Manifest, bytes]]) -> dict[str, Any]:
+def has_deltas() -> bool:
+    """Whether what makes them is installed."""
+    return bool(importlib.util.find_spec(delta.PACKAGE))
+
+
+def patch(base: bytes, new: bytes, url_: str) -> tuple[dict[str, Any], bytes]:
+    """What a job says of a delta that a device gets at a URL, and that delta."""
+    made = delta.make(base, new)
+    return {"base": hashlib.sha256(base).hexdigest(), "size": len(made), "url": url_}, made
+
+
+def _told(
+    cloud: Cloud, product: Product, of_kind: dict[str, tuple[Manifest, bytes]], base: bytes
+) -> dict[str, Any]:
     """By kind, the job's document as a device gets it, the file's URL, and its bytes."""
     cloud.s3.objects.create_bucket(LOCAL_BUCKET)
+
+    def signed(kind: str) -> str:
+        return cloud.s3.presign(url(LOCAL_BUCKET, kind, "us-east-1"), EXPIRES_S)
+
     told = {}
     for kind, (about, file) in of_kind.items():
         cloud.s3.objects.put(LOCAL_BUCKET, kind, file)
-        signed = cloud.s3.presign(url(LOCAL_BUCKET, kind, "us-east-1"), EXPIRES_S)
-        text = json.loads(document(about.text(), [product.signed(about)], signed))
-        text["url"] = signed
-        told[kind] = {"document": json.dumps(text), "url": signed, "size": len(file)}
-    return told
+        text = json.loads(document(about.text(), [product.signed(about)], signed(kind)))
+        text["url"] = signed(kind)
+        told[kind] = {"document": json.dumps(text), "url": text["url"], "size": len(file)}
+    if not has_deltas():
+        return told
+    about_patch, made = patch(base, of_kind["app"][1], signed(DELTA))
+    cloud.s3.objects.put(LOCAL_BUCKET, DELTA, made)
+    text = json.loads(told["app"]["document"]) | {"delta": about_patch}
+    return told | {DELTA: {"document": json.dumps(text), "url": about_patch["url"], "size": len(made)}}

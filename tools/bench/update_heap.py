@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tools import vm_heap
 from tools.bench import update
@@ -150,7 +151,7 @@ class Stream:
         self._file.close()
 
     async def wait_closed(self):
-        pass
+        await look("closed")
 
 
 async def open_connection(host, port, ssl, server_hostname):
@@ -197,26 +198,31 @@ async def main(_):
 
 
 def measure() -> dict[str, dict[str, int]] | None:
-    """By kind: bytes of the code that is `there` for all of it, and at most while `judging` and `installing`.
+    """By kind: bytes of the code that is `there` for all of it, and at most while `judging`, `installing`,
+    and `finishing`: reading it back, and before that, of a delta, making it.
 
     There is TLS only while it installs. None without the VM.
     """
     if not vm_heap.has_vm():
         return None
-    product = Product()
-    found = {}
-    for kind, (about, file) in update.files(product).items():
+    product, found = Product(), {}
+    of_kind: dict[str, tuple[Manifest, bytes, bytes]] = {
+        kind: (*made, b"") for kind, made in update.files(product).items()
+    }
+    if update.has_deltas():
+        of_kind[update.DELTA] = (*of_kind["app"][:2], product.build("1.0"))
+    for kind, (about, file, base) in of_kind.items():
         here = replace(
             about, chip=_MACHINE.rpartition(" with ")[2], boards=(_MACHINE,) if about.boards else ()
         )
         with tempfile.TemporaryDirectory() as folder:
-            found[kind] = _of_kind(product, here, file, Path(folder))
+            found[kind] = _of_kind(product, here, file, base, Path(folder))
     return found
 
 
-def _of_kind(product: Product, about: Manifest, file: bytes, folder: Path) -> dict[str, int]:
+def _of_kind(product: Product, about: Manifest, file: bytes, base: bytes, folder: Path) -> dict[str, int]:
     flash = folder / "flash"
-    for path, data in _flash(product, about, file).items():
+    for path, data in _flash(product, about, file, base).items():
         (flash / path).parent.mkdir(parents=True, exist_ok=True)
         (flash / path).write_bytes(data)
     script = folder / "installs.py"
@@ -228,25 +234,33 @@ def _of_kind(product: Product, about: Manifest, file: bytes, folder: Path) -> di
         raise RuntimeError(f"no {about.kind} is installed in the VM: {done.stdout}{done.stderr}")
     names = [action.name for action in used]
     total = list(itertools.accumulate(action.bytes for action in used))
-    bare, there, judged = (names.index(name) for name in ("bare", "there", "judged"))
+    bare, there, judged, closed = (names.index(name) for name in ("bare", "there", "judged", "closed"))
     return {
         "there": total[there] - total[bare],
         "judging": max(total[there:judged]) - total[bare],
-        "installing": max(total[judged:]) - total[bare],
+        "installing": max(total[judged : closed + 1]) - total[bare],
+        "finishing": max(total[closed:]) - total[bare],
     }
 
 
-def _flash(product: Product, about: Manifest, file: bytes) -> dict[str, bytes]:
-    """What the VM has in its flash: the modules as the pack has them, the order, and the server's answer."""
+def _flash(product: Product, about: Manifest, file: bytes, base: bytes) -> dict[str, bytes]:
+    """What the VM has in its flash: the modules as the pack has them, the order, and the server's answer.
+
+    base: the pack that runs, of which the file comes as a delta; b"": as a whole.
+    """
     _, found = files.compiled("xtensawin")
     for path, text in product.texts().items():
         found[files.path_in_pack(path)] = files.compile_for_chip(text.encode(), path)
     found |= {f"{name}.py": text.encode() for name, text in _STAND_INS.items()}
     told = json.loads(document(about.text(), [product.signed(about)], _URL))
-    order = {"job": "bench", "number": 1, "text": told["manifest"], "signatures": told["signatures"]}
+    order: dict[str, Any] = {"url": _URL, "stream": None, "again": False, "job": "bench", "number": 1}
+    order |= {"text": told["manifest"], "signatures": told["signatures"]}
+    if base:
+        order["delta"], file = update.patch(base, file, _URL)
+        found["firmware.pack"] = base
     answer = f"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-{len(file) - 1}/{len(file)}\r\n\r\n"
     return found | {
-        "update": json.dumps({**order, "url": _URL, "stream": None, "again": False}).encode(),
+        "update": json.dumps(order).encode(),
         "answer": answer.encode() + file,
         "ota_0": bytes(_PAGE),
         "ota_1": b"",

@@ -57,7 +57,7 @@ def add_source(parser: argparse.ArgumentParser) -> None:
         type=Path,
         action="append",
         default=[],
-        help="an image that devices have, MicroPython's file or a release's folder: with a delta from it",
+        help="what devices have, a release's folder or its file, or MicroPython's: with a delta from it",
     )
     packages.add_arguments(parser, "leave it out")
 

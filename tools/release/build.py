@@ -19,12 +19,13 @@ EXAMPLES = """examples:
   python3 -m tools release build --expires 2027-06-01
   SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) python3 -m tools release build --counter 7 --json
   python3 -m tools release build --packages ../micropython-lib --expires 2027-06-01
+  python3 -m tools release build --base build/release/esp32-iot-1.3.0 --expires 2027-06-01
   python3 -m tools release build --image ESP32_GENERIC-OTA-v1.25.0.bin --version 1.25.0 --expires 2027-06-01
   python3 -m tools release build --image new.bin --base old.bin --base build/release/esp32-iot-1.24.1-image \
       --version 1.25.0-2 --expires 2027-06-01
 
 An update of the application is what deploy puts on a board; one of the image is the application in
-MicroPython's .bin or .app-bin, and from each image that is given by --base there is a delta, which a device
+MicroPython's .bin or .app-bin. From each version that is given by --base there is a delta, which a device
 that runs that one gets in its place. The same input gives the same bytes on any machine: who signs builds it
 again.
 """
@@ -69,8 +70,6 @@ def run(args: argparse.Namespace) -> int:
     kind = args.kind or (IMAGE if args.image else APP)
     if (kind == IMAGE) != bool(args.image):
         return wrong_arguments("release build", "--image goes with --kind image", args.json)
-    if args.base and kind != IMAGE:
-        return wrong_arguments("release build", "--base goes with --image", args.json)
     made = times.epoch()
     expires = args.expires or (made + times.LASTS if made else None)
     if expires is None:

@@ -1,6 +1,6 @@
-"""Deltas: patches to a release's image from those that devices have. detools makes, the device proves them.
+"""Deltas: patches to a release's file from those that devices have. detools makes, the device proves them.
 
-A delta is not signed: what comes out of it is, the image.
+A delta is not signed: what comes out of it is.
 """
 
 import hashlib
@@ -9,13 +9,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.board import images
+from tools.board import images, pack
 from tools.board.errors import BoardError
 from tools.sim.cpython import micropython
 
 from . import folder
 from .folder import Release
-from .manifest import HASH_BYTES, IMAGE
+from .manifest import APP, HASH_BYTES
 
 # What a device does with a patch is done by its own code; all that needs of MicroPython is `const`.
 sys.modules.setdefault("micropython", micropython)
@@ -33,7 +33,7 @@ _PACKINGS = (
 
 
 def make(base: bytes, image: bytes) -> bytes:
-    """The smallest patch that leads from one image to the other; the same bytes on any machine.
+    """The smallest patch that leads from one image, or pack, to the other; the same bytes on any machine.
 
     Raises:
         BoardError: detools is missing, or a patch is of no use: too large, or not for a device.
@@ -61,7 +61,7 @@ def make(base: bytes, image: bytes) -> bytes:
     patch = min(found, key=len)
     if len(patch) >= len(image):
         raise BoardError(
-            f"a delta from {name(base)} has {len(patch):,} bytes, the image {len(image):,}", "Leave it out."
+            f"a delta from {name(base)} has {len(patch):,} bytes, the whole {len(image):,}", "Leave it out."
         )
     check(base, patch, image)
     return patch
@@ -112,14 +112,21 @@ def image(content: bytes, blocks: tuple[int, str] | None) -> bytes:
     return content[HASH_BYTES * blocks[0] :] if blocks else content
 
 
-def base(place: Path) -> bytes:
-    """The image that devices have, of a release's folder, or of MicroPython's file. Raises BoardError."""
-    if not place.is_dir():
-        try:
-            return images.application(place.read_bytes(), place.name).data
-        except OSError as error:
-            raise BoardError(f"{place}: {error.strerror}", images.DOWNLOAD) from None
-    release = folder.load(place)
-    if release.manifest.kind != IMAGE or not release.is_whole:
-        raise BoardError(f"{place}: no image, or not the one of its manifest", "Name another.")
-    return image(release.content(), release.manifest.blocks)
+def base(place: Path, kind: str) -> bytes:
+    """The image or the pack that devices have, of a release's folder, or of a file. Raises BoardError."""
+    called = "pack" if kind == APP else "image"
+    if place.is_dir():
+        release = folder.load(place)
+        if release.manifest.kind != kind or not release.is_whole:
+            raise BoardError(f"{place}: no {called}, or not the one of its manifest", "Name another.")
+        return image(release.content(), release.manifest.blocks)
+    remedy = "Name a release's folder, or its firmware.pack." if kind == APP else images.DOWNLOAD
+    try:
+        content = place.read_bytes()
+    except OSError as error:
+        raise BoardError(f"{place}: {error.strerror}", remedy) from None
+    if kind != APP:
+        return images.application(content, place.name).data
+    if not pack.places(lambda start, size: content[start : start + size], len(content)):
+        raise BoardError(f"{place}: no pack", remedy)
+    return content

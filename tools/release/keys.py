@@ -1,9 +1,7 @@
-"""Keys that sign: in a file, encrypted, or in AWS KMS. What signs elsewhere brings its signature along."""
+"""Keys that sign: in an encrypted file, a token, or AWS KMS. What else signs brings its signature along."""
 
-import getpass
 import hashlib
 import os
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tools.board.errors import BoardError
 from tools.thing.failures import explained
 
+from . import asking, hsm
 from .manifest import FormError
 from .roots import public_bytes
 from .signatures import is_good
@@ -27,7 +26,7 @@ from .signatures import is_good
 PASSPHRASE = "RELEASE_PASSPHRASE"  # noqa: S105  the environment's
 KMS = "awskms:"
 _PASSPHRASE_MIN = 12
-_REMEDY = f"Name a key of P-256: its file, {KMS}KEY-ID, or what keygen printed."
+_REMEDY = f"Name a key of P-256: its file, {hsm.SCHEME}…, {KMS}KEY-ID, or what keygen printed."
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,14 @@ class Keys:
         self._aws = {"profile_name": profile, "region_name": region}
 
     def public(self, name: str) -> bytes:
-        """A key's public half: of base64, of a file with either half in PEM, or in KMS. Raises BoardError."""
+        """A key's public half: of base64, of a file with either half in PEM, in a token or in KMS.
+
+        Raises BoardError.
+        """
         if name.startswith(KMS):
             return self._in_kms(name).public
+        if name.startswith(hsm.SCHEME):
+            return hsm.place(name).public()
         with suppress(FormError):
             return public_bytes(name)
         pem = _read(name)
@@ -65,13 +69,12 @@ class Keys:
         return public_of(_of_p256(name, key, ec.EllipticCurvePublicKey))
 
     def signer(self, name: str) -> Signer:
-        """A key that signs: a file, whose passphrase is asked for, or in KMS. Raises BoardError."""
-        if name.startswith("pkcs11:"):
-            raise BoardError(
-                f"{name}: what holds it signs by its own program",
-                "Sign with that, as with openssl dgst, and bring what it made: --signature FILE.",
-            )
-        one = self._in_kms(name) if name.startswith(KMS) else _in_file(name)
+        """A key that signs: a file or a token, whose secret is asked for, or in KMS. Raises BoardError."""
+        if name.startswith(hsm.SCHEME):
+            there = hsm.place(name)
+            one = Signer(there.public(), there.sign)
+        else:
+            one = self._in_kms(name) if name.startswith(KMS) else _in_file(name)
 
         def sign(text: bytes) -> bytes:
             der = one.sign(text)
@@ -122,14 +125,7 @@ def new_passphrase() -> bytes:
 
 
 def _passphrase(prompt: str) -> str:
-    if PASSPHRASE in os.environ:
-        return os.environ[PASSPHRASE]
-    if not sys.stdin.isatty():
-        raise BoardError(
-            "a passphrase is needed, and there is no terminal to ask for it",
-            f"Run it in a terminal, or have {PASSPHRASE} in its environment.",
-        )
-    return getpass.getpass(prompt)
+    return asking.secret(PASSPHRASE, "a passphrase", prompt)
 
 
 def _read(name: str) -> bytes:

@@ -35,7 +35,7 @@ class Source:
         packages: a folder with aioble.
         index: URL of a package index in its place; neither: micropython-lib's.
         with_packages: False: without aioble.
-        bases: images from which there is to be a delta, as `delta.base` takes them.
+        bases: what devices have, from which there is to be a delta, as `delta.base` takes it.
     """
 
     image: Path | None = None
@@ -94,8 +94,9 @@ def make(wanted: Wanted, progress: Progress) -> dict[str, bytes]:
             f"no manifest can say this: {error}", "docs/updates.md tells what each line takes."
         ) from None
     found = {MANIFEST: text, CONTENT[wanted.kind]: content, SBOM: bill(manifest, content, wanted.made)}
-    for base in map(delta.base, wanted.source.bases):
+    for place in wanted.source.bases:
         progress("making a delta", 0, 0)
+        base = delta.base(place, wanted.kind)
         found[delta.name(base)] = delta.make(base, delta.image(content, manifest.blocks))
     return found
 

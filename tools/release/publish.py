@@ -19,7 +19,7 @@ from tools.thing.output import Cell, Output
 from . import arguments, delta, folder, job, roots, stream
 from .folder import Release
 from .judging import faults, standings
-from .manifest import IMAGE, Manifest
+from .manifest import Manifest
 
 HELP = "put a signed release where devices get it, and tell them by a job"
 EXAMPLES = """examples:
@@ -29,7 +29,7 @@ EXAMPLES = """examples:
   python3 -m tools release publish build/release/esp32-iot-1.4.0 --group field --aws --region eu-central-1 \\
       --bucket my-releases --role arn:aws:iam::123456789012:role/releases
   python3 -m tools release publish build/release/esp32-iot-1.4.0 --group behind-firewalls --over mqtt
-  python3 -m tools release publish build/release/esp32-iot-1.25.1-image --group field --delta-from 1.25.0
+  python3 -m tools release publish build/release/esp32-iot-1.4.1 --group field --delta-from 1.4.0
   python3 -m tools release publish build/release/esp32-iot-root-2 --group field
   python3 -m tools release watch JOB
 
@@ -186,8 +186,8 @@ def _patch(account: Account, release: Release, args: argparse.Namespace) -> dict
     """Put the delta there; what the job says of it. Raises BoardError."""
     manifest, place = release.manifest, Path(args.delta_from)
     if not place.exists():
-        place = release.folder.parent / folder.name(manifest.product, args.delta_from, IMAGE)
-    base = delta.base(place)
+        place = release.folder.parent / folder.name(manifest.product, args.delta_from, manifest.kind)
+    base = delta.base(place, manifest.kind)
     path = release.folder / delta.name(base)
     if not path.exists():
         raise BoardError(f"{path}: there is none", f"Build it: … release build … --base {place}.")

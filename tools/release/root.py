@@ -21,11 +21,12 @@ EXAMPLES = """examples:
 """
 _MAKE = """examples:
   python3 -m tools release root make --threshold 2 anna.pem.pub ben.pem.pub awskms:alias/build-server
+  python3 -m tools release root make "pkcs11:token=ben;object=release?module-path=/usr/lib/opensc-pkcs11.so"
   python3 -m tools release root make --threshold 1 BJ0eX1… --out firmware/update_root.py --json
 
-KEY is a file with either half of a key in PEM, the base64 that keygen has printed, or awskms:KEY-ID. The root
-goes into every device that is deployed, and says there whose updates count. 2 of 3 is a good choice: nobody
-can do it alone, and nobody's loss stops updates.
+KEY is a file with either half of a key in PEM, the base64 that keygen has printed, awskms:KEY-ID, or a key in
+a smart card or an HSM (keygen --help). The root goes into every device that is deployed, and says there whose
+updates count. 2 of 3 is a good choice: nobody can do it alone, and nobody's loss stops updates.
 """
 _ROTATE = """examples:
   python3 -m tools release root rotate 1f2e3d4c 77aa10b2 carla.pem.pub
@@ -74,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_keys(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "key", metavar="KEY", nargs="+", help=f"1 to {KEYS_MAX}: a file, base64, awskms:KEY-ID"
+        "key", metavar="KEY", nargs="+", help=f"1 to {KEYS_MAX}: a file, base64, awskms:KEY-ID, pkcs11:…"
     )
     arguments.add_aws(parser)
 

@@ -23,14 +23,15 @@ EXAMPLES = """examples:
   python3 -m tools release sign build/release/esp32-iot-1.4.0 --key anna.pem
   python3 -m tools release sign build/release/esp32-iot-1.4.0 --key awskms:alias/ci --region eu-central-1
   python3 -m tools release sign build/release/esp32-iot-root-2 --key anna.pem
-  openssl dgst -sha256 -provider pkcs11 -sign "pkcs11:token=ben" -out ben.der \\
-      build/release/esp32-iot-1.4.0/manifest
+  PKCS11_MODULE=/usr/lib/opensc-pkcs11.so python3 -m tools release sign build/release/esp32-iot-1.4.0 \\
+      --key "pkcs11:token=ben;object=release"
   python3 -m tools release sign build/release/esp32-iot-1.4.0 --signature ben.der
 
 Each signs in turn, at a checkout of the release's commit: it is built again there, and where a byte differs
 nothing is signed. An update of the image is compared with your own copy of MicroPython's file: --image.
-Whatever holds a key of P-256 can sign, too: --signature takes what it has made of the bytes of the file
-manifest (or root), in DER.
+A key in a smart card or an HSM is called by its URI of PKCS#11 (keygen --help); its PIN is asked for, or that
+of RELEASE_PIN. Whatever else holds a key of P-256 can sign, too: --signature takes what it has made of the
+bytes of the file manifest (or root), in DER.
 """
 
 
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("folder", metavar="FOLDER", type=Path, help="a release's, or that of a root")
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--key", metavar="KEY", help="a key's file, or awskms:KEY-ID")
+    which.add_argument("--key", metavar="KEY", help="a key's file, pkcs11:…, or awskms:KEY-ID")
     which.add_argument("--signature", metavar="FILE", help="a signature that was made elsewhere, in DER")
     parser.add_argument("--no-compare", action="store_true", help="do not build it again")
     arguments.add_root(parser)

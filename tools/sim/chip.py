@@ -110,6 +110,11 @@ class Chip:
             raise ValueError(f"outcome: one of {', '.join(OUTCOMES)}")
         self._cut = (self.flash_writes + n, outcome)
 
+    def spare(self) -> bool:
+        """Do not cut at a write any more; False where that has happened already."""
+        (at, _), self._cut = self._cut, (0, "")
+        return not at or self.flash_writes < at
+
     def stop(self, cause: int | None) -> None:
         """End the program: a reset with `cause`, or for None a loss of power."""
         if not self.stopped.is_set():

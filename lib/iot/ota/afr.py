@@ -93,6 +93,7 @@ class Target(app.Target):
             self._manifest = found = await manifest(self._order, digest, *self._signed)
             if borrow("iot.ota.kept").is_refused(self._space, found["sha256"]):
                 raise ValueError("it has failed here before")
+            self.check_form()
         except ValueError as error:
             app.slots.clear(self._slot)
             if self.start:  # what an earlier life has left may be torn

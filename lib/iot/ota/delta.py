@@ -1,4 +1,4 @@
-"""An image out of a patch to the one that runs: detools' sequential format, as a stream.
+"""An image, or a pack, out of a patch to the one that runs: detools' sequential format, as a stream.
 
 In memory for a moment. What comes out is signed, a patch is not: whoever has made it, nothing beside the base
 is read, nothing beyond the image is written, and what would go on for ever ends.

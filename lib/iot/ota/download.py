@@ -28,7 +28,8 @@ class Refused(ValueError):
 async def get(url, load, start, size, buffer, take):
     """Has `take(view)` called with a file's bytes from `start` on, in their order, until there are `size`.
 
-    The URL may hold a signature: no text that comes from here has more of it than the host.
+    It returns how many bytes at the buffer's beginning have to stay, if any: the next come behind them. The
+    URL may hold a signature: no text that comes from here has more of it than the host.
 
     Args:
         url: https://…; a server that sends elsewhere may do so on its own host alone.
@@ -98,12 +99,11 @@ async def _get(stream, host, path, start, size, buffer, take):
     while True:
         view = view[:left]
         left -= len(view)
-        if skip < len(view):
-            take(view[skip:])
+        kept = (take(view[skip:]) or 0) if skip < len(view) else 0
         skip -= min(skip, len(view))
         if not left:
             return None
-        view = room[: await _read(stream, room)]
+        view = room[kept : kept + await _read(stream, room[kept:])]
 
 
 async def _read(stream, view):

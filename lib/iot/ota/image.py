@@ -28,7 +28,7 @@ class Target:
     Args:
         space: the system's esp32.NVS.
         manifest: as iot.ota.forms gives it.
-        buffer: a bytearray of 4 KiB, of which no view is kept.
+        buffer: a bytearray, for reading; where it is a page, 4 KiB, and a list comes, it is the page, too.
         log: the System's.
         is_listed: False where the image comes without the list in front of it: then that is made.
 
@@ -49,7 +49,8 @@ class Target:
         count, self._list_hash = manifest["blocks"].split()
         self._list = bytearray(int(count) * _HASH)
         self._size = manifest["size"] - len(self._list)  # the image's
-        self._page = memoryview(bytearray(_PAGE))
+        self._is_shared = is_listed and len(buffer) == _PAGE
+        self._page = memoryview(buffer if self._is_shared else bytearray(_PAGE))
         self._block = hashlib.sha256()
         partitions = borrow("iot.ota.partitions")
         if partitions.on_trial(space) or borrow("iot.ota.slots").on_trial(space):
@@ -65,12 +66,16 @@ class Target:
             self._at = len(self._list)
 
     def write(self, view):
-        """Takes the file's next bytes. ValueError for a block that is not as the list has it, and where the
-        list is not the manifest's; OSError where flash fails.
+        """Takes the file's next bytes; how many of the buffer's first have to stay there until the next.
+
+        ValueError for a block that is not as the list has it, and where the list is not the manifest's;
+        OSError where flash fails.
         """
         view = memoryview(view)
         while view:
             view = view[self._take(view) :]
+        place = self._at - len(self._list)
+        return place % _PAGE if self._is_shared and place > 0 else 0
 
     def close(self):
         """Nothing is open between two calls."""

@@ -1,62 +1,64 @@
-"""An image that comes as a patch to the one that runs (iot.ota.delta).
+"""An image, or a pack, that comes as a patch to the one that runs (iot.ota.delta).
 
 The patch lies in a file until it is whole: so its arithmetic has no TLS beside it, and a cut costs none of
 its bytes. It is not signed: what is wrong with it is a reason to get the whole file, never to give up.
 """
 
 import asyncio
-import binascii
-import hashlib
 import os
-import struct
 
 from micropython import const
 
 from iot.memory import borrow
 
 _FILE = const("/update.patch")
-_HEADER = const(24)  # bytes of an image's, its segments' number in the second
-_SEGMENT = const(8)  # of a segment's, its length in the second half
-_HAS_HASH_AT = const(23)
 _HASH = const(32)
 _HEAD = const(16)  # hexadecimal digits of two hashes that stand before the patch in its file
 
 
 class Patched:
-    """As iot.ota.image.Target, but `write` takes the patch; `apply` has to come before `finish`.
+    """As the Target of iot.ota.image or iot.ota.app, but `write` takes the patch, and `apply` comes then.
 
     Args:
-        delta: `base`, the SHA-256 of the image that it is for, in hexadecimal, and `size` of the patch.
+        delta: `base`, the SHA-256 of what it is for, in hexadecimal, and `size` of the patch.
         the others: as for Target.
 
     Raises:
-        ValueError: another image runs; and as Target does.
+        ValueError: something else runs, or there is no room; and as Target does.
         OSError: flash fails.
     """
 
     def __init__(self, space, manifest, buffer, log, delta):
-        self._read = borrow("iot.ota.partitions").read_running
-        self._base_size = base_size(self._read)
-        digest = _hash(self._read, self._base_size, buffer)
+        kind, size = manifest["kind"], manifest["size"]
+        digest = borrow("iot.ota.base").digest(kind, buffer)
         if digest != delta["base"]:
-            raise ValueError("it is for image {}, {} runs".format(delta["base"][:16], digest[:16]))
-        self._target = borrow("iot.ota.image").Target(space, manifest, buffer, log, False)
-        self._size = manifest["size"] - int(manifest["blocks"].split()[0]) * _HASH
-        self._buffer = buffer
+            raise ValueError("it is for {}, {} runs".format(delta["base"][:16], digest[:16]))
+        target = borrow("iot.ota.image" if kind == "image" else "iot.ota.app").Target
+        self._target = target(space, manifest, buffer, log, False)
         head = (digest[:_HEAD] + manifest["sha256"][:_HEAD]).encode()  # whose patch it is
-        self.start = _left(head, delta["size"])
+        self.start, self._size, needed = _left(head, delta["size"]), size, delta["size"]
+        if kind == "image":  # in a partition; before its file is a list of hashes, which no patch makes
+            self._size -= int(manifest["blocks"].split()[0]) * _HASH
+        else:
+            needed += size
+        borrow("iot.ota.slots").demand(needed - self.start)
+        self._kind, self._buffer = kind, buffer
         self._file = open(_FILE, "ab")  # noqa: SIM115 - until it is closed
         if not self.start:
             self._file.write(head)
-        self.write = self._file.write
+
+    def write(self, view):
+        """Takes what follows."""
+        self._file.write(view)
 
     def close(self):
         """What was written is in flash; to be called in any case."""
         self._file.close()
 
     async def apply(self):
-        """Makes the image, in turns with the loop. ValueError where it is no patch; OSError: flash fails."""
-        patch = borrow("iot.ota.delta").Patch(self._read, self._target.write, self._base_size, self._size)
+        """Makes it, in turns with the loop. ValueError where it is no patch; OSError: flash fails."""
+        read, size = borrow("iot.ota.base").opened(self._kind)
+        patch = borrow("iot.ota.delta").Patch(read, self._target.write, size, self._size)
         room = memoryview(self._buffer)
         with open(_FILE, "rb") as file:  # noqa: ASYNC230 - there is no other way
             file.seek(2 * _HEAD)
@@ -66,9 +68,10 @@ class Patched:
                     view = view[patch.step(view) :]
                     await asyncio.sleep_ms(0)
         patch.finish()
+        self._target.close()
 
     def finish(self):
-        """As Target's; ValueError where something else came out than the manifest's image."""
+        """As Target's; ValueError where something else came out than what is signed."""
         remove()
         self._target.finish()
 
@@ -79,18 +82,6 @@ def remove():
         os.remove(_FILE)
     except OSError:  # it was not there, or the next one takes its place
         pass
-
-
-def base_size(read):
-    """Bytes of the image that runs, as its own headers tell; `read` is iot.ota.partitions.read_running."""
-    header, segment = bytearray(_HEADER), bytearray(_SEGMENT)
-    read(0, header)
-    at = _HEADER
-    for _ in range(header[1]):
-        read(at, segment)
-        at += _SEGMENT + struct.unpack("<II", segment)[1]
-    at = at // 16 * 16 + 16  # a checksum is the last of these bytes
-    return at + _HASH if header[_HAS_HASH_AT] else at
 
 
 def _left(head, size):
@@ -104,13 +95,3 @@ def _left(head, size):
         pass
     remove()
     return 0
-
-
-def _hash(read, size, buffer):
-    """The SHA-256 of the image that runs, in hexadecimal."""
-    digest, room = hashlib.sha256(), memoryview(buffer)
-    for at in range(0, size, len(room)):
-        view = room[: size - at]
-        read(at, view)
-        digest.update(view)
-    return str(binascii.hexlify(digest.digest()), "ascii")

@@ -23,6 +23,7 @@ _PACK = const("firmware.pack")
 _MANIFEST = const("manifest")
 _NEW = const("manifest.new")
 _FOLDERS = const(("/", "/a/", "/b/"))
+_BESIDE_BYTES = const(16384)  # what is written beside a file: manifest and order, in blocks of 4 KiB
 
 
 def running():
@@ -46,19 +47,32 @@ def free(space):
     return 1 if 1 not in taken else 2 if 2 not in taken else 0
 
 
+def path(slot):
+    """Where a slot has its pack."""
+    return _FOLDERS[slot] + _PACK
+
+
+def demand(size):
+    """Raises ValueError unless flash has room for so many bytes more, and for what comes beside them."""
+    info = os.statvfs("/")
+    free_bytes = info[0] * info[3]
+    if size + _BESIDE_BYTES > free_bytes:
+        text = "flash: {} bytes are free, {} are needed"
+        raise ValueError(text.format(free_bytes, size + _BESIDE_BYTES))
+
+
 def prepare(slot, size):
-    """The path that a pack of `size` bytes is to be written to, and how many of them are there: a slot that
-    was not sealed is gone on with, any other is made empty.
+    """How many of a pack's `size` bytes are there: a slot that was not sealed is gone on with, any other is
+    made empty, and with a size of -1 that one, too.
     """
-    path = _FOLDERS[slot] + _PACK
     try:
-        start = os.stat(path)[6]
+        start = os.stat(path(slot))[6]
         if start <= size and _MANIFEST not in os.listdir(_FOLDERS[slot]):
-            return path, start
+            return start
     except OSError:  # nothing is there
         pass
     clear(slot)
-    return path, 0
+    return 0
 
 
 def clear(slot):

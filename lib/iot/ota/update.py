@@ -6,7 +6,6 @@ the other has left. What is cut off, by power or for want of memory, goes on in 
 
 import asyncio
 import sys
-import time
 
 from micropython import const
 
@@ -22,7 +21,6 @@ _WINDOW_BYTES = const(8192)  # the same, where it comes over MQTT in any order
 _PACKET_BYTES = const(3072)  # and of a message
 _PAUSE_MS = const(5000)
 _FOR_EVER_S = const(3600)
-_EXPIRED = const((401, 403, 410))  # what a server says to a URL whose time is over
 
 
 class Update:
@@ -64,8 +62,15 @@ class Update:
                 return True
             if order["stream"]:
                 self._buffer = bytearray(_WINDOW_BYTES)
-            if not await self._judge():
+            self._target, version, self._source, self._is_patch = await borrow("iot.ota.judge").judge(
+                order, self._folder, self._nvs, self._settings, self._log, self._buffer
+            )
+            if not self._target:
+                pending.settle(self._folder, "")
+                pending.remove(self._folder)
+                self._over("update_over", version)
                 return False
+            self._version = version
             is_stream = order["stream"] and not self._is_patch
             self._get = borrow("iot.ota.streams" if is_stream else "iot.ota.download").get
             return True
@@ -102,57 +107,6 @@ class Update:
         pending.store(self._folder, order)
         self._over("update_over", "the cloud has told what the update is")
 
-    async def _judge(self):
-        """Whether there is something to be installed, for which there is a target then."""
-        kept, verify, order = borrow("iot.ota.kept"), borrow("iot.ota.verify"), self._order
-        text, signatures = order["text"], order["signatures"]
-        root = kept.root(self._folder, self._settings, self._log)
-        what = "it runs already"
-        if not order["url"] and not order["stream"]:
-            kept.keep_root(self._folder, await verify.next_root(text, signatures, root))
-            what = "another root counts"
-        elif "size" in order:  # of AWS's own jobs alone
-            counter, python = kept.counter(self._nvs), sys.implementation
-            made = self._nvs, order, self._buffer, self._log, self._settings, root, counter, python
-            self._target = borrow("iot.ota.afr").Target(*made)
-            self._version, self._source = text, (order["url"], order["size"])
-            return True
-        elif not self._runs(text.encode()):
-            counter, now = kept.counter(self._nvs), time.gmtime()
-            found = await verify.manifest(text, signatures, root, counter, now)
-            if kept.is_refused(self._nvs, found["sha256"]) and not order["again"]:
-                raise ValueError("it has failed here before; again: true has it tried once more")
-            self._version, self._source = found["version"], (order["url"], found["size"])
-            self._target = self._patched(found) or self._whole(found)
-            return True
-        pending.settle(self._folder, "")
-        pending.remove(self._folder)
-        self._over("update_over", what)
-        return False
-
-    def _whole(self, found):
-        target = borrow("iot.ota.image" if found["kind"] == "image" else "iot.ota.app").Target
-        return target(self._nvs, found, self._buffer, self._log)
-
-    def _patched(self, found):
-        """The target for a patch in place of the whole file, None where there is none that is of use."""
-        delta = self._order.get("delta")
-        if not delta or found["kind"] != "image":
-            return None
-        try:
-            target = borrow("iot.ota.patched").Patched(self._nvs, found, self._buffer, self._log, delta)
-        except ValueError as error:
-            self._log.warning("update", "the whole file comes, not the delta: {}", error)
-            return None
-        self._source, self._is_patch = (delta["url"], delta["size"]), True
-        return target
-
-    def _runs(self, text):
-        """Whether the version, or the image, of a manifest does, and counts."""
-        partitions = borrow("iot.ota.partitions")
-        is_image = partitions.mark(self._nvs) == partitions.mark_of(text)
-        return is_image or slots.manifest(slots.running()) == text
-
     async def _install(self, ready):
         target, version, size = self._target, self._version, self._source[1]
         self._log.info("update", "version {}: {} of {} bytes are there", version, target.start, size)
@@ -169,24 +123,9 @@ class Update:
             if last:  # some have more to do, in turns with the loop
                 await last
         except ValueError as error:
-            self._change_order(error)
+            borrow("iot.ota.judge").again(error, self._order, self._folder, self._nvs, self._is_patch)
         pending.remove(self._folder)
         self._over("update_over", "version {} is installed".format(version))
-
-    def _change_order(self, error):
-        """Raises OSError where another life will do better than this one, else the error."""
-        order = self._order
-        if getattr(error, "status", 0) in _EXPIRED and order["asked"] + 1 != order["starts"]:
-            names = ["job", "number", "starts"]
-            text = "status {}: the next life asks for another URL".format(error.status)
-        elif self._is_patch:
-            borrow("iot.ota.patched").remove()
-            names = [name for name in order if name != "delta"]
-            text = "the delta: {}: the next life gets the whole file".format(error)
-        else:
-            raise error
-        pending.store(self._folder, {name: order[name] for name in names})
-        raise OSError(text)
 
     async def _bring(self, ready):
         await ready()

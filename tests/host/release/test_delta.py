@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.host.board.made_images import TWO_SLOTS, Made
-from tests.host.release.conftest import Run
+from tests.host.board.products import Product
+from tests.host.release.conftest import SETTINGS, Run
 from tools.release import delta, folder
 
 CODE = random.Random(1).randbytes(150_000)  # which nothing makes smaller
@@ -122,13 +123,34 @@ def test_what_is_no_base(release: Run, files: None, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "detools", None)
     assert "Python's package detools is missing" in refusal("old.bin")
     done = release("build", *LATER, "--packages", "packages", "--base", "old.bin", "--json")
-    assert done.status == 2 and "--base goes with --image" in done.err
+    assert done.status == 1 and "old.bin: no pack" in done.failure["text"]
 
 
 def test_an_update_of_the_application_is_no_base(release: Run, files: None) -> None:
     app = release("build", *LATER, "--packages", "packages", "--json").value["folder"]
     options = ("--image", "new.bin", "--version", "1", "--base", app)
     assert f"{app}: no image" in release("build", *LATER, *options, "--json").failure["text"]
+
+
+def test_an_application_has_deltas_too(release: Run, root: dict[str, str], product: Product) -> None:
+    """From a release's folder or its pack; the image is none of its bases."""
+
+    def built(version: str, *options: object) -> Path:
+        product.change("firmware/settings.py", SETTINGS.replace("1.4.0", version))
+        done = release("build", *LATER, "--packages", "packages", *options, "--json")
+        assert done.status == 0, done.err
+        return Path(done.value["folder"])
+
+    old = built("1.4.0")
+    base = (old / "firmware.pack").read_bytes()
+    for named in (old, old / "firmware.pack"):
+        new = built("1.4.1", "--base", named)
+        (file,) = delta.there(new)
+        assert file.name == f"delta-{hashlib.sha256(base).hexdigest()[:16]}.patch"
+        pack = (new / "firmware.pack").read_bytes()
+        assert delta.applied(base, file.read_bytes(), len(pack)) == pack
+    signed = release("sign", new, "--key", "anna", "--packages", "packages", "--base", old)
+    assert signed.status == 0 and "not built again" not in signed.err
 
 
 def test_a_patch_that_leads_elsewhere_is_told() -> None:
@@ -139,5 +161,5 @@ def test_a_patch_that_leads_elsewhere_is_told() -> None:
             delta.check(base, wrong, new)
     with pytest.raises(folder.BoardError, match="another image comes out"):
         delta.check(base, patch, new[:-1] + b"!")
-    with pytest.raises(folder.BoardError, match=r"a delta from .* has 1\d\d bytes, the image 100"):
+    with pytest.raises(folder.BoardError, match=r"a delta from .* has 1\d\d bytes, the whole 100"):
         delta.make(base, random.Random(2).randbytes(100))

@@ -11,6 +11,8 @@ from tools.environment import ROOT, enter, explain_missing
 
 VERBS = {
     "run": ("tools.run", "a simulated ESP32 against a local AWS IoT Core, from nothing to telemetry"),
+    "dev": ("tools.dev.cli", "what is saved in firmware/ or lib/ runs on a device some moments later"),
+    "new": ("tools.new.cli", "an application of your own, in a folder of its own"),
     "cloud": ("tools.cloud.cli", "a local AWS IoT Core, also for boards on your network"),
     "flash": ("tools.board.flash", "write a MicroPython image to a board"),
     "deploy": ("tools.board.deploy", "put the firmware's files on a board that runs MicroPython"),
@@ -28,7 +30,7 @@ VERBS = {
     "sim": ("tools.sim.cli", "one simulated ESP32 with its console on this terminal"),
 }
 NEED_TESTS = ("bench", "size")  # their parts lie in tests/, which are not installed
-NEED_UNIX = ("bench", "run", "sim")  # a simulated chip's pipes, signals and sockets are those of Unix
+NEED_UNIX = ("bench", "dev", "run", "sim")  # a simulated chip's pipes, signals and sockets are those of Unix
 
 
 class Parser(argparse.ArgumentParser):
@@ -68,6 +70,10 @@ def main() -> int:
         return refuse(f"{chosen}: runs on Linux and macOS; on Windows in WSL (wsl --install)")
     if chosen in NEED_TESTS and not (ROOT / "tests").is_dir():
         return refuse(f"{chosen}: runs in a clone of the repository, not installed")
+    from tools import application  # noqa: PLC0415 - not every Python can read it
+
+    if complaint := application.complaint():
+        return refuse(complaint)
     for name, (module, text) in VERBS.items():
         verb = verbs.add_parser(name, help=text, description=text, formatter_class=parser.formatter_class)
         if name == chosen:  # only its own module is imported: help stays quick

@@ -14,10 +14,13 @@ from typing import Any
 
 from rich.console import Console
 
+from tools import application
 from tools.ble.errors import BleError
+from tools.board import settings
 from tools.board.errors import wrong_arguments
 from tools.cloud import Cloud, StateError
 from tools.cloud.ca import CHAINS
+from tools.cloud.endpoint import kept_port
 from tools.cloud.events import printable
 from tools.configure import ConfigureError, configure
 from tools.demonstration import demonstrate
@@ -122,6 +125,7 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
         folder = args.state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="esp32-aws-iot-")))
         made = Cloud(
             folder / "cloud",
+            port=kept_port(folder / "cloud"),
             server_chain=args.server_chain,
             files_port=0,
             rest_port=None if args.once else 0,  # it costs half a second, and for --once nobody comes
@@ -187,10 +191,10 @@ def make_unit(
 ) -> Unit:
     """A device, with what that file says wired to its pins."""
     mac = "24:0a:c4:00:{:02x}:{:02x}".format(*divmod(number + 1, 256))
-    name = "esp32-" + mac.replace(":", "")
+    name = settings.device_name(mac)
 
     def on_line(line: str) -> None:
-        if _ACKNOWLEDGED.search(line):
+        if not application.is_own() and _ACKNOWLEDGED.search(line):
             unit.count(acknowledged=1)
         timeline.device_line(name, line)
 
@@ -206,13 +210,18 @@ async def watch_cloud(
     stack: contextlib.AsyncExitStack, cloud: Cloud, folder: Path, units: list[Unit], timeline: Timeline
 ) -> Subscriber:
     """Have the cloud tell who comes and goes, and the independent subscriber it returns what arrives."""
-    by_topic = {f"telemetry/{unit.name}": unit for unit in units}
+    own = application.is_own()  # whose messages have a device's name somewhere in their topics
+    by_name = {unit.name: unit for unit in units}
+    by_topic = {} if own else {f"telemetry/{unit.name}": unit for unit in units}
 
     def on_message(topic: str, payload: bytes) -> None:
         text = printable(payload.decode(errors="backslashreplace"))
         timeline.say("subscriber", "", f"{printable(topic)} {text}", "green")
         if topic in by_topic:
             by_topic[topic].count(received=1)
+        elif own:
+            for name in by_name.keys() & set(topic.split("/")):
+                by_name[name].count(acknowledged=1, received=1)
 
     policy = {
         "Version": "2012-10-17",

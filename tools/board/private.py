@@ -32,7 +32,7 @@ def shortened(module: bytes, source: bytes) -> bytes:
 def short_names(module: bytes, source: bytes) -> dict[bytes, bytes]:
     """By each private name of the module, in the order of its table, the short one."""
     tree = ast.parse(source)
-    own = {name.encode() for name in _defined(tree) - _known_elsewhere() - set(_shared(tree))}
+    own = {name.encode() for name in _defined(tree) - known_elsewhere() - set(_shared(tree))}
     there = table(module)
     short = (f"_{digit}".encode() for digit in _DIGITS)
     free = (name for name in short if name not in there)
@@ -57,7 +57,7 @@ def _defined(tree: ast.Module) -> set[str]:
 
 
 @cache
-def _known_elsewhere() -> frozenset[str]:
+def known_elsewhere() -> frozenset[str]:
     """Private names that another module may mean, of any module: they stay in all."""
     files = [
         *(ROOT / "lib").rglob("*.py"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tools.board.deploy import Deployment, deploy
 from tools.board.errors import BoardError
+from tools.board.files import look_again
 from tools.board.link import Link
 from tools.board.progress import bar
 
@@ -37,6 +38,7 @@ class Board:
         """Put these files on the board, and start it. Raises BoardError."""
         disk = here()
         others = {path[1:]: data.decode() for path, data in files.items() if disk.get(path) != data}
+        look_again()
         self._wanted.set()
         async with self._free:
             self._wanted.clear()

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import shlex
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -93,17 +94,19 @@ async def simulated(args: argparse.Namespace, timeline: Timeline) -> None:
         text = printable(payload.decode(errors="backslashreplace"))
         timeline.say("subscriber", "", f"{printable(topic)} {text}", "green")
 
+    files = versions.here()
+    check(files)
     scene = Scene(args.state, on_line, on_message, True, args.micropython)
     name = scene.name
     tracebacks = Tracebacks(
         lambda line: timeline.device_line(name, line), lambda: loop.on_traceback() if loop else None
     )
-    files = versions.here()
-    check(files)
     async with scene:
         wire(scene.device.chip.peripherals.wiring, args.sensors)
         timeline.say("dev", "", f"the application of {application.folder()}; {args.state} keeps its device")
         timeline.say("cloud", "", f"AWS IoT Core on this machine, at localhost:{scene.cloud.port}")
+        state = shlex.quote(str(args.state / "cloud"))
+        timeline.say("cloud", "", f"what there is to see: python3 -m tools thing --state {state}")
         target = Simulated(scene)
         await asyncio.to_thread(target.prepare, files)
         await scene.start()

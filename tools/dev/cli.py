@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import os
 import shlex
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from . import versions
 from .board import Board
 from .loop import Loop
 from .mistakes import Tracebacks
+from .page import open_page
 from .scene import Scene
 from .simulated import Simulated
 
@@ -85,8 +86,10 @@ def _run(args: argparse.Namespace) -> int:
 async def simulated(args: argparse.Namespace, timeline: Timeline) -> None:
     """The loop with a simulated device, until Ctrl-C."""
     loop: Loop | None = None
+    on_page: Callable[[str], None] = lambda line: None
 
     def on_line(line: str) -> None:
+        on_page(line)
         tell_start(loop, name, timeline)
         tracebacks.line(line)
 
@@ -101,12 +104,14 @@ async def simulated(args: argparse.Namespace, timeline: Timeline) -> None:
     tracebacks = Tracebacks(
         lambda line: timeline.device_line(name, line), lambda: loop.on_traceback() if loop else None
     )
-    async with scene:
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(scene)
         wire(scene.device.chip.peripherals.wiring, args.sensors)
         timeline.say("dev", "", f"the application of {application.folder()}; {args.state} keeps its device")
         timeline.say("cloud", "", f"AWS IoT Core on this machine, at localhost:{scene.cloud.port}")
         state = shlex.quote(str(args.state / "cloud"))
         timeline.say("cloud", "", f"what there is to see: python3 -m tools thing --state {state}")
+        on_page = await open_page(stack, scene, args.state / "cloud", timeline)
         target = Simulated(scene)
         await asyncio.to_thread(target.prepare, files)
         await scene.start()

@@ -86,10 +86,11 @@ def _run(args: argparse.Namespace) -> int:
 async def simulated(args: argparse.Namespace, timeline: Timeline) -> None:
     """The loop with a simulated device, until Ctrl-C."""
     loop: Loop | None = None
-    on_page: Callable[[str], None] = lambda line: None
+    on_page: Callable[[str], None] | None = None
 
     def on_line(line: str) -> None:
-        on_page(line)
+        if on_page:
+            on_page(line)
         tell_start(loop, name, timeline)
         tracebacks.line(line)
 

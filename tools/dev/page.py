@@ -22,4 +22,5 @@ async def open_page(
     live = importlib.import_module(_LIVE)
     unit = live.Unit(scene.device, scene.name, 0)
     await live.open_page(stack, scene.cloud, state, scene.world, [unit], None, timeline)
-    return lambda line: unit.on_line(line)
+    heard: Callable[[str], None] = unit.on_line  # which the page has set
+    return heard

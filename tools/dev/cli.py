@@ -5,19 +5,18 @@ import asyncio
 import contextlib
 import os
 import shlex
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from tools import application
-from tools.board import packages
+from tools.board import packages, settings
 from tools.board.errors import BoardError, run_verb, wrong_arguments
 from tools.board.files import CompileError
 from tools.board.ports import PORT_HELP
 from tools.cloud import StateError
-from tools.cloud.events import printable
 from tools.configure import ConfigureError
 from tools.keyboard import Keyboard
 from tools.sim.wiring import WiringError, wire
@@ -26,9 +25,9 @@ from tools.timeline import Timeline
 from . import versions
 from .board import Board
 from .loop import Loop
-from .mistakes import Tracebacks
 from .page import open_page
-from .scene import Scene
+from .scene import MAC, Scene
+from .screen import Screen
 from .simulated import Simulated
 
 EXAMPLES = """examples:
@@ -85,87 +84,50 @@ def _run(args: argparse.Namespace) -> int:
 
 async def simulated(args: argparse.Namespace, timeline: Timeline) -> None:
     """The loop with a simulated device, until Ctrl-C."""
-    loop: Loop | None = None
-    on_page: Callable[[str], None] | None = None
-
-    def on_line(line: str) -> None:
-        if on_page:
-            on_page(line)
-        tell_start(loop, name, timeline)
-        tracebacks.line(line)
-
-    def on_message(topic: str, payload: bytes) -> None:
-        text = printable(payload.decode(errors="backslashreplace"))
-        timeline.say("subscriber", "", f"{printable(topic)} {text}", "green")
-
     files = versions.here()
     check(files)
-    scene = Scene(args.state, on_line, on_message, True, args.micropython)
-    name = scene.name
-    tracebacks = Tracebacks(
-        lambda line: timeline.device_line(name, line), lambda: loop.on_traceback() if loop else None
-    )
+    screen = Screen(settings.device_name(MAC), timeline)
+    scene = Scene(args.state, screen.line, screen.message, True, args.micropython)
+    scene.cloud.on_event = screen.event
+    state = args.state / "cloud"
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(scene)
         wire(scene.device.chip.peripherals.wiring, args.sensors)
-        timeline.say("dev", "", f"the application of {application.folder()}; {args.state} keeps its device")
+        screen.say(f"the application of {application.folder()}; {args.state} keeps its device")
         timeline.say("cloud", "", f"AWS IoT Core on this machine, at localhost:{scene.cloud.port}")
-        state = shlex.quote(str(args.state / "cloud"))
-        timeline.say("cloud", "", f"what there is to see: python3 -m tools thing --state {state}")
-        on_page = await open_page(stack, scene, args.state / "cloud", timeline)
+        thing = f"python3 -m tools thing --state {shlex.quote(str(state))}"
+        timeline.say("cloud", "", f"what there is to see: {thing}")
+        screen.page = await open_page(stack, scene, state, timeline)
         target = Simulated(scene)
         await asyncio.to_thread(target.prepare, files)
         await scene.start()
-        loop = make_loop(target, files, timeline)
-        keyboard = Keyboard({name: scene.device}, scene.publish, timeline)
-        await together(loop.follow(versions.saved()), keyboard.follow())
+        screen.loop = Loop(target, screen.say, files, _FAILURES)
+        keyboard = Keyboard({scene.name: scene.device}, scene.publish, timeline)
+        await together(screen.loop.follow(versions.saved()), keyboard.follow())
 
 
 async def on_board(args: argparse.Namespace, timeline: Timeline) -> None:
     """The loop with a board, until Ctrl-C."""
-    loop: Loop | None = None
-
-    def on_line(line: str) -> None:
-        tell_start(loop, "board", timeline)
-        tracebacks.line(line)
-
-    def say(text: str, style: str) -> None:
-        timeline.say("dev", "", text, style)
-
-    tracebacks = Tracebacks(
-        lambda line: timeline.device_line("board", line), lambda: loop.on_traceback() if loop else None
-    )
     files = versions.here()
     check(files)
-    board = Board(args.port, on_line, say)
-    timeline.say("dev", "", f"the application of {application.folder()} goes to {args.port}")
+    screen = Screen("board", timeline)
+    board = Board(args.port, screen.line, screen.say)
+    screen.say(f"the application of {application.folder()} goes to {args.port}")
     done = await board.deploy(args.packages, not args.no_packages, files)
-    say(f"{done.sent_bytes} bytes sent, mode {done.mode}, in {done.seconds} s", "dim")
-    loop = make_loop(board, files, timeline)
-    keyboard = Keyboard({"board": board}, lambda topic, _: say(f"{topic}: {_ELSEWHERE}", "yellow"), timeline)
-    await together(board.follow(), loop.follow(versions.saved()), keyboard.follow())
+    screen.say(f"{done.sent_bytes} bytes sent, mode {done.mode}, in {done.seconds} s", "dim")
+    screen.loop = Loop(board, screen.say, files, _FAILURES)
+
+    def publish(topic: str, _payload: bytes) -> None:
+        screen.say(f"{topic}: {_ELSEWHERE}", "yellow")
+
+    keyboard = Keyboard({"board": board}, publish, timeline)
+    await together(board.follow(), screen.loop.follow(versions.saved()), keyboard.follow())
 
 
 def check(files: versions.Files) -> None:
     """Raise BoardError where the application does not compile: there is no version before to go on with."""
     if wrong := versions.complaints([path for path in files if path.startswith("/firmware/")], files):
         raise BoardError("\n".join(wrong), "Mend it and run this again.")
-
-
-def make_loop(target: Simulated | Board, files: versions.Files, timeline: Timeline) -> Loop:
-    """The loop, which tells in the timeline."""
-
-    def say(text: str, style: str) -> None:
-        for line in text.splitlines():
-            timeline.say("dev", "", line, style)
-
-    return Loop(target, say, files, _FAILURES)
-
-
-def tell_start(loop: Loop | None, name: str, timeline: Timeline) -> None:
-    """At a device's line, which may be the first of a version."""
-    if loop and (seconds := loop.runs()) is not None:
-        timeline.say("dev", "", f"{name} runs it {seconds:.1f} s after it was saved", "bold green")
 
 
 async def together(*parts: Coroutine[Any, Any, None]) -> None:

@@ -70,10 +70,6 @@ def main() -> int:
         return refuse(f"{chosen}: runs on Linux and macOS; on Windows in WSL (wsl --install)")
     if chosen in NEED_TESTS and not (ROOT / "tests").is_dir():
         return refuse(f"{chosen}: runs in a clone of the repository, not installed")
-    from tools import application  # noqa: PLC0415 - not every Python can read it
-
-    if complaint := application.complaint():
-        return refuse(complaint)
     for name, (module, text) in VERBS.items():
         verb = verbs.add_parser(name, help=text, description=text, formatter_class=parser.formatter_class)
         if name == chosen:  # only its own module is imported: help stays quick
@@ -84,6 +80,11 @@ def main() -> int:
                 if not reason:
                     raise
                 return refuse(reason)
+            from tools import application  # noqa: PLC0415 - not every Python can read it
+
+            complaint = application.complaint()
+            if complaint:
+                return refuse(complaint)
             verb.epilog = implementation.EXAMPLES
             implementation.add_arguments(verb)
     args = parser.parse_args()

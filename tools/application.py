@@ -16,7 +16,7 @@ def folder(default: Path = ROOT) -> Path:
         default: what has it else.
     """
     if named := os.environ.get(SETTING):
-        return Path(named).resolve()
+        return Path(named).expanduser().resolve()
     here = Path.cwd()
     return here if here != ROOT and all((here / name).is_file() for name in NEEDED) else default
 

@@ -61,12 +61,13 @@ async def test_what_is_saved_runs_and_what_is_wrong_shows_its_line(
         (("--sensors", "no.json"), "no.json"),
     ],
 )
-async def test_what_does_not_begin_says_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], reason: str
-) -> None:
+async def test_what_does_not_begin_says_why(tmp_path: Path, arguments: tuple[str, ...], reason: str) -> None:
     arguments = arguments if "--state" in arguments else (*arguments, "--state", str(tmp_path))
     done = await run_verb("dev", *arguments)
     assert done.status == 1 and reason in done.err and "Traceback" not in done.err
+
+
+async def test_an_application_that_does_not_compile_shows_its_line(tmp_path: Path) -> None:
     (tmp_path / "firmware").mkdir()
     for name in ("app", "settings"):
         (tmp_path / f"firmware/{name}.py").write_text("x = = 1\n")

@@ -10,6 +10,7 @@ STUBS := .venv/stubs
 VM := tests/vm/node_modules
 MINISTACK := .ministack
 FLASHER := .flasher
+DOCS := .docs
 
 # The path of a MicroPython unix binary for `make run`, `make test` and `make bench`; never needed.
 export MICROPYTHON
@@ -22,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/pip install -qq --disable-pip-version-check
 PINS = $(BIN)/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; print(*$(1))'
 
-.PHONY: help setup run image flasher flash deploy configure console phone packages test test-slow test-unit coverage test-board lint format size bench clean
+.PHONY: help setup run dev docs image flasher flash deploy configure console phone packages test test-slow test-unit coverage test-board lint format size bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -76,6 +77,22 @@ $(MINISTACK)/ready: .venv/ready
 run: .venv/ready  ## bring a simulated ESP32 to life against a local AWS IoT Core (ONCE=1, DEVICES=20, CHAIN=rsa)
 	@$(BIN)/python -m tools run --updates $(if $(filter-out 0,$(ONCE)),--once) $(if $(DEVICES),--devices $(DEVICES)) \
 	  $(if $(CHAIN),--server-chain $(CHAIN))
+
+dev: .venv/ready  ## bring what is saved in firmware/ or lib/ to a simulated device, or to the board on PORT=…, at once
+	@$(BIN)/python -m tools dev $(port)
+
+# The documentation's own environment: nobody needs it but who builds the site.
+$(DOCS)/ready: .venv/ready
+	@pins=$$($(call PINS,project["optional-dependencies"]["docs"])); \
+	if [ "$$pins" != "$$(cat $@ 2>/dev/null)" ]; then \
+	  echo "Getting MkDocs"; rm -rf $(DOCS); $(BIN)/python -m venv $(DOCS); \
+	  $(DOCS)/bin/pip install -qq --disable-pip-version-check $$pins; echo "$$pins" >$@; \
+	fi
+	@touch $@
+
+docs: $(DOCS)/ready  ## build the documentation as a site in build/site, its links checked
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --quiet
+	@echo "build/site/index.html"
 
 # A real board, or whatever speaks like one on a serial port; PORT may be left out where one is plugged in.
 # Values with blanks or $ belong in single quotes.
@@ -155,5 +172,5 @@ bench: .venv/ready .venv/delta  ## measure the MQTT client beside umqtt.simple, 
 	@$(BIN)/python -m tools bench
 
 clean:  ## remove what was made here, the virtual environment included
-	rm -rf .venv $(MINISTACK) $(FLASHER) build state .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info tests/vm/node_modules
+	rm -rf .venv $(MINISTACK) $(FLASHER) $(DOCS) build state .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info tests/vm/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,6 +11,8 @@ from tools.environment import ROOT, enter, explain_missing
 
 VERBS = {
     "run": ("tools.run", "a simulated ESP32 against a local AWS IoT Core, from nothing to telemetry"),
+    "dev": ("tools.dev.cli", "what is saved in firmware/ or lib/ runs on a device some moments later"),
+    "new": ("tools.new.cli", "an application of your own, in a folder of its own"),
     "cloud": ("tools.cloud.cli", "a local AWS IoT Core, also for boards on your network"),
     "image": ("tools.image.cli", "one file for a board: MicroPython and the firmware in one"),
     "flash": ("tools.board.flash", "write an image to a board: MicroPython, or what `image` made of it"),
@@ -36,7 +38,7 @@ VERBS = {
     "sim": ("tools.sim.cli", "one simulated ESP32 with its console on this terminal"),
 }
 NEED_TESTS = ("bench", "size")  # their parts lie in tests/, which are not installed
-NEED_UNIX = ("bench", "run", "sim")  # a simulated chip's pipes, signals and sockets are those of Unix
+NEED_UNIX = ("bench", "dev", "run", "sim")  # a simulated chip's pipes, signals and sockets are those of Unix
 
 
 class Parser(argparse.ArgumentParser):
@@ -86,6 +88,11 @@ def main() -> int:
                 if not reason:
                     raise
                 return refuse(reason)
+            from tools import application  # noqa: PLC0415 - not every Python can read it
+
+            complaint = application.complaint()
+            if complaint:
+                return refuse(complaint)
             verb.epilog = implementation.EXAMPLES
             implementation.add_arguments(verb)
     args = parser.parse_args()

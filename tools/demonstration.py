@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from firmware import settings
+from tools import application
 from tools.cloud import Cloud
 from tools.cloud.errors import ResourceNotFoundException
 from tools.timeline import Timeline
@@ -29,7 +29,7 @@ async def demonstrate(
 
     Args:
         cloud: where the thing is.
-        thing: its name; its application is the example.
+        thing: its name; where its application is not the example there are updates alone.
         timeline: takes the lines.
         timeout_s: for each part.
         product: whose updates the thing takes; None: there are none.
@@ -37,7 +37,7 @@ async def demonstrate(
     Raises:
         TimeoutError: the device has not done one in time; the text says which.
     """
-    parts: list[_Part] = [_change_shadow, _run_job, _run_command]
+    parts: list[_Part] = [] if application.is_own() else [_change_shadow, _run_job, _run_command]
     if product:
         parts += [partial(_update, product), partial(_update_that_crashes, product)]
     for what in parts:
@@ -81,12 +81,12 @@ async def _run_job(cloud: Cloud, thing: str, timeline: Timeline) -> None:
 
 async def _update(product: Product, cloud: Cloud, thing: str, timeline: Timeline) -> None:
     """An update is installed, tried and kept."""
-    await _publish(product, cloud, thing, timeline, f"{settings.VERSION}+better")
+    await _publish(product, cloud, thing, timeline, f"{product.version}+better")
 
 
 async def _update_that_crashes(product: Product, cloud: Cloud, thing: str, timeline: Timeline) -> None:
     """An update whose application fails is given up."""
-    await _publish(product, cloud, thing, timeline, f"{settings.VERSION}+worse", app_that_crashes())
+    await _publish(product, cloud, thing, timeline, f"{product.version}+worse", app_that_crashes())
 
 
 async def _publish(

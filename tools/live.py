@@ -12,9 +12,9 @@ from tools.dashboard.actions import ALL_METRICS
 from tools.dashboard.local import page_of
 from tools.dashboard.simulation import Simulation
 from tools.dashboard.updating import Made
-from tools.units import Unit
 from tools.sim import World
 from tools.timeline import Timeline
+from tools.units import Unit
 from tools.updates import Product
 
 

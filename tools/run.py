@@ -14,11 +14,13 @@ from typing import Any
 
 from rich.console import Console
 
+from tools import application
 from tools.ble.errors import BleError
-from tools.board.errors import wrong_arguments
+from tools.board import settings
+from tools.board.errors import BoardError, wrong_arguments
 from tools.cloud import Cloud, StateError
 from tools.cloud.ca import CHAINS
-from tools.cloud.endpoint import PAGE
+from tools.cloud.endpoint import PAGE, kept_port
 from tools.cloud.events import Event, printable
 from tools.configure import ConfigureError, configure
 from tools.demonstration import demonstrate
@@ -29,7 +31,7 @@ from tools.sim.wiring import WiringError, wire
 from tools.subscriber import Subscriber
 from tools.timeline import Timeline
 from tools.units import Unit, allow_files, bring_up
-from tools.updates import REPORTS, Product
+from tools.updates import Product, reports
 
 EXAMPLES = """examples:
   python3 -m tools run                   watch one device, until Ctrl-C
@@ -111,7 +113,7 @@ def main(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         if args.once:
             raise
-    except (RunError, StateError, BleError, ConfigureError, WiringError, OSError) as error:
+    except (RunError, BoardError, StateError, BleError, ConfigureError, WiringError, OSError) as error:
         console.print(f"run: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
         return 1
     return 0
@@ -123,6 +125,7 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
         folder = args.state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="esp32-aws-iot-")))
         made = Cloud(
             folder / "cloud",
+            port=kept_port(folder / "cloud"),
             server_chain=args.server_chain,
             files_port=0,
             rest_port=None if args.once else 0,  # it costs half a second, and for --once nobody comes
@@ -135,7 +138,7 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
         timeline.say("cloud", "", f"for others: python3 -m tools cloud client NAME --state {state}")
         if cloud.rest_url:
             timeline.say("cloud", "", f"what there is to see: python3 -m tools thing --state {state}")
-        product = Product(None if args.once else REPORTS) if args.updates else None
+        product = Product(None if args.once else reports()) if args.updates else None
         world = await stack.enter_async_context(World({_WIFI["ssid"]: _WIFI["password"]}))
         units = [
             make_unit(folder, world, number, args.micropython, args.sensors, timeline)
@@ -192,11 +195,11 @@ def make_unit(
 ) -> Unit:
     """A device, with what that file says wired to its pins."""
     mac = "24:0a:c4:00:{:02x}:{:02x}".format(*divmod(number + 1, 256))
-    name = "esp32-" + mac.replace(":", "")
+    name = settings.device_name(mac)
 
     def on_line(line: str) -> None:
         unit.on_line(line)
-        if _ACKNOWLEDGED.search(line):
+        if not application.is_own() and _ACKNOWLEDGED.search(line):
             unit.count(acknowledged=1)
         timeline.device_line(name, line)
 
@@ -212,13 +215,18 @@ async def watch_cloud(
     stack: contextlib.AsyncExitStack, cloud: Cloud, folder: Path, units: list[Unit], timeline: Timeline
 ) -> Subscriber:
     """Have the cloud tell who comes and goes, and the independent subscriber it returns what arrives."""
-    by_topic = {f"telemetry/{unit.name}": unit for unit in units}
+    own = application.is_own()  # whose messages have a device's name somewhere in their topics
+    by_name = {unit.name: unit for unit in units}
+    by_topic = {} if own else {f"telemetry/{unit.name}": unit for unit in units}
 
     def on_message(topic: str, payload: bytes) -> None:
         text = printable(payload.decode(errors="backslashreplace"))
         timeline.say("subscriber", "", f"{printable(topic)} {text}", "green")
         if topic in by_topic:
             by_topic[topic].count(received=1)
+        elif own:
+            for name in by_name.keys() & set(topic.split("/")):
+                by_name[name].count(acknowledged=1, received=1)
 
     policy = {
         "Version": "2012-10-17",
@@ -253,7 +261,7 @@ async def start(
     else:
         await asyncio.to_thread(device.deploy if args.packed else device.install)
         if not (args.once or args.packed):
-            device.add("firmware/settings.py", f"\nREPORTS = {REPORTS!r}\n")
+            device.add("firmware/settings.py", f"\nREPORTS = {reports()!r}\n")
     await device.power_on()
     mode = (await device.expect(r"system: mode (\w+)$", args.timeout))[1]
     if mode == "CONFIG":

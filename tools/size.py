@@ -20,6 +20,7 @@ from tools.board.files import (
     check_list,
     compile_for_chip,
     device_files,
+    located,
     path_in_pack,
     path_on_device,
 )
@@ -38,7 +39,7 @@ exit status: 0, 1 over budget or where something does not compile, 2 for wrong a
 
 def compiled(source: Path) -> bytes:
     """Compile a device file, nearly as on the chip, also into BUILD."""
-    module = compile_for_chip((ROOT / source).read_bytes(), source.as_posix())
+    module = compile_for_chip(located(source).read_bytes(), source.as_posix())
     # The folder of the mounted pack has the name of its reader.
     place = READER.with_suffix(".mpy").as_posix() if source == READER else path_on_device(source.as_posix())
     target = BUILD / place.lstrip("/")
@@ -86,7 +87,7 @@ def measure() -> Measured:
     check_list()
     shutil.rmtree(BUILD, ignore_errors=True)
     # A package needs no __init__.py, and an empty one is not deployed.
-    modules = {file: compiled(file) for file in device_files() if (ROOT / file).stat().st_size}
+    modules = {file: compiled(file) for file in device_files() if located(file).stat().st_size}
     names = [module_name(file) for file in modules]
     launcher = {module_name(file): len(modules.pop(file)) for file in (*SCRIPTS, READER)}
     sizes = packed({path_in_pack(file.as_posix()): module for file, module in modules.items()})

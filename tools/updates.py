@@ -8,17 +8,15 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from firmware import settings
+from tools import application
+from tools.board import settings
 from tools.cloud import Cloud
 from tools.release import job
 from tools.release.manifest import APP, HASH_BYTES, IMAGE, Manifest, block_hashes
 from tools.release.roots import Root
 from tools.release.signatures import Signature
-from tools.sim.device import ROOT
 from tools.sim.packed import deployed
 
-# What simulated devices tell of themselves, for the live page; what they log it has from their consoles.
-REPORTS = {"crash": True, "log": "warning", "metrics_s": 300, "package": settings.PRODUCT}
 _LASTS = timedelta(days=1)
 _CRASH = """
 
@@ -27,11 +25,19 @@ async def main(thing):
 """
 
 
+def reports() -> dict[str, object]:
+    """REPORTS of simulated devices, for the live page; what they log that has from their consoles."""
+    return {"crash": True, "log": "warning", "metrics_s": 300, "package": settings.values()["PRODUCT"]}
+
+
 class Product:
-    """Makes and publishes versions of the firmware in this checkout.
+    """Makes and publishes versions of the application (tools.application) with this checkout's library.
 
     Args:
         reports: REPORTS of firmware/settings.py in each of them; None: as it is there.
+
+    Attributes:
+        version: as firmware/settings.py has it.
     """
 
     def __init__(self, reports: Mapping[str, object] | None = None) -> None:
@@ -39,11 +45,14 @@ class Product:
         self._key = ec.generate_private_key(ec.SECP256R1())
         form = serialization.PublicFormat.UncompressedPoint
         public = self._key.public_key().public_bytes(serialization.Encoding.X962, form)
-        self._root = Root(settings.PRODUCT, 1, 1, (public,))
+        known = settings.values()
+        self._name, self.version = known["PRODUCT"], known["VERSION"]
+        self._root = Root(self._name, 1, 1, (public,))
 
-    def texts(self, version: str = settings.VERSION, app: str | None = None) -> Mapping[str, str]:
+    def texts(self, version: str = "", app: str | None = None) -> Mapping[str, str]:
         """What a version has other than the checkout, by paths in that; `app` is another firmware/app.py."""
-        lines = (ROOT / "firmware/settings.py").read_text("utf-8")
+        version = version or self.version
+        lines = (application.folder() / "firmware/settings.py").read_text("utf-8")
         changes = {
             "firmware/settings.py": f"{lines}\nVERSION = {version!r}\n{self._settings}",
             "firmware/update_root.py": f'ROOT = """\\\n{self._root.text().decode()}"""\n',
@@ -82,7 +91,7 @@ class Product:
     ) -> Manifest:
         digest, ends = hashlib.sha256(file).hexdigest(), datetime.now(UTC) + _LASTS
         size = len(file)
-        return Manifest(settings.PRODUCT, kind, version, 0, ends, "ESP32", boards, size, digest, **members)
+        return Manifest(self._name, kind, version, 0, ends, "ESP32", boards, size, digest, **members)
 
     def _publish(self, cloud: Cloud, thing: str, about: Manifest, file: bytes) -> str:
         job_id = f"update-{datetime.now(UTC):%y%m%d-%H%M%S-%f}"
@@ -99,5 +108,5 @@ class Product:
 
 
 def app_that_crashes() -> str:
-    """The example application with a fault in it."""
-    return (ROOT / "firmware/app.py").read_text("utf-8") + _CRASH
+    """The application with a fault in it."""
+    return (application.folder() / "firmware/app.py").read_text("utf-8") + _CRASH

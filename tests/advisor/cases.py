@@ -1,4 +1,4 @@
-"""Device Advisor's test cases by AWS's ids, and what the device does in each; README shows them.
+"""Device Advisor's cases by AWS's ids, and what the device does in each, as docs/device-advisor.md has them.
 
 From the AWS IoT Core Developer Guide, "Device Advisor test cases", all but those of TLS 1.3. The test of a
 case is called by its id in lower case. "Pass with warnings" is AWS's, for what is odd and does no harm.
@@ -50,6 +50,6 @@ CASES = {
 
 
 def table() -> str:
-    """As README has it."""
+    """As that page has it."""
     rows = [f"| `{name}` | {does} | {verdict} |" for name, (verdict, does) in CASES.items()]
     return "\n".join(["| case | what the device does | |", "|---|---|---|", *rows])

@@ -12,10 +12,19 @@ from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ONE_PROGRAM = {"phone-client.md"}  # each of whose blocks goes on where the one before ends
+
+
+def blocks(page: Path) -> list[str]:
+    """The programs of a page."""
+    found = re.findall(r"(?ms)^```python\n(.*?)^```", page.read_text("utf-8"))
+    return ["\n".join(found)] if page.name in ONE_PROGRAM else found
+
+
 BLOCKS = [
     pytest.param(block, id=f"{page.name}-{number}")
     for page in PAGES
-    for number, block in enumerate(re.findall(r"(?ms)^```python\n(.*?)^```", page.read_text("utf-8")), 1)
+    for number, block in enumerate(blocks(page), 1)
 ]
 
 

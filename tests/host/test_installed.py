@@ -14,6 +14,7 @@ import pytest
 
 from firmware import settings
 from tests.host.board.fake_board import FakeBoard
+from tests.host.board.packs import unpack
 from tests.patience import PATIENCE_S
 from tools.__main__ import NEED_TESTS, VERBS
 
@@ -94,6 +95,27 @@ def test_it_deploys(iot: Path, tmp_path: Path) -> None:
         done = run(iot, "deploy", board.port, "--no-packages")
     assert done.returncode == 0, done.stdout + done.stderr
     assert {"boot.py", "main.py", "pack.mpy", "firmware.pack"} <= board.tree().keys()
+
+
+def test_an_application_of_ones_own(iot: Path, tmp_path: Path) -> None:
+    """Its tests pass, and it is what a board gets, by what `pip install` has brought alone."""
+    assert run(iot, "new", str(tmp_path / "lamp")).returncode == 0
+    board = FakeBoard(tmp_path / "board")
+    tested = [str(iot.with_name("python")), "-m", "pytest", "-q"]
+    with board:
+        deployed = [str(iot), "deploy", board.port, "--no-packages"]
+        for command in (tested, deployed):
+            done = subprocess.run(
+                command,
+                cwd=tmp_path / "lamp",
+                capture_output=True,
+                text=True,
+                timeout=2 * PATIENCE_S,
+                check=False,
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+    modules = unpack(board.tree()["firmware.pack"])
+    assert b"lamp" in modules["firmware/settings.mpy"] and b"every_s" in modules["firmware/app.mpy"]
 
 
 def test_the_local_cloud_runs(iot: Path, tmp_path: Path) -> None:

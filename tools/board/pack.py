@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from .start import ROOT, order, source
+from .start import order, source
 
 MOUNT = "/pack"  # where its modules are on the device, and how their tracebacks call them
 DICTIONARY = "dictionary"
@@ -98,8 +98,9 @@ def kept_dictionary() -> bytes:
 @functools.cache
 def in_a_start() -> list[str]:
     """What a start imports, by paths in a pack, in that order."""
-    files = [file.relative_to(ROOT) for name in order() if (file := source(name)) and file.stat().st_size]
-    return [file.with_suffix(".mpy").as_posix().removeprefix("lib/") for file in files]
+    found = [(name, file) for name in order() if (file := source(name)) and file.stat().st_size]
+    stems = [f"{name.replace('.', '/')}{'/__init__' * (file.stem == '__init__')}" for name, file in found]
+    return [f"{stem}.mpy" for stem in stems]
 
 
 def deflated(module: bytes, dictionary: bytes = b"") -> bytes:

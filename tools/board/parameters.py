@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from tools import application
+
 ROOT = Path(__file__).resolve().parents[2]
 # Modules that an application calls: of those all parameters keep their names.
 _CALLED = ("thing", "storage/user_bytes", "events", "log", "ble/packets")
@@ -26,7 +28,7 @@ def without_names(module: bytes, source: bytes) -> bytes:
         module: an .mpy of version 6.
         source: what it was compiled from.
     """
-    names = _parameters_alone(ast.parse(source)) - _passed_by_name()
+    names = _parameters_alone(ast.parse(source)) - passed_by_name()
     return renamed(module, {name.encode(): _NOBODY for name in names})
 
 
@@ -115,10 +117,11 @@ def _global_names(tree: ast.Module) -> Iterator[str]:
 
 
 @cache
-def _passed_by_name() -> set[str]:
-    """Names by which a call in this checkout's device code passes something, or an application may."""
+def passed_by_name() -> set[str]:
+    """Names by which a call in the device's code passes something, or an application may."""
     names = set(_PASSED)
-    for file in [*(ROOT / "lib").rglob("*.py"), *(ROOT / "firmware").rglob("*.py"), ROOT / "main.py"]:
+    firmware = application.folder(ROOT) / "firmware"
+    for file in [*(ROOT / "lib").rglob("*.py"), *firmware.rglob("*.py"), ROOT / "main.py"]:
         for node in ast.walk(ast.parse(file.read_bytes())):
             if isinstance(node, ast.keyword) and node.arg:
                 names.add(node.arg)

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from tools import application
+
 from .parameters import renamed, table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,7 +52,7 @@ def shortened(module: bytes, source: bytes) -> bytes:
 def rom_names(module: bytes, source: bytes) -> dict[bytes, bytes]:
     """By private names of the module, in its table's order, those in ROM: of which there may be too few."""
     tree = ast.parse(source)
-    own = {name.encode() for name in _defined(tree) - _known_elsewhere() - set(_shared(tree))}
+    own = {name.encode() for name in _defined(tree) - known_elsewhere() - set(_shared(tree))}
     words = set(re.findall(rb"\w+", source))
     free = (name for name in _NUMBERS if name not in words)
     return dict(zip((name for name in table(module) if name in own), free, strict=False))
@@ -74,11 +76,11 @@ def _defined(tree: ast.Module) -> set[str]:
 
 
 @cache
-def _known_elsewhere() -> frozenset[str]:
+def known_elsewhere() -> frozenset[str]:
     """Private names that another module may mean, of any module: they stay in all."""
     files = [
         *(ROOT / "lib").rglob("*.py"),
-        *(ROOT / "firmware").rglob("*.py"),
+        *(application.folder(ROOT) / "firmware").rglob("*.py"),
         ROOT / "main.py",
         ROOT / "boot.py",
     ]

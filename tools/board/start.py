@@ -24,6 +24,8 @@ sys.path.insert(0, str(ROOT / "lib"))
 
 from iot import modes  # noqa: E402
 
+from tools import application  # noqa: E402
+
 Step = tuple[str, ...]
 Actions = list[tuple[str, list[str]]]
 
@@ -102,7 +104,8 @@ WAYS: dict[str, tuple[Step, ...]] = {
 
 def source(name: str) -> Path | None:
     """The file of a device's module or package, None where it is none of ours."""
-    path = ROOT / ("" if name.startswith("firmware") else "lib") / name.replace(".", "/")
+    folder = application.folder(ROOT) if name.startswith("firmware") else ROOT / "lib"
+    path = folder / name.replace(".", "/")
     files = (path.with_suffix(".py"), path / "__init__.py")
     return next((file for file in files if file.exists()), None)
 

@@ -46,3 +46,8 @@ class Endpoint:
     def save(self, state: Path) -> None:
         """Keep it; OSError."""
         write_atomic(state / _FILE, json.dumps(asdict(self)).encode())
+
+
+def kept_port(state: Path) -> int:
+    """The port of the cloud which was started last with this directory: its devices know it. 0: of none."""
+    return Endpoint.load(state).port if (state / _FILE).exists() else 0

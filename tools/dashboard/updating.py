@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from firmware import settings
 from tools.board.errors import BoardError
 from tools.cloud import Cloud
 from tools.dashboard.guard import RefusedError
@@ -89,14 +88,13 @@ class Made:
 
     async def list_(self) -> list[dict[str, Any]]:
         return [
-            {"release": name, "version": f"{settings.VERSION}+{name}", "kind": "app"} for name in self._apps
+            {"release": name, "version": f"{self._product.version}+{name}", "kind": "app"}
+            for name in self._apps
         ]
 
     async def update(self, thing: str, release: str) -> str:
         if release not in self._apps:
             raise RefusedError(404, f"{release}: no such release", "GET /api/releases.")
-        version = (
-            f"{settings.VERSION}+{release}.{time.strftime('%H%M%S')}"  # one that failed is not tried again
-        )
+        version = f"{self._product.version}+{release}.{time.strftime('%H%M%S')}"  # one that failed is not tried again
         pack = await asyncio.to_thread(self._product.build, version, self._apps[release]())
         return self._product.publish(self._cloud, thing, version, pack)

@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from tools import application
+
 from . import check
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +35,7 @@ def main(args: argparse.Namespace) -> int:
         if not path.exists():
             print(f"names: {path}: no such file or folder", file=sys.stderr)
             return 2
-    ours = modules(ROOT / "boot.py", ROOT / "main.py", ROOT / "lib", ROOT / "firmware")
+    ours = modules(ROOT / "boot.py", ROOT / "main.py", ROOT / "lib", application.folder() / "firmware")
     beside = ours | modules(ROOT / "tools/sim/shims/aioble")
     for folder in args.packages:
         beside |= modules(*(path for path in folder.iterdir() if path.is_dir() or path.suffix == ".py"))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tools import application
 from tools.board import files, packages
 
 from .keys import Keys
@@ -27,7 +28,7 @@ def added(
 
 def root_path() -> Path:
     """Where a product's root is."""
-    return files.ROOT / "firmware/update_root.py"
+    return application.folder(files.ROOT) / "firmware/update_root.py"
 
 
 def add_root(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from tools.lines import Lines
@@ -78,6 +78,10 @@ class Device:
     def install(self, source: Path = ROOT) -> None:
         """Copy boot.py, main.py, lib and firmware to the flash, as `tools board deploy` does to a board."""
         self._flash.install(product(source))
+
+    def change(self, files: Mapping[str, bytes], removed: Iterable[str] = ()) -> None:
+        """Write files to its flash, by their paths there, and remove others; InUse while it has power."""
+        self._flash.install(files, removed)
 
     def deploy(self, changes: Mapping[str, str] | None = None) -> None:
         """Write to the flash what `tools deploy` leaves on a board; `changes` as `deployed` takes them.

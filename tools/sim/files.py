@@ -4,10 +4,11 @@ import fnmatch
 import functools
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path, PurePosixPath
 
+from tools import application
 from tools.sim.cpython import load_shim
 from tools.sim.cpython.lfs import VfsLfs2
 
@@ -70,14 +71,20 @@ class Image:
             yield _mounted(data)
             self._write(data.getvalue())
 
-    def install(self, files: Mapping[str, bytes]) -> None:
-        """Write the files, by their paths, that are not there or differ, and the folders they are in."""
+    def install(self, files: Mapping[str, bytes], removed: Iterable[str] = ()) -> None:
+        """Write the files, by their paths, that are not there or differ, and the folders they are in.
+
+        Of `removed` those go that are there.
+        """
         if self.file.read_bytes() == _formatted():  # 200 new devices are made once
             with self.lock():
                 self._write(_installed(tuple(files.items())))
             return
         with self.changed() as vfs:
             _put(vfs, files)
+            for path in removed:
+                if _is_there(vfs, path):
+                    vfs.remove(path)
 
     def append(self, path: str, data: bytes, own: bool) -> None:
         """Write to a file's end. own: as for `changed`."""
@@ -100,11 +107,13 @@ class HostFolder:
     def lock(self) -> nullcontext[None]:
         return nullcontext()
 
-    def install(self, files: Mapping[str, bytes]) -> None:
+    def install(self, files: Mapping[str, bytes], removed: Iterable[str] = ()) -> None:
         for path, data in files.items():
             file = self.root / path[1:]
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
+        for path in removed:
+            (self.root / path[1:]).unlink(missing_ok=True)
 
     def append(self, path: str, data: bytes, own: bool) -> None:
         with (self.root / path).open("ab") as file:
@@ -200,16 +209,13 @@ def blocks(data: io.BytesIO) -> object:
 
 
 def product(source: Path) -> dict[str, bytes]:
-    """boot.py, main.py, lib and firmware of a folder, by their paths on the chip."""
-    paths = [source / "boot.py", source / "main.py"]
-    for name in ("lib", "firmware"):
-        paths += [path for path in sorted((source / name).rglob("*")) if path.is_file()]
-    skipped = {"__pycache__"}
-    return {
-        "/" + path.relative_to(source).as_posix(): path.read_bytes()
-        for path in paths
-        if not skipped & set(path.parts)
-    }
+    """boot.py, main.py and lib of a folder, and firmware of the application's, by their paths on the chip."""
+    found = {f"/{name}": (source / name).read_bytes() for name in ("boot.py", "main.py")}
+    for folder, name in ((source, "lib"), (application.folder(source), "firmware")):
+        for path in sorted((folder / name).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                found["/" + path.relative_to(folder).as_posix()] = path.read_bytes()
+    return found
 
 
 def _mounted(data: io.BytesIO) -> VfsLfs2:

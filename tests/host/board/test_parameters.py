@@ -58,7 +58,7 @@ def test_what_an_application_calls_keeps_its_parameters(called: str) -> None:
     source = (ROOT / name).read_bytes()
     module = compiled(source, name)
     assert without_names(module, source) == module
-    assert parameters._parameters_alone(ast.parse(source)) <= parameters._passed_by_name()
+    assert parameters._parameters_alone(ast.parse(source)) <= parameters.passed_by_name()
 
 
 def test_a_module_without_such_parameters_is_the_same() -> None:

@@ -1,4 +1,4 @@
-"""README's application, pasted as it stands."""
+"""The application of docs/application.md, pasted as it stands."""
 
 import json
 import re
@@ -8,13 +8,12 @@ from pathlib import Path
 from tests.patience import until
 from tests.system.house import START_S, House, ask
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "docs/application.md").read_text("utf-8")
 NAME = "esp32-240ac4000001"
 
 
-async def test_the_application_of_the_readme(house: House) -> None:
-    section = README.partition("## Write an application\n")[2]
-    example = re.findall(r"(?s)```python\n(.*?)```", section)[0]
+async def test_the_application_of_the_page(house: House) -> None:
+    example = re.findall(r"(?s)```python\n(.*?)```", PAGE)[0]
     device = house.device(app=example)
     received: list[tuple[str, object]] = []
 

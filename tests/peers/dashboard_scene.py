@@ -17,7 +17,7 @@ from tools.cloud import Cloud
 from tools.dashboard.local import page_of
 from tools.dashboard.simulation import Simulation
 from tools.sim import Device, World
-from tools.updates import REPORTS
+from tools.updates import reports
 
 NAME = "esp32-240ac4000001"
 WIDE = {"width": 1280, "height": 900}
@@ -62,7 +62,7 @@ async def home(folder: Path) -> AsyncIterator[Home]:
         speed = float(os.environ.get("SIM_SPEED") or 5)
         device = Device(folder / "device1", world, on_line=lambda line: page.line(NAME, line), speed=speed)
         page = await page_of(name, 0, simulation=Simulation(world, {NAME: device}))
-        install(device, None, REPORTS=REPORTS)
+        install(device, None, REPORTS=reports())
         async with page:
             try:
                 await house.telemetry(device)

@@ -17,7 +17,7 @@ from tools.dashboard.server import Dashboard
 from tools.dashboard.simulation import Simulation
 from tools.live import declare_metrics
 from tools.sim import Device, World
-from tools.updates import REPORTS
+from tools.updates import reports
 
 WIFI = {"ssid": "Home", "password": "correct horse"}
 NAME = "esp32-240ac4000001"
@@ -62,7 +62,7 @@ async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         world = await stack.enter_async_context(World({WIFI["ssid"]: WIFI["password"]}))
         device = Device(tmp_path / "device", world, on_line=lambda line: page.line(NAME, line))
         device.install()
-        settle(device, REPORTS=REPORTS)
+        settle(device, REPORTS=reports())
         simulation = Simulation(world, {NAME: device})
         made = await page_of(tmp_path / "cloud", 0, simulation=simulation, releases=NoReleases())
         page = await stack.enter_async_context(made)

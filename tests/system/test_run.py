@@ -1,5 +1,6 @@
 """`python3 -m tools run`, as `make run` calls it."""
 
+import asyncio
 import json
 import re
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.host.board.support import on_terminal, run_verb
+from tests.host.dashboard.browser import Api
 from tests.patience import PATIENCE_S
 from tools.cloud import Cloud
 
@@ -158,17 +160,22 @@ async def test_a_typed_line_goes_to_the_device_and_ctrl_c_is_no_error() -> None:
     assert "rror" not in rest and "Traceback" not in rest and "***" not in rest
 
 
-async def test_another_terminal_sees_the_thing(tmp_path: Path) -> None:
+async def test_another_terminal_and_the_page_see_the_thing(tmp_path: Path) -> None:
     async with on_terminal("run", "--usb", "--state", str(tmp_path)) as terminal:
         await terminal.shows(rf"python3 -m tools thing --state {re.escape(str(tmp_path))}/cloud")
+        url = (await terminal.shows(r"page +all devices, live: (http://localhost:\d+/)"))[1]
         await terminal.shows("telemetry 1 acknowledged")
         state = ("--state", str(tmp_path / "cloud"))
         done = await run_verb("thing", "esp32-240ac4000001", "show", *state, "--json")
+        async with Api(url) as api, asyncio.timeout(PATIENCE_S):
+            while (device := (await api.get("api/fleet"))["devices"][0])["version"] is None:
+                await asyncio.sleep(0.1)
         terminal.type("\x03")
         assert await terminal.ended() == 0
     value = json.loads(done.out)["value"]
     assert value["connection"]["connected"] is True
     assert [it["status"] for it in value["certificates"]] == ["ACTIVE"]
+    assert (device["name"], device["mode"], device["connected"]) == ("esp32-240ac4000001", "NORMAL", True)
 
 
 async def test_with_several_devices_a_line_begins_with_the_device() -> None:

@@ -13,12 +13,16 @@ class Lock:
 
     The lock is SQLite's own on an empty database beside the real one, which whoever likes may look into.
 
+    Args:
+        folder: what is held.
+        name: the database's; who holds one holds no other.
+
     Raises:
         StateError: another one holds it, or it cannot be written to.
     """
 
-    def __init__(self, folder: Path) -> None:
-        path = folder / "lock"
+    def __init__(self, folder: Path, name: str = "lock") -> None:
+        path = folder / name
         try:
             self._connection = sqlite3.connect(path, timeout=0, isolation_level=None)
             try:

@@ -2,21 +2,21 @@
 
 import datetime as dt
 import json
-import re
 import secrets
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from tools.dashboard.guard import RefusedError
+from tools.dashboard.hiding import hidden
 from tools.thing import commands, jobs, overview, shadow
 from tools.thing.account import Account
 from tools.thing.failures import code, is_missing
 
 JOBS_SHOWN = 20
+PACKAGE = "$package"
 COMMANDS_SHOWN = 20
 _COMMAND_S = 10
-_URL = re.compile(r"(https?://[^\s\"?]+)\?[^\s\"]+")  # what is behind the ? may be what opens a file
 _KEPT = 1000
 METRICS = ("heap_free", "rssi", "crash_free_h")  # what the page shows of those that a device reports
 ALL_METRICS = (*METRICS, "idf_largest", "reconnects", "dropped", "loop_held_ms", "connected_percent")
@@ -86,6 +86,12 @@ def declare_metrics(account: Account) -> None:
 def shadow_names(account: Account, name: str) -> list[str]:
     """Which shadows a thing has; "" is the classic one."""
     return ["" if one == shadow.CLASSIC else one for one in shadow.names(account, name)]
+
+
+def package(account: Account, name: str) -> dict[str, Any] | None:
+    """The shadow that tells a thing's software, where it has one."""
+    named = account.data.list_named_shadows_for_thing(thingName=name)["results"]
+    return get_shadow(account, name, PACKAGE) if PACKAGE in named else None
 
 
 def get_shadow(account: Account, name: str, which: str) -> dict[str, Any]:
@@ -158,7 +164,7 @@ class JobList:
             "job": job_id,
             "status": found["status"],
             "document": self._document(account, job_id),
-            "details": {key: _URL.sub(r"\1?…", value) for key, value in details.items()},
+            "details": hidden(details),
             "queued": milliseconds(found.get("queuedAt")),
             "started": milliseconds(found.get("startedAt")),
             "updated": milliseconds(found.get("lastUpdatedAt")),
@@ -175,12 +181,11 @@ class JobList:
                 if not is_missing(error):
                     raise
                 return None
-            text = _URL.sub(r"\1?…", text)
             try:
                 document = json.loads(text)
             except ValueError:
                 document = text
-            _keep(self._documents, job_id, document)
+            _keep(self._documents, job_id, hidden(document))
         return self._documents[job_id]
 
 
@@ -222,7 +227,7 @@ def _execution(account: Account, target: str, execution_id: str, arn: str) -> di
         "command": arn.rpartition("/")[2],
         "status": shown["status"],
         "reason": ": ".join(filter(None, (shown.get("reasonCode"), shown.get("reason")))) or None,
-        "result": shown["result"],
+        "result": hidden(shown["result"]),
         "created": milliseconds(found.get("createdAt")),
     }
 

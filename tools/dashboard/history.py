@@ -1,14 +1,16 @@
 """The last days of all devices: what comes is kept by batches, in a thread, and can be asked for."""
 
+import contextlib
 import json
 import sqlite3
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tools.cloud.lock import Lock, StateError
 from tools.dashboard.past import Past
 from tools.dashboard.records import FILE, Entry, Records, Row
 
@@ -17,13 +19,15 @@ BYTES = 256 << 20
 BATCH_S = 2.0
 WAITING_MAX = 50_000  # rows that wait for a disk that takes none; then the oldest go
 _PRUNE_EVERY_S = 60.0
+_LOCK = "history.lock"
 
 
 class History:
     """Adding never waits for the disk; reading does, and belongs into a thread. A context manager.
 
     A process that is killed loses what came within the last two seconds. A disk that takes nothing is told,
-    once, and the latest rows wait for it.
+    once, and the latest rows wait for it. Where another process keeps its history in the folder, this one's
+    is somewhere else, and ends with it.
 
     Args:
         folder: where its file is; made if it does not exist.
@@ -44,6 +48,12 @@ class History:
         clock_ms: Callable[[], int] = lambda: int(time.time() * 1000),
     ) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._place = contextlib.ExitStack()
+        try:
+            self._place.callback(Lock(folder, _LOCK).close)
+        except StateError:
+            say(f"another page keeps its history in {folder}: this one's begins now, and ends with the page")
+            folder = Path(self._place.enter_context(tempfile.TemporaryDirectory(prefix="history-")))
         self.path = folder / FILE
         self.days = days
         self._bytes = size_bytes
@@ -68,8 +78,13 @@ class History:
     def __exit__(self, *_: object) -> None:
         self._ends.set()
         self._thread.join()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; what waits is not written."""
         with self._writing:
             self._records.close()
+        self._place.close()
 
     def point(self, name: str, time_ms: int, values: dict[str, float]) -> None:
         """Numbers that a device has sent, their names without quotes and backslashes."""
@@ -115,7 +130,7 @@ class History:
 
     def flush(self) -> None:
         """Write what waits, if the disk takes it."""
-        with self._writing, suppress(sqlite3.Error):
+        with self._writing, contextlib.suppress(sqlite3.Error):
             self._write()
 
     def _thing(self, name: str) -> int:
@@ -150,7 +165,7 @@ class History:
     def _prune(self) -> None:
         self._records.prune(self._clock_ms(), self.days, self._bytes)
 
-    @contextmanager
+    @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
         """While it has the file: what fails is told at its begin and at its end."""
         try:

@@ -16,7 +16,6 @@ from tools.dashboard.stream import Stream
 Result = TypeVar("Result")
 THINGS_MAX = 1000
 _AT_ONCE = 4
-_PACKAGES = "$package"
 _UNDER_WAY = ("QUEUED", "IN_PROGRESS", "CREATED")
 _log = logging.getLogger(__name__)
 
@@ -120,7 +119,7 @@ class Lookups:
         if active:
             self._fleet.set(name, certificate_end=max(active))
         if device.version is None:
-            self._fleet.packages(device, await self._ask(actions.get_shadow, name, _PACKAGES))
+            self._fleet.packages(device, await self._ask(actions.package, name))
         if await self._ask(actions.has_work, name):
             self.jobs(name)
         self._looked.add(name)

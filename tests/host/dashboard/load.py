@@ -15,13 +15,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import IO
 
 import aiohttp
 import paho.mqtt.client as mqtt
 import psutil
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.patience import PATIENCE_S
 from tools.cloud.clients import make_client
 from tools.thing.account import Account
 
@@ -29,17 +29,19 @@ ROOT = Path(__file__).parents[3]
 POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]}'
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
+def start(log: Path, *arguments: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "tools", *arguments]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    with log.open("wb") as file:  # a pipe that nobody reads would hold the cloud
+        return subprocess.Popen(command, cwd=ROOT, stdout=file)
 
 
-def found(output: IO[str] | None, pattern: str) -> str:
-    assert output
-    for line in output:
-        if match := re.search(pattern, line):
+def found(log: Path, pattern: str) -> str:
+    give_up = time.monotonic() + PATIENCE_S
+    while time.monotonic() < give_up:
+        if match := re.search(pattern, log.read_text()):
             return match[1]
-    raise SystemExit(f"no {pattern}")
+        time.sleep(0.1)
+    raise SystemExit(f"no {pattern} in {log}")
 
 
 def connected(state: Path, count: int) -> list[mqtt.Client]:
@@ -125,11 +127,12 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="dashboard-load-"))
     processes = []
     try:
-        processes.append(start("cloud", "--state", str(folder), "--port", "0", "--unthrottled"))
-        found(processes[0].stdout, r"live page: (\S+)")
+        logs = folder / "cloud.log", folder / "dashboard.log"
+        processes.append(start(logs[0], "cloud", "--state", str(folder), "--port", "0", "--unthrottled"))
+        found(logs[0], r"live page: (\S+)")
         clients = connected(folder, args.devices)
-        processes.append(start("dashboard", "--state", str(folder), "--port", "0"))
-        url = found(processes[1].stdout, r"Open (\S+)")
+        processes.append(start(logs[1], "dashboard", "--state", str(folder), "--port", "0"))
+        url = found(logs[1], r"Open (\S+)")
         asyncio.run(measure(url, psutil.Process(processes[1].pid), clients, args))
     finally:
         for process in reversed(processes):

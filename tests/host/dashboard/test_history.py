@@ -98,7 +98,7 @@ def test_thinned_there_are_no_more_than_asked_for_and_every_peak(
             one.point("lamp", at, {"x": value})
             last[at] = value
         found = one.series("lamp", ["x"], 0, NOW_MS, most)
-        one._records.close()
+        one.close()
     (values,) = found["values"]
     assert len(found["times"]) == len(values) <= max(most, 2)
     assert found["times"] == sorted(set(found["times"])) and set(found["times"]) <= last.keys()
@@ -160,7 +160,7 @@ def test_a_full_disk_is_told_once_and_waited_for(tmp_path: Path, monkeypatch: py
         one._write()
     assert "goes on" in said[1] and "rows were lost" in said[1]
     assert one.lines("lamp", None, 1)[0]["text"].startswith("2999 ")
-    one._records.close()
+    one.close()
 
 
 def test_a_damaged_file_is_put_aside(tmp_path: Path) -> None:
@@ -172,6 +172,18 @@ def test_a_damaged_file_is_put_aside(tmp_path: Path) -> None:
             assert times(one, "lamp") == [NOW_MS]
         assert len(said) == 1 and "history.damaged" in said[0]
         assert (tmp_path / "history.damaged").read_bytes() == content
+
+
+def test_two_pages_of_one_cloud_do_not_write_into_one_file(tmp_path: Path) -> None:
+    said: list[str] = []
+    with opened(tmp_path, say=said.append) as one, opened(tmp_path, say=said.append) as other:
+        assert one.path.parent == tmp_path != other.path.parent and len(said) == 1
+        for page in (one, other):
+            page.log("lamp", NOW_MS, "I", "", str(page.path))
+            assert [line["text"] for line in page.lines("lamp", None, 9)] == [str(page.path)]
+    assert not other.path.exists()
+    with opened(tmp_path, say=said.append) as again:
+        assert again.path == one.path and len(said) == 1
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:

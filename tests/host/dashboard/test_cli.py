@@ -54,8 +54,9 @@ async def test_a_cloud_has_a_page_and_another_beside_it(tmp_path: Path) -> None:
     assert (fleet["devices"], fleet["simulation"], fleet["writable"]) == ([], False, True)
     other, url = await started("dashboard", "--port", "0", "--state", str(tmp_path))
     assert (await asyncio.to_thread(fetched, f"{url}api/fleet"))["where"] == fleet["where"]
-    for process in (other, cloud):
-        assert await ended(process) == (0, "")
+    status, said = await ended(other)
+    assert status == 0 and said.startswith(f"another page keeps its history in {tmp_path}")
+    assert await ended(cloud) == (0, "")
 
 
 @pytest.mark.parametrize(

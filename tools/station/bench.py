@@ -44,7 +44,7 @@ class Plan:
         prefix: of the devices' names.
         wanted: the test of its hardware; None for none.
         document: the configuration; None for none.
-        packages: as deploy takes it: folder, and whether there are any.
+        packages: as deploy takes it: folder, whether there are any, URL of another index.
         deploys: false where the image has the firmware.
         baudrate: while writing.
     """
@@ -55,6 +55,7 @@ class Plan:
     document: dict[str, Any] | None = None
     packages: Path | None = None
     with_packages: bool = True
+    index: str | None = None
     deploys: bool = True
     baudrate: int = BAUDRATE
 
@@ -99,7 +100,7 @@ class Bench:
         plan = self._plan
         if plan.deploys:
             show("deploying", 0, 0)
-            deploy(_there(port), plan.packages, show, plan.with_packages, compiled=self._compiled)
+            deploy(_there(port), plan.packages, show, plan.with_packages, plan.index, compiled=self._compiled)
         board = self._checked(port, board, show)
         if self._plan.document and not board.configured:
             show("configuring", 0, 0)

@@ -151,12 +151,20 @@ def _plan(args: argparse.Namespace) -> Plan:
     if args.configure:
         configuration = document.load(args.configure, args.wifi)
     image = images.read(args.image)
-    with_packages = not args.no_packages
     prefix = known.get("NAME_PREFIX")
     if prefix is None:
         raise BoardError("firmware/settings.py: NAME_PREFIX is not a plain text", "Name it there.")
-    deploys = not args.no_deploy
-    return Plan(image, prefix, wanted, configuration, args.packages, with_packages, deploys, args.baudrate)
+    return Plan(
+        image,
+        prefix,
+        wanted,
+        configuration,
+        args.packages,
+        not args.no_packages,
+        args.index,
+        not args.no_deploy,
+        args.baudrate,
+    )
 
 
 def _ask(view: View) -> None:

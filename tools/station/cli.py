@@ -75,7 +75,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     document.add_networks(parser)
     packages.add_arguments(parser, "keep the aioble that the image has")
     parser.add_argument(
-        "--no-deploy", action="store_true", help="the image has the firmware: python3 -m tools image"
+        "--no-deploy",
+        action="store_true",
+        help="the image has all files; one of python3 -m tools image says so itself",
     )
     parser.add_argument(
         "--labels",
@@ -162,7 +164,7 @@ def _plan(args: argparse.Namespace) -> Plan:
         args.packages,
         not args.no_packages,
         args.index,
-        not args.no_deploy,
+        not (args.no_deploy or image.firmware),
         args.baudrate,
     )
 

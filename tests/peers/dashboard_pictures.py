@@ -62,6 +62,8 @@ async def _take(url: str, name: str) -> None:
             )
         await _picture(await _open(browser, device, "dark", NARROW), "dashboard-narrow")
         lower = await _open(browser, device, "light", _SHOWN)
+        await expect(lower.locator("#log-lines li").first).to_be_visible()
+        await asyncio.sleep(1.5)  # all above it is there, and as high as it gets
         await lower.evaluate("document.querySelector('#jobs').scrollIntoView()")
         await _picture(lower, "dashboard-jobs")
 

@@ -84,7 +84,7 @@ class Image:
         with self.changed(own) as vfs, vfs.open(f"/{path}", "ab") as file:
             file.write(data)
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | bytearray) -> None:
         with open(os.open(self.file, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
             file.write(data)
 

@@ -17,7 +17,7 @@ class Opener:
     Args:
         host: name or address, as in the server's certificate.
         port: 1 to 65535.
-        load: called once; returns the arguments of iot.trust.context.
+        load: called once; returns root certificates, certificate and key, as for iot.trust.context.
     """
 
     def __init__(self, host, port, load):
@@ -30,7 +30,7 @@ class Opener:
         """Builds the SSLContext where there is none yet; errors as with iot.trust.context."""
         if self._context is None:
             own = self._load()
-            self._context = borrow("iot.trust").context(*own)
+            self._context = borrow("iot.trust").context(*own, self._host)
 
     async def open(self):
         """A stream; the handshake runs in its first write or read. Its extra info `socket` is below TLS."""

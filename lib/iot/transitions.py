@@ -24,8 +24,9 @@ _TRIES_TO_REPLACE = const(3)
 _COUNTS = const(("refused", "lost", "oversize", "unclaimed", "dropped"))
 
 # Bytes of ESP-IDF's heap that MicroPython's leaves alone (docs/memory.md): for Wi-Fi with its buffers, and
-# TLS in the handshake with RSA chains, or NimBLE.
+# TLS in the handshake with RSA chains, or NimBLE; and with chains of ECDSA.
 _RESERVED = const(97 * 1024)
+_RESERVED_LIGHT = const(92 * 1024)
 
 
 async def change(system):
@@ -181,7 +182,7 @@ async def _enter_normal(system, besides):
     settings = system.settings
     buffers = thing and (bytearray(settings.OUTBOX_BYTES), bytearray(settings.PACKET_LIMIT))
     if "wifi" not in system.tasks:
-        _grow_heap(system)
+        _grow_heap(system, _RESERVED_LIGHT if system.stored["light"] else _RESERVED)
         await load(*modes.STAYING["wifi"])
         await load(*modes.STAYING["clock"])
         _start_network(system, config)  # the radio connects while the rest is loaded
@@ -266,9 +267,9 @@ async def _begin_always(system):
         _begin(system, flash=system.flash.run())
 
 
-def _grow_heap(system):
+def _grow_heap(system, reserved=_RESERVED):
     """Before a radio is on, and once in a life."""
-    system.heap = borrow("iot.heap").grow(_RESERVED)
+    system.heap = borrow("iot.heap").grow(reserved)
     system.heap_total = memory.heap_total()
 
 

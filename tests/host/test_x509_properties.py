@@ -8,7 +8,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
-from iot.crypto.x509 import not_after
+from iot.crypto.x509 import is_light, not_after
+
+from tests.host import certificates
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 START = datetime.datetime(1980, 1, 1)
@@ -28,6 +30,17 @@ def certificate(name: str, serial: int, end: datetime.datetime) -> bytes:
 def test_any_end(name: str, serial: int, end: datetime.datetime) -> None:
     end = end.replace(microsecond=0)
     assert not_after(certificate(name, serial, end)) == end.isoformat() + "Z"
+
+
+@given(
+    st.lists(st.sampled_from(["secp256r1", "secp384r1", "2048"]), min_size=1, max_size=3),
+    st.sampled_from(["a1-ats.iot.eu-west-1.amazonaws.com", "broker.example.com", "192.0.2.1"]),
+)
+def test_a_light_chain_is_asked_for_where_it_can_be_verified(kinds: list[str], host: str) -> None:
+    """Amazon's servers have both; of another no more is known than what it is trusted by."""
+    roots = b"".join(certificates.der(certificates.certificate(kind)) for kind in kinds)
+    rsa, amazon = kinds.count("2048"), "amazonaws" in host
+    assert is_light(roots, host) == (rsa == 0 or (amazon and rsa < len(kinds)))
 
 
 @given(st.binary(max_size=80), st.integers(0, 200), st.integers(0, 255))

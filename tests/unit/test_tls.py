@@ -30,6 +30,9 @@ class FakeContext:
     def load_verify_locations(self, root):
         self.roots = getattr(self, "roots", []) + [root]
 
+    def set_ciphers(self, names):
+        self.ciphers = names
+
     def load_cert_chain(self, certificate, key):
         self.own = certificate, key
 
@@ -96,6 +99,15 @@ async def test_mbedtls_is_given_one_root_at_a_time():
     fake, _, _ = await opened(1)
     assert fake.made[0].roots == [b"-----root"], "PEM as firmware up to 0.1 stored it, all at once"
     await araises(ValueError, "damaged", opened(1, root[:-1]))
+
+
+async def test_a_chain_of_ecdsa_is_asked_for_where_nothing_else_is_trusted():
+    root = certificate(ROOT)
+    fake, _, _ = await opened(1, root)
+    assert [name[:16] for name in fake.made[0].ciphers] == ["TLS-ECDHE-ECDSA-"] * 2
+    rsa = root[:40] + b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01" + root[49:]
+    fake, _, _ = await opened(1, root + rsa)
+    assert not hasattr(fake.made[0], "ciphers"), "as far as the name tells, this server may have RSA alone"
 
 
 def test_want_of_memory_is_asked_of_who_knows_it():

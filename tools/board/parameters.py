@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _CALLED = ("thing", "storage/user_bytes", "events", "log", "ble/packets")
 # Of these it does so with a part of the methods: what they are passed.
 _PASSED = {"topic", "payload", "qos", "retain", "topic_filter", "depth", "timeout_ms"}
-_NOBODY = b"_"
+_NOBODY = 8  # the number of "_" (tools.board.private)
 _HEADER_SIZE = 4  # version, architecture, bits of small integers
 
 
@@ -35,13 +35,15 @@ def table(module: bytes) -> list[bytes]:
     return [module[start:end] for start, end in _places(module)]
 
 
-def renamed(module: bytes, names: dict[bytes, bytes]) -> bytes:
-    """An .mpy with other names: each that is a key has its value in its place."""
+def renamed(module: bytes, names: dict[bytes, int]) -> bytes:
+    """An .mpy in which each name that is a key is in ROM: the one with that number, below 16384."""
     parts, done = [], 0
     for start, end in _places(module):
         if (new := names.get(module[start:end])) is not None:
-            parts += [module[done : start - _size(end - start)], bytes((len(new) << 1,)), new]
-            done = end
+            tagged = new << 1 | 1
+            number = bytes((tagged,)) if tagged < 128 else bytes((tagged >> 7 | 128, tagged & 127))
+            parts += [module[done : start - _size(end - start)], number]
+            done = end + len(b"\0")
     return b"".join([*parts, module[done:]])
 
 

@@ -1,12 +1,12 @@
-"""Makes the library's private names, which no other module knows, short: `_0`, `_1` … in each module anew.
+"""Gives the library's private names, which no other module knows, names that MicroPython has in ROM anyway.
 
-MicroPython interns every name in an .mpy, for ever, once for all modules that have it. Some two hundred
-private names become some thirty, and the heap keeps the 4.5 KB that the 621st name on a chip would take.
-Tracebacks then tell of a function `_7`: tools.board.tracebacks gives it back, as ESP-IDF's monitor does with
-addresses.
+MicroPython interns every other name in an .mpy, for ever, and takes 4.5 KB for the 621st on a chip. Some
+seven hundred private names cost nothing so, and an .mpy has a number for each. Tracebacks then tell of a
+function `KeyError`: tools.board.tracebacks gives its name back, as ESP-IDF's monitor does with addresses.
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -14,31 +14,50 @@ from pathlib import Path
 from .parameters import renamed, table
 
 ROOT = Path(__file__).resolve().parents[2]
-_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+# Names that have a number in each .mpy of version 6, by the first's (MicroPython's py/makeqstrdata.py,
+# static_qstr_list). Nothing looks for them in an object of ours; and where a module has the word, it keeps
+# its meaning there.
+_IN_ROM = {
+    30: "ArithmeticError AssertionError AttributeError BaseException EOFError Ellipsis Exception "
+    "GeneratorExit ImportError IndentationError IndexError KeyError KeyboardInterrupt LookupError "
+    "MemoryError NameError NoneType NotImplementedError OSError OverflowError RuntimeError StopIteration "
+    "SyntaxError SystemExit "
+    "TypeError ValueError ZeroDivisionError abs all any",
+    67: "callable chr classmethod",
+    76: "dir divmod",
+    80: "eval exec",
+    88: "globals",
+    110: "locals",
+    122: "pow",
+}
+_NUMBERS = {
+    name.encode(): first + place
+    for first, names in _IN_ROM.items()
+    for place, name in enumerate(names.split())
+}
 
 
 def shortened(module: bytes, source: bytes) -> bytes:
-    """A compiled module of the library's, its private names short.
+    """A compiled module of the library's, its private names in ROM.
 
     Args:
         module: an .mpy of version 6.
         source: what it was compiled from.
     """
-    return renamed(module, short_names(module, source))
+    return renamed(module, {own: _NUMBERS[name] for own, name in rom_names(module, source).items()})
 
 
-def short_names(module: bytes, source: bytes) -> dict[bytes, bytes]:
-    """By each private name of the module, in the order of its table, the short one."""
+def rom_names(module: bytes, source: bytes) -> dict[bytes, bytes]:
+    """By private names of the module, in its table's order, those in ROM: of which there may be too few."""
     tree = ast.parse(source)
     own = {name.encode() for name in _defined(tree) - _known_elsewhere() - set(_shared(tree))}
-    there = table(module)
-    short = (f"_{digit}".encode() for digit in _DIGITS)
-    free = (name for name in short if name not in there)
-    return {name: next(free) for name in there if name in own}
+    words = set(re.findall(rb"\w+", source))
+    free = (name for name in _NUMBERS if name not in words)
+    return dict(zip((name for name in table(module) if name in own), free, strict=False))
 
 
 def _is_private(name: str) -> bool:
-    return name.startswith("_") and not name.startswith("__") and len(name) > len("_0")
+    return name.startswith("_") and not name.startswith("__") and name != "_"
 
 
 def _defined(tree: ast.Module) -> set[str]:

@@ -38,7 +38,7 @@ INIT: tuple[Step, ...] = (
         "borrow iot.identity",
         "load iot.storage.user_bytes",
         "hold iot.storage.record iot.storage.store",
-        "borrow iot.storage.schema",
+        "borrow iot.storage.schema iot.crypto.tlv iot.crypto.x509",
         "drop iot.storage.record iot.storage.store",
         "borrow iot.storage.rtc iot.probation",
     ),

@@ -1,12 +1,12 @@
-"""Gives the functions in a device's tracebacks their own names, which are short there (private.py)."""
+"""Gives the functions in a device's tracebacks their own names, which are others there (private.py)."""
 
 import re
 from functools import cache
 
 from .files import ROOT, compile_as_it_is
-from .private import short_names
+from .private import rom_names
 
-_PLACE = re.compile(r'File "/pack/([\w/]+)\.mpy", line \d+, in (_\w)\b')
+_PLACE = re.compile(r'File "/pack/([\w/]+)\.mpy", line \d+, in (\w+)')
 
 
 def readable(line: str) -> str:
@@ -21,10 +21,10 @@ def _own(found: re.Match[str]) -> str:
 
 @cache
 def _names(path: str) -> dict[str, str]:
-    """By each short name in a module, its own; nothing for a module that is not of this checkout."""
+    """By each name that a module has in place of its own, that; nothing where it is not of this checkout."""
     file = ROOT / "lib" / f"{path}.py"
     if not file.exists():
         return {}
     source = file.read_bytes()
     module = compile_as_it_is(source, f"lib/{path}.py")
-    return {short.decode(): own.decode() for own, short in short_names(module, source).items()}
+    return {name.decode(): own.decode() for own, name in rom_names(module, source).items()}

@@ -203,7 +203,7 @@ class Update:
             await within(_CLOSE_MS, line.close())
 
     def _roots(self):
-        return (self._store().certificates()["root_ca"],)
+        return self._store().certificates()["root_ca"], None, None
 
     async def _in_time(self, limit_ms, coroutine):
         try:

@@ -37,7 +37,8 @@ class Store:
         stored: that of another Store since which nothing was saved or erased: the record is not read again.
 
     Attributes:
-        stored: {"set": number, "config": with defaults filled in}; None where none is, or none was read.
+        stored: {"set": number, "config": with defaults filled in}, once it is loaded also "light", as
+            iot.crypto.x509.is_light; None where none is, or none was read.
         on_trial: whether what `thing` found is a certificate that no broker has taken yet.
     """
 
@@ -56,7 +57,13 @@ class Store:
         if value == _BEING_ERASED:
             self.erase()
         self.stored = stored = _parsed(value)
-        return stored["config"] if stored and self._credentials.load(_CONFIG_SETS[stored["set"]]) else None
+        own = stored and self._credentials.load(_CONFIG_SETS[stored["set"]])
+        if not own:
+            return None
+        config = stored["config"]
+        roots, endpoint = own.get("root_ca", b""), config["aws"]["endpoint"]
+        stored["light"] = borrow("iot.crypto.x509").is_light(roots, endpoint)
+        return config
 
     def save(self, document, on_trial=False):
         """Replaces the configuration by a validated `document`; OSError where flash is full or fails.

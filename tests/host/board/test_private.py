@@ -1,10 +1,10 @@
-"""Private names in compiled modules: short where no other module can mean them; tracebacks have them back."""
+"""Private names in compiled modules: in ROM where no other can mean them; tracebacks have them back."""
 
 import pytest
 
 from tools.board import files
-from tools.board.parameters import table
-from tools.board.private import short_names, shortened
+from tools.board.parameters import _NOBODY, _number, table
+from tools.board.private import _NUMBERS, rom_names, shortened
 from tools.board.tracebacks import readable
 from tools.board.view import own_names
 
@@ -33,12 +33,40 @@ def compiled(source: bytes, name: str = "lib/iot/crate.py") -> bytes:
     return files.compile_as_it_is(source, name)
 
 
-def test_what_is_the_module_s_alone_is_short() -> None:
+def numbers(module: bytes) -> list[int]:
+    """Of the names in an .mpy that are in ROM."""
+    found = []
+    count, at = _number(module, 4)
+    _, at = _number(module, at)
+    for _ in range(count):
+        length, at = _number(module, at)
+        if length & 1:
+            found.append(length >> 1)
+        else:
+            at += (length >> 1) + 1
+    return found
+
+
+def test_what_is_the_module_s_alone_is_in_rom() -> None:
     names = table(shortened(compiled(SOURCE), SOURCE))
     for name in (b"_GROWS", b"_Crate", b"_lid_is_open", b"_lift", b"_shout"):
         assert name in table(compiled(SOURCE)) and name not in names, name
-    short = [name for name in names if len(name) == 2 and name.startswith(b"_")]
-    assert len(set(short)) == len(short) == 5
+    given = [*rom_names(compiled(SOURCE), SOURCE).values()]
+    assert len(set(given)) == len(given) == 5
+
+
+def test_a_word_of_the_module_keeps_its_meaning_there() -> None:
+    source = SOURCE.replace(b"import _thread", b"import _thread  # no ArithmeticError, or AssertionError")
+    assert list(rom_names(compiled(SOURCE), SOURCE).values())[:2] == [b"ArithmeticError", b"AssertionError"]
+    assert list(rom_names(compiled(source), source).values())[:2] == [b"AttributeError", b"BaseException"]
+
+
+def test_the_numbers_are_mpy_cross_s() -> None:
+    """A compiler makes the same of those words, and so MicroPython of the numbers."""
+    for name, number in _NUMBERS.items():
+        module = compiled(b"x." + name)
+        assert number in numbers(module), name
+    assert _NOBODY in numbers(compiled(b"x._"))
 
 
 def test_what_others_may_mean_stays() -> None:
@@ -55,7 +83,8 @@ def test_the_library_has_fewer_names_and_none_twice() -> None:
         source = (files.ROOT / file).read_bytes()
         module = compiled(source, file.as_posix())
         names = table(shortened(module, source))
-        assert len(set(names)) == len(names) == len(table(module)), file
+        assert len(set(names)) == len(names), file
+        assert len(table(module)) - len(names) == len(rom_names(module, source)), file
         before.update(table(module))
         after.update(names)
     assert len(before) - len(after) > 150
@@ -64,8 +93,8 @@ def test_the_library_has_fewer_names_and_none_twice() -> None:
 def test_a_traceback_has_its_functions_names() -> None:
     file = "lib/iot/mqtt/connection.py"
     source = (files.ROOT / file).read_bytes()
-    short = short_names(compiled(source, file), source)[b"_packet"].decode()
-    line = f'  File "/pack/iot/mqtt/connection.mpy", line 1, in {short}'
+    name = rom_names(compiled(source, file), source)[b"_packet"].decode()
+    line = f'  File "/pack/iot/mqtt/connection.mpy", line 1, in {name}'
     assert own_names(line) == '  File "/pack/iot/mqtt/connection.mpy", line 1, in _packet'
 
 

@@ -47,6 +47,11 @@ _BY_REASON = {  # of OpenSSL
 }
 
 
+def _cipher(name):
+    """OpenSSL's name of "TLS-ECDHE-ECDSA-WITH-AES-128-GCM-SHA256" and its like."""
+    return name.removeprefix("TLS-").replace("-WITH-", "-").replace("AES-", "AES")
+
+
 class SSLContext:
     """A TLS 1.2 configuration. A client verifies its server."""
 
@@ -73,6 +78,10 @@ class SSLContext:
         self._verify_mode = int(mode)
         if self._is_server:  # a client has its server verified by `verify`, not by OpenSSL
             self._context.verify_mode = _ssl.VerifyMode(mode)
+
+    def set_ciphers(self, names, /):
+        """Offer or take these alone, by mbedTLS's names; those of OpenSSL have the same words."""
+        self._context.set_ciphers(":".join(_cipher(name) for name in names))
 
     def load_cert_chain(self, certificate, key, /):
         """Use a certificate and a key, PEM or DER, be it of another certificate; ValueError if bad."""

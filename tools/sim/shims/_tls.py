@@ -30,6 +30,9 @@ class SSLContext:
         self._context.verify_mode = mode
         self._context.verify_callback = None if mode == CERT_NONE else _check
 
+    def set_ciphers(self, *arguments):
+        self._context.set_ciphers(*arguments)
+
     def load_cert_chain(self, *arguments):  # none of them by name, as on the chip
         certificate, key = arguments
         _memory.tls("key")

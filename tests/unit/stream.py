@@ -30,6 +30,7 @@ class Stream:
         self.largest_read = 0
         self._broker = broker
         self._incoming = bytearray()
+        self._taken = 0  # of what came: to move the rest at each byte would take the square of a file
         self._error = None
         self._ended = False
         self._readable = asyncio.Event()
@@ -49,13 +50,15 @@ class Stream:
     async def readinto(self, view):
         assert len(view) > 0, "read into nothing"
         self.largest_read = max(self.largest_read, len(view))
-        while not self._incoming and not self._ended:
+        while self._taken == len(self._incoming) and not self._ended:
             self._readable.clear()
             await self._readable.wait()
-        if self._incoming:
-            count = min(len(view), len(self._incoming), self.most_per_read)
-            view[:count] = self._incoming[:count]
-            self._incoming = self._incoming[count:]
+        if left := len(self._incoming) - self._taken:
+            count = min(len(view), left, self.most_per_read)
+            view[:count] = memoryview(self._incoming)[self._taken : self._taken + count]
+            self._taken = 0 if count == left else self._taken + count
+            if not self._taken:
+                self._incoming = bytearray()
             return count
         if self._error:
             raise self._error

@@ -18,9 +18,11 @@ class FakeInput:
 
     def __init__(self, text):
         self._text = text if isinstance(text, bytes) else text.encode()
+        self._at = 0
 
     async def read(self, count):
-        character, self._text = self._text[:count], self._text[count:]
+        character = self._text[self._at : self._at + count]
+        self._at += count
         return character
 
 

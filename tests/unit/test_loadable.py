@@ -51,8 +51,11 @@ def test_keys_of_forms_that_mbedtls_does_not_read():
     raises(ValueError, "PKCS#8 of a version that the chip cannot load", check_key, version_1)
     bare = b"\x30\x25\x02\x01\x01\x04\x20" + bytes(32)
     raises(ValueError, "an EC key that does not name its curve", check_key, bare)
+    raises(ValueError, "damaged", check_key, b"\x30\x05\x02\x01\x01\x05\0")
     rsa = b"\x30\x0d\x06\x09" + RSA + b"\x05\0"
     no_modulus = b"\x30\x1a\x02\x01\0" + rsa + b"\x04\x06\x30\x04\x02\x01\0\x04"
     raises(ValueError, "damaged", check_key, no_modulus)
+    no_integer = b"\x30\x1c\x02\x01\0" + rsa + b"\x04\x08\x30\x06\x02\x01\0\x04\x01\x07"
+    raises(ValueError, "damaged", check_key, no_integer)
     short = b"\x30\x1c\x02\x01\0" + rsa + b"\x04\x08\x30\x06\x02\x01\0\x02\x01\x07"
     raises(ValueError, "an RSA key of 8 bits", check_key, short)

@@ -19,6 +19,17 @@ def test_a_file_by_its_url_or_by_a_stream():
     assert (found["url"], found["stream"], found["again"]) == ("", ["release-1", 0], True)
 
 
+def test_a_patch_is_taken_where_it_leads_to_the_file_and_else_the_file_itself():
+    patch = {"base": "1.0.0", "size": 900, "url": URL}
+    assert order(url=URL, delta=dict(patch, more=1))["delta"] == patch
+    for wrong in (7, [], {"base": 1}, {"size": 0}, {"size": "9"}, {"url": None}, {"url": "http://a/b"}):
+        delta = dict(patch, **wrong) if isinstance(wrong, dict) else wrong
+        found = order(url=URL, delta=delta)
+        assert found["url"] == URL and "delta" not in found, wrong
+    found = order(stream={"id": "release-1", "file": 0}, delta=patch)
+    assert "delta" not in found, "it comes by HTTPS"
+
+
 def test_a_root_has_neither():
     found = request.order({"action": "OTA", "root": "iot-root 1\n", "signatures": []})
     assert (found["text"], found["url"], found["stream"]) == ("iot-root 1\n", "", None)

@@ -4,6 +4,7 @@
 """
 
 import ast
+import functools
 import json
 import subprocess
 from contextlib import suppress
@@ -116,11 +117,15 @@ def compile_for_chip(source: bytes, name: str, architecture: str = "xtensawin") 
 
     Arguments and errors as `compile_as_it_is`.
     """
-    module = compile_as_it_is(source, name, architecture)
-    if name.startswith("lib/"):
-        module = shortened(without_names(module, source), source)
+    module = _short(source, name, architecture)
     sources.keep(module, source)
     return module
+
+
+@functools.lru_cache(maxsize=512)  # all of a device's take two seconds, and a change is in one of them
+def _short(source: bytes, name: str, architecture: str) -> bytes:
+    module = compile_as_it_is(source, name, architecture)
+    return shortened(without_names(module, source), source) if name.startswith("lib/") else module
 
 
 def compile_as_it_is(source: bytes, name: str, architecture: str = "xtensawin") -> bytes:

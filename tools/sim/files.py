@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from tools import application
 from tools.sim.cpython import load_shim
-from tools.sim.cpython.lfs import VfsLfs2
+from tools.sim.cpython.lfs import Memory, VfsLfs2
 
 try:
     import fcntl
@@ -57,8 +57,8 @@ class Image:
 
     @contextmanager
     def read(self) -> Iterator[VfsLfs2]:
-        """Its file system as it is now; what is changed in it is lost."""
-        yield _mounted(io.BytesIO(self.file.read_bytes()))
+        """Its file system as it is now, not to be changed."""
+        yield _mounted(self.file.read_bytes())
 
     @contextmanager
     def changed(self, own: bool = False) -> Iterator[VfsLfs2]:
@@ -67,9 +67,9 @@ class Image:
         own: the lock is the caller's already.
         """
         with nullcontext() if own else self.lock():
-            data = io.BytesIO(self.file.read_bytes())
+            data = Memory(self.file.read_bytes())
             yield _mounted(data)
-            self._write(data.getvalue())
+            self._write(data)
 
     def install(self, files: Mapping[str, bytes], removed: Iterable[str] = ()) -> None:
         """Write the files, by their paths, that are not there or differ, and the folders they are in.
@@ -91,7 +91,7 @@ class Image:
         with self.changed(own) as vfs, vfs.open(f"/{path}", "ab") as file:
             file.write(data)
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | bytearray) -> None:
         with open(os.open(self.file, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
             file.write(data)
 
@@ -203,7 +203,7 @@ class FlashPath:
                 return None
 
 
-def blocks(data: io.BytesIO) -> object:
+def blocks(data: Memory | bytes) -> object:
     """A block device over `data`, on which no power is cut."""
     return flash_shim.Blocks(data, flash_shim.Flash(None, gate=lambda: None, cut=lambda: None))
 
@@ -218,7 +218,7 @@ def product(source: Path) -> dict[str, bytes]:
     return found
 
 
-def _mounted(data: io.BytesIO) -> VfsLfs2:
+def _mounted(data: Memory | bytes) -> VfsLfs2:
     return VfsLfs2(blocks(data))
 
 
@@ -252,13 +252,13 @@ def _is_there(vfs: VfsLfs2, path: str) -> bool:
 
 @functools.cache
 def _formatted() -> bytes:
-    data = io.BytesIO(b"\xff" * flash_shim.BLOCK_BYTES * flash_shim.BLOCKS)
+    data = Memory(b"\xff" * flash_shim.BLOCK_BYTES * flash_shim.BLOCKS)
     VfsLfs2.mkfs(blocks(data))
-    return data.getvalue()
+    return bytes(data)
 
 
 @functools.lru_cache(maxsize=4)
 def _installed(files: tuple[tuple[str, bytes], ...]) -> bytes:
-    data = io.BytesIO(_formatted())
+    data = Memory(_formatted())
     _put(_mounted(data), dict(files))
-    return data.getvalue()
+    return bytes(data)

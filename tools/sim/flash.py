@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tools.sim.chip import OUTCOMES
 from tools.sim.cpython import load_shim
-from tools.sim.cpython.lfs import VfsLfs2
+from tools.sim.cpython.lfs import Mapped, VfsLfs2
 from tools.sim.cpython.vfs import VfsPosix, file_calls
 from tools.sim.files import Image, flash_shim
 
@@ -59,7 +59,7 @@ class CutFlash:
     @contextlib.contextmanager
     def mounted(self) -> Iterator[None]:
         """Be this process's file system and NVS; a power cut ends the block in peace."""
-        with open(self.image.file, "r+b", buffering=0) as file:
+        with open(self.image.file, "r+b", buffering=0) as whole, Mapped(whole.fileno(), 0) as file:
             root = VfsLfs2(flash_shim.Blocks(file, self._flash))
             calls = file_calls(root)
             before = {name: getattr(os, name) for name in calls}

@@ -21,7 +21,7 @@ from typing import Any
 from fakes import FakeNVS
 
 from tests.host.board.packs import unpack
-from tools.sim.cpython.lfs import VfsLfs2
+from tools.sim.cpython.lfs import Mapped, VfsLfs2
 from tools.sim.cpython.vfs import file_calls
 from tools.sim.files import Image, flash_shim
 
@@ -115,7 +115,8 @@ class FakeBoard:
         tty.setraw(self._other_end)
         self.port = os.ttyname(self._other_end)
         self._off = False
-        self._flash = self._image.file.open("r+b", buffering=0)
+        with self._image.file.open("r+b", buffering=0) as file:
+            self._flash = Mapped(file.fileno(), 0)
         self._root = VfsLfs2(flash_shim.Blocks(self._flash, flash_shim.Flash(None, self._gate, self._cut)))
         self._thread = threading.Thread(target=self._live)
         self._thread.start()
@@ -284,6 +285,7 @@ class FakeBoard:
             "esp32": SimpleNamespace(Partition=partition, NVS=lambda name: self.nvs),
             "time": SimpleNamespace(sleep=self._sleep),
             "machine": SimpleNamespace(freq=lambda hz: None, reset=self._reset),
+            "micropython": SimpleNamespace(kbd_intr=lambda char: None),
         }
 
         def chip_import(name: str, *rest: Any) -> ModuleType | SimpleNamespace:

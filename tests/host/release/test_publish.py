@@ -1,6 +1,7 @@
 """A release put where devices get it, told by a job, fetched and verified, and followed to its end."""
 
 import base64
+import functools
 import hashlib
 import json
 import os
@@ -22,7 +23,7 @@ from tests.host.thing.device import Device, Job, register
 from tests.patience import PATIENCE_S, block_until
 from tests.peers.cloud_thread import CloudThread
 from tests.peers.test_paho import Client
-from tools.release import delta, folder, publish
+from tools.release import delta, folder, keys, publish
 from tools.release.signatures import standing
 from tools.thing.account import Account
 
@@ -54,8 +55,13 @@ def here(cloud: CloudThread, release: Run) -> Run:
     return run
 
 
+# To open a key takes a quarter of a second, and shall: in test_sign.py each time, here once for each.
+opened = functools.cache(keys._private)
+
+
 @pytest.fixture
-def signed(release: Run, built: Path) -> Path:
+def signed(release: Run, built: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(keys, "_private", opened)
     for key in ("anna", "ben"):
         assert release("sign", built, "--key", key, "--no-compare").status == 0
     return built

@@ -1,5 +1,6 @@
 """MicroPython's littlefs on CPython: the same C, by littlefs-python, on a block device as MicroPython's."""
 
+import _signal  # `signal` makes enumerations of what it is asked, which takes longer than littlefs does
 import codecs
 import io
 import mmap
@@ -18,6 +19,9 @@ _NAME_MAX = 255
 SIZES = {"read_size": 32, "prog_size": 32, "cache_size": 128, "lookahead_size": 32, "block_cycles": 100,
          "name_max": _NAME_MAX, "disk_version": 0x00020001}  # fmt: skip
 _EIO = 5
+_CTRL_C = (signal.SIGINT,)
+_FROM_HERE = 1
+_PIECE = 128  # of a line: as much as littlefs has of a file in its cache
 _RDONLY, _WRONLY, _RDWR, _CREAT, _EXCL, _TRUNC, _APPEND = 1, 2, 3, 0x100, 0x200, 0x400, 0x800
 _FLAGS = {"r": _RDONLY, "w": _WRONLY | _CREAT | _TRUNC, "x": _WRONLY | _CREAT | _EXCL,
           "a": _WRONLY | _CREAT | _APPEND}  # fmt: skip
@@ -28,9 +32,13 @@ class _Device(UserContext):
 
     def __init__(self, bdev):
         self._bdev = bdev
+        self._bytes = bdev.file if isinstance(getattr(bdev, "file", None), (Mapped, Memory, bytes)) else None
         self.failure = None
 
     def read(self, cfg, block, off, size):
+        if self._bytes is not None:  # 32 bytes at a time: in a start these are many thousand calls
+            start = block * cfg.block_size + off
+            return self._bytes[start : start + size]
         data = bytearray(size)
         self._bdev.readblocks(block, data, off)
         return data
@@ -53,10 +61,17 @@ class _Device(UserContext):
 
 
 class Mapped(mmap.mmap):
-    """A file in memory, for a block device: littlefs reads 32 bytes at a time, for half of a start's time."""
+    """A file in memory, for a block device: it is read without a call of the system's."""
 
-    def readinto(self, buffer):
-        buffer[:] = self.read(len(buffer))
+
+class Memory(bytearray):
+    """The same of bytes that are no file's."""
+
+    def seek(self, place):
+        self._at = place
+
+    def write(self, data):
+        self[self._at : self._at + len(data)] = data
 
 
 class VfsLfs2:
@@ -142,14 +157,14 @@ class VfsLfs2:
     def _call(self, function, *arguments):
         """Have littlefs do something. Ctrl-C waits meanwhile, as for all that is C on the chip."""
         with self._lock:
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+            before = _signal.pthread_sigmask(signal.SIG_BLOCK, _CTRL_C)
             try:
                 return function(self._fs, *arguments)
             except LittleFSError as error:
                 raise OSError(-error.code, os.strerror(-error.code)) from None
             finally:
                 failure, self._device.failure = self._device.failure, None
-                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+                _signal.pthread_sigmask(signal.SIG_SETMASK, before)
                 if failure:
                     raise failure
 
@@ -179,13 +194,17 @@ class _File(io.IOBase):
         return len(data)
 
     def readline(self, size=-1):
-        line = bytearray()
+        line = b""
         while size < 0 or len(line) < size:
-            byte = self._do(lfs.file_read, 1)
-            line += byte
-            if not byte or byte == b"\n":
+            piece = self._do(lfs.file_read, _PIECE if size < 0 else min(_PIECE, size - len(line)))
+            end = piece.find(b"\n") + 1
+            if end:
+                self._do(lfs.file_seek, end - len(piece), _FROM_HERE)
+                return line + piece[:end]
+            line += piece
+            if not piece:
                 break
-        return bytes(line)
+        return line
 
     def write(self, data):
         return self._do(lfs.file_write, data.encode() if isinstance(data, str) else bytes(data))

@@ -51,12 +51,12 @@ class Blocks:
     """
 
     def __init__(self, file, flash):
-        self._file = file
+        self.file = file
         self._flash = flash
 
     def readblocks(self, number, buffer, offset=0):
-        self._file.seek(number * BLOCK_BYTES + offset)
-        self._file.readinto(buffer)
+        self.file.seek(number * BLOCK_BYTES + offset)
+        self.file.readinto(buffer)
 
     def writeblocks(self, number, buffer, offset):
         return self._write(number * BLOCK_BYTES + offset, buffer)
@@ -78,8 +78,8 @@ class Blocks:
         return 0
 
     def _put(self, place, data):
-        self._file.seek(place)
-        self._file.write(data)
+        self.file.seek(place)
+        self.file.write(data)
 
 
 def _half(data):

@@ -14,7 +14,7 @@ CASES = {
     ),
     "TLS_Support_AWS_IoT_Cipher_Suites": (
         WARNED,
-        "offers all recommended ones, and CCM's, which AWS lacks",
+        "offers all recommended ones, and CCM's, which AWS lacks; with a root of P-256 two of ECDSA alone",
     ),
     "TLS_Large_Size_Server_Cert": (PASS, "completes the handshake with a chain a fifth larger than Amazon's"),
     "TLS_Unsecure_Server_Cert": (PASS, "closes the connection with alert 48, unknown CA"),

@@ -48,10 +48,15 @@ def _names(suites: list[int]) -> set[str]:
     return {names.get(suite, f"{suite:#06x}") for suite in suites if suite != SIGNALLING}
 
 
-async def test_tls_support_aws_iot_cipher_suites(advisor: Advisor) -> None:
-    """It offers recommended ones, and of those that AWS has not only CCM's: a pass with warnings."""
+@pytest.mark.parametrize("server_chain", ["p256", "rsa"])
+async def test_tls_support_aws_iot_cipher_suites(advisor: Advisor, server_chain: ServerChain) -> None:
+    """It offers recommended ones: of ECDSA alone where a root can verify such a chain; else all of them, and
+    of those that AWS has not only CCM's, a pass with warnings."""
     await advisor.start()
     offered = _names(advisor.wire.connections[-1].cipher_suites())
+    if server_chain == "p256":
+        assert offered == {"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384"}
+        return
     assert offered >= RECOMMENDED
     assert all("CCM" in name for name in offered - SUPPORTED), offered - SUPPORTED
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.house import HOST, WIFI, House
+from tools import umqtt
 from tools.cloud import Cloud
 from tools.cloud.ca import ServerChain
 from tools.sim import World
@@ -18,6 +19,12 @@ SPEED = os.environ.get("SIM_SPEED", "5")
 def speed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Devices' clocks run fast, while they wait; `make test-slow` has them run as a board's."""
     monkeypatch.setenv("SIM_SPEED", SPEED)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def umqtt_is_there() -> None:
+    """Simulated chips have umqtt.simple, as images have."""
+    umqtt.freeze()
 
 
 @pytest.fixture

@@ -259,7 +259,7 @@ def test_boot_mounts_it(flash: Flash) -> None:
         import iot.long, pack
         print(iot.long.__file__, sorted(name for name in space if name[0] != "_"), pack.slot)
     """)
-    assert printed == ["/pack/iot/long.mpy ['errno', 'esp', 'machine', 'os'] 0"]
+    assert printed == ["/pack/iot/long.mpy ['errno', 'esp', 'machine', 'micropython', 'os'] 0"]
 
 
 def test_boot_mounts_an_update(flash: Flash) -> None:

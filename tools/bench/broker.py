@@ -56,7 +56,7 @@ async def start_cloud(folder: Path) -> AsyncIterator[Endpoint]:
     log = folder / "cloud.log"
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tools", "cloud", "--port", "0", "--unthrottled"),
+            *(sys.executable, "-m", "tools", "cloud", "--port", "0", "--unthrottled", "--no-page"),
             *("--state", folder / "state"),
             cwd=_ROOT,
             stdout=output,

@@ -183,6 +183,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_port,
         help="for the live page (docs/dashboard.md), on this computer alone; default: 8009, or any free one",
     )
+    parser.add_argument("--no-page", action="store_true", help="serve no live page")
     parser.add_argument("--state", metavar="DIR", type=Path, default=STATE, help="default: %(default)s")
     add_actions(parser)
 
@@ -259,9 +260,12 @@ async def _run(args: argparse.Namespace, stop: asyncio.Event) -> int:
                 _show(event)
 
             cloud.on_event = show
-            from tools.dashboard.local import serve  # noqa: PLC0415  it brings boto3
+            if args.no_page:
+                await stop.wait()
+            else:
+                from tools.dashboard.local import serve  # noqa: PLC0415  it brings boto3
 
-            await serve(args.state, args.page_port, stop)
+                await serve(args.state, args.page_port, stop)
     except InternalFailureException as error:
         return _fail(str(error))
     finally:

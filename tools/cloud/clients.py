@@ -50,17 +50,20 @@ def everything(registry: Registry, name: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
-def make_client(state: Path, name: str, policy: str | None = None, folder: Path | None = None) -> Client:
+def make_client(
+    state: Path, name: str, policy: str | None = None, folder: Path | None = None, is_thing: bool = True
+) -> Client:
     """Give a client its certificate; one that has it keeps it.
 
-    It can connect at once. Another policy holds from its next connection on. The client is a thing, too, so
-    that a policy's variables of things have a value where its client id is NAME.
+    It can connect at once. Another policy holds from its next connection on.
 
     Args:
         state: the cloud's state directory.
         name: 1 to 100 of A-Z a-z 0-9 _ -.
         policy: a policy document; None for all messages, or for the one it has.
         folder: where its files belong; None for `clients` in `state`.
+        is_thing: it is a thing, too, so that a policy's variables of things have a value where its client id
+            is NAME.
 
     Raises:
         BoardError: nothing that could connect was made.
@@ -76,6 +79,8 @@ def make_client(state: Path, name: str, policy: str | None = None, folder: Path 
         made = {} if kept else registry.create_keys_and_certificate(setAsActive=True)
         identifier = kept or made["certificateId"]
         _permit(registry, name, registry.arn(f"cert/{identifier}"), policy)
+        if is_thing:
+            _attach(registry, name, registry.arn(f"cert/{identifier}"))
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if made:
@@ -125,7 +130,7 @@ def _kept(registry: Registry, certificate: Path, key: Path) -> str | None:
 
 
 def _permit(registry: Registry, name: str, arn: str, policy: str | None) -> None:
-    """Attach the policy, which replaces any other, and the thing."""
+    """Attach the policy, which replaces any other."""
     attached = [one["policyName"] for one in registry.list_attached_policies(target=arn)["policies"]]
     if policy is not None or not attached:
         wanted = registry.ensure_policy(everything(registry, name) if policy is None else policy)
@@ -133,6 +138,10 @@ def _permit(registry: Registry, name: str, arn: str, policy: str | None) -> None
         for other in attached:
             if other != wanted:
                 registry.detach_policy(policyName=other, target=arn)
+
+
+def _attach(registry: Registry, name: str, arn: str) -> None:
+    """Make it a thing."""
     with suppress(ResourceAlreadyExistsException):  # a device's, which has attributes
         registry.create_thing(thingName=name)
     registry.attach_thing_principal(thingName=name, principal=arn)

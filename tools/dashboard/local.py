@@ -30,7 +30,7 @@ async def page_of(state: Path, port: int | None = None, **options: Any) -> Dashb
     account = await asyncio.to_thread(Account.local, state)
     if "simulation" not in options:
         await asyncio.to_thread(_declare, account)
-    client = await asyncio.to_thread(make_client, state, PAGE)
+    client = await asyncio.to_thread(make_client, state, PAGE, is_thing=False)
 
     def is_ours(name: str) -> bool:
         return (state / "clients" / f"{name}.certificate.pem").is_file()

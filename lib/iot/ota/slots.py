@@ -23,7 +23,7 @@ _PACK = const("firmware.pack")
 _MANIFEST = const("manifest")
 _NEW = const("manifest.new")
 _FOLDERS = const(("/", "/a/", "/b/"))
-_BESIDE_BYTES = const(16384)  # what is written beside a file: manifest and order, in blocks of 4 KiB
+_BESIDE_BYTES = const(4096)  # a block, for the manifest beside a file
 
 
 def running():

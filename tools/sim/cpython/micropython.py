@@ -25,7 +25,8 @@ def mem_info(*verbose):
 
 
 def kbd_intr(chr):
-    """Set the character that interrupts; -1 for none. A chip has to be simulated."""
+    """Set the character that interrupts; -1 for none. Where no chip is simulated there is no console."""
     import _world
 
-    _world.call("interrupt_character", chr)
+    if _world._place:
+        _world.call("interrupt_character", chr)

@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import json
 import re
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -43,7 +42,6 @@ _QUIET_S = 10.0
 _ANSWER_S = 60.0
 _MODE = re.compile(r"\bsystem: mode (\w+)|^= ok ([A-Z]+)$")
 _FAILED = ("deployment: given up", "deployment: not moved")  # by boot.py
-_reading = threading.Lock()  # of sources: for all threads together CPython's ast counts its depth, and errs
 _ENDED = (">>> ", 'Type "help()"', "main.py has ended")
 
 
@@ -84,15 +82,13 @@ def deploy(
         BoardError: the board runs what it ran before; also where its settings could not work.
     """
     begin_s = time.monotonic()
-    with _reading:
-        files.check_list()
-        settings.check()
+    files.check_list()
+    settings.check()
     progress("stopping what runs", 0, 0)
     with Repl(port) as repl:
         try:
             facts = repl.facts()
-            with _reading:
-                scripts, modules = _compiled(facts, compiled)
+            scripts, modules = _compiled(facts, compiled)
             for name, text in (more or {}).items():
                 module = files.compile_for_chip(text.encode(), name, facts.architecture)
                 modules[files.path_in_pack(name)] = module

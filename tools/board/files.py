@@ -18,6 +18,7 @@ from tools import application, sources
 from . import pack, start
 from .errors import BoardError
 from .parameters import passed_by_name, without_names
+from .parsing import parse
 from .private import known_elsewhere, shortened
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,7 +96,7 @@ def values(folder: Path) -> dict[str, Any]:
     """What firmware/settings.py of a folder has as plain values; what is computed only devices know."""
     path, found = folder / SETTINGS, {}
     try:
-        body = ast.parse(path.read_bytes()).body if path.exists() else []
+        body = parse(path.read_bytes()).body if path.exists() else []
     except SyntaxError as error:
         text = f"{path}, line {error.lineno}: {error.msg}: {(error.text or '').strip()}"
         raise BoardError(text, "Mend it and run this again.") from None

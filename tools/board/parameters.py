@@ -12,6 +12,8 @@ from pathlib import Path
 
 from tools import application
 
+from .parsing import parse
+
 ROOT = Path(__file__).resolve().parents[2]
 # Modules that an application calls: of those all parameters keep their names.
 _CALLED = ("thing", "storage/user_bytes", "events", "log", "ble/packets")
@@ -28,7 +30,7 @@ def without_names(module: bytes, source: bytes) -> bytes:
         module: an .mpy of version 6.
         source: what it was compiled from.
     """
-    names = _parameters_alone(ast.parse(source)) - passed_by_name()
+    names = _parameters_alone(parse(source)) - passed_by_name()
     return renamed(module, {name.encode(): _NOBODY for name in names})
 
 
@@ -122,11 +124,11 @@ def passed_by_name() -> set[str]:
     names = set(_PASSED)
     firmware = application.folder(ROOT) / "firmware"
     for file in [*(ROOT / "lib").rglob("*.py"), *firmware.rglob("*.py"), ROOT / "main.py"]:
-        for node in ast.walk(ast.parse(file.read_bytes())):
+        for node in ast.walk(parse(file.read_bytes())):
             if isinstance(node, ast.keyword) and node.arg:
                 names.add(node.arg)
     for called in _CALLED:
-        for node in ast.walk(ast.parse((ROOT / f"lib/iot/{called}.py").read_bytes())):
+        for node in ast.walk(parse((ROOT / f"lib/iot/{called}.py").read_bytes())):
             if isinstance(node, ast.arg):
                 names.add(node.arg)
     return names

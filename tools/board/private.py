@@ -14,6 +14,7 @@ from pathlib import Path
 from tools import application
 
 from .parameters import renamed, table
+from .parsing import parse
 
 ROOT = Path(__file__).resolve().parents[2]
 # Names that have a number in each .mpy of version 6, by the first's (MicroPython's py/makeqstrdata.py,
@@ -51,7 +52,7 @@ def shortened(module: bytes, source: bytes) -> bytes:
 
 def rom_names(module: bytes, source: bytes) -> dict[bytes, bytes]:
     """By private names of the module, in its table's order, those in ROM: of which there may be too few."""
-    tree = ast.parse(source)
+    tree = parse(source)
     own = {name.encode() for name in _defined(tree) - known_elsewhere() - set(_shared(tree))}
     words = set(re.findall(rb"\w+", source))
     free = (name for name in _NUMBERS if name not in words)
@@ -85,7 +86,7 @@ def known_elsewhere() -> frozenset[str]:
         ROOT / "boot.py",
     ]
     return frozenset(
-        name for file in files for name in _shared(ast.parse(file.read_bytes())) if _is_private(name)
+        name for file in files for name in _shared(parse(file.read_bytes())) if _is_private(name)
     )
 
 

@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT / "lib"))
 from iot import modes  # noqa: E402
 
 from tools import application  # noqa: E402
+from tools.board.parsing import parse  # noqa: E402
 
 Step = tuple[str, ...]
 Actions = list[tuple[str, list[str]]]
@@ -115,7 +116,7 @@ def imports(name: str) -> tuple[str, ...]:
     """The modules of ours that a module imports when it is imported itself, in that order."""
     file = source(name)
     found: list[str] = []
-    for node in ast.parse(file.read_bytes()).body if file else ():
+    for node in parse(file.read_bytes()).body if file else ():
         if isinstance(node, ast.Import):
             found.extend(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

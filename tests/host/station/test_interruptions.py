@@ -134,7 +134,7 @@ def operators(bay: Bay, boards: Iterator[FakedBoard], seen: Watch) -> None:
         port = str(bay.folder / f"port{number}")
         place, is_there = seen.places.get(port), Path(port).exists()
         if is_there and place and place.state in (DONE, FAILED):
-            Path(port).unlink()
+            Path(port).unlink(missing_ok=True)  # a board may have been unplugged just now
             if place.state == DONE:
                 bay.at.pop(port, None)
         elif not is_there and place is None:

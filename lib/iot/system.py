@@ -88,8 +88,11 @@ class System:
             asyncio.run(self._run())
         except KeyboardInterrupt:
             self.watchdog = machine.WDT(timeout=_PROMPT_MS)  # it can be given time, but not be stopped
-            if borrow("iot.console.improv").look(self):
-                machine.reset()
+            try:
+                if borrow("iot.console.improv").look(self):
+                    machine.reset()
+            except MemoryError:  # whoever typed it shall come to the prompt
+                pass
             self.log.warning("system", "stopped by Ctrl-C; restarts in an hour, or by machine.reset()")
         except BaseException as error:  # e.g. sys.exit() in a task of the application's own making
             borrow("iot.deaths").of_loop(self, error)

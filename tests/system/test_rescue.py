@@ -15,7 +15,6 @@ from tests.system.impostor import impostor
 from tests.system.test_faults import cut
 from tests.system.test_jobs import NAME, create, details, execution, reaches
 from tests.system.test_update import QUIET, Publisher, version_of
-from tools import umqtt
 from tools.cloud.misbehaviour import Misbehaviour
 from tools.release import job, signatures
 from tools.sim import Device
@@ -25,12 +24,6 @@ from tools.sim.packed import deployed
 RAISES = "raise RuntimeError('pear')\n"
 CONNECTED = f"rescue: connected as {NAME}"
 STEP = 25  # one of so many writes is cut
-
-
-@pytest.fixture(autouse=True, scope="module")
-def frozen() -> None:
-    """Simulated chips have umqtt.simple, as images have."""
-    umqtt.freeze()
 
 
 def other(module: str, **constants: int) -> str:

@@ -19,7 +19,7 @@ from . import pack, start
 from .errors import BoardError
 from .parameters import passed_by_name, without_names
 from .parsing import parse
-from .private import known_elsewhere, shortened
+from .private import in_rom, known_elsewhere
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "package.json"
@@ -118,17 +118,15 @@ def compile_for_chip(source: bytes, name: str, architecture: str = "xtensawin") 
 
     Arguments and errors as `compile_as_it_is`.
     """
-    module = _short(source, name, architecture)
+    module = compile_as_it_is(source, name, architecture)
+    if name.startswith("lib/"):
+        module = in_rom(without_names(module, source), source)
     sources.keep(module, source)
     return module
 
 
-@functools.lru_cache(maxsize=512)  # all of a device's take two seconds, and a change is in one of them
-def _short(source: bytes, name: str, architecture: str) -> bytes:
-    module = compile_as_it_is(source, name, architecture)
-    return shortened(without_names(module, source), source) if name.startswith("lib/") else module
-
-
+# All of a device's take two seconds, and a change is in one of them. What names become, all modules decide.
+@functools.lru_cache(maxsize=512)
 def compile_as_it_is(source: bytes, name: str, architecture: str = "xtensawin") -> bytes:
     """Compile with mpy-cross.
 

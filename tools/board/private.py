@@ -40,7 +40,7 @@ _NUMBERS = {
 }
 
 
-def shortened(module: bytes, source: bytes) -> bytes:
+def in_rom(module: bytes, source: bytes) -> bytes:
     """A compiled module of the library's, its private names in ROM.
 
     Args:

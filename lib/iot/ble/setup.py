@@ -9,7 +9,6 @@ from iot.ble.codes import NAMES, Refused
 from iot.ble.requests import CONFIG, STATUS, committed
 from iot.memory import borrow
 
-_POLL_MS = const(100)
 _DETAIL_MAX = const(256)  # characters: a path holds names of members, which may be of any length
 _NAME_OF = {"json": "INVALID_JSON", "missing": "MISSING_ELEMENTS", "value": "INVALID_VALUE"}
 
@@ -38,7 +37,8 @@ class Setup:
         self._done, self._log = done, log
         self._status = {"scanning": False, "networks": [], "progress": {"step": "idle"}, "error": None}
         self._status.update(facts)
-        self._scan_asked = self._busy = False
+        self._scan_asked = False
+        self._radio = asyncio.Lock()
         self._work = asyncio.Event()
 
     @property
@@ -79,13 +79,8 @@ class Setup:
 
     async def alone(self, work, *arguments):
         """Carries out what uses the radio once nothing else does, and returns its result."""
-        while self._busy:
-            await asyncio.sleep_ms(_POLL_MS)
-        self._busy = True
-        try:
+        async with self._radio:
             return await work(*arguments)
-        finally:
-            self._busy = False
 
     async def _look_around(self):
         await self._push(scanning=True)

@@ -1,10 +1,13 @@
 """Private names in compiled modules: in ROM where no other can mean them; tracebacks have them back."""
 
+from pathlib import Path
+
 import pytest
 
+from tools import application
 from tools.board import files
 from tools.board.parameters import _NOBODY, _number, table
-from tools.board.private import _NUMBERS, rom_names, shortened
+from tools.board.private import _NUMBERS, in_rom, rom_names
 from tools.board.tracebacks import readable
 from tools.board.view import own_names
 
@@ -48,7 +51,7 @@ def numbers(module: bytes) -> list[int]:
 
 
 def test_what_is_the_module_s_alone_is_in_rom() -> None:
-    names = table(shortened(compiled(SOURCE), SOURCE))
+    names = table(in_rom(compiled(SOURCE), SOURCE))
     for name in (b"_GROWS", b"_Crate", b"_lid_is_open", b"_lift", b"_shout"):
         assert name in table(compiled(SOURCE)) and name not in names, name
     given = [*rom_names(compiled(SOURCE), SOURCE).values()]
@@ -71,10 +74,28 @@ def test_the_numbers_are_mpy_cross_s() -> None:
 
 def test_what_others_may_mean_stays() -> None:
     """Another object's attribute, a text, a module, what Python itself means."""
-    names = table(shortened(compiled(SOURCE), SOURCE))
+    names = table(in_rom(compiled(SOURCE), SOURCE))
     in_source = table(compiled(SOURCE))
     for name in (b"_hook", b"_text_of_it", b"_thread", b"_weight"):
         assert (name in names) == (name in in_source), name
+
+
+def test_a_name_that_another_module_comes_to_mean_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the module itself is as it was."""
+    name = "lib/iot/mqtt/connection.py"
+    source = (files.ROOT / name).read_bytes()
+    assert b"_packet" not in table(files.compile_for_chip(source, name))
+    (tmp_path / "firmware").mkdir()
+    (tmp_path / "firmware/settings.py").write_text("")
+    (tmp_path / "firmware/app.py").write_text("def own(connection):\n    return connection._packet\n")
+    with monkeypatch.context() as patch:
+        patch.setenv(application.SETTING, str(tmp_path))
+        files.look_again()
+        assert b"_packet" in table(files.compile_for_chip(source, name))
+    files.look_again()
+    assert b"_packet" not in table(files.compile_for_chip(source, name))
 
 
 def test_the_library_has_fewer_names_and_none_twice() -> None:
@@ -82,7 +103,7 @@ def test_the_library_has_fewer_names_and_none_twice() -> None:
     for file in files.library_files():
         source = (files.ROOT / file).read_bytes()
         module = compiled(source, file.as_posix())
-        names = table(shortened(module, source))
+        names = table(in_rom(module, source))
         assert len(set(names)) == len(names), file
         assert len(table(module)) - len(names) == len(rom_names(module, source)), file
         before.update(table(module))

@@ -5,8 +5,9 @@ that it imports and that does not stay.
 """
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tools import vm_heap
@@ -161,21 +162,23 @@ def measure(modules: list[str], build: Path) -> Sets:
     sets = Sets([], [])
     for mode in start.WAYS:
         names = sorted(borrowed.get(mode, []))
-        runs = [_measure(mode, names, build) for _ in range(RUNS)]
-        while _least(stays for stays, _ in runs).over_budget() and len(runs) < MOST_RUNS:
-            runs.append(_measure(mode, names, build))
-        sets.stays.append(_least(stays for stays, _ in runs))
-        by_name = zip(*(there for _, there in runs), strict=True)
-        sets.moments.extend(min(same, key=lambda one: abs(one.left)) for same in by_name)
-    used = [_in_use(build) for _ in range(RUNS)]
-    while _least(used).over_budget() and len(used) < MOST_RUNS:
-        used.append(_in_use(build))
-    sets.in_use = _least(used)
+        stays, there = _least_kept(partial(_measure, mode, names, build))
+        sets.stays.append(stays)
+        sets.moments.extend(there)
+    sets.in_use, _ = _least_kept(lambda: (_in_use(build), []))
     return sets
 
 
-def _least(stays: Iterable[Stays]) -> Stays:
-    return min(stays, key=lambda one: one.bytes)
+def _least_kept(once: Callable[[], tuple[Stays, list[Moment]]]) -> tuple[Stays, list[Moment]]:
+    """Of what a measurement tells, each from the run that kept least by chance."""
+    runs = [once() for _ in range(RUNS)]
+    while True:
+        stays = min((stays for stays, _ in runs), key=lambda one: one.bytes)
+        by_name = zip(*(there for _, there in runs), strict=True)
+        there = [min(same, key=lambda one: abs(one.left)) for same in by_name]
+        if len(runs) == MOST_RUNS or not any(one.over_budget() for one in (stays, *there)):
+            return stays, there
+        runs.append(once())
 
 
 def _in_use(build: Path) -> Stays:

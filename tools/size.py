@@ -92,10 +92,8 @@ def measure() -> Measured:
     launcher = {module_name(file): len(modules.pop(file)) for file in (*SCRIPTS, READER)}
     sizes = packed({path_in_pack(file.as_posix()): module for file, module in modules.items()})
     sets = set_size.measure(names, BUILD) if vm_heap.has_vm() else set_size.Sets([], [])
-    if sets.over_budget():  # once in some hundred runs the VM's collector takes numbers for addresses
-        sets = set_size.measure(names, BUILD)
     starts = start_size.measure(BUILD)
-    if any(start.failure for start in starts):
+    if any(start.failure for start in starts):  # by chance, as set_size tells
         starts = start_size.measure(BUILD)
     return Measured(sizes, launcher, sets, starts)
 

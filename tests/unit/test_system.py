@@ -332,6 +332,25 @@ async def test_a_part_that_ended_is_found_and_one_that_was_asked_to_is_waited_fo
     assert system.tasks == {} and len(lines) == 1
 
 
+def test_ctrl_c_leads_to_the_prompt_also_where_memory_is_tight():
+    machine = Machine()
+    module = module_of(machine)
+
+    class Interrupted:
+        def run(self, coroutine):
+            coroutine.close()
+            raise KeyboardInterrupt
+
+    def borrow(name):
+        raise MemoryError
+
+    system = module.System(Settings)
+    lines = told(system)
+    module.asyncio, module.borrow = Interrupted(), borrow
+    system.run(None)
+    assert machine.watchdogs[-1] == 3600_000 and "stopped by Ctrl-C" in lines[-1]
+
+
 async def test_the_watchdog_is_fed_until_something_leads_on():
     machine = Machine()
     module = module_of(machine)

@@ -20,7 +20,7 @@ from tools.board import settings
 from tools.board.errors import BoardError, wrong_arguments
 from tools.cloud import Cloud, StateError
 from tools.cloud.ca import CHAINS
-from tools.cloud.endpoint import PAGE, kept_port
+from tools.cloud.endpoint import is_page, kept_port
 from tools.cloud.events import Event, printable
 from tools.configure import ConfigureError, configure
 from tools.demonstration import demonstrate
@@ -239,7 +239,7 @@ async def watch_cloud(
 
     def on_event(event: Event) -> None:
         # That a device which has just restarted reports too often is nothing to see.
-        if not event.client_id.startswith(PAGE) and event.reason != "Throttled":
+        if not is_page(event.client_id) and event.reason != "Throttled":
             timeline.say("cloud", "", str(event), "dim")
 
     cloud.on_event = on_event

@@ -1,6 +1,8 @@
 """Where a cloud listens: kept in its state directory for whoever looks for it there."""
 
 import json
+import re
+import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -8,7 +10,8 @@ from .ca import write_atomic
 
 _FILE = "endpoint.json"
 MQTT_PORT = 8883
-PAGE = "dashboard"  # the client that the live page is, with more behind it
+PAGE = "dashboard"  # the client that the live page is
+_PAGE_ID = re.compile(rf"{PAGE}-[0-9a-f]{{8}}")
 
 
 @dataclass(frozen=True)
@@ -51,3 +54,13 @@ class Endpoint:
 def kept_port(state: Path) -> int:
     """The port of the cloud which was started last with this directory: its devices know it. 0: of none."""
     return Endpoint.load(state).port if (state / _FILE).exists() else 0
+
+
+def new_page_id() -> str:
+    """A client id for the live page: several may be open, and a broker keeps one of each id."""
+    return f"{PAGE}-{secrets.token_hex(4)}"
+
+
+def is_page(client_id: str) -> bool:
+    """Whether it is a live page's, and no device's whose name only begins like that."""
+    return _PAGE_ID.fullmatch(client_id) is not None

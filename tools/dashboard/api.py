@@ -99,8 +99,7 @@ class Api:
                 self._calls.ask(actions.certificates, name),
             )
             shadows = sorted({*shadows, *named})
-            self._fleet.jobs(name, jobs)
-            self._lookups.jobs(name)
+            self._lookups.found(name, jobs)
         return asked.as_json(
             {
                 "summary": device.summary(),

@@ -15,7 +15,7 @@ _TELEMETRY = re.compile(r"telemetry/([^/]+)(?:/(.+))?")
 _PRESENCE = re.compile(r"\$aws/events/presence/(connected|disconnected)/([^/]+)")
 _THING = re.compile(r"\$aws/things/([^/]+)/(.+)")
 _COMMAND = re.compile(r"\$aws/commands/things/([^/]+)/")
-_EVENT = re.compile(r"\$aws/events/(job|jobExecution)/([^/]+)/")
+_EVENT = re.compile(r"\$aws/events/jobExecution/")
 _NAMED = re.compile(r"shadow/name/([^/]+)/update/documents")
 _PACKAGES = "$package"
 _HEAPS = ("heap_free", "heap")
@@ -42,7 +42,7 @@ class Asked(Protocol):
     def unknown(self, name: str) -> None: ...
     def connected(self, name: str, certificate_id: str) -> None: ...
     def metrics(self, name: str) -> None: ...
-    def jobs(self, name: str | None, job_id: str | None = None) -> None: ...
+    def jobs(self, name: str) -> None: ...
     def commands(self, name: str) -> None: ...
 
 
@@ -64,7 +64,6 @@ class Device:
     update: dict[str, Any] | None = None
     by_console: bool = False  # its console is at hand: log and mode come from there alone
     fields: dict[str, None] = field(default_factory=dict)
-    shadows: set[str] = field(default_factory=set)
     presence: int = -1  # the number of its connection, as messages may overtake each other
     point_ms: int = 0
 
@@ -125,9 +124,9 @@ class Fleet:
         elif found := _COMMAND.match(topic):
             if self.asked and found[1] in self.devices:
                 self.asked.commands(found[1])
-        elif (found := _EVENT.match(topic)) and self.asked:
+        elif _EVENT.match(topic) and self.asked:
             arn = str(messages.parsed(payload).get("thingArn", ""))
-            self.asked.jobs(arn.partition(":thing/")[2] or None, found[2])
+            self.asked.jobs(arn.partition(":thing/")[2])
 
     def line(self, name: str, level: str, area: str, text: str) -> None:
         """A line of a device's log, from its console or by a message."""
@@ -217,8 +216,7 @@ class Fleet:
         self._changed(name)
 
     def _shadow(self, device: Device, shadow: str, document: dict[str, Any]) -> None:
-        device.shadows.add(shadow)
-        self._put("shadow", device.name, sorted({shadow}))
+        self._put("shadow", device.name, shadow)
         if shadow == _PACKAGES:
             current = document.get("current")
             self.packages(device, current.get("state") if isinstance(current, dict) else None)

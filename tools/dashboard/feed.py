@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import secrets
 import ssl
 import threading
 from collections import deque
@@ -16,7 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from tools.board.errors import BoardError
 from tools.cloud.clients import Client
-from tools.cloud.endpoint import PAGE
+from tools.cloud.endpoint import new_page_id
 from tools.dashboard.messages import FILTERS
 
 _KEEP_ALIVE_S = 60
@@ -173,6 +172,4 @@ def signed_path(endpoint: str, credentials: Any, region: str) -> str:
 
 
 def _client(transport: Literal["tcp", "websockets"]) -> mqtt.Client:
-    return mqtt.Client(
-        CallbackAPIVersion.VERSION2, client_id=f"{PAGE}-{secrets.token_hex(4)}", transport=transport
-    )
+    return mqtt.Client(CallbackAPIVersion.VERSION2, client_id=new_page_id(), transport=transport)

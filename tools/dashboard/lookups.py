@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from tools.board.errors import BoardError
 from tools.dashboard import actions
 from tools.dashboard.calls import Calls
-from tools.dashboard.devices import Fleet
+from tools.dashboard.devices import Device, Fleet
 from tools.dashboard.history import History
 from tools.dashboard.stream import Stream
 
@@ -59,7 +59,6 @@ class Lookups:
         self._list = job_list
         self._looked: set[str] = set()
         self._strangers: set[str] = set()
-        self._following: dict[str, str] = {}  # by job the thing that has it
         self.problem: BoardError | None = None
 
     async def start(self, wait: bool) -> None:
@@ -87,16 +86,25 @@ class Lookups:
         if certificate_id:
             self._run(f"certificate {name}", lambda: self._certificate(name, certificate_id))
 
-    def jobs(self, name: str | None, job_id: str | None = None) -> None:
+    def jobs(self, name: str) -> None:
         """A device's jobs are others than they were."""
-        name = name or self._following.get(job_id or "")
         if name in self._fleet.devices:
-            self._run(f"jobs {name}", lambda: self._follow_jobs(str(name)))
+            self._run(f"jobs {name}", lambda: self._follow_jobs(name))
+
+    def found(self, name: str, jobs: list[dict[str, Any]]) -> None:
+        """A device's jobs, which a page has asked for; those under way are followed."""
+        self._fleet.jobs(name, jobs)
+        if _is_under_way(jobs):
+            self.jobs(name)
 
     def commands(self, name: str) -> None:
         """A device has been told to do something."""
         if self._stream.watches(name):
             self._run(f"commands {name}", lambda: self._follow_commands(name))
+
+    def missed(self) -> None:
+        """Messages were not heard for a while: who is there is asked."""
+        self._run("connections", self._connections)
 
     def metrics(self, name: str) -> None:
         """A device's report of itself has been taken."""
@@ -109,11 +117,8 @@ class Lookups:
             lambda: (self._history.last(name), self._history.modes(name, 1))
         )
         self._fleet.recall(name, last, modes[-1][1] if modes else None)
-        found = await self._ask(actions.connection, name)
-        if device.connected is None and found["connected"] is not None:
-            self._fleet.set(name, **found)
-            if found["connected"]:
-                self._fleet.is_connected(device)
+        if device.connected is None:
+            await self._connection(device)
         ends = await self._ask(actions.certificates, name)
         active = [it["end"] for it in ends if it["status"] == "ACTIVE" and it["end"] is not None]
         if active:
@@ -123,6 +128,20 @@ class Lookups:
         if await self._ask(actions.has_work, name):
             self.jobs(name)
         self._looked.add(name)
+
+    async def _connections(self) -> None:
+        for device in list(self._fleet.devices.values()):
+            if device.connected is not None:  # else it is looked at, or is to come
+                await self._connection(device)
+
+    async def _connection(self, device: Device) -> None:
+        """Whether it is there, as long as no message tells it."""
+        number = device.presence
+        found = await self._ask(actions.connection, device.name)
+        if device.presence == number and found["connected"] is not None:
+            self._fleet.set(device.name, **found)
+            if found["connected"]:
+                self._fleet.is_connected(device)
 
     async def _ask(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """A few at a time, so that a page need not wait."""
@@ -167,6 +186,7 @@ class Lookups:
                 await self._scan()
             except BoardError as error:
                 self.problem = error
+            await asyncio.sleep(self._every_s)  # who is no device may go on and on
 
     async def _scan(self) -> None:
         found = {it["thingName"] for it in await self._ask(actions.things, THINGS_MAX)}
@@ -180,19 +200,12 @@ class Lookups:
         end = await self._ask(actions.certificate_end, certificate_id)
         self._fleet.set(name, certificate_end=end)
 
-    async def _show_jobs(self, name: str) -> list[dict[str, Any]]:
-        found = await self._ask(self._list.of, name)
-        self._fleet.jobs(name, found)
-        return found
-
     async def _follow_jobs(self, name: str) -> None:
         """Until none is under way."""
         while True:
-            found = await self._show_jobs(name)
-            under_way = [job["job"] for job in found if job["status"] in _UNDER_WAY]
-            for job_id in under_way:
-                self._following[job_id] = name
-            if not under_way:
+            found = await self._ask(self._list.of, name)
+            self._fleet.jobs(name, found)
+            if not _is_under_way(found):
                 return
             await asyncio.sleep(self._every_s)
 
@@ -201,6 +214,11 @@ class Lookups:
         while True:
             found = await self._ask(actions.list_commands, name)
             self._stream.put("commands", name, found)
-            if not any(it["status"] in _UNDER_WAY for it in found):
+            if not _is_under_way(found):
                 return
             await asyncio.sleep(self._every_s)
+
+
+def _is_under_way(found: list[dict[str, Any]]) -> bool:
+    """Whether any of these jobs or commands is."""
+    return any(it["status"] in _UNDER_WAY for it in found)

@@ -10,7 +10,6 @@ from typing import Any
 FILTERS = (
     ("telemetry/#", 0),
     ("$aws/events/presence/#", 1),
-    ("$aws/events/job/#", 1),
     ("$aws/events/jobExecution/#", 1),
     ("$aws/things/+/jobs/notify", 1),
     ("$aws/things/+/shadow/update/documents", 0),

@@ -24,12 +24,13 @@ from tools.dashboard.lookups import Lookups
 from tools.dashboard.simulation import Simulation
 from tools.dashboard.stream import EVERY_S, Stream
 from tools.dashboard.updating import Releases
+from tools.phone.serve import PAGE as PHONE
 from tools.thing.account import Account
 from tools.timeline import LOG_LINE
 
 PAGE = Path(__file__).with_name("page")
 PORT = 8009
-_PLOT = {"uPlot.iife.js": "text/javascript", "uPlot.min.css": "text/css"}
+_PLOT = "/plot/{name:uPlot[A-Za-z.]+}"
 _log = logging.getLogger(__name__)
 
 MakeFeed = Callable[[Callable[[str, bytes], None]], Feed]
@@ -81,6 +82,7 @@ class Dashboard:
         self._fleet = Fleet(self._history)
         self._feed = make_feed(self._fleet.message)
         self._calls = Calls(account)
+        self._feed.on_state = self._feed_changed
         self._stream = Stream(self._fleet.summaries, self._snapshot)
         every_s, scan_s = (1.0, 30.0) if cloud == "local" else (3.0, 120.0)
         job_list = JobList()
@@ -101,7 +103,8 @@ class Dashboard:
         )
         application = web.Application(middlewares=[self._guard.watch], client_max_size=BODY_MAX)
         self._api.add_to(application.router)
-        application.router.add_get("/plot/{name}", _plot)
+        application.router.add_get(_PLOT, _plot)
+        application.router.add_get("/common.css", _common)
         application.router.add_get("/{name:[A-Za-z0-9_.-]*}", _file)
         application.on_response_prepare.append(guard.add_headers)
         application.on_shutdown.append(self._shut_down)
@@ -117,12 +120,12 @@ class Dashboard:
         async with AsyncExitStack() as stack:
             stack.callback(self._calls.close)
             stack.enter_context(self._history)
+            stack.push_async_callback(self._lookups.stop)  # after the last request, which may have it look
             self._port = await pages.listen(self._runner, self._host, *self._ports)
             stack.push_async_callback(self._runner.cleanup)
             for name in self._simulation.devices if self._simulation else ():
                 self._fleet.add(name, by_console=True)
             await self._lookups.start(wait=self._simulation is None)  # whose devices are known
-            stack.push_async_callback(self._lookups.stop)
             await stack.enter_async_context(self._feed)
             ticking = asyncio.create_task(self._tick())
             stack.callback(ticking.cancel)
@@ -143,6 +146,12 @@ class Dashboard:
 
     def _snapshot(self) -> dict[str, Any]:
         return self._api.snapshot()
+
+    def _feed_changed(self) -> None:
+        """It has a connection, or has lost it."""
+        if self._feed.connected:
+            self._lookups.missed()
+        self._stream.renew()
 
     def _about(self) -> dict[str, Any]:
         problem = self._lookups.problem
@@ -175,12 +184,14 @@ async def _file(request: web.Request) -> web.StreamResponse:
     return pages.file(PAGE, request.match_info["name"])
 
 
+async def _common(_request: web.Request) -> web.StreamResponse:
+    """The colours and sizes of all pages."""
+    return pages.file(PHONE, "common.css")
+
+
 async def _plot(request: web.Request) -> web.StreamResponse:
     """uPlot's files, from the Python package that has them and that is never imported."""
-    name = request.match_info["name"]
     spec = importlib.util.find_spec("uplot")
-    for place in (spec.submodule_search_locations or ()) if spec and name in _PLOT else ():
-        path = Path(place) / "static" / name
-        if path.is_file():
-            return web.FileResponse(path, headers={"Content-Type": f"{_PLOT[name]}; charset=utf-8"})
-    raise web.HTTPNotFound(reason="uPlot is not installed")
+    if not (spec and spec.origin):
+        raise web.HTTPNotFound(reason="uPlot is not installed")
+    return pages.file(Path(spec.origin).parent / "static", request.match_info["name"])

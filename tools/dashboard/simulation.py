@@ -1,18 +1,18 @@
 """What the page may do to a simulated world: Wi-Fi, time servers, power, sensors, a second phone."""
 
 import asyncio
-import secrets
 from collections.abc import Mapping
 from typing import Any
 
 from tools.ble.errors import BleError
+from tools.ble.session import new_code
 from tools.dashboard.guard import RefusedError
 from tools.sim import Device, World
+from tools.sim.peripherals import WARM_C
 from tools.sim.wiring import WiringError, check
 
 _PHONE_S = 30.0
-_CODE_ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
-_IN_CHIP, _WARM_C = "temperature", 53.3  # which each chip has, as long as nothing else is wired
+_IN_CHIP = "temperature"  # which each chip has, as long as nothing else is wired
 
 
 class Simulation:
@@ -37,7 +37,7 @@ class Simulation:
 
     def _of(self, device: Device) -> dict[str, Any]:
         chip = device.chip
-        sensors = {_IN_CHIP: _WARM_C} | chip.peripherals.wiring.values()
+        sensors = {_IN_CHIP: WARM_C} | chip.peripherals.wiring.values()
         return {
             "powered": device.powered,
             "pins": {str(pin): level for pin, level in sorted(chip.pins.items())},
@@ -97,10 +97,9 @@ class Simulation:
         """What a phone is told that does not know the code."""
         from tools.ble.phone import set_up  # noqa: PLC0415 - bumble takes its time
 
-        code = "".join(secrets.choice(_CODE_ALPHABET) for _ in range(12))
         try:
             async with asyncio.timeout(_PHONE_S):
-                await set_up(self.world, name, code, {})
+                await set_up(self.world, name, new_code(), {})
         except BleError as error:
             return str(error)
         except TimeoutError:

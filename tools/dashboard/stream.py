@@ -13,7 +13,7 @@ _MOST = 2000  # points, lines and the like that wait for one page; what is more 
 _STALLED_S = 60.0  # a page that takes nothing for so long is given up; it comes back by itself
 _QUIET_S = 15.0  # then a comment tells both sides that the connection is there
 _OF_DEVICE = ("points", "log", "jobs", "commands")
-_LISTS = ("points", "log", "modes")
+_LISTS = ("points", "log", "modes", "shadow")
 
 Snapshot = Callable[[], dict[str, Any]]
 
@@ -81,9 +81,15 @@ class Stream:
                 listener.waiting.set()
 
     def put(self, kind: str, name: str, value: Any) -> None:
-        """Of `points`, `log` and `modes` one more, of `shadow`, `jobs` and `commands` what there is now."""
+        """Of `points`, `log`, `modes` and `shadow` one more, of `jobs` and `commands` what there is now."""
         for listener in self.listeners:
             listener.put(kind, name, value)
+
+    def renew(self) -> None:
+        """Have each page begin anew, with a snapshot."""
+        for listener in self.listeners:
+            listener.is_behind = True
+            listener.waiting.set()
 
     def world(self, value: dict[str, Any]) -> None:
         """The simulated world is another."""
@@ -134,6 +140,7 @@ class Stream:
         change: dict[str, Any] = {"devices": self._summaries(list(listener.names))}
         for kind in ("points", "log", "modes", "shadow", "jobs", "commands"):
             change[kind] = listener.parts.get(kind, {})
+        change["shadow"] = {name: sorted(set(which)) for name, which in change["shadow"].items()}
         change["world"] = listener.world
         listener.clear()
         return event("change", change)

@@ -15,7 +15,7 @@ from tools.sim.wiring import Wiring
 _ADC2_PINS = (0, 2, 4, 12, 13, 14, 15, 25, 26, 27)  # Wi-Fi has this converter while it is on
 _FULL_SCALE_V = (1.1, 1.467, 2.195, 3.903)  # by attenuation: 0, 2.5, 6 and 11 dB
 _UNTOUCHED = 1000
-_WARM_C = 53.3  # an idle chip
+WARM_C = 53.3  # an idle chip
 _TEXT_EVERY_S = 1.0
 _SENT_SHOWN = 48
 
@@ -112,7 +112,7 @@ class Peripherals:
         return self._reading(f"touch.{pin}", "", _UNTOUCHED)
 
     def _on_temperature(self) -> float:
-        return self._reading("temperature", " °C", _WARM_C)
+        return self._reading("temperature", " °C", WARM_C)
 
     def _on_pwm(self, pin: int, hertz: int, duty: int) -> None:
         if hertz:

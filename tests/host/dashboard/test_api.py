@@ -1,5 +1,6 @@
 """The page's server with a real cloud and a simulated device: what a person sees and does, by the API."""
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.host.dashboard.browser import Api, Events
+from tests.patience import PATIENCE_S
 from tests.system.house import ask, send_configuration, settle
 from tools.cloud import Cloud
 from tools.dashboard.local import page_of
@@ -47,6 +49,8 @@ class Scene:
         """From nothing to telemetry; its configuration."""
         await self.device.power_on()
         await self.device.expect("system: mode CONFIG")
+        status, told = await self.api.ask("POST", f"api/world/{NAME}", {"phone": "connect"})
+        assert status == 200 and "code" in told["text"]  # a second phone's is not the device's
         document = self.cloud.device_configuration([WIFI])
         await send_configuration(self.device, document)
         await self.device.expect(r"app: telemetry 1 acknowledged")
@@ -95,6 +99,7 @@ async def test_a_device_is_seen_as_it_comes_and_does_what_it_is_told(scene: Scen
     assert [(one["name"], one["connected"]) for one in fleet["devices"]] == [
         (NAME, None)
     ]  # no client of ours
+    assert "--accent" in (await api.ask("GET", "common.css"))[1]  # which is the phone's
     async with Events(f"{scene.page.url}api/stream?device={NAME}") as events:
         document = await scene.set_up()
         points = await events.until(of(NAME, "points"))
@@ -258,3 +263,17 @@ async def test_a_page_that_only_reads_changes_nothing(tmp_path: Path) -> None:
             assert (await api.get(PATH))["jobs"] == []
             assert (await api.get(f"{PATH}/shadow"))["version"] is None
         assert cloud.jobs.list_jobs()["jobs"] == []
+
+
+async def test_what_the_feed_has_missed_is_asked_for_when_it_is_back(tmp_path: Path) -> None:
+    """Its connection ends; who has gone meanwhile is not shown as there for good."""
+    async with Cloud(tmp_path / "cloud", files_port=0, rest_port=0) as cloud:
+        cloud.registry.create_thing(thingName=NAME)
+        async with await page_of(tmp_path / "cloud", 0) as page, Events(f"{page.url}api/stream") as events:
+            async with asyncio.timeout(PATIENCE_S):
+                while not page._feed.connected or page._lookups._tasks.keys() != {"scan"}:
+                    await asyncio.sleep(0.01)
+            page._fleet.set(NAME, connected=True)
+            await events.until(summary(connected=True))
+            cloud.connections.delete_connection(clientId=page._feed._client._client_id.decode())
+            await events.until(summary(connected=False))

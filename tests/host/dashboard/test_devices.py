@@ -46,8 +46,8 @@ class Notes:
     def metrics(self, name: str) -> None:
         self.asked.append(("metrics", name))
 
-    def jobs(self, name: str | None, job_id: str | None = None) -> None:
-        self.asked.append(("jobs", name, job_id))
+    def jobs(self, name: str) -> None:
+        self.asked.append(("jobs", name))
 
     def commands(self, name: str) -> None:
         self.asked.append(("commands", name))

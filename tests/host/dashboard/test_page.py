@@ -5,15 +5,23 @@ import re
 from tools.dashboard.server import PAGE
 from tools.phone.serve import PAGE as PHONE
 
-
-def tokens(style: str) -> list[str]:
-    """The first colours and sizes of a style sheet, light and dark."""
-    return re.findall(r":root \{.*?\n *\}", style, re.DOTALL)[:2]
+COMMON = PHONE / "common.css"
 
 
-def test_the_two_pages_are_one_product() -> None:
-    theirs, ours = (tokens((page / "style.css").read_text()) for page in (PHONE, PAGE))
-    assert ours == theirs and "--accent" in ours[0] and "--accent" in ours[1]
+def test_the_pages_are_one_product() -> None:
+    """Each token has one place, and each that is used has one: theirs or this page's own."""
+    common, theirs, *ours = (
+        path.read_text() for path in (COMMON, PHONE / "style.css", PAGE / "style.css", PAGE / "views.css")
+    )
+    assert "--accent" in defined(common)
+    assert not defined(theirs) and not defined(common) & defined("".join(ours))
+    for style, known in ((theirs, common), ("".join(ours), common + "".join(ours))):
+        assert set(re.findall(r"var\((--[a-z-]+)\)", style)) <= defined(known)
+
+
+def defined(style: str) -> set[str]:
+    """The tokens that have a value there."""
+    return set(re.findall(r"(--[a-z-]+):", style))
 
 
 def test_nothing_is_from_elsewhere_and_nothing_is_parsed_as_html() -> None:

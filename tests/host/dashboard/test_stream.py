@@ -59,12 +59,14 @@ async def test_what_comes_at_once_comes_in_one_change(server: Server) -> None:
             server.stream.put("log", "b", {"id": number})
             server.stream.put("modes", "b", [number, "OTA"])
             server.stream.put("jobs", "a", [{"job": number}])
+            server.stream.put("shadow", "b", ("", "$package")[number % 2])
         server.stream.world({"wifi": True})
         server.stream.world({"wifi": False})
         kind, change = await one.next()
         assert kind == "change" and len(change["devices"]) == 200
         assert [point[0] for point in change["points"]["a"]] == list(range(300))
         assert change["log"] == {} and change["jobs"] == {"a": [{"job": 299}]}
+        assert change["shadow"] == {"b": ["", "$package"]}
         assert len(change["modes"]["b"]) == 300 and change["world"] == {"wifi": False}
         kind, change = await other.next()
         assert change["points"] == change["jobs"] == change["log"] == {} and len(change["devices"]) == 200

@@ -1,6 +1,6 @@
 // The device's certificates, and how it gets another one.
 
-import { $, busy, element, list, say, sure } from "./dom.js";
+import { $, busy, dress, element, list, say, sure } from "./dom.js";
 import * as words from "./words.js";
 
 let context = null;
@@ -43,9 +43,9 @@ export function draw(now) {
   list($("certificate-list"), certificates ?? [], (it) => it.id, make, (item, it) => {
     const [head, about] = item.children;
     say(head.lastChild, it.status.toLowerCase());
-    head.lastChild.className = `state is-${it.status.toLowerCase()}`;
+    dress(head.lastChild, `state is-${it.status.toLowerCase()}`);
     say(about, it.end === null ? "its end is not known" : `ends ${words.end(it.end, now)}`);
-    about.className = words.endsSoon(it.end, now) ? "soon" : "quiet";
+    dress(about, words.endsSoon(it.end, now) ? "soon" : "quiet");
   });
 }
 

@@ -1,6 +1,6 @@
 // One field over time, drawn by uPlot; its numbers beside it are the plot's alternative in words.
 
-import { element, say } from "./dom.js";
+import { element, mark, say } from "./dom.js";
 import { withGaps } from "./points.js";
 import { moment, value } from "./words.js";
 
@@ -28,14 +28,13 @@ export class Chart {
   }
 
   /** Draws what is given between two times, in ms. */
-  draw(series, from, to, isNew) {
+  draw(series, from, to) {
     this.range = [from / 1000, to / 1000];
     this.#tell(series);
     if (!isThere() || !this.canvas.isConnected) return;
     const data = withGaps(series);
     if (!this.plot) this.#make(data);
     else this.plot.setData(data, true);
-    if (isNew) this.plot.setCursor({ left: -10, top: -10 });
   }
 
   #tell({ times, values }) {
@@ -49,7 +48,7 @@ export class Chart {
       : `${value(least)} to ${value(most)}, on average ${value(mean)}`;
     say(this.words, text);
     const label = times.length ? `${this.field}: ${times.length} points, ${text}, at last ${this.latest}` : `${this.field}: ${text}`;
-    if (this.canvas.getAttribute("aria-label") !== label) this.canvas.setAttribute("aria-label", label);
+    mark(this.canvas, "aria-label", label);
   }
 
   #make(data) {

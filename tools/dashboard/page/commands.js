@@ -1,6 +1,6 @@
 // Commands: for now, and answered at once.
 
-import { $, busy, element, list, mark, say } from "./dom.js";
+import { $, busy, dress, element, list, mark, say } from "./dom.js";
 import * as json from "./json.js";
 import { moment } from "./words.js";
 
@@ -11,8 +11,7 @@ const STATES = {
 };
 
 let context = null;
-let executions = new Map();
-let isLoaded = false;
+let executions = null; // the latest first; null: not known as yet
 
 export function begin(given) {
   context = given;
@@ -47,31 +46,22 @@ async function send() {
 }
 
 export function clear() {
-  executions = new Map();
-  isLoaded = false;
+  executions = null;
   $("command-list").replaceChildren();
   judge("");
 }
 
 export function load(found) {
-  isLoaded = true;
-  take(found.commands);
+  executions = found.commands;
 }
 
 export function changed(change) {
-  take(change.commands?.[context.name] ?? []);
-}
-
-const latest = () => [...executions.values()].sort((a, b) => (b.created ?? 0) - (a.created ?? 0)).slice(0, SHOWN);
-
-function take(fresh) {
-  for (const it of fresh) executions.set(it.execution, { ...executions.get(it.execution), ...it });
-  executions = new Map(latest().map((it) => [it.execution, it]));
+  executions = change.commands?.[context.name] ?? executions;
 }
 
 export function draw(now) {
-  $("no-commands").hidden = executions.size > 0 || !isLoaded;
-  list($("command-list"), latest(), (it) => it.execution, make, (item, it) => fill(item, it, now));
+  $("no-commands").hidden = executions?.length !== 0;
+  list($("command-list"), executions?.slice(0, SHOWN) ?? [], (it) => it.execution, make, (item, it) => fill(item, it, now));
 }
 
 function make() {
@@ -82,8 +72,7 @@ function fill(item, it, now) {
   const [head, about] = item.children;
   say(head.firstChild, it.command.replace(DIGEST, ""));
   say(head.lastChild, STATES[it.status] ?? it.status);
-  head.lastChild.className = `state is-${String(it.status).toLowerCase()}`;
+  dress(head.lastChild, `state is-${it.status.toLowerCase()}`);
   const result = it.result && Object.keys(it.result).length ? JSON.stringify(it.result) : "";
-  const reason = it.reason && typeof it.reason === "object" ? Object.values(it.reason).join(": ") : it.reason;
-  say(about, [moment(it.created, now), result, reason].filter(Boolean).join(" · "));
+  say(about, [moment(it.created, now), result, it.reason].filter(Boolean).join(" · "));
 }

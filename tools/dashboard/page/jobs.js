@@ -1,10 +1,9 @@
 // The device's jobs: made, watched, cancelled.
 
-import { $, busy, element, list, mark, say, sure } from "./dom.js";
+import { $, busy, dress, element, list, mark, say, sure } from "./dom.js";
 import * as json from "./json.js";
 import { moment } from "./words.js";
 
-const SHOWN = 20;
 const OPEN = ["QUEUED", "IN_PROGRESS"];
 const KINDS = [
   ["Blink three times", { action: "blink", times: 3 }],
@@ -19,8 +18,7 @@ const STATES = {
 };
 
 let context = null;
-let jobs = new Map();
-let isLoaded = false;
+let jobs = null; // the newest first; null: not known as yet
 
 export function begin(given) {
   context = given;
@@ -60,32 +58,22 @@ async function create() {
 }
 
 export function clear() {
-  jobs = new Map();
-  isLoaded = false;
+  jobs = null;
   $("job-list").replaceChildren();
   judge("");
 }
 
 export function load(found) {
-  isLoaded = true;
-  take(found.jobs);
+  jobs = found.jobs;
 }
 
 export function changed(change) {
-  take(change.jobs?.[context.name] ?? []);
+  jobs = change.jobs?.[context.name] ?? jobs;
 }
-
-/** A job comes whole each time; the oldest go. */
-function take(fresh) {
-  for (const job of fresh) jobs.set(job.job, { ...jobs.get(job.job), ...job });
-  jobs = new Map(latest().map((job) => [job.job, job]));
-}
-
-const latest = () => [...jobs.values()].sort((a, b) => (b.queued ?? 0) - (a.queued ?? 0)).slice(0, SHOWN);
 
 export function draw(now) {
-  $("no-jobs").hidden = jobs.size > 0 || !isLoaded;
-  list($("job-list"), latest(), (job) => job.job, make, (item, job) => fill(item, job, now));
+  $("no-jobs").hidden = jobs?.length !== 0;
+  list($("job-list"), jobs ?? [], (job) => job.job, make, (item, job) => fill(item, job, now));
 }
 
 function make(job) {
@@ -103,7 +91,7 @@ function fill(item, job, now) {
   const [head, bar, about, details] = item.children;
   const [, state, cancel] = head.children;
   say(state, STATES[job.status] ?? job.status);
-  state.className = `state is-${job.status.toLowerCase()}`;
+  dress(state, `state is-${job.status.toLowerCase()}`);
   cancel.hidden = !OPEN.includes(job.status);
   cancel.disabled = !context.known.writable;
   const percent = Number(job.details?.percent);
@@ -124,7 +112,7 @@ function inShort(document_) {
 }
 
 async function stop(job) {
-  const isRunning = jobs.get(job)?.status === "IN_PROGRESS";
+  const isRunning = jobs?.find((it) => it.job === job)?.status === "IN_PROGRESS";
   if (isRunning && !(await sure(`${job} is under way. Cancel it all the same?`, "Cancel the job"))) return;
   await context.ask(`/jobs/${encodeURIComponent(job)}${isRunning ? "?force=1" : ""}`, "DELETE");
   context.tell(`Job ${job} is cancelled.`);

@@ -54,8 +54,7 @@ function judge(problem) {
 }
 
 export function load(found) {
-  names = found.shadows.length ? found.shadows : [""];
-  if (!names.includes("")) names = ["", ...names];
+  names = found.shadows;
   list($("shadow-name"), names, (it) => it, (it) => new Option(it || "classic", it));
   $("shadow-name").value = name;
   fetchIt();
@@ -75,11 +74,8 @@ async function fetchIt() {
     found = await context.ask(`/shadow?name=${encodeURIComponent(wanted)}`);
   } catch (error) {
     if (device !== context.name || wanted !== name) return;
-    if (error.status !== 404) {
-      judge(error.message);
-      return;
-    }
-    found = { version: null, desired: {}, reported: {}, delta: {} };
+    judge(error.message);
+    return;
   }
   if (device !== context.name || wanted !== name) return;
   const wasTyped = isTyped();

@@ -1,7 +1,7 @@
 // What the simulated world does to devices: Wi-Fi, time servers, power, pins and sensors, a second phone.
 
 import { ask } from "./api.js";
-import { $, busy, element, list, say } from "./dom.js";
+import { $, busy, dress, element, list, say } from "./dom.js";
 import { value } from "./words.js";
 
 const SENT_MS = 200; // a slider that is drawn tells where it is, but not at each step
@@ -130,7 +130,7 @@ export function draw() {
   say($("power"), it.powered ? "" : "It has no power.");
   list($("pins"), Object.entries(it.pins ?? {}), ([pin]) => pin, () => element("li"), (item, [pin, level]) => {
     say(item, `Pin ${pin} ${level ? "high" : "low"}`);
-    item.className = `lamp${level ? " lit" : ""}`;
+    dress(item, level ? "lamp lit" : "lamp");
   });
   const sensors = Object.entries(it.sensors ?? {}).filter(([, level]) => typeof level === "number");
   list($("sensors"), sensors, ([name]) => name, make, fill);

@@ -1,9 +1,9 @@
 // Keeps the page on the phone: where a device is set up there may be no network yet.
 
-const VERSION = "494fd658"; // of the files below, and a test's to check: a changed file needs another
+const VERSION = "f9fb230a"; // of the files below, and a test's to check: a changed file needs another
 const CACHE = `setup-${VERSION}`;
 const FILES = [
-  "./", "style.css", "icon.svg", "manifest.webmanifest", "app.js", "certificates.js", "client.js", "connection.js", "device.js",
+  "./", "common.css", "style.css", "icon.svg", "manifest.webmanifest", "app.js", "certificates.js", "client.js", "connection.js", "device.js",
   "elsewhere.js", "frames.js", "label.js", "networks.js", "password.js", "product.js", "protocol.js", "sending.js", "session.js",
   "steps.js", "words.js",
 ];

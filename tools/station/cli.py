@@ -10,10 +10,11 @@ from typing import Any
 from serial.tools import list_ports
 
 from tools.ble.qr import page
-from tools.board import document, images, packages, settings
+from tools.board import document, files, images, packages, settings
 from tools.board.chip import BAUDRATE
 from tools.board.errors import BoardError, run_verb, wrong_arguments
 from tools.board.ports import BOARDS
+from tools.board.progress import bar
 from tools.stdin import answer
 
 from .bench import Bench, Plan
@@ -74,11 +75,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--configure", metavar="FILE", type=Path, help="give each board this configuration")
     document.add_networks(parser)
     packages.add_arguments(parser, "keep the aioble that the image has")
-    parser.add_argument(
-        "--no-deploy",
-        action="store_true",
-        help="the image has all files; one of python3 -m tools image says so itself",
-    )
     parser.add_argument(
         "--labels",
         metavar="KIND,…",
@@ -156,15 +152,20 @@ def _plan(args: argparse.Namespace) -> Plan:
     prefix = known.get("NAME_PREFIX")
     if prefix is None:
         raise BoardError("firmware/settings.py: NAME_PREFIX is not a plain text", "Name it there.")
+    firmware = None
+    if not image.firmware:
+        with bar() as show:
+            show("compiling", 0, 0)
+            firmware = files.compiled(image.architecture)
     return Plan(
         image,
         prefix,
         wanted,
+        firmware,
         configuration,
         args.packages,
         not args.no_packages,
         args.index,
-        not (args.no_deploy or image.firmware),
         args.baudrate,
     )
 

@@ -120,15 +120,17 @@ def compile_for_chip(source: bytes, name: str, architecture: str = "xtensawin") 
 
     Arguments and errors as `compile_as_it_is`.
     """
-    module = _short(source, name, architecture)
+    elsewhere = (known_elsewhere(), frozenset(passed_by_name())) if name.startswith("lib/") else ()
+    module = _short(source, name, architecture, elsewhere)
     sources.keep(module, source)
     return module
 
 
 @functools.lru_cache(maxsize=512)  # all of a device's take two seconds, and a change is in one of them
-def _short(source: bytes, name: str, architecture: str) -> bytes:
+def _short(source: bytes, name: str, architecture: str, elsewhere: tuple[frozenset[str], ...]) -> bytes:
+    """`elsewhere`: what other modules know of this one's names, since that decides which can go."""
     module = compile_as_it_is(source, name, architecture)
-    return shortened(without_names(module, source), source) if name.startswith("lib/") else module
+    return shortened(without_names(module, source), source) if elsewhere else module
 
 
 def compile_as_it_is(source: bytes, name: str, architecture: str = "xtensawin") -> bytes:

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .ca import write_atomic
+from tools.atomic import write_atomic
 
 _FILE = "endpoint.json"
 MQTT_PORT = 8883

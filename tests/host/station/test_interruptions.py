@@ -20,7 +20,7 @@ from tools.ble.qr import make_link
 from tools.ble.session import normalise_code
 from tools.board.errors import BoardError
 from tools.board.progress import Progress
-from tools.station import files, watch
+from tools.station import watch
 from tools.station.bench import UNKNOWN
 from tools.station.ledger import Board, Ledger
 from tools.station.watch import DONE, FAILED, Watch
@@ -75,8 +75,8 @@ class Cut:
             return rows
 
         monkeypatch.setattr(Ledger, "_run", counted)
-        for name in ("fsync", "replace"):
-            monkeypatch.setattr(files.os, name, self._counted(getattr(os, name)))
+        for name in ("fsync", "replace", "unlink"):
+            monkeypatch.setattr(os, name, self._counted(getattr(os, name)))
 
     def __call__(self) -> None:
         self.count += 1

@@ -252,11 +252,11 @@ def test_a_folder_is_one_stations_alone(tmp_path: Path) -> None:
 
 
 def test_no_code_is_given_twice_even_if_chance_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    letters = iter("A" * 12 + "A" * 12 + "B" * 12)
-    monkeypatch.setattr("tools.station.ledger.secrets.choice", lambda alphabet: next(letters))
+    codes = iter(("A" * 12, "A" * 12, "B" * 12))
+    monkeypatch.setattr("tools.station.ledger.new_code", lambda: next(codes))
     ledger = Ledger(tmp_path / "batch")
-    codes = [ledger.begin(f"24:0a:c4:00:00:0{n}", f"esp32-{n}", "ESP32").code for n in (1, 2)]
-    assert codes == ["A" * 12, "B" * 12]
+    given = [ledger.begin(f"24:0a:c4:00:00:0{n}", f"esp32-{n}", "ESP32").code for n in (1, 2)]
+    assert given == ["A" * 12, "B" * 12]
     with pytest.raises(sqlite3.IntegrityError):
         ledger._db.execute("UPDATE boards SET code = ?", ("C" * 12,))
     ledger.close()

@@ -12,7 +12,7 @@ import json
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +33,6 @@ EXAMPLES = """examples:
   python3 -m tools deploy socket://192.168.1.30:4000 --no-packages --json
 
 exit status: 0 when the board runs what is here, 1 if not, 2 for wrong arguments"""
-Compiled = Callable[[str], tuple[dict[str, bytes], dict[str, bytes]]]
 BUILT = "built.txt"  # the time of the deployment, UTC: no clock of the device is before
 _ON_BOARD = Path(__file__).with_name("on_board.py")
 _START_S = 600.0  # a chip takes a few seconds, a busy emulator minutes
@@ -65,7 +64,7 @@ def deploy(
     with_packages: bool = True,
     index: str | None = None,
     more: Mapping[str, str] | None = None,
-    compiled: Compiled = files.compiled,
+    compiled: files.Compiled | None = None,
 ) -> Deployment:
     """Bring a board up to date, and start it.
 
@@ -76,7 +75,7 @@ def deploy(
         with_packages: false to keep those that the board has.
         index: URL of another index.
         more: texts of modules that come in place of the checkout's or to them, by their paths there.
-        compiled: the checkout's for an architecture, where they are kept from one board to the next.
+        compiled: what the checkout had before, for boards that all get the same; without, what it has now.
 
     Raises:
         BoardError: the board runs what it ran before; also where its settings could not work.
@@ -121,15 +120,15 @@ def deploy(
     return Deployment(facts, written, changes.removed, changes.unchanged, sent_bytes, seconds, mode)
 
 
-def _compiled(facts: Facts, compiled: Compiled) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """What goes on this board: files by their paths there, and modules by theirs in the pack."""
+def _compiled(facts: Facts, compiled: files.Compiled | None) -> files.Compiled:
+    """What goes on this board."""
     if files.mpy_version() != facts.mpy_version:
         raise BoardError(
             f"{facts.image} takes .mpy files of version {facts.mpy_version}, "
             f"mpy-cross makes version {files.mpy_version()}",
             "Write an image of a MicroPython that fits: python3 -m tools flash PORT IMAGE",
         )
-    scripts, modules = compiled(facts.architecture)
+    scripts, modules = compiled or files.compiled(facts.architecture)
     return scripts, dict(modules)
 
 

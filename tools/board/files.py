@@ -26,6 +26,8 @@ PACKAGE = ROOT / "package.json"
 SCRIPTS = (Path("boot.py"), Path("main.py"))  # MicroPython starts these by name, and as sources alone
 SETTINGS = Path("firmware/settings.py")
 READER = Path("lib/pack.py")  # of the file that has all modules; itself it is a file of its own
+# Files by their paths on a board, and modules by theirs in the pack there.
+Compiled = tuple[dict[str, bytes], dict[str, bytes]]
 DEPENDENCIES = {"aioble": "0.6.2"}  # of micropython-lib; not frozen into the images
 
 
@@ -71,8 +73,8 @@ def check_list() -> None:
         )
 
 
-def compiled(architecture: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """What goes on a board: files by their paths there, and modules by theirs in the pack.
+def compiled(architecture: str) -> Compiled:
+    """What goes on a board.
 
     Raises:
         BoardError: one does not compile.

@@ -5,15 +5,13 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tools.stdin import answer
-
 from . import images
 from .chip import BAUDRATE, connected
-from .errors import BoardError, run_verb
+from .consent import ask, check_somebody
+from .errors import run_verb
 from .ports import PORT_HELP, chosen_port
 from .progress import bar
 
@@ -29,6 +27,7 @@ board, with its configuration and its certificate.
 exit status: 0 when the image is on the board, 1 if not, 2 for wrong arguments"""
 SLOTS = {1: "one slot: MicroPython itself can be updated over the cable only"}
 TWO_SLOTS = "two slots: MicroPython itself can be updated over the air, too"
+_QUESTION = "Everything on the board will be erased, configuration and certificate included."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,10 +61,11 @@ def flash(port: str, path: Path, yes: bool, baudrate: int = BAUDRATE, as_json: b
         as_json: what was done is an object on stdout; the words go to stderr.
 
     Returns:
-        0, or 1 if the user does not want to.
+        0.
 
     Raises:
-        BoardError: the image does not fit the board, or the board does not answer, or not as it should.
+        BoardError: the image does not fit the board, the board does not answer, or not as it should, or
+            the user does not want to.
     """
     say = partial(print, file=sys.stderr if as_json else sys.stdout, flush=True)
     image = images.read(path)
@@ -74,8 +74,8 @@ def flash(port: str, path: Path, yes: bool, baudrate: int = BAUDRATE, as_json: b
     say(f"       {SLOTS.get(image.slots, TWO_SLOTS)}")
     if image.firmware:
         say(f"       with {image.firmware}: no deployment is needed")
-    if not (yes or sys.stdin.isatty()):
-        raise BoardError("it erases the whole board, and nobody is here to be asked", "Say --yes.")
+    if not yes:
+        check_somebody("it erases the whole board")
     with contextlib.ExitStack() as stack:
         with bar() as show:
             chip = stack.enter_context(connected(port, show))
@@ -85,8 +85,8 @@ def flash(port: str, path: Path, yes: bool, baudrate: int = BAUDRATE, as_json: b
         board = str(found)
         say(f"board  {board}, {images.megabytes(found.flash_bytes)} of flash")
         image.check_board(found.revision, found.flash_bytes)
-        if not (yes or _agreed(say)):
-            raise BoardError("nothing was changed", "It needs a y, or --yes.")
+        if not yes:
+            ask(_QUESTION, as_json)
         started = time.monotonic()
         with bar() as show:
             chip.write(image, show)
@@ -108,9 +108,3 @@ def flash(port: str, path: Path, yes: bool, baudrate: int = BAUDRATE, as_json: b
         }
         print(json.dumps({"ok": True, "value": value}))
     return 0
-
-
-def _agreed(say: Callable[..., None]) -> bool:
-    question = "Everything on the board will be erased, configuration and certificate included. Go on? [y/N] "
-    say(question, end="")
-    return answer().strip().lower() in ("y", "yes")

@@ -69,6 +69,14 @@ class Image:
     partitions: tuple[Partition, ...] = field(repr=False)  # of its table
     firmware: str  # whose files it has, and their version; empty for MicroPython alone
 
+    @property
+    def architecture(self) -> str:
+        """As mpy-cross calls it; BoardError where there is no firmware for the chip."""
+        found = ARCHITECTURES.get(self.chip.replace("-", ""))
+        if not found:
+            raise BoardError(f"no firmware for the {self.chip}", DOWNLOAD)
+        return found
+
     def check_chip(self, chip: str) -> None:
         """Raise BoardError if the image is for another chip."""
         if chip != self.chip:

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tools.board.errors import BoardError
+from tools.numbers import positive
 from tools.waiting import Waiting
 
 from . import topics
@@ -212,13 +213,6 @@ def _checked(text: str, check: Callable[[str, Limits], str | None]) -> str:
     if error := check(text, Limits()):
         raise argparse.ArgumentTypeError(error)
     return text
-
-
-def positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < 1e9:
-        raise argparse.ArgumentTypeError("must be over 0")
-    return number
 
 
 _ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {

@@ -1,6 +1,5 @@
 """The cloud's own certificate authority: its files, its keys, and what it signs."""
 
-import os
 import ssl
 from pathlib import Path
 from typing import Literal
@@ -8,6 +7,8 @@ from typing import Literal
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from tools.atomic import write_atomic
 
 from . import alerts, certificates
 from .certificates import Key, PublicKey, alternative_names
@@ -31,21 +32,6 @@ _SERVER_CA = certificates.name("Local AWS IoT Core RSA 2048 Server CA", "US", "L
 _OLD_ROOT = certificates.name(
     "Local AWS IoT Core Services Root Certificate Authority", "US", "Local", "Trusted before Root CA 1 was"
 )
-
-
-def write_atomic(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Write a file whole or not at all; it never exists with wider permissions than `mode`."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.unlink(missing_ok=True)
-    try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:  # as on a full disk, which half a file would keep full
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 class Authority:

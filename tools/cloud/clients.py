@@ -9,9 +9,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.atomic import write_atomic
 from tools.board.errors import BoardError
 
-from .ca import Authority, certificate_id, write_atomic
+from .ca import Authority, certificate_id
 from .database import Database, StateError
 from .endpoint import Endpoint
 from .errors import AwsError, ResourceAlreadyExistsException, ResourceNotFoundException

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .ca import write_atomic
+from tools.atomic import write_atomic
 
 _FILE = "endpoint.json"
 MQTT_PORT = 8883

@@ -1,13 +1,11 @@
 """`fleet group`, `fleet tag` and `fleet retire`: what changes things of the registry."""
 
 import argparse
-import sys
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tools.board.errors import BoardError
-from tools.stdin import answer
+from tools.board.consent import ask, check_somebody
 from tools.thing.account import Account
 from tools.thing.failures import code, is_missing
 from tools.thing.output import Output, note
@@ -25,7 +23,8 @@ def group(account: Account, out: Output, args: argparse.Namespace) -> int:
         out.result({"groups": names}, [(name,) for name in names])
         return 0
     if not args.change:
-        out.result({"group": args.name, "things": _things(account, args.name)}, _rows(account, args.name))
+        there = _things(account, args.name)
+        out.result({"group": args.name, "things": there}, [(thing,) for thing in there])
         return 0
     for name in args.things:  # a wrong name changes nothing
         account.thing(name)
@@ -59,7 +58,9 @@ def retire(account: Account, out: Output, args: argparse.Namespace) -> int:
     for name in args.things:
         account.thing(name)
     if not args.yes:
-        _ask(args.things)
+        what = f"{len(args.things)} things will be retired: {', '.join(args.things)}"
+        check_somebody(what)
+        ask(f"{what}. Their certificates stop working, and they are deleted.", out.as_json)
     for name in args.things:
         value = _retire(account, name)
         out.result(value, [(f"{name}: retired, {len(value['certificates'])} certificates inactive",)])
@@ -97,16 +98,6 @@ def _retire(account: Account, name: str) -> dict[str, Any]:
     return {"thingName": name, "certificates": [identifier for identifier, _ in mine]}
 
 
-def _ask(names: list[str]) -> None:
-    """BoardError unless whoever is there agrees."""
-    text = f"{len(names)} things will be retired: {', '.join(names)}"
-    if not sys.stdin.isatty():
-        raise BoardError(f"{text}, and nobody is here to be asked", "Say --yes.")
-    print(f"{text}. Their certificates stop working, and they are deleted. Go on? [y/N] ", end="", flush=True)
-    if answer().strip().lower() not in ("y", "yes"):
-        raise BoardError("nothing was changed", "It needs a y, or --yes.")
-
-
 def _is_there(account: Account, name: str) -> bool:
     try:
         account.iot.describe_thing_group(thingGroupName=name)
@@ -120,7 +111,3 @@ def _is_there(account: Account, name: str) -> bool:
 def _things(account: Account, name: str) -> list[str]:
     pages = account.iot.get_paginator("list_things_in_thing_group").paginate(thingGroupName=name)
     return [thing for page in pages for thing in page["things"]]
-
-
-def _rows(account: Account, name: str) -> list[tuple[str]]:
-    return [(thing,) for thing in _things(account, name)]

@@ -13,10 +13,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from tools.atomic import write_atomic
 from tools.board import document
-from tools.board.errors import BoardError
+from tools.board.errors import BoardError, writing
 from tools.cloud.fleet import claim_policy
-from tools.station.files import write
 from tools.thing.account import Account
 from tools.thing.failures import is_missing
 from tools.thing.output import Cell, Output
@@ -99,7 +99,8 @@ def _save(args: argparse.Namespace, product: dict[str, Any] | None, made: dict[s
         return [str(path)]
     files = [path.with_suffix(suffix) for suffix in (".claim.pem", ".claim.key")]
     for file, text in zip(files, (certificate, key), strict=True):
-        write(file, text.encode())
+        with writing(file):
+            write_atomic(file, text.encode(), 0o600)
     return [str(file) for file in files]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.board.errors import run_verb, wrong_arguments
-from tools.cloud.actions import positive
+from tools.numbers import count, positive
 from tools.thing.account import Account
 from tools.thing.arguments import add_cloud
 from tools.thing.failures import explained
@@ -92,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     one = add("list", "things: version, when seen, tags", tables.list_, _LIST)
     _add_choice(one)
-    one.add_argument("--count", metavar="N", type=int, default=1000, help="so many; default: %(default)s")
+    one.add_argument("--count", metavar="N", type=count, default=1000, help="so many; default: %(default)s")
     one = add("show", "the fleet in numbers, or one thing", tables.show, _SHOW)
     one.add_argument("thing", metavar="THING", nargs="?")
     one = add("stale", "things that were not seen for long", tables.stale, _STALE)

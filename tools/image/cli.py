@@ -3,11 +3,11 @@
 import argparse
 import hashlib
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
+from tools.atomic import write_atomic
 from tools.ble import arguments
 from tools.ble.session import new_code, spell_code
 from tools.board import document, images, packages, settings
@@ -137,13 +137,8 @@ def _file(part: Part) -> str:
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:
-    """Write the file whole or not at all."""
-    partial = path.with_name(path.name + ".part")
     with writing(path):
-        partial.unlink(missing_ok=True)
-        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(data)
-        partial.replace(path)
+        write_atomic(path, data, mode)
 
 
 def _write_parts(folder: Path, made: Made, told: dict[str, Any], mode: int) -> None:

@@ -38,9 +38,7 @@ def firmware(
     """
     files.check_list()
     settings.check()
-    architecture = images.ARCHITECTURES.get(image.chip.replace("-", ""))
-    if not architecture:
-        raise BoardError(f"no firmware for the {image.chip}", images.DOWNLOAD)
+    architecture = image.architecture
     progress("compiling", 0, 0)
     scripts, modules = files.compiled(architecture)
     if with_packages:

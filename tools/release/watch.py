@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from tools.board.errors import BoardError, wrong_arguments
 from tools.board.progress import bar
-from tools.cloud.actions import positive
+from tools.numbers import positive
 from tools.thing.account import Account
 from tools.thing.arguments import add_cloud
 from tools.thing.failures import explained, is_missing

@@ -43,20 +43,20 @@ class Plan:
         image: MicroPython's, with or without a file system.
         prefix: of the devices' names.
         wanted: the test of its hardware; None for none.
+        firmware: for a deployment, the same for all; None where the image has it.
         document: the configuration; None for none.
         packages: as deploy takes it: folder, whether there are any, URL of another index.
-        deploys: false where the image has the firmware.
         baudrate: while writing.
     """
 
     image: Image
     prefix: str
     wanted: hardware.Wanted | None
+    firmware: files.Compiled | None
     document: dict[str, Any] | None = None
     packages: Path | None = None
     with_packages: bool = True
     index: str | None = None
-    deploys: bool = True
     baudrate: int = BAUDRATE
 
     @property
@@ -80,7 +80,6 @@ class Bench:
         self._labels = labels
         self._key = plan.key
         self._labelling = threading.Lock()
-        self._modules: dict[str, tuple[dict[str, bytes], dict[str, bytes]]] = {}
 
     def handle(self, port: str, show: Progress, known: Callable[[Board], None]) -> Board:
         """Do what is left to do with the board at a port.
@@ -98,9 +97,9 @@ class Bench:
             return board
         board = self._tested(port, board, show)
         plan = self._plan
-        if plan.deploys:
+        if plan.firmware:
             show("deploying", 0, 0)
-            deploy(_there(port), plan.packages, show, plan.with_packages, plan.index, compiled=self._compiled)
+            deploy(_there(port), plan.packages, show, plan.with_packages, plan.index, compiled=plan.firmware)
         board = self._checked(port, board, show)
         if self._plan.document and not board.configured:
             show("configuring", 0, 0)
@@ -108,12 +107,6 @@ class Bench:
             board = self._ledger.record(board, configured=now())
         show("labelling", 0, 0)
         return self._labelled(board, show)
-
-    def _compiled(self, architecture: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
-        """Once for all boards: deploy calls it for one at a time."""
-        if architecture not in self._modules:
-            self._modules[architecture] = files.compiled(architecture)
-        return self._modules[architecture]
 
     def _flashed(self, port: str, show: Progress, known: Callable[[Board], None]) -> Board:
         plan = self._plan
@@ -163,7 +156,7 @@ class Bench:
                 show("press the button: the LED blinks", 0, 0)
                 hardware.press(repl, wanted)
                 board = self._ledger.record(board, led="seen", button="pressed")
-            if not self._plan.deploys:
+            if not self._plan.firmware:
                 repl.reset()  # the application was stopped for this
         return board
 

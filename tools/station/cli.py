@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,13 @@ from typing import Any
 from serial.tools import list_ports
 
 from tools.ble.qr import page
-from tools.board import document, images, packages, settings
+from tools.board import document, files, images, packages, settings
 from tools.board.chip import BAUDRATE
+from tools.board.consent import ask, check_somebody
 from tools.board.errors import BoardError, run_verb, wrong_arguments
 from tools.board.ports import BOARDS
-from tools.stdin import answer
+from tools.board.progress import bar
+from tools.numbers import count
 
 from .bench import Bench, Plan
 from .hardware import Wanted
@@ -39,6 +40,7 @@ has one code and one label, by its address. The batch's folder has all codes: ke
 
 exit status: 0 after Ctrl-C or --count boards, 1 if it cannot begin, 2 for wrong arguments"""
 _RSSI_DBM, _PRESS_S, _AT_ONCE = -70, 60, 4
+_QUESTION = "Every board that is plugged in, now or later, is erased, but those that this batch has done."
 _PINS = ("LED_PIN", "BUTTON_PIN")
 
 
@@ -60,25 +62,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         help="watch this one; may be repeated; default: all that boards are plugged in to",
     )
-    parser.add_argument("--at-once", metavar="N", type=_count, default=_AT_ONCE, help="default: %(default)s")
-    parser.add_argument("--count", metavar="N", type=_count, help="end after so many boards; default: Ctrl-C")
+    parser.add_argument("--at-once", metavar="N", type=count, default=_AT_ONCE, help="default: %(default)s")
+    parser.add_argument("--count", metavar="N", type=count, help="end after so many boards; default: Ctrl-C")
     parser.add_argument("--ssid", metavar="NAME", help="a network that boards must hear; default: any")
     parser.add_argument(
         "--rssi", metavar="DBM", type=int, default=_RSSI_DBM, help="at least so well; default: %(default)s"
     )
     parser.add_argument(
-        "--press", metavar="S", type=_count, default=_PRESS_S, help="for the button; default: %(default)s s"
+        "--press", metavar="S", type=count, default=_PRESS_S, help="for the button; default: %(default)s s"
     )
     parser.add_argument("--no-button", action="store_true", help="test Wi-Fi alone")
     parser.add_argument("--no-test", action="store_true", help="test nothing but that the firmware starts")
     parser.add_argument("--configure", metavar="FILE", type=Path, help="give each board this configuration")
     document.add_networks(parser)
     packages.add_arguments(parser, "keep the aioble that the image has")
-    parser.add_argument(
-        "--no-deploy",
-        action="store_true",
-        help="the image has all files; one of python3 -m tools image says so itself",
-    )
     parser.add_argument(
         "--labels",
         metavar="KIND,…",
@@ -109,7 +106,8 @@ def _run(args: argparse.Namespace) -> int:
     plan = _plan(args)
     view = View(args.json)
     if not args.yes:
-        _ask(view)
+        check_somebody("it erases every board that is plugged in")
+        ask(_QUESTION, args.json)
     ledger = Ledger(args.batch)
     try:
         ledger.agree("page", args.page, "It is on the labels.")
@@ -156,29 +154,22 @@ def _plan(args: argparse.Namespace) -> Plan:
     prefix = known.get("NAME_PREFIX")
     if prefix is None:
         raise BoardError("firmware/settings.py: NAME_PREFIX is not a plain text", "Name it there.")
+    firmware = None
+    if not image.firmware:
+        with bar() as show:
+            show("compiling", 0, 0)
+            firmware = files.compiled(image.architecture)
     return Plan(
         image,
         prefix,
         wanted,
+        firmware,
         configuration,
         args.packages,
         not args.no_packages,
         args.index,
-        not (args.no_deploy or image.firmware),
         args.baudrate,
     )
-
-
-def _ask(view: View) -> None:
-    """BoardError unless whoever is there agrees."""
-    if not sys.stdin.isatty():
-        raise BoardError(
-            "it erases every board that is plugged in, and nobody is here to be asked", "Say --yes."
-        )
-    view.note("Every board that is plugged in, now or later, is erased, but those that this batch has done.")
-    view.note("Go on? [y/N]")
-    if answer().strip().lower() not in ("y", "yes"):
-        raise BoardError("nothing was changed", "It needs a y, or --yes.")
 
 
 def _reprint(args: argparse.Namespace) -> int:
@@ -217,10 +208,3 @@ def _kinds(text: str) -> tuple[str, ...]:
     if not set(kinds) <= set(KINDS):
         raise argparse.ArgumentTypeError(f"some of {','.join(KINDS)}")
     return kinds
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if not 0 < number < 1_000_000:
-        raise argparse.ArgumentTypeError("must be over 0")
-    return number

@@ -3,7 +3,6 @@
 The file decides: an address is in it once, a code once, a number once. All else in the folder is made of it.
 """
 
-import secrets
 import sqlite3
 import threading
 from contextlib import suppress
@@ -12,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tools.ble.session import spell_code
+from tools.ble.session import new_code, spell_code
 from tools.board.errors import BoardError, writing
 
 from .files import table, write
@@ -20,7 +19,6 @@ from .files import table, write
 DATABASE, CSV = "station.db", "boards.csv"
 _OWNER_ONLY = 0o700
 _TRIES = 8  # for a code that no other has: the second is never needed
-_ALPHABET, _LENGTH = "0123456789ABCDEFGHJKMNPQRSTVWXYZ", 12  # of a device's code: lib/iot/identity.py
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,7 @@ class Ledger:
             for _ in range(_TRIES):
                 if there := self.board(mac):
                     return there
-                code = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+                code = new_code()
                 with suppress(sqlite3.IntegrityError):
                     self._run(
                         "INSERT INTO boards (mac, name, code, chip) VALUES (?, ?, ?, ?)",

@@ -59,6 +59,7 @@ class Watch:
         self.places: dict[str, Place] = {}
         self.finished = 0  # boards, by this run
         self.failures = 0
+        self._lock = threading.Lock()
         self._is_over = False
 
     def run(self, count: int | None, draw: Callable[[], None] = lambda: None) -> None:
@@ -69,7 +70,8 @@ class Watch:
                 draw()
                 time.sleep(_LOOK_S)
         finally:
-            self._is_over = True  # what befalls those who still work is no news
+            with self._lock:
+                self._is_over = True
 
     def look(self) -> None:
         """See who came and who went, and begin with those who wait."""
@@ -80,7 +82,7 @@ class Watch:
                 del self.places[place.port]
         for port in sorted(there.keys() - self.places.keys()):
             self.places[port] = Place(port, there[port])
-            self._tell(self.places[port])
+            self._say(self.places[port])
         for place in self.places.values():
             if place.state == WAITING and self._working() < self._at_once:
                 place.state = WORKING
@@ -95,7 +97,7 @@ class Watch:
             is_new, place.step = what != place.step, what
             place.share = done / total if total else None
             if is_new:
-                self._tell(place)
+                self._say(place)
 
         def known(board: Board) -> None:
             place.board, place.was_done = board, bool(board.done)
@@ -108,10 +110,16 @@ class Watch:
         except Exception as error:  # a mistake of ours ends this board's run, not the others'
             text = f"{place.port}: {type(error).__name__}: {error}"
             failure = BoardError(text, "This is a fault of the station: report it.")
-        if self._is_over:
-            return
         place.plug = self._ports().get(place.port)  # USB of a chip's own is there anew at each restart
-        self.finished += not (failure or place.was_done)
-        self.failures += failure is not None
         place.failure, place.state = failure, FAILED if failure else DONE
-        self._tell(place)
+        self._say(place, is_end=True)
+
+    def _say(self, place: Place, is_end: bool = False) -> None:
+        """Tell of a place, until the run is over: what befalls those who still work then is no news."""
+        with self._lock:
+            if self._is_over:
+                return
+            self._tell(place)
+            if is_end:  # only once it is told: the last one ends the run
+                self.finished += not (place.failure or place.was_done)
+                self.failures += place.failure is not None

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools.cloud.actions import STATE, positive
+from tools.cloud.actions import STATE
+from tools.numbers import count, positive
 
 from . import commands, jobs, logs, overview, shadow, values
 from .account import Account
@@ -129,7 +130,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "shadow, job, command, logs, rotate; NAME --help tells more. Without, all things are listed",
     )
     _add_where(parser, defaults=True)
-    parser.add_argument("--count", metavar="N", type=_count, default=100, help="list so many; default: 100")
+    parser.add_argument("--count", metavar="N", type=count, default=100, help="list so many; default: 100")
 
 
 def _add_actions(inner: argparse.ArgumentParser) -> None:
@@ -161,7 +162,7 @@ def _add_actions(inner: argparse.ArgumentParser) -> None:
     one.add_argument("told", metavar="NAME", help="as the device's application calls it")
     _add_values(one, "*")
     one.add_argument(
-        "--timeout", metavar="S", type=_count, default=10, help="the device has so long; default: 10"
+        "--timeout", metavar="S", type=count, default=10, help="the device has so long; default: 10"
     )
     one = add(
         actions, "logs", "what the device logs, as it comes; of the local cloud", logs.follow_log, _LOGS
@@ -169,7 +170,7 @@ def _add_actions(inner: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--topic", default="telemetry/NAME/log", help="where it sends that; default: telemetry/NAME/log"
     )
-    one.add_argument("--count", metavar="N", type=_count, default=None, help="end after so many")
+    one.add_argument("--count", metavar="N", type=count, default=None, help="end after so many")
     one.add_argument("--seconds", metavar="S", type=positive, help="end after this time")
     one = add(actions, "rotate", "have it get a new certificate and give up the old", jobs.run, _ROTATE)
     one.set_defaults(told="rotate-certificate", document=None)
@@ -196,7 +197,7 @@ def _add_job(actions: Any, add: Callable[..., argparse.ArgumentParser]) -> None:
     one.add_argument("--document", metavar="FILE", type=Path, help="a JSON object")
     _add_watch(one)
     one = add(under, "list", "the latest, the newest first", jobs.list_, _LIST)
-    one.add_argument("--count", metavar="N", type=_count, default=20, help="default: 20")
+    one.add_argument("--count", metavar="N", type=count, default=20, help="default: 20")
     one = add(under, "show", "one with its document and details", jobs.show, _SHOW_JOB)
     one.add_argument("id", metavar="ID")
     one = add(under, "cancel", "cancel one for this thing", jobs.cancel, _CANCEL)
@@ -236,13 +237,6 @@ def add_cloud(parser: argparse.ArgumentParser, defaults: bool = True) -> None:
     add("--aws", False, "AWS in place of the local cloud", action="store_true")
     add("--profile", None, "of AWS's configuration; with --aws", metavar="P")
     add("--region", None, "of AWS; with --aws", metavar="R")
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if not 0 < number < 1_000_000:
-        raise argparse.ArgumentTypeError("must be over 0")
-    return number
 
 
 def _minutes(text: str) -> int:

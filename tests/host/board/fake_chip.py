@@ -129,9 +129,8 @@ class FakeChip:
             return
         content = self._inflate.decompress(block)
         place, self._place = self._place, self._place + len(content)
-        written = bytes(
-            old & new for old, new in zip(self.flash[place:], content, strict=False)
-        )  # as flash does
-        self.flash[place : self._place] = written
+        before = self.flash[place : self._place]
+        kept = int.from_bytes(before) & int.from_bytes(content[: len(before)])  # as flash does
+        self.flash[place : self._place] = kept.to_bytes(len(before))
         if self._decay is not None:
             self.flash[self._decay] ^= 1

@@ -58,6 +58,22 @@ def test_what_is_the_module_s_alone_is_in_rom() -> None:
     assert len(set(given)) == len(given) == 5
 
 
+def test_what_an_application_takes_up_is_no_longer_the_module_s_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the module is the same, and was compiled before."""
+    monkeypatch.setenv(application.SETTING, str(tmp_path))
+    files.look_again()
+    assert b"_shout" not in table(files.compile_for_chip(SOURCE, "lib/iot/crate.py"))
+    (tmp_path / "firmware").mkdir()
+    (tmp_path / "firmware/app.py").write_text("async def main(thing):\n    thing._shout(weight=1)\n")
+    files.look_again()
+    names = table(files.compile_for_chip(SOURCE, "lib/iot/crate.py"))
+    monkeypatch.undo()
+    files.look_again()
+    assert b"_shout" in names and b"_lift" not in names
+
+
 def test_a_word_of_the_module_keeps_its_meaning_there() -> None:
     source = SOURCE.replace(b"import _thread", b"import _thread  # no ArithmeticError, or AssertionError")
     assert list(rom_names(compiled(SOURCE), SOURCE).values())[:2] == [b"ArithmeticError", b"AssertionError"]

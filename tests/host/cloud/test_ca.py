@@ -15,8 +15,9 @@ from cryptography.x509.verification import PolicyBuilder, Store
 
 from tests.host.cloud import support as raw
 from tests.host.cloud.support import Bench
+from tools.atomic import write_atomic
 from tools.cloud import Cloud, StateError, ca
-from tools.cloud.ca import CHAINS, Authority, ServerChain, certificate_id, write_atomic
+from tools.cloud.ca import CHAINS, Authority, ServerChain, certificate_id
 
 DER = 2  # as _ssl.Certificate.public_bytes() wants it
 both_chains = pytest.mark.parametrize("server_chain", CHAINS)

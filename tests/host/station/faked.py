@@ -71,7 +71,7 @@ class Bay:
         self.ledger = ledger = Ledger(self.folder / "batch")
         ledger.write_csv()
         labels = Labels(ledger.folder, PAGE, command="lp")
-        return Bench(Plan(IMAGE, "esp32", wanted), ledger, labels), ledger
+        return Bench(Plan(IMAGE, "esp32", wanted, ({}, {})), ledger, labels), ledger
 
     def _step(self, port: str) -> FakedBoard:
         self.on_step()

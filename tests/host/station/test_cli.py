@@ -2,7 +2,6 @@
 
 import io
 import json
-import threading
 from pathlib import Path
 
 import pytest
@@ -63,20 +62,23 @@ def test_one_code_for_all_is_refused(
 
 
 def test_a_run_tells_programs_all_but_codes(
-    image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    bay: Bay, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bay = Bay(tmp_path, monkeypatch)
-    port = str(tmp_path / "port")
+    port, tell = str(tmp_path / "port"), View.tell
     bay.plug(port, FakedBoard(1, pulls=(5,)))
-    operator = threading.Timer(1, lambda: bay.plug(port, bay.at[port]))
-    operator.start()
+
+    def watched(view: View, place: Place) -> None:
+        tell(view, place)
+        if place.state == FAILED:
+            bay.plug(port, bay.at[port])
+
+    monkeypatch.setattr(View, "tell", watched)
 
     def run(*arguments: str) -> Done:
         batch = str(tmp_path / "batch")
         return in_process(monkeypatch, capsys, "station", "--batch", batch, *arguments)
 
     done = run(str(image), "--page", PAGE, "--port", port, "--count", "1", "--yes", "--json")
-    operator.join()
     assert done.status == 0 and done.value == {"finished": 1, "failed": 1, "done": 1, "begun": 0}
     states = [change["state"] for change in done.objects if "state" in change]
     assert states[0] == "waiting" and "failed" in states and states[-1] == "done"

@@ -5,6 +5,7 @@ import os
 import random
 import sqlite3
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,21 +15,18 @@ import zxingcpp
 from PIL import Image
 
 from tests.host.station.faked import IMAGE, PAGE, Bay, FakedBoard, draw_nothing
+from tests.patience import PATIENCE_S
 from tools.ble.qr import make_link
 from tools.ble.session import normalise_code
 from tools.board.errors import BoardError
-from tools.station import files, watch
+from tools.board.progress import Progress
+from tools.station import watch
 from tools.station.bench import UNKNOWN
-from tools.station.ledger import Ledger
+from tools.station.ledger import Board, Ledger
 from tools.station.watch import DONE, FAILED, Watch
 
 AT_ONCE = 4
 STEPS = 13  # that a board takes where nothing happens
-
-
-@pytest.fixture
-def bay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bay:
-    return Bay(tmp_path, monkeypatch)
 
 
 def lines(folder: Path) -> list[dict[str, str]]:
@@ -77,8 +75,8 @@ class Cut:
             return rows
 
         monkeypatch.setattr(Ledger, "_run", counted)
-        for name in ("fsync", "replace"):
-            monkeypatch.setattr(files.os, name, self._counted(getattr(os, name)))
+        for name in ("fsync", "replace", "unlink"):
+            monkeypatch.setattr(os, name, self._counted(getattr(os, name)))
 
     def __call__(self) -> None:
         self.count += 1
@@ -165,16 +163,44 @@ def test_a_hundred_boards(bay: Bay, monkeypatch: pytest.MonkeyPatch) -> None:
             if before + seen.finished >= stop:
                 raise KeyboardInterrupt
 
-        with pytest.raises(KeyboardInterrupt):
-            seen.run(None, draw)
-        ledger.close()
-        for place in list(seen.places.values()):
-            if place.thread:
-                place.thread.join()
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                seen.run(None, draw)
+        finally:
+            ledger.close()
+            for place in list(seen.places.values()):
+                if place.thread:
+                    place.thread.join()
         finished = len(lines(bay.folder / "batch"))
     assert sum(board.steps > STEPS for board in boards) > 50, "too few were unplugged"
     assert sum(board.flashes > 1 for board in boards) > 5
     check(bay, boards, read_png)
+
+
+def test_what_is_told_is_told_before_the_run_ends() -> None:
+    """The last board's end is among it; of one that is worked on nothing comes later."""
+    told: list[tuple[str, str, int]] = []
+    is_over = threading.Event()
+
+    def handle(port: str, show: Progress, known: Callable[[Board], None]) -> Board:
+        if port == "slow":
+            is_over.wait(PATIENCE_S)
+            show("late", 0, 0)
+        return Board("24:0a:c4:00:00:01", "esp32-240ac4000001", "ABCDEFGHJKMN", "ESP32")
+
+    seen = Watch(
+        lambda: {"fast": 1, "slow": 1},
+        handle,
+        2,
+        lambda place: told.append((place.port, place.state, seen.finished)),
+    )
+    seen.run(1)
+    before = list(told)
+    is_over.set()
+    thread = seen.places["slow"].thread
+    assert thread
+    thread.join()
+    assert told == before and before[-1] == ("fast", DONE, 0) and seen.finished == 1
 
 
 def read_png(path: Path) -> str:
@@ -226,11 +252,11 @@ def test_a_folder_is_one_stations_alone(tmp_path: Path) -> None:
 
 
 def test_no_code_is_given_twice_even_if_chance_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    letters = iter("A" * 12 + "A" * 12 + "B" * 12)
-    monkeypatch.setattr("tools.station.ledger.secrets.choice", lambda alphabet: next(letters))
+    codes = iter(("A" * 12, "A" * 12, "B" * 12))
+    monkeypatch.setattr("tools.station.ledger.new_code", lambda: next(codes))
     ledger = Ledger(tmp_path / "batch")
-    codes = [ledger.begin(f"24:0a:c4:00:00:0{n}", f"esp32-{n}", "ESP32").code for n in (1, 2)]
-    assert codes == ["A" * 12, "B" * 12]
+    given = [ledger.begin(f"24:0a:c4:00:00:0{n}", f"esp32-{n}", "ESP32").code for n in (1, 2)]
+    assert given == ["A" * 12, "B" * 12]
     with pytest.raises(sqlite3.IntegrityError):
         ledger._db.execute("UPDATE boards SET code = ?", ("C" * 12,))
     ledger.close()

@@ -15,8 +15,9 @@ import zxingcpp
 from PIL import Image
 
 from tests.host.board.support import DEADLINE_S, ROOT, WIFI
-from tests.host.station.whole import IMAGE, Whole
+from tests.host.station.whole import IMAGE, Whole, with_firmware
 from tools.ble.qr import make_link
+from tools.board import images
 from tools.sim import Device, World
 
 PAGE = "https://example.com/setup/"
@@ -28,8 +29,8 @@ KILLED = "labelling"
 class Station:
     """The program; `changes` are what it tells, as JSON."""
 
-    def __init__(self, folder: Path, ports: list[Path], *more: str) -> None:
-        self._folder, self._ports, self._more = folder, ports, more
+    def __init__(self, folder: Path, ports: list[Path]) -> None:
+        self._folder, self._ports = folder, ports
         self.process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -46,7 +47,7 @@ class Station:
                 "--json",
                 *ports,
             ),
-            *("--ssid", WIFI["ssid"], "--press", str(DEADLINE_S), *self._more),
+            *("--ssid", WIFI["ssid"], "--press", str(DEADLINE_S)),
             cwd=ROOT,
             stdout=asyncio.subprocess.PIPE,
         )
@@ -71,11 +72,11 @@ def lines(folder: Path) -> list[dict[str, str]]:
 class Operator:
     """Plugs boards in and out, at four ports, and makes trouble: pulls cables, kills the station once."""
 
-    def __init__(self, folder: Path, world: World, number: int, has_firmware: bool) -> None:
-        (folder / "image.bin").write_bytes(IMAGE)
+    def __init__(self, folder: Path, world: World, number: int, image: images.Image) -> None:
+        (folder / "image.bin").write_bytes(image.data)
         self.ports = [folder / f"port{index}" for index in range(4)]
         self.boards = [
-            Whole(folder / f"board{n}", world, f"24:0a:c4:00:01:{n:02x}", self.ports[n % 4], has_firmware)
+            Whole(folder / f"board{n}", world, f"24:0a:c4:00:01:{n:02x}", self.ports[n % 4], image)
             for n in range(number)
         ]
         self._left = list(self.boards)
@@ -83,7 +84,7 @@ class Operator:
         self._pulls = {self.boards[index].mac: step for index, step in PULLED.items()}
         self._is_killed = False
         self._strange: list[str] = []
-        self._station = Station(folder, self.ports, *(["--no-deploy"] if has_firmware else []))
+        self._station = Station(folder, self.ports)
 
     async def run(self) -> None:
         for port in self.ports:
@@ -126,9 +127,9 @@ class Operator:
             await board.plug()
 
 
-async def produce(folder: Path, world: World, number: int, has_firmware: bool = False) -> list[Whole]:
+async def produce(folder: Path, world: World, number: int, image: images.Image = IMAGE) -> list[Whole]:
     """Have boards made, with trouble; they are unplugged in the end."""
-    operator = Operator(folder, world, number, has_firmware)
+    operator = Operator(folder, world, number, image)
     await operator.run()
     return operator.boards
 
@@ -166,4 +167,4 @@ async def test_boards_that_are_unplugged_and_a_station_that_is_killed(tmp_path: 
 
 @pytest.mark.every
 async def test_a_hundred_whole_boards(tmp_path: Path, world: World) -> None:
-    await check(tmp_path, await produce(tmp_path, world, 100, has_firmware=True))
+    await check(tmp_path, await produce(tmp_path, world, 100, with_firmware()))

@@ -12,16 +12,23 @@ from pathlib import Path
 from tests.host.board.fake_chip import EFUSES, ERASE, FakeChip
 from tests.host.board.made_images import TWO_SLOTS, Made
 from tests.host.board.support import Wire
+from tools.board import images, partitions
+from tools.image import build, contents
 from tools.sim import Device, World
 from tools.sim.files import HostFolder, Image
 from tools.sim.packed import deployed
 from tools.sim.port import Port
 from tools.sim.wiring import wire
 
-IMAGE = Made(partitions=TWO_SLOTS).image()
-_OFFSET = 0x1000
+IMAGE = images.parse(Made(partitions=TWO_SLOTS).image(), "image.bin")
 _PACKET = b"\xc0"
 _LED, _BUTTON = "pin.2", "pin.0"
+
+
+def with_firmware() -> images.Image:
+    """The image as `tools image` makes it."""
+    files = {path.removeprefix("/"): data for path, data in deployed().items()}
+    return build.make(IMAGE, files, contents.name()).image
 
 
 class _Rom(FakeChip):
@@ -81,11 +88,11 @@ class _Console(Port):
 class Whole:
     """A board that is plugged in at `port`, a name that stays, and out again; its flash stays.
 
-    has_firmware: the image that is written to it brings the firmware's files, too.
+    image: what it takes, and nothing else.
     """
 
-    def __init__(self, folder: Path, world: World, mac: str, port: Path, has_firmware: bool = False) -> None:
-        self.mac, self.port, self.has_firmware = mac, port, has_firmware
+    def __init__(self, folder: Path, world: World, mac: str, port: Path, image: images.Image) -> None:
+        self.mac, self.port, self.image = mac, port, image
         self.device = Device(folder, world, mac, prompt=True)
         self.device.chip.peripherals.on_io = self._io
         self.flashes = 0
@@ -134,9 +141,8 @@ class Whole:
                 data = self._rom.take(data)
                 if not data:
                     continue
-                whole = bytes(self._rom.flash[_OFFSET : _OFFSET + len(IMAGE)])
                 if self._rom.flash[0] != 0x55:  # it was erased
-                    self._is_bootable = whole == IMAGE
+                    self._written(bytes(self._rom.flash))
                 self._rom = None
                 await self._boot()
             self._console.come(data)
@@ -146,10 +152,14 @@ class Whole:
         self._is_bootable = False
         for path in self.device.folder.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-        image = Image(self.device.folder / "vfs.bin")  # an empty one
-        if self.has_firmware:
-            image.install(deployed())
+        Image(self.device.folder / "vfs.bin")  # an empty one
         HostFolder(self.device.folder / "nvs")
+
+    def _written(self, flash: bytes) -> None:
+        self._is_bootable = flash.startswith(self.image.data, self.image.offset)
+        for one in self.image.partitions:
+            if one.name == partitions.FILES:
+                (self.device.folder / "vfs.bin").write_bytes(flash[one.offset : one.end])
 
     async def _boot(self) -> None:
         if self._is_bootable:

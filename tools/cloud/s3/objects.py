@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from ..ca import write_atomic
+from tools.atomic import write_atomic
+
 from .errors import S3Error
 
 MOST_BYTES = 8 * 1024 * 1024

@@ -1,8 +1,8 @@
 """Waiting for what others bring about."""
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 _Found = TypeVar("_Found")
 
@@ -34,3 +34,16 @@ class News:
                     raise error
                 await self._next.wait()
             return found
+
+
+async def until_first(*coroutines: Coroutine[Any, Any, object]) -> None:
+    """Run them together until one ends, and end as it does; the others are cancelled."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

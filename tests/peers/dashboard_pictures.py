@@ -2,6 +2,7 @@
 
 As they are there: `python3 -m tools run --updates --devices 6`, and five minutes later this, with the address
 that it tells. It moves the first device's temperature for a while, so that there is something to see.
+With --evening the page is that of `tools dev` with the application of docs/first-sensor.md, and so the picture.
 """
 
 import argparse
@@ -22,6 +23,17 @@ _COLORS = 128
 _MOVES, _MOVE_S = 60, 2.0
 _SHOWN = {"width": 1280, "height": 960}
 _LOW = {"width": 1280, "height": 560}
+
+
+async def _evening(url: str) -> None:
+    """It becomes dark and light again before the sensor of docs/first-sensor.md; what its page then shows."""
+    device = f"{url}#/device/twilight-240ac4000001"
+    async with chromium.running() as browser:
+        slider = (await _open(browser, device, "light", _SHOWN)).get_by_role("slider", name="adc.34")
+        for step in range(_MOVES):
+            await slider.fill(f"{1.5 + 0.9 * math.cos(2 * math.pi * step / _MOVES):.2f}")
+            await asyncio.sleep(2 * _MOVE_S)
+        await _picture(await _open(browser, device, "light", _LOW), "first-sensor")
 
 
 async def _move_temperature(page: Page) -> None:
@@ -74,5 +86,6 @@ if __name__ == "__main__":
     )
     parser.add_argument("url", help="the page's, as http://localhost:8009/")
     parser.add_argument("--device", default=NAME, help="default: %(default)s")
+    parser.add_argument("--evening", action="store_true", help="the picture of docs/first-sensor.md alone")
     args = parser.parse_args()
-    asyncio.run(_take(args.url, args.device))
+    asyncio.run(_evening(args.url) if args.evening else _take(args.url, args.device))

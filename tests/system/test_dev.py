@@ -1,11 +1,14 @@
 """`python3 -m tools dev` at a terminal: an application of one's own, edited while it runs."""
 
+import asyncio
 import re
 from pathlib import Path
 
 import pytest
 
 from tests.host.board.support import on_terminal, run_verb
+from tests.host.dashboard.browser import Api
+from tests.patience import PATIENCE_S
 from tools.new.project import make, source
 
 NAME = "lamp-240ac4000001"
@@ -26,12 +29,17 @@ async def test_what_is_saved_runs_and_what_is_wrong_shows_its_line(
 
     arguments = ("dev", "--state", str(tmp_path / "state"), "--sensors", str(tmp_path / "lamp/sensors.json"))
     async with on_terminal(*arguments) as terminal:
+        url = (await terminal.shows(r"page +all devices, live: (http://localhost:\d+/)"))[1]
         await terminal.shows("keyboard +a line goes to the device")
         await terminal.shows(rf"subscriber +telemetry/{NAME} .*19\.0")
         with_line("thing.log.info('app', 'the new one')")
         await terminal.shows(r"dev +saved: .*firmware/app.py")
         await terminal.shows(rf"dev +{NAME} runs it \d+\.\d s after it was saved")
         await terminal.shows("app +the new one")
+        async with Api(url) as api, asyncio.timeout(PATIENCE_S):
+            while (shown := (await api.get("api/fleet"))["devices"][0])["version"] is None:
+                await asyncio.sleep(0.1)
+        assert (shown["name"], shown["version"]) == (NAME, "0.1.0")
         with_line("wrong = = 1")
         await terminal.shows(rf'File ".*firmware/app.py", line {line}')
         await terminal.shows("wrong = = 1\\s")

@@ -1,5 +1,6 @@
 """docs/first-sensor.md, gone through: its application and its test as they stand there, and its mistake."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from tools.dev import versions
 from tools.dev.scene import Scene
 from tools.new.project import make, source
+from tools.sim.wiring import wire
 from tools.testing import scene
 
 __all__ = ["scene"]
@@ -29,6 +31,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("IOT_APP", str(folder))
     monkeypatch.chdir(folder)
     yield folder
+
+
+async def test_it_sends_what_the_page_shows(project: Path, scene: Scene) -> None:
+    wire(scene.device.chip.peripherals.wiring, project / "sensors.json")
+    (shown,) = re.findall(r"s  subscriber +telemetry/\S+ (.*)", PAGE)
+    while (sent := await scene.message(f"telemetry/{scene.name}"))["volts"] == 0:  # before it was wired
+        pass
+    assert sent == json.loads(shown)
 
 
 async def test_its_test_passes(project: Path, scene: Scene) -> None:

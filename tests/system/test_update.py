@@ -123,6 +123,17 @@ async def version_of(device: Device) -> str:
     return (await status(device))["version"]
 
 
+async def runs_the_old_or_the_new(
+    house: House, device: Device, job_id: str, old: str, new: str, about: object
+) -> tuple[str, str]:
+    """How a job ended, and the version that runs: the new one where it succeeded, and only there."""
+    ended = await reaches(house, job_id, "SUCCEEDED", "FAILED", "REJECTED")
+    now = await version_of(device)
+    assert now == (new if ended == "SUCCEEDED" else old), (about, ended, details(house, job_id))
+    assert ended in ("SUCCEEDED", "FAILED"), (about, ended)
+    return ended, now
+
+
 async def test_an_update_is_installed_tried_and_kept(house: House) -> None:
     publisher = Publisher(house)
     device = await publisher.device()
@@ -408,11 +419,7 @@ async def test_a_cut_at_writes_of_an_update_leaves_the_old_or_the_new(
         if was_cut:
             cuts += 1
             await device.power_on()
-        status_ = await reaches(house, job_id, "SUCCEEDED", "FAILED", "REJECTED")
-        now = await version_of(device)
-        assert now == (version if status_ == "SUCCEEDED" else runs), (write, status_, details(house, job_id))
-        assert status_ in ("SUCCEEDED", "FAILED")
-        runs = now
+        _, runs = await runs_the_old_or_the_new(house, device, job_id, runs, version, write)
         if not was_cut:
             break
     assert not was_cut and cuts > 3 and runs == version
@@ -514,12 +521,9 @@ async def test_a_cut_at_every_write_of_an_update(
         behind = next((line for line in reversed(device.lines) if " I " in line), "")
         if was_cut:
             await device.power_on()
-        ended = await reaches(house, job_id, "SUCCEEDED", "FAILED", "REJECTED")
-        now = await version_of(device)
-        rows.append(f"{write:5} {outcome:6} {ended:9} runs {now:6} {behind.strip()[:60]}")
-        assert ended in ("SUCCEEDED", "FAILED"), rows[-1]
-        assert now == (version if ended == "SUCCEEDED" else runs), (rows[-1], details(house, job_id))
-        runs = now
+        about = (write, outcome, behind)
+        ended, runs = await runs_the_old_or_the_new(house, device, job_id, runs, version, about)
+        rows.append(f"{write:5} {outcome:6} {ended:9} runs {runs:6} {behind.strip()[:60]}")
         if not was_cut:
             break
     record_property(TOLD, "\n".join([f"writes {first} to {last} are the file's", *rows]))

@@ -45,6 +45,16 @@ def module_of(machine):
     return system
 
 
+def on_fake_time(machine):
+    """The module, a System of it whose watchdog is `machine`, and the time that both go by."""
+    module = module_of(machine)
+    module.asyncio = module.time = time = FakeTime()
+    module.memory = module.gc = Heap()
+    system = module.System(Settings)
+    system.watchdog = machine
+    return module, system, time
+
+
 def system_in(mode, event=None):
     """A System in that mode, for which `event` waits, or which has led there."""
     system = module_of(FakeMachine()).System(Settings)
@@ -353,11 +363,7 @@ def test_ctrl_c_leads_to_the_prompt_also_where_memory_is_tight():
 
 async def test_the_watchdog_is_fed_until_something_leads_on():
     machine = Machine()
-    module = module_of(machine)
-    module.asyncio = module.time = time = FakeTime()
-    module.memory = module.gc = Heap()
-    system = module.System(Settings)
-    system.watchdog = machine
+    _, system, time = on_fake_time(machine)
     changes = []
 
     class Over(Exception):
@@ -385,12 +391,7 @@ async def test_the_watchdog_is_fed_until_something_leads_on():
 
 async def test_what_a_notice_may_have_missed_is_looked_for():
     """A minute after the start, and then once a day: a job that waits, and a certificate that ends."""
-    machine = Machine()
-    module = module_of(machine)
-    module.asyncio = module.time = time = FakeTime()
-    module.memory = module.gc = Heap()
-    system = module.System(Settings)
-    system.watchdog = machine
+    module, system, time = on_fake_time(Machine())
     looked = []
 
     class Looks:
@@ -416,11 +417,7 @@ async def test_what_a_notice_may_have_missed_is_looked_for():
 
 
 async def test_a_part_that_dies_is_for_deaths_to_judge():
-    machine = Machine()
-    module = module_of(machine)
-    module.asyncio = module.time = FakeTime()
-    system = module.System(Settings)
-    system.watchdog = machine
+    module, system, _ = on_fake_time(Machine())
     judged = []
 
     class Deaths:

@@ -4,9 +4,8 @@ import argparse
 import asyncio
 import contextlib
 import sys
-from collections.abc import Coroutine
-from typing import Any
 
+from tools.news import until_first
 from tools.stdin import answer, lines
 from tools.waiting import Waiting
 
@@ -104,7 +103,7 @@ async def ask_all(port: str, view: JsonView | TextView, follow: bool) -> int:
 
     with Waiting(_SILENT) as waiting:
         async with Link(port, show) as link:
-            await _until_first(ask(), link.gone())
+            await until_first(ask(), link.gone())
     return 1 if refused else 0
 
 
@@ -126,7 +125,7 @@ class Talk:
         from .editor import patch_stdout  # noqa: PLC0415  # a program has no editor, and no time for its import
 
         with patch_stdout(raw=True), Waiting(_SILENT, self._view.say) as self._waiting:
-            await _until_first(self._follow(), self._type(), self._ask())
+            await until_first(self._follow(), self._type(), self._ask())
         return 0
 
     def _line(self, line: str) -> None:
@@ -181,16 +180,3 @@ class Talk:
             except BoardError as error:
                 if self._open.is_set():
                     self._view.say(f"{error.text}\n{error.remedy}", "yellow")
-
-
-async def _until_first(*coroutines: Coroutine[Any, Any, None]) -> None:
-    """Run them together until one ends, and end as it does; the others are cancelled."""
-    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

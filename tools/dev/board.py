@@ -1,7 +1,6 @@
 """`tools dev PORT`: a board's console, which gives up the port while a change goes to the board."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from tools.board.errors import BoardError
 from tools.board.files import look_again
 from tools.board.link import Link
 from tools.board.progress import bar
+from tools.news import until_first
 
 from .loop import Say
 from .versions import Files, here
@@ -71,7 +71,7 @@ class Board:
                         if lost:
                             self._say(f"{self._port}: connected again", "dim")
                         lost = False
-                        await self._until_wanted(self._link)
+                        await until_first(self._link.gone(), self._wanted.wait())
                 except BoardError as error:
                     if not lost:
                         self._say(f"{error.text}; waiting for it to come back", "yellow")
@@ -79,18 +79,3 @@ class Board:
                 finally:
                     self._link = None
             await asyncio.sleep(_RETRY_S if lost else 0)
-
-    async def _until_wanted(self, link: Link) -> None:
-        tasks = {asyncio.create_task(link.gone()), asyncio.create_task(self._wait())}
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            with contextlib.suppress(BoardError):
-                await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _wait(self) -> None:
-        await self._wanted.wait()

@@ -21,11 +21,11 @@ from tools.configure import ConfigureError
 from tools.keyboard import Keyboard
 from tools.sim.wiring import WiringError, wire
 from tools.timeline import Timeline
+from tools.units import Unit
 
 from . import versions
 from .board import Board
 from .loop import Loop
-from .page import open_page
 from .scene import MAC, Scene
 from .screen import Screen
 from .simulated import Simulated
@@ -84,6 +84,8 @@ def _run(args: argparse.Namespace) -> int:
 
 async def simulated(args: argparse.Namespace, timeline: Timeline) -> None:
     """The loop with a simulated device, until Ctrl-C."""
+    from tools.live import open_page  # noqa: PLC0415 - a board needs none of it
+
     files = versions.here()
     check(files)
     screen = Screen(settings.device_name(MAC), timeline)
@@ -97,7 +99,9 @@ async def simulated(args: argparse.Namespace, timeline: Timeline) -> None:
         timeline.say("cloud", "", f"AWS IoT Core on this machine, at localhost:{scene.cloud.port}")
         thing = f"python3 -m tools thing --state {shlex.quote(str(state))}"
         timeline.say("cloud", "", f"what there is to see: {thing}")
-        screen.page = await open_page(stack, scene, state, timeline)
+        unit = Unit(scene.device, scene.name, 0)
+        await open_page(stack, scene.cloud, state, scene.world, [unit], None, timeline)
+        screen.page = unit.on_line  # which the page has set
         target = Simulated(scene)
         await asyncio.to_thread(target.prepare, files)
         await scene.start()

@@ -61,7 +61,11 @@ class Loop:
     async def take(self) -> None:
         """Bring what is here to the device, where that is another version, and one that compiles."""
         async with self._lock:
-            new = self._here()
+            try:
+                new = self._here()
+            except OSError as error:  # as of one that goes while they are read: a notice of that follows
+                self._say(f"{error}", "red")
+                return
             changed, removed = versions.difference(new, self._there)
             if not changed and not removed:
                 return

@@ -42,7 +42,8 @@ class Screen:
 
     def event(self, event: Event) -> None:
         """Something that the cloud tells; what it refuses a device is told nowhere else."""
-        if event.client_id == self._name:
+        # That a device which restarts at each change reports too often is nothing to see.
+        if event.client_id == self._name and event.reason != "Throttled":
             self._timeline.say("cloud", "", str(event), "dim")
 
     def say(self, text: str, style: str = "") -> None:

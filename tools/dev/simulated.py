@@ -6,6 +6,9 @@ import contextlib
 from .scene import Scene
 from .versions import Files
 
+_SETTINGS = "/firmware/settings.py"
+# For the live page, where the settings ask for no reports; of crashes and the log it hears from the console.
+_REPORTS = b'\nREPORTS = REPORTS or {"metrics_s": 300, "package": PRODUCT}\n'
 _LEAVE_S = 1.5  # for taking leave of the cloud; what hangs has its power taken away
 
 
@@ -23,7 +26,7 @@ class Simulated:
             if (self._device.files / name).exists()
             for path in (self._device.files / name).rglob("*.py")
         ]
-        self._device.change(files, [path for path in kept if path not in files])
+        self._device.change(_reporting(files), [path for path in kept if path not in files])
 
     async def bring(self, files: Files, changed: Files, removed: list[str]) -> None:
         """Have it restart with another version: a clean restart, so what it keeps is written."""
@@ -33,5 +36,9 @@ class Simulated:
             async with asyncio.timeout(_LEAVE_S):
                 await device.chip.stopped.wait()
         await device.power_off()
-        await asyncio.to_thread(device.change, changed, removed)
+        await asyncio.to_thread(device.change, _reporting(changed), removed)
         await device.power_on()
+
+
+def _reporting(files: Files) -> Files:
+    return {**files, _SETTINGS: files[_SETTINGS] + _REPORTS} if _SETTINGS in files else files

@@ -71,18 +71,19 @@ def make(folder: Path, where_from: Source) -> list[str]:
         )
     if not target.parent.is_dir():
         raise BoardError(f"{target.parent}: no such folder", "Make it, or choose another.")
+    made = files(target.name, where_from)
     new = target.with_name(f".{target.name}.new")
     with writing(new):
         shutil.rmtree(new, ignore_errors=True)
         try:
-            for path, text in files(target.name, where_from).items():
+            for path, text in made.items():
                 (new / path).parent.mkdir(parents=True, exist_ok=True)
                 (new / path).write_text(text, "utf-8")
             new.rename(target)
         except BaseException:
             shutil.rmtree(new, ignore_errors=True)
             raise
-    return sorted(files(target.name, where_from))
+    return sorted(made)
 
 
 def files(name: str, where_from: Source) -> dict[str, str]:

@@ -34,8 +34,13 @@ class Bench:
 
     def __init__(self) -> None:
         self.device, self.saved = Device(), {APP: GOOD}
-        device = self.device
-        self.loop = Loop(device, device.say, dict(self.saved), (OSError,), lambda: dict(self.saved))
+        self.gone = ""
+        self.loop = Loop(self.device, self.device.say, self.here(), (OSError,), self.here)
+
+    def here(self) -> Files:
+        if self.gone:
+            raise FileNotFoundError(f"{self.gone}: no such file")
+        return dict(self.saved)
 
     async def save(self, **files: bytes | None) -> None:
         for name, data in files.items():
@@ -98,3 +103,14 @@ async def test_a_device_that_does_not_take_it_is_told_of_and_tried_again() -> No
     bench.device.failure = None
     await bench.save(other=GOOD)
     assert bench.device.files == {APP: BETTER, "/firmware/other.py": GOOD}
+
+
+async def test_files_that_cannot_be_read_are_told_of_and_read_again() -> None:
+    """As where one goes while all are read, in a checkout of another branch."""
+    bench = Bench()
+    bench.gone = "app.py"
+    await bench.loop.take()
+    assert bench.device.told == ["app.py: no such file"]
+    bench.gone = ""
+    await bench.save(app=BETTER)
+    assert bench.device.files == {APP: BETTER}

@@ -2,7 +2,7 @@
 
 As they are there: `python3 -m tools run --updates --devices 6`, and five minutes later this, with the address
 that it tells. It moves the first device's temperature for a while, so that there is something to see.
-With --evening the page is that of `tools dev` with the application of docs/first-sensor.md, and so the picture.
+With --evening the page is that of `tools dev` with the application of docs/first-sensor.md, for its picture.
 """
 
 import argparse

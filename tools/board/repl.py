@@ -271,13 +271,21 @@ class Repl:
         transport = self._transport
         transport.serial.write(b"\r\x03\x03")  # Ctrl-C: the second for what caught the first
         time.sleep(0.1)
-        transport.serial.reset_input_buffer()
+        self._discard_input()
         transport.serial.write(b"\r\x01")  # Ctrl-A: raw REPL
         transport.wait(timeout_s)
         try:
             return transport.read_until(1, _PROMPT).endswith(_PROMPT)
         except TransportError:  # it was reset, perhaps by the port's opening
             return False
+
+    def _discard_input(self) -> None:
+        try:
+            self._transport.serial.reset_input_buffer()
+        except OSError:
+            raise
+        except Exception as lost:  # termios.error, where the board has gone
+            raise OSError(*lost.args) from None
 
     def _lost(self, error: Exception) -> BoardError:
         if isinstance(error, TransportError):

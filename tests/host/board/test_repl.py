@@ -1,5 +1,8 @@
 """The raw REPL of a board, and of what is none."""
 
+import errno
+import os
+import termios
 from pathlib import Path
 
 import pytest
@@ -129,6 +132,20 @@ def test_a_pulled_cable(tmp_path: Path) -> None:
     ):
         repl.exec("x = '" + "-" * 2000 + "'")
     assert raised.match(r"connection is lost.*Plug the board in again")
+
+
+def test_a_board_that_goes_between_two_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What pyserial raises of a port that is gone is no OSError, where it discards what has come."""
+
+    def gone() -> None:
+        raise termios.error(errno.EIO, os.strerror(errno.EIO))
+
+    with FakeBoard(tmp_path) as board, Repl(board.port) as repl:
+        monkeypatch.setattr(repl._transport.serial, "reset_input_buffer", gone)
+        with pytest.raises(BoardError, match="connection is lost") as raised:
+            repl.reset()
+        monkeypatch.undo()
+    assert raised.value.remedy.startswith("Plug the board in")
 
 
 def test_a_watchdog_s_reset(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A person's browser before the live page, with a simulated device in a house behind it."""
 
+import asyncio
 import contextlib
 import os
 import re
@@ -12,12 +13,13 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.peers.chromium import Visit
 from tests.peers.inspection import SCREENSHOTS
-from tests.system.house import HOST, WIFI, House, install
+from tests.system.house import HOST, WIFI, House
 from tools.cloud import Cloud
 from tools.dashboard.local import page_of
 from tools.dashboard.simulation import Simulation
+from tools.dashboard.updating import Made
 from tools.sim import Device, World
-from tools.updates import reports
+from tools.updates import Product, reports
 
 NAME = "esp32-240ac4000001"
 WIDE = {"width": 1280, "height": 900}
@@ -51,18 +53,20 @@ class Home:
 
 @contextlib.asynccontextmanager
 async def home(folder: Path) -> AsyncIterator[Home]:
-    """The device has sent its first telemetry."""
+    """The device has sent its first telemetry, and takes updates."""
     name = folder / "cloud"
+    product = Product(reports())
     async with (
-        Cloud(name, hosts=("localhost", HOST), rest_port=0) as cloud,
+        Cloud(name, hosts=("localhost", HOST), rest_port=0, files_port=0) as cloud,
         World({WIFI["ssid"]: WIFI["password"]}) as world,
     ):
         world.hosts[HOST] = ("127.0.0.1", cloud.port)
         house = House(folder, cloud, world)
         speed = float(os.environ.get("SIM_SPEED") or 5)
         device = Device(folder / "device1", world, on_line=lambda line: page.line(NAME, line), speed=speed)
-        page = await page_of(name, 0, simulation=Simulation(world, {NAME: device}))
-        install(device, None, REPORTS=reports())
+        simulation = Simulation(world, {NAME: device})
+        page = await page_of(name, 0, simulation=simulation, releases=Made(product, cloud))
+        await asyncio.to_thread(device.deploy, product.texts())
         async with page:
             try:
                 await house.telemetry(device)

@@ -167,6 +167,21 @@ async def test_a_drag_over_a_plot_zooms_all_and_a_button_leads_back(reader: Read
     await reader.is_told("span-text", "to now")
 
 
+async def test_an_update_is_followed_to_its_confirmation_and_another_on_its_way_back(reader: Reader) -> None:
+    steps = reader.at("update-steps").get_by_role("listitem")
+    version = reader.at("update-version")
+    for release, end in (("better", "Confirmed"), ("worse", "Back")):
+        await reader.page.get_by_label("Release").select_option(release)
+        await reader.button("Update this device").click()
+        await expect(version).to_contain_text(f"+{release}.")
+        await expect(steps.last).to_contain_text(end)
+        await expect(steps.last).to_have_class({"Confirmed": "over", "Back": "back"}[end])
+        await expect(reader.at("update-bytes")).to_have_text(re.compile(r"^(\d+,\d+) of \1 bytes$"))
+        await expect(reader.at("facts")).to_contain_text("+better.")
+        if end == "Back":
+            await reader.is_told("update-reason", "RuntimeError: a fault of this version")
+
+
 async def test_with_the_keyboard_alone(reader: Reader) -> None:
     """From the table to a device, to its plots, zoomed and back, to a shadow that is changed."""
     await reader.page.goto(reader.url)

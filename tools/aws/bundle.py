@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from tools.board.errors import BoardError
 from tools.thing.account import Account
-from tools.thing.failures import code
+from tools.thing.failures import code, explained
 
 _NATIVE = (".so", ".pyd", ".dylib", ".dll", ".a")
 _INSTALLERS = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")  # differ from one machine to the next
@@ -49,16 +49,22 @@ def bundle(modules: Mapping[str, Path], distributions: Sequence[str] = ()) -> by
     return data.getvalue()
 
 
+def key(zipped: bytes) -> str:
+    """Where it lies in the bucket."""
+    return f"functions/{hashlib.sha256(zipped).hexdigest()}.zip"
+
+
 def upload(account: Account, bucket: str, zipped: bytes) -> str:
     """Put it into the bucket, unless it is there; its key."""
-    key = f"functions/{hashlib.sha256(zipped).hexdigest()}.zip"
-    try:
-        account.s3.head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if code(error) not in ("404", "NoSuchKey", "NotFound"):
-            raise
-        account.s3.put_object(Bucket=bucket, Key=key, Body=zipped)
-    return key
+    place = key(zipped)
+    with explained(account.where, "s3"):
+        try:
+            account.s3.head_object(Bucket=bucket, Key=place)
+        except ClientError as error:
+            if code(error) not in ("404", "NoSuchKey", "NotFound"):
+                raise
+            account.s3.put_object(Bucket=bucket, Key=place, Body=zipped)
+    return place
 
 
 def _own(modules: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:

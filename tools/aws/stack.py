@@ -86,6 +86,12 @@ class Stack:
         """Its parameters by their names; none where there is no stack."""
         return _pairs((self.find() or {}).get("Parameters", []), "Parameter")
 
+    def resources(self) -> list[dict[str, Any]]:
+        """ListStackResources' answer, without what is gone."""
+        pages = self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name)
+        found = (one for page in pages for one in page["StackResourceSummaries"])
+        return [one for one in found if one["ResourceStatus"] != "DELETE_COMPLETE"]
+
     def prepare(self, template: str, parameters: dict[str, str]) -> Plan | None:
         """Make a change set; a parameter that is not given stays as it is, or is the template's default.
 
@@ -174,12 +180,7 @@ class Stack:
 
     def _remove(self, stack_id: str) -> None:
         token = uuid.uuid4().hex
-        pages = self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_id)
-        there = sum(
-            one["ResourceStatus"] != "DELETE_COMPLETE"
-            for page in pages
-            for one in page["StackResourceSummaries"]
-        )
+        there = len(self.resources())
         self._cloudformation.delete_stack(StackName=stack_id, ClientRequestToken=token)
         status, events = self._follow(stack_id, token, there)
         if status != "DELETE_COMPLETE":

@@ -8,14 +8,16 @@ its own connection for its next certificate may do so at any time.
 import json
 import os
 import time
+from typing import Any
 
 import botocore.session
 
 AGAIN_S = 3600
-_clients = {}
+UNKNOWN = "is not on the list of serial numbers"
+_clients: dict[str, Any] = {}
 
 
-def handler(event, _context):
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Allow it or not; the log has a line on each, and of a refusal the reason."""
     serial = str((event.get("parameters") or {}).get("SerialNumber", ""))
     client = str(event.get("clientId", ""))
@@ -26,14 +28,14 @@ def handler(event, _context):
     return {"allowProvisioning": not reason}
 
 
-def table():
+def table() -> Any:
     """DynamoDB's client, made once for the life of this process."""
     if "dynamodb" not in _clients:
         _clients["dynamodb"] = botocore.session.get_session().create_client("dynamodb")
     return _clients["dynamodb"]
 
 
-def refusal(dynamodb, serial, client, now_s):
+def refusal(dynamodb: Any, serial: str, client: str, now_s: int) -> str:
     """Why a device is not registered; "" where it may be."""
     if not serial:
         return "no serial number"
@@ -42,7 +44,7 @@ def refusal(dynamodb, serial, client, now_s):
     where = {"TableName": os.environ["SERIALS"], "Key": {"serial": {"S": serial}}}
     if client == serial:  # the thing itself, by the certificate that it has
         found = dynamodb.get_item(**where, ConsistentRead=True).get("Item")
-        return "" if found else "is not on the list of serial numbers"
+        return "" if found else UNKNOWN
     try:
         dynamodb.update_item(
             **where,
@@ -54,8 +56,6 @@ def refusal(dynamodb, serial, client, now_s):
     except dynamodb.exceptions.ConditionalCheckFailedException:
         found = dynamodb.get_item(**where, ConsistentRead=True).get("Item")
         if not found:
-            return "is not on the list of serial numbers"
-        return (
-            f"was registered at {found['claimed_at']['N']}, and not released since: tools aws serials release"
-        )
+            return UNKNOWN
+        return f"was registered at {found['claimed_at']['N']}; to allow it again: tools aws serials release"
     return ""

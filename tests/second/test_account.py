@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from tests import aws_account
 from tests.patience import until
@@ -84,13 +86,14 @@ async def test_from_nothing_to_nothing(life: Life, another: Aws) -> None:
     allowed, refused = verdicts(another, outputs["HookLog"])[:2]
     assert allowed["allowed"] and allowed["serial"] == serial(device)
     assert not refused["allowed"] and refused["reason"] == hook.UNKNOWN
+    await device.power_off()
     check_hook(another, outputs["Serials"])
+    check_rotation(another, outputs["RotationRoleArn"], thing["thingArn"])
 
     await life.stay(device)
     assert everything(another)["policies"] == made["policies"]
     another.client("s3").put_object(Bucket=outputs["Bucket"], Key="lamp/1.bin", Body=b"1")
     another.client("s3").delete_object(Bucket=outputs["Bucket"], Key="lamp/1.bin")
-    await device.power_off()
     await life.remove(serial(device))
     assert everything(another) == before
     assert not life.aws("down", "--yes")["value"]["removed"]
@@ -123,6 +126,29 @@ def check_hook(aws: Aws, table: str) -> None:
     assert call("aws", "serials", "remove", "lamp-1", "--name", "shop")[-1]["value"]["changed"] == 1
     assert asked("lamp-1") == hook.UNKNOWN
     environment.undo()
+
+
+def check_rotation(aws: Aws, role: str, target: str) -> None:
+    """The role starts jobs that rotate, and no others."""
+    assumed = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="rotates")["Credentials"]
+    iot = boto3.client(
+        "iot",
+        endpoint_url=aws.url,
+        region_name=CREDENTIALS["AWS_DEFAULT_REGION"],
+        aws_access_key_id=assumed["AccessKeyId"],
+        aws_secret_access_key=assumed["SecretAccessKey"],
+        aws_session_token=assumed["SessionToken"],
+    )
+    document = json.dumps({"action": "rotate-certificate"})
+    iot.create_job(jobId="rotate-certificate-1", targets=[target], document=document)
+    for refused in (
+        lambda: iot.create_job(jobId="update-1", targets=[target], document=document),
+        lambda: iot.delete_thing(thingName=target.rpartition("/")[2]),
+    ):
+        with pytest.raises(ClientError) as denied:
+            refused()
+        assert denied.value.response["Error"]["Code"] == "AccessDeniedException"
+    aws.iot.delete_job(jobId="rotate-certificate-1", force=True)
 
 
 async def test_what_cannot_be_made_tells_its_first_cause_and_leaves_nothing(life: Life, another: Aws) -> None:

@@ -17,6 +17,8 @@ def main(args: argparse.Namespace) -> int:
     """Run the verb; returns the exit status."""
     if args.action == "up" and bool(args.claim) != bool(args.until):
         return wrong_arguments("aws", "up: --claim BATCH --until DATE", args.json)
+    if args.action == "claim" and bool(args.batch) != bool(args.until):
+        return wrong_arguments("aws", "claim: --batch NAME --until DATE", args.json)
     return run_verb(f"aws {args.action}", lambda: _run(args), args.json)
 
 

@@ -2,12 +2,13 @@
 
 import argparse
 
-from tools.board.errors import BoardError, run_verb, wrong_arguments
+from tools.board.errors import run_verb, wrong_arguments
 from tools.thing.account import Account
 from tools.thing.failures import explained
 from tools.thing.output import Output
 
-from . import arguments, check, claim, cost
+from . import arguments, check, claim, cost, down, serials, up
+from .stacks import BASE
 
 EXAMPLES = arguments.EXAMPLES
 add_arguments = arguments.add_arguments
@@ -19,6 +20,8 @@ def main(args: argparse.Namespace) -> int:
         return wrong_arguments("aws", "up: --claim BATCH --until DATE", args.json)
     if args.action == "claim" and bool(args.batch) != bool(args.until):
         return wrong_arguments("aws", "claim: --batch NAME --until DATE", args.json)
+    if args.action == "up" and args.claim and args.stack != BASE:
+        return wrong_arguments("aws", "up: --claim goes with the base", args.json)
     return run_verb(f"aws {args.action}", lambda: _run(args), args.json)
 
 
@@ -28,9 +31,12 @@ def _run(args: argparse.Namespace) -> int:
         return cost.run(out, args)
     with explained("AWS"):  # where its configuration is read
         account = Account.aws(args.profile, args.region)
+    run = {
+        "up": up.run,
+        "down": down.run,
+        "serials": serials.run,
+        "check": check.run,
+        "claim": claim.run,
+    }[args.action]
     with explained(account.where):
-        if args.action == "check":
-            return check.run(account, out, args)
-        if args.action == "claim":
-            return claim.run(account, out, args)
-        raise BoardError(f"aws {args.action} is not there yet", "It comes with the stack.")
+        return run(account, out, args)

@@ -5,16 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from tools.board import document
 from tools.board.errors import BoardError
 from tools.thing.account import Account
-from tools.thing.failures import code
 from tools.thing.output import Output
 
 from . import account_checks, certificate_checks, provisioning_checks
 from .finding import Finding, fault, guarded, ok, unknown
+from .stack import Stack
 
 EXAMPLES = """examples:
   python3 -m tools aws check                              the account: template, hook, policies, claims, …
@@ -41,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(account: Account, out: Output, args: argparse.Namespace) -> int:
     """Ask, and tell; 0 where nothing is wrong. Raises BoardError where something is."""
     asked, wrong, unanswered = 0, [], 0
-    for one in _findings(account, args):
+    for one in _findings(account, out, args):
         _tell(out, one)
         asked += 1
         wrong += [one.what] if one.state == "fault" else []
@@ -54,7 +52,7 @@ def run(account: Account, out: Output, args: argparse.Namespace) -> int:
     return 0
 
 
-def _findings(account: Account, args: argparse.Namespace) -> Iterator[Finding]:
+def _findings(account: Account, out: Output, args: argparse.Namespace) -> Iterator[Finding]:
     where = account.where
     yield from account_checks.clock(account)
     for one in guarded("credentials", where, "sts", account_checks.identity(account)):
@@ -64,7 +62,7 @@ def _findings(account: Account, args: argparse.Namespace) -> Iterator[Finding]:
     product, found = _product(args.product) if args.product else (None, [])
     yield from found
     outputs: dict[str, str] = {}
-    yield from guarded("stack", where, "cloudformation", _stack(account, args.name, outputs))
+    yield from guarded("stack", where, "cloudformation", _stack(Stack(account, out, args.name), outputs))
     template = args.template or (product or {}).get("template") or outputs.get("ProvisioningTemplate")
     device = args.thing or _DEVICE
     yield from guarded("endpoint", where, "iot", account_checks.endpoint(account, product))
@@ -93,23 +91,21 @@ def _product(path: Path) -> tuple[dict[str, Any] | None, list[Finding]]:
     return product["aws"], found
 
 
-def _stack(account: Account, name: str, outputs: dict[str, str]) -> Iterator[Finding]:
+def _stack(stack: Stack, outputs: dict[str, str]) -> Iterator[Finding]:
     """What `aws up` made, whose outputs are put into `outputs`."""
-    try:
-        found = account.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
-    except ClientError as error:
-        if code(error) != "ValidationError":
-            raise
-        yield unknown(
-            "stack", f"none is called {name}", "python3 -m tools aws up makes it; or name it: --name N."
-        )
+    found = stack.find()
+    if found is None:
+        remedy = "python3 -m tools aws up makes it. Or name it: --name N."
+        yield unknown("stack", f"none is called {stack.name}", remedy)
         return
-    outputs |= {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
+    outputs |= stack.outputs()
     status = found["StackStatus"]
     if status.endswith("_COMPLETE") and "ROLLBACK" not in status:
-        yield ok("stack", name)
+        yield ok("stack", stack.name)
     else:
-        yield fault("stack", f"{name} is in state {status}", "Bring it up to date: python3 -m tools aws up.")
+        yield fault(
+            "stack", f"{stack.name} is in state {status}", "Bring it up to date: python3 -m tools aws up."
+        )
 
 
 def _tell(out: Output, one: Finding) -> None:

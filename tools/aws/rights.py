@@ -81,7 +81,7 @@ def of_thing(name: str) -> Iterator[Right]:
     ):
         yield subscribe(topic_filter)
     for topic in (
-        *(f"cmd/{name}", f"{shadow}/get/accepted", f"{shadow}/update/rejected", f"{shadow}/update/delta"),
+        *(f"cmd/{name}", f"{shadow}/get/accepted", f"{shadow}/get/rejected", f"{shadow}/update/delta"),
         *(f"{jobs}/notify-next", f"{jobs}/$next/get/accepted", f"{jobs}/J/update/accepted"),
         *(f"{commands}/E/request/json", f"{commands}/E/response/rejected/json"),
     ):

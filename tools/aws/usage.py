@@ -17,11 +17,12 @@ CONNECTION_MESSAGES = (
     15  # of a connection without a session: CONNECT, 8 SUBSCRIBE, two requests of three each
 )
 CONNECTION_OPERATIONS = 1  # of the shadow
+DAY_MESSAGES = 3  # of each day: whether a job waits, whose notice was lost
 CLAIM_MESSAGES = 11  # once in a device's life: CONNECT, 4 SUBSCRIBE, two requests of three each
 CLAIM_OPERATIONS = 2  # of the registry: CreateThing, AttachThingPrincipal
 _STEP_BYTES = 5 * 1024
 _MONTH_S = MONTH_DAYS * 86_400
-_HOOK_GB_S = 0.128 * 0.2  # 128 MB for a fifth of a second
+_HOOK_GB_S = 0.25 * 0.2  # 256 MB for a fifth of a second
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,14 @@ class Fleet:
         telemetry = self.devices * _MONTH_S / self.every_s * _steps(self.message_bytes)
         connections = self.devices * self.connections_a_day * MONTH_DAYS
         updates = self.devices * self.updates_a_month
+        around = connections * CONNECTION_MESSAGES + self.devices * (
+            DAY_MESSAGES * MONTH_DAYS + CLAIM_MESSAGES
+        )
         operations = connections * CONNECTION_OPERATIONS + self.devices * CLAIM_OPERATIONS
         ran = telemetry * self.rules
         return {
             "minutes": self.devices * _MONTH_S / 60,
-            "messages": telemetry + connections * CONNECTION_MESSAGES + self.devices * CLAIM_MESSAGES,
+            "messages": telemetry + around,
             "rules": ran,
             "actions": ran,
             "operations": operations,

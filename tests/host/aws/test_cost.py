@@ -7,7 +7,7 @@ import pytest
 from tests.host.thing.conftest import Done, in_process
 from tools.aws.cost import month
 from tools.aws.prices import FREE, PRICES, Price
-from tools.aws.usage import CLAIM_MESSAGES, CONNECTION_MESSAGES, Fleet
+from tools.aws.usage import CLAIM_MESSAGES, CONNECTION_MESSAGES, DAY_MESSAGES, Fleet
 
 IRELAND = PRICES["eu-west-1"]
 
@@ -29,7 +29,7 @@ def test_a_tier_begins_where_the_one_before_ends() -> None:
 @pytest.mark.parametrize(("size", "each"), [(1, 1), (5120, 1), (5121, 2), (131_072, 26)])
 def test_a_message_counts_in_steps_of_5_kb(size: int, each: int) -> None:
     telemetry = 2 * 30 * 24 * 60  # of two devices, a minute apart
-    around = 2 * (30 * CONNECTION_MESSAGES + CLAIM_MESSAGES)
+    around = 2 * (30 * (CONNECTION_MESSAGES + DAY_MESSAGES) + CLAIM_MESSAGES)
     fleet = Fleet(2, every_s=60, message_bytes=size, rules=3)
     assert fleet.month()["messages"] == telemetry * each + around
     assert fleet.month()["rules"] == fleet.month()["actions"] == telemetry * each * 3

@@ -12,7 +12,7 @@ from tools.thing.failures import code, explained, is_denied
 
 State = Literal["ok", "fault", "unknown"]
 # What an AWS on one's own machine says of a service or an operation that it does not have.
-_NOT_HERE = ("NotImplementedException", "UnknownOperationException", "InvalidAction", "NotImplemented", "404")
+_NOT_HERE = ("NotImplementedException", "UnknownOperationException", "InvalidAction", "NotImplemented")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ def guarded(what: str, where: str, service: str, found: Iterable[Finding]) -> It
             try:
                 yield from found
             except ClientError as error:
-                unanswered = is_denied(error) or code(error) in _NOT_HERE
+                name = code(error)
+                unanswered = is_denied(error) or name in _NOT_HERE or name.isdigit()  # no name: not AWS
                 raise
     except ResponseParserError:  # as of an AWS on one's own machine that has IoT alone
         yield unknown(what, f"not answered: what is there for {service} does not speak as AWS does")

@@ -170,7 +170,7 @@ def retire(account: Account, batch: str) -> list[str]:
 def of_template(account: Account, template: str) -> list[str]:
     """The batches whose claims are for this provisioning template."""
     topics = f":topic/$aws/provisioning-templates/{template}/"
-    names = dict.fromkeys(one["batch"] for one in _batches(account))
+    names = dict.fromkeys(one["batch"] for one in batches(account))
     return [name for name in names if topics in json.dumps(_policy(account, _POLICY + name))]
 
 

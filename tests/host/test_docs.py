@@ -17,6 +17,7 @@ PAGES = {
 PAGES[ROOT / "tools/new/template/README.md"] = (ROOT / "tools/new/template/README.md").read_text("utf-8")
 MAKEFILES = (ROOT / "Makefile", ROOT / "tools/new/template/Makefile")
 PLACEHOLDERS = {"VERB"}
+OF_ONES_OWN = {"tests/test_app.py"}  # of a folder that `tools new` made
 
 
 def named(pages: dict[Path, str]) -> list[object]:
@@ -54,6 +55,9 @@ def commands(text: str) -> Iterator[list[str]]:
     for line in code(text).replace("\\\n", " ").splitlines():
         for call in re.findall(r"(?:python3 -m tools|^iot|^\$ \S*/iot|^\.venv/bin/iot) +([^#|;&>]*)", line):
             yield call.split()
+        words = line.split()
+        if "--" in line and ((tuple(words[:1]) in ALL and words[0] != "aws") or tuple(words[:2]) in ALL):
+            yield words  # as `release build --image`; `aws` alone is AWS's own
 
 
 @pytest.mark.parametrize(("path", "text"), named(PAGES))
@@ -73,6 +77,13 @@ def test_commands_are_those_of_the_tools(path: Path, text: str) -> None:
         ):
             wrong.append(" ".join(words))
     assert wrong == []
+
+
+@pytest.mark.parametrize(("path", "text"), named(PAGES))
+def test_files_that_are_named_are_there(path: Path, text: str) -> None:
+    inline = re.findall(r"`([^`\s]+)`", re.sub(r"(?ms)^```.*?^```", "", text))
+    files = {one for one in inline if re.fullmatch(r"(docs|findings|lib|tests|tools)/[\w./-]+", one)}
+    assert [one for one in files - OF_ONES_OWN if not (ROOT / one).exists()] == []
 
 
 @pytest.mark.parametrize(("path", "text"), named(PAGES))

@@ -67,7 +67,10 @@ def test_a_stack_that_is_right_and_a_hook_that_is_not(
     try:
         right = check()
         assert {one["state"] for what in right if what != "quota" for one in right[what]} == {"ok"}, right
-        assert ACCOUNT in right["credentials"][0]["text"] and "by itself" in right["policy"][0]["text"]
+        assert (
+            ACCOUNT in right["credentials"][0]["text"]
+            and "by itself" in right["template's policy"][0]["text"]
+        )
         assert right["quota"][0]["state"] == "unknown", right["quota"]
         function = right["hook"][0]["text"].removeprefix("the function ")
         (statement,) = statements(client, function)

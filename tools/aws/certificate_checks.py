@@ -95,11 +95,13 @@ def _certificate(
     documents = [*policies(account, arn), *groups]
     if not documents:
         yield fault(
-            "policy", f"{identifier[:12]}… has none: AWS hangs up on {name}", "Attach the device's policy."
+            "thing's policy",
+            f"{identifier[:12]}… has none: AWS hangs up on {name}",
+            "Attach the device's policy.",
         )
         return
     variables = thing_variables(account.iot, identifier, name)
-    yield from judging.of_thing("policy", documents, owner, variables, template)
+    yield from judging.of_thing("thing's policy", documents, owner, variables, template)
 
 
 def policies(account: Account, target: str) -> list[str]:

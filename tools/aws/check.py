@@ -24,7 +24,7 @@ changes nothing. Policies are judged by the local cloud's own engine, with the v
 """
 _DEVICE = "esp32-240ac4000001"  # stands for a device that would claim
 _MARKS = {"ok": ("ok", "green"), "fault": ("fault", "bold red"), "unknown": ("?", "yellow")}
-_MARK, _WIDTH = len("fault"), len("claim's policy")
+_MARK, _WIDTH = len("fault"), len("template's policy")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

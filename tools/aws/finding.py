@@ -53,17 +53,19 @@ def guarded(what: str, where: str, service: str, found: Iterable[Finding]) -> It
         service: what of it, as IAM calls it.
         found: asks while it is iterated.
     """
-    unanswered = False
+    denied = other = False
     try:
         with explained(where, service):
             try:
                 yield from found
             except ClientError as error:
                 name = code(error)
-                unanswered = is_denied(error) or name in _NOT_HERE or name.isdigit()  # no name: not AWS
+                denied, other = is_denied(error), name in _NOT_HERE or name.isdigit()  # no name: not AWS
                 raise
     except ResponseParserError:  # as of an AWS on one's own machine that has IoT alone
         yield unknown(what, f"not answered: what is there for {service} does not speak as AWS does")
     except BoardError as error:
-        text, remedy = error.text, error.remedy
-        yield unknown(what, f"not answered: {text}", remedy) if unanswered else fault(what, text, remedy)
+        if denied or other:
+            yield unknown(what, f"not answered: {error.text}", error.remedy if denied else "")
+        else:
+            yield fault(what, error.text, error.remedy)

@@ -44,7 +44,7 @@ def template(
         remedy = f"Enable it: aws iot update-provisioning-template --template-name {name} --enabled"
         yield fault("template", f"{name} is disabled: no device can claim", remedy)
     yield from guarded("hook", account.where, "lambda", _hook(account, found))
-    yield from guarded("policy", account.where, "iot", _new_thing(account, found, aws, device))
+    yield from guarded("template's policy", account.where, "iot", _new_thing(account, found, aws, device))
 
 
 def _hook(account: Account, found: Mapping[str, Any]) -> Iterator[Finding]:
@@ -83,21 +83,25 @@ def _new_thing(
         )
     except ParameterError as error:
         text = f"what the product gives the template does not fit: {error}"
-        yield fault("policy", text, "Correct aws.parameters of the product.")
+        yield fault("template's policy", text, "Correct aws.parameters of the product.")
         return
     except AwsError as error:
-        yield unknown("policy", f"the template is beyond this project's engine: {error}")
+        yield unknown("template's policy", f"the template is beyond this project's engine: {error}")
         return
     documents = list(made.policy_documents)
     for name in made.policy_names:
         try:
             documents.append(account.iot.get_policy(policyName=name)["policyDocument"])
         except account.iot.exceptions.ResourceNotFoundException:
-            yield fault("policy", f"{name}, which the template names, is not there: no device can claim", _UP)
+            yield fault(
+                "template's policy",
+                f"{name}, which the template names, is not there: no device can claim",
+                _UP,
+            )
             return
     owner = found["templateArn"].partition(":provisioningtemplate/")[0]
     variables = _variables(made, made.thing_name or device)
-    yield from judging.of_thing("policy", documents, owner, variables, found["templateName"])
+    yield from judging.of_thing("template's policy", documents, owner, variables, found["templateName"])
 
 
 def _variables(made: Registration, name: str) -> Variables:

@@ -31,7 +31,7 @@ def tls(aws: Mapping[str, Any]) -> Iterator[Finding]:
         context = ssl.create_default_context(cadata=aws["root_ca"])
         with _identity(aws) as files:
             if files:
-                context.load_cert_chain(*files)
+                context.load_cert_chain(files[0], files[1])
             with (
                 socket.create_connection((host, port), _TIMEOUT_S) as raw,
                 context.wrap_socket(raw, server_hostname=host) as done,

@@ -58,9 +58,9 @@ def test_a_stack_that_is_right_and_a_hook_that_is_not(
     assert made[-1]["ok"], made
     client = another.client("lambda")
 
-    def check() -> Found:
+    def check(*words: str) -> Found:
         found: Found = {}
-        for one in aws_verb("check", "--product", str(product))[:-1]:
+        for one in aws_verb("check", "--product", str(product), *words)[:-1]:
             found.setdefault(one["what"], []).append(one)
         return found
 
@@ -72,6 +72,9 @@ def test_a_stack_that_is_right_and_a_hook_that_is_not(
             and "by itself" in right["template's policy"][0]["text"]
         )
         assert right["quota"][0]["state"] == "unknown", right["quota"]
+        assert "cannot claim" in check("esp32-1")["serial"][0]["text"]
+        aws_verb("serials", "add", "esp32-1")
+        assert check("esp32-1")["serial"][0]["text"].endswith("and may claim")
         function = right["hook"][0]["text"].removeprefix("the function ")
         (statement,) = statements(client, function)
         client.remove_permission(FunctionName=function, StatementId=statement)

@@ -75,6 +75,9 @@ def _findings(account: Account, out: Output, args: argparse.Namespace) -> Iterat
         else certificate_checks.batches(account)
     )
     yield from guarded("claim", where, "iot", claims)
+    if args.thing and "Serials" in outputs:
+        listed = provisioning_checks.serial(account, outputs["Serials"], args.thing)
+        yield from guarded("serial", where, "dynamodb", listed)
     if args.thing:
         yield from guarded("thing", where, "iot", certificate_checks.thing(account, args.thing, template))
     yield from guarded("quota", where, "servicequotas", account_checks.quotas(account))
@@ -87,7 +90,8 @@ def _product(path: Path) -> tuple[dict[str, Any] | None, list[Finding]]:
     except BoardError as error:
         return None, [fault("product", error.text, error.remedy)]
     warnings = document.product_warnings(product)
-    found = [unknown("product", f"{path}: {one}") for one in warnings] or [ok("product", str(path))]
+    told = [one.partition(". ") for one in warnings]
+    found = [unknown("product", text, remedy) for text, _, remedy in told] or [ok("product", str(path))]
     return product["aws"], found
 
 

@@ -47,6 +47,20 @@ def template(
     yield from guarded("template's policy", account.where, "iot", _new_thing(account, found, aws, device))
 
 
+def serial(account: Account, table: str, name: str) -> Iterator[Finding]:
+    """Whether the hook's list has a device, and whether that may claim again; `table` is the stack's."""
+    key = {"serial": {"S": name}}
+    found = account.client("dynamodb").get_item(TableName=table, Key=key).get("Item")
+    if found is None:
+        remedy = f"If it is yours: python3 -m tools aws serials add {name}"
+        yield fault("serial", f"{name} is not on the hook's list: it cannot claim", remedy)
+    elif "claimed_at" in found:
+        again = f"to claim again it needs: aws serials release {name}"
+        yield ok("serial", f"on the hook's list, registered; {again}")
+    else:
+        yield ok("serial", "on the hook's list, and may claim")
+
+
 def _hook(account: Account, found: Mapping[str, Any]) -> Iterator[Finding]:
     """Whether AWS IoT asks a function who may claim, and can."""
     function = found.get("preProvisioningHook", {}).get("targetArn")

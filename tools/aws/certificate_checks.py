@@ -17,7 +17,8 @@ _SOON = dt.timedelta(days=30)
 _MAKE = "python3 -m tools aws claim --batch NAME --until DATE"
 _CLAIM = f"Make another: {_MAKE} --from PRODUCT"
 _ACTIVATE = "If that is not meant: aws iot update-certificate --new-status ACTIVE --certificate-id"
-_CLAIM_AGAIN = "Have it claim again (a factory reset), or: python3 -m tools thing NAME rotate --aws"
+_ANOTHER = "Have it get another: python3 -m tools thing NAME rotate --aws; out of reach, a factory reset."
+_CLAIM_AGAIN = "Have it claim again: a factory reset."
 
 
 def claim(account: Account, template: str | None, aws: Mapping[str, Any], device: str) -> Iterator[Finding]:
@@ -40,7 +41,7 @@ def claim(account: Account, template: str | None, aws: Mapping[str, Any], device
         return
     documents = policies(account, found["certificateArn"])
     ends = [moment for document in documents if (moment := _until(document))]
-    yield _state("claim", found, ends, _CLAIM)
+    yield _state("claim", found, ends, _CLAIM, _CLAIM)
     if not documents:
         yield fault("claim's policy", "there is none: AWS hangs up on whoever claims", _CLAIM)
     elif template:
@@ -87,7 +88,7 @@ def _certificate(
 ) -> Iterator[Finding]:
     identifier = arn.partition(":cert/")[2]
     found = account.iot.describe_certificate(certificateId=identifier)["certificateDescription"]
-    yield _state("certificate", found, [], f"{_ACTIVATE} {identifier}")
+    yield _state("certificate", found, [], f"{_ACTIVATE} {identifier}", _ANOTHER)
     others = [one for one in _things(account, arn) if one != name]
     if others:
         text = f"{identifier[:12]}… is that of {', '.join(others)}, too: whoever has one has all"
@@ -128,16 +129,26 @@ def _until(document: str) -> dt.datetime | None:
     return dt.datetime.fromisoformat(text) if text else None
 
 
-def _state(what: str, found: Mapping[str, Any], ends: Sequence[dt.datetime], remedy: str) -> Finding:
-    """Whether a certificate is active, and until when; `ends` are those of its policies."""
+def _state(
+    what: str, found: Mapping[str, Any], ends: Sequence[dt.datetime], activate: str, renew: str
+) -> Finding:
+    """Whether a certificate is active, and until when.
+
+    Args:
+        what: as for Finding.
+        found: of DescribeCertificate.
+        ends: those of its policies.
+        activate: what to do where it is not active.
+        renew: what to do where it ends.
+    """
     name, status = f"{found['certificateId'][:12]}…", found["status"]
     end = min([*ends, *filter(None, [found.get("validity", {}).get("notAfter")])], default=None)
     now = dt.datetime.now(dt.UTC)
     if status != "ACTIVE":
-        return fault(what, f"{name} is {status}: AWS hangs up on it", remedy)
+        return fault(what, f"{name} is {status}: AWS hangs up on it", activate)
     if end is None:
         return ok(what, f"{name} is active")
     if end <= now:
-        return fault(what, f"{name} ended on {end:%Y-%m-%d}", remedy)
+        return fault(what, f"{name} ended on {end:%Y-%m-%d}", renew)
     text = f"{name} is active until {end:%Y-%m-%d}, for {(end - now).days:,} days"
-    return fault(what, text, remedy) if end - now < _SOON else ok(what, text)
+    return fault(what, text, renew) if end - now < _SOON else ok(what, text)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,7 @@ from tools.thing.account import Account
 
 NAME = "esp32-240ac4000001"
 TEMPLATE = "LocalTemplate"
+ROLE = "arn:aws:iam::123456789012:role/provisioning"
 AWS = Account.aws
 Check = Callable[..., tuple[Done, dict[str, list[dict[str, str]]]]]
 
@@ -108,6 +110,15 @@ def test_what_is_wrong_with_provisioning(
     pem = document.load_product(product)["aws"]["claim_certificate"]
     claim = certificate_id(pem)
     arn = iot.describe_certificate(certificateId=claim)["certificateDescription"]["certificateArn"]
+    body = iot.describe_provisioning_template(templateName=TEMPLATE)["templateBody"]
+    name = "${iot:Connection.Thing.ThingName}"
+    iot.create_provisioning_template(
+        templateName="Wide",
+        templateBody=body.replace(f"telemetry/{name}", "telemetry/*"),
+        provisioningRoleArn=ROLE,
+    )
+    others = fault("template's policy", "--template", "Wide")
+    assert f"act for others: publish telemetry/{NAME}0, publish telemetry/another" in others
     iot.create_policy(policyName="wide", policyDocument=json.dumps(wide(arn)))
     iot.attach_policy(policyName="wide", target=arn)
     assert f"lets anybody connect as {NAME}, publish telemetry/{NAME}" in fault("claim's policy")
@@ -162,6 +173,26 @@ def test_what_is_wrong_with_a_thing(check: Check, cloud: CloudThread, iot: Any) 
     iot.detach_thing_principal(thingName=NAME, principal=arn)
     assert "none is attached" in looked()["certificate"][0]["text"]
     assert "no thing is called" in check("nobody")[1]["thing"][0]["text"]
+
+
+def test_a_batchs_claim_from_its_making_to_its_end(
+    check: Check, product: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(product.parent)
+
+    def claim(*arguments: str) -> Done:
+        return in_process(monkeypatch, capsys, "aws", "claim", *arguments)
+
+    day = (dt.datetime.now(dt.UTC) + dt.timedelta(days=9)).date().isoformat()
+    assert claim("--batch", "soon", "--until", day, "--from", "product.json").status == 0
+    assert "soon" in claim().out and claim("--batch", "soon").status == 2
+    ends = check("--product", "soon.json")[1]
+    assert re.search(r"is active until \S+, for \d days", ends["claim"][0]["text"])
+    assert (ends["claim"][0]["state"], ends["claim's policy"][0]["state"]) == ("fault", "ok")
+    assert "of batch soon: ACTIVE" in check()[1]["claim"][0]["text"]
+    assert claim("--retire", "soon").status == 0
+    assert check()[1]["claim"][0]["text"] == "no batch has one"
+    assert "none of this account's" in check("--product", "soon.json")[1]["claim"][0]["text"]
 
 
 def test_a_clock_that_is_an_hour_off(check: Check) -> None:

@@ -17,6 +17,7 @@ PAGES = {
 PAGES[ROOT / "tools/new/template/README.md"] = (ROOT / "tools/new/template/README.md").read_text("utf-8")
 MAKEFILES = (ROOT / "Makefile", ROOT / "tools/new/template/Makefile")
 PLACEHOLDERS = {"VERB"}
+OF_ONES_OWN = {"tests/test_app.py"}  # of a folder that `tools new` made
 
 
 def named(pages: dict[Path, str]) -> list[object]:
@@ -26,8 +27,12 @@ def named(pages: dict[Path, str]) -> list[object]:
 def code(text: str) -> str:
     """What stands in blocks, but for Python's, and between backticks, one a line."""
     blocks = re.findall(r"(?ms)^```(?!python)\w*\n(.*?)^```", re.sub(r"(?ms)^```python.*?^```", "", text))
-    rest = re.sub(r"(?ms)^```.*?^```", "", text)
-    return "\n".join([*blocks, *re.findall(r"`([^`\n]+)`", rest)])
+    return "\n".join([*blocks, *inline(text)])
+
+
+def inline(text: str) -> list[str]:
+    """What stands between backticks."""
+    return re.findall(r"`([^`\n]+)`", re.sub(r"(?ms)^```.*?^```", "", text))
 
 
 def anchors(text: str) -> set[str]:
@@ -54,6 +59,10 @@ def commands(text: str) -> Iterator[list[str]]:
     for line in code(text).replace("\\\n", " ").splitlines():
         for call in re.findall(r"(?:python3 -m tools|^iot|^\$ \S*/iot|^\.venv/bin/iot) +([^#|;&>]*)", line):
             yield call.split()
+    for words in map(str.split, inline(text)):  # as `release build --image`; `aws` alone is AWS's own
+        known = tuple(words[:2]) in ALL or (tuple(words[:1]) in ALL and words[0] != "aws")
+        if known and any(word.startswith("--") for word in words):
+            yield words
 
 
 @pytest.mark.parametrize(("path", "text"), named(PAGES))
@@ -73,6 +82,12 @@ def test_commands_are_those_of_the_tools(path: Path, text: str) -> None:
         ):
             wrong.append(" ".join(words))
     assert wrong == []
+
+
+@pytest.mark.parametrize(("path", "text"), named(PAGES))
+def test_files_that_are_named_are_there(path: Path, text: str) -> None:
+    files = {one for one in inline(text) if re.fullmatch(r"(docs|findings|lib|tests|tools)/[\w./-]+", one)}
+    assert [one for one in files - OF_ONES_OWN if not (ROOT / one).exists()] == []
 
 
 @pytest.mark.parametrize(("path", "text"), named(PAGES))

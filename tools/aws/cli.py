@@ -18,6 +18,8 @@ def main(args: argparse.Namespace) -> int:
     """Run the verb; returns the exit status."""
     if args.action == "up" and bool(args.claim) != bool(args.until):
         return wrong_arguments("aws", "up: --claim BATCH --until DATE", args.json)
+    if args.action == "claim" and bool(args.batch) != bool(args.until):
+        return wrong_arguments("aws", "claim: --batch NAME --until DATE", args.json)
     if args.action == "up" and args.claim and args.stack != BASE:
         return wrong_arguments("aws", "up: --claim goes with the base", args.json)
     return run_verb(f"aws {args.action}", lambda: _run(args), args.json)

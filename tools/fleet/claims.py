@@ -26,13 +26,27 @@ _CONDITION, _KEY = "DateLessThan", "aws:CurrentTime"
 _BATCH = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `claim` takes, beside which account."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--batch", metavar="NAME", type=batch, help="make one for this batch")
+    which.add_argument("--minutes", action="store_true", help="make one that lasts five minutes")
+    which.add_argument("--retire", metavar="NAME", help="of this batch: it is refused at once, and deleted")
+    parser.add_argument("--until", metavar="DATE", type=date, help="with --batch: the last day, UTC")
+    parser.add_argument(
+        "--from", dest="source", metavar="FILE", type=Path, help="a product, for all but the claim"
+    )
+    parser.add_argument("--template", metavar="NAME", help="default: that of --from")
+    parser.add_argument("--out", metavar="FILE", type=Path, help="default: the batch's name, .json")
+
+
 def claim(account: Account, out: Output, args: argparse.Namespace) -> int:
     """Make a claim, take a batch's out of use, or tell which there are."""
     if args.retire:
         return _retire(account, out, args.retire)
     if args.batch or args.minutes:
         return _make(account, out, args)
-    found = list(_batches(account))
+    found = list(batches(account))
     rows: list[tuple[Cell, ...]] = [("batch", "until", "certificate", "status")] if found else []
     for one in found:
         identifier = one["certificateId"]
@@ -160,14 +174,15 @@ def retire(account: Account, batch: str) -> list[str]:
 def of_template(account: Account, template: str) -> list[str]:
     """The batches whose claims are for this provisioning template."""
     topics = f":topic/$aws/provisioning-templates/{template}/"
-    names = dict.fromkeys(one["batch"] for one in _batches(account))
+    names = dict.fromkeys(one["batch"] for one in batches(account))
     return [name for name in names if topics in json.dumps(_policy(account, _POLICY + name))]
 
 
-def _batches(account: Account) -> Iterator[dict[str, Any]]:
+def batches(account: Account) -> Iterator[dict[str, Any]]:
+    """Each batch's claims: `batch`, `until`, `certificateId`, `status`."""
     pages = account.iot.get_paginator("list_policies").paginate()
     for name in (one["policyName"] for page in pages for one in page["policies"]):
-        until = _until(_policy(account, name)) if name.startswith(_POLICY) else None
+        until = ends(_policy(account, name)) if name.startswith(_POLICY) else None
         if until is None:  # somebody else's
             continue
         identifiers = _certificates(account, name)
@@ -191,7 +206,7 @@ def _policy(account: Account, name: str) -> dict[str, Any] | None:
     return found
 
 
-def _until(policy: dict[str, Any] | None) -> str | None:
+def ends(policy: dict[str, Any] | None) -> str | None:
     """The date of a batch's claim; None where it is the policy of something else."""
     statements = policy.get("Statement") if policy else None
     if not isinstance(statements, list) or not statements:

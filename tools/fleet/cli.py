@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from tools.board.errors import run_verb, wrong_arguments
@@ -108,25 +107,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one = add("retire", "take things out of use", changes.retire, _RETIRE)
     one.add_argument("things", metavar="THING", nargs="+")
     one.add_argument("--yes", action="store_true", help="without asking")
-    _add_claim(add("claim", "claims of batches, and for minutes", claims.claim, _CLAIM))
+    claims.add_arguments(add("claim", "claims of batches, and for minutes", claims.claim, _CLAIM))
 
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--group", metavar="NAME", help="those in it, and in groups below it")
     parser.add_argument("--tag", metavar="KEY=VALUE", type=_tag, help="those with this attribute")
-
-
-def _add_claim(parser: argparse.ArgumentParser) -> None:
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--batch", metavar="NAME", type=claims.batch, help="make one for this batch")
-    which.add_argument("--minutes", action="store_true", help="make one that lasts five minutes")
-    which.add_argument("--retire", metavar="NAME", help="of this batch: it is refused at once, and deleted")
-    parser.add_argument("--until", metavar="DATE", type=claims.date, help="with --batch: the last day, UTC")
-    parser.add_argument(
-        "--from", dest="source", metavar="FILE", type=Path, help="a product, for all but the claim"
-    )
-    parser.add_argument("--template", metavar="NAME", help="default: that of --from")
-    parser.add_argument("--out", metavar="FILE", type=Path, help="default: the batch's name, .json")
 
 
 def main(args: argparse.Namespace) -> int:

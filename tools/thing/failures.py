@@ -15,7 +15,7 @@ _STRANGERS = (
 )
 _NOT_FOUND = ("ResourceNotFoundException", "ResourceNotFound")
 NO_CLOUD = "Start it: python3 -m tools cloud. Or name the state of one that runs: --state DIR. Or AWS: --aws."
-_SIGN_IN = "Sign in: aws configure, or aws sso login. Or name one that has them: --aws --profile P."
+_SIGN_IN = "Sign in: aws configure, or aws sso login. Or name one that has them: --profile P."
 
 
 @contextmanager
@@ -44,6 +44,11 @@ def is_missing(error: boto.ClientError) -> bool:
     return code(error) in _NOT_FOUND
 
 
+def is_denied(error: boto.ClientError) -> bool:
+    """Whether it says that these credentials may not ask that."""
+    return code(error) in _DENIED
+
+
 def _refused(error: boto.ClientError, service: str) -> BoardError:
     name, operation = code(error), error.operation_name
     said = printable(str(error.response.get("Error", {}).get("Message", "")))
@@ -64,7 +69,7 @@ def _refused(error: boto.ClientError, service: str) -> BoardError:
 def _failed(error: boto.BotoCoreError, where: str) -> BoardError:
     text = printable(" ".join(str(error).split()))
     if isinstance(error, boto.NoRegionError):
-        return BoardError(f"{where}: no region", "Name it: --aws --region eu-central-1. Or: aws configure.")
+        return BoardError(f"{where}: no region", "Name it: --region eu-central-1. Or: aws configure.")
     if isinstance(error, boto.ProfileNotFound):
         return BoardError(text, "These there are: aws configure list-profiles.")
     if isinstance(

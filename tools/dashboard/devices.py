@@ -11,9 +11,12 @@ from tools.dashboard import messages, progress
 _FIELDS_KEPT = 200  # of one device: one whose names never end fills no memory
 _CONNECTED = "NORMAL"  # what a device is in that is connected and says nothing of it
 _OFF = "OFF"
+_SYSLOG = "SYSLOG"  # of what is no device: a system whose log is drained
+_ALL_MAX = 2000  # with those: who sends as ever another fills no memory
 _TELEMETRY = re.compile(r"telemetry/([^/]+)(?:/(.+))?")
 _PRESENCE = re.compile(r"\$aws/events/presence/(connected|disconnected)/([^/]+)")
 _THING = re.compile(r"\$aws/things/([^/]+)/(.+)")
+_DRAINED = re.compile(r"drain/([^/]+)")
 _COMMAND = re.compile(r"\$aws/commands/things/([^/]+)/")
 _EVENT = re.compile(r"\$aws/events/jobExecution/")
 _NAMED = re.compile(r"shadow/name/([^/]+)/update/documents")
@@ -117,6 +120,8 @@ class Fleet:
         """What a message tells."""
         if found := _TELEMETRY.fullmatch(topic):
             self._telemetry(found[1], found[2] or "", payload)
+        elif found := _DRAINED.fullmatch(topic):
+            self._drained(found[1], messages.parsed(payload))
         elif found := _PRESENCE.fullmatch(topic):
             self._presence(found[2], found[1] == "connected", messages.parsed(payload))
         elif found := _THING.fullmatch(topic):
@@ -178,6 +183,15 @@ class Fleet:
             if not rest:
                 self._learn(device, values)
         self._changed(name)
+
+    def _drained(self, name: str, document: dict[str, Any]) -> None:
+        """Lines of another system: beside a device's own where it has its name, else in a row of its own."""
+        if name not in self.devices and len(self.devices) < _ALL_MAX:
+            self.add(name).mode = _SYSLOG
+        if name in self.devices:
+            for line in messages.drained(document):
+                self.line(name, *messages.log_line(line, b""))
+            self.set(name, last_message=self._now())
 
     def _presence(self, name: str, connected: bool, document: dict[str, Any]) -> None:
         device = self._device(name)

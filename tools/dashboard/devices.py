@@ -11,7 +11,7 @@ from tools.dashboard import messages, progress
 _FIELDS_KEPT = 200  # of one device: one whose names never end fills no memory
 _CONNECTED = "NORMAL"  # what a device is in that is connected and says nothing of it
 _OFF = "OFF"
-_SYSLOG = "SYSLOG"  # of what is no device: a system whose log is drained
+SYSLOG = "SYSLOG"  # of what is no device: a system whose log is drained
 _ALL_MAX = 2000  # with those: who sends as ever another fills no memory
 _TELEMETRY = re.compile(r"telemetry/([^/]+)(?:/(.+))?")
 _PRESENCE = re.compile(r"\$aws/events/presence/(connected|disconnected)/([^/]+)")
@@ -187,7 +187,7 @@ class Fleet:
     def _drained(self, name: str, document: dict[str, Any]) -> None:
         """Lines of another system: beside a device's own where it has its name, else in a row of its own."""
         if name not in self.devices and len(self.devices) < _ALL_MAX:
-            self.add(name).mode = _SYSLOG
+            self.add(name).mode = SYSLOG
         if name in self.devices:
             for line in messages.drained(document):
                 self.line(name, *messages.log_line(line, b""))
@@ -212,7 +212,7 @@ class Fleet:
 
     def is_connected(self, device: Device) -> None:
         """A mode is deduced for who does not tell it."""
-        if not device.by_console and device.mode in (None, _OFF):
+        if not device.by_console and device.mode in (None, _OFF, SYSLOG):
             self.enter(device.name, _CONNECTED)
 
     def _service(self, name: str, rest: str, payload: bytes) -> None:

@@ -114,14 +114,15 @@ def _time(reader: _Reader) -> int | None:
     if reader.match(_NIL):
         return None
     place = reader.at
-    year, month, day, hour, minute, second, fraction, sign, hours, minutes = reader.take(
+    *parts, fraction, sign, hours, minutes = reader.take(
         _TIME, "a time such as 2026-11-29T10:00:00.000Z, or -,"
     ).groups()
+    year, month, day, hour, minute, second = map(int, parts)
     microseconds = int((fraction or b"0").ljust(6, b"0"))
     away = dt.timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
     try:
         zone = dt.timezone(-away if sign == b"-" else away)
-        at = dt.datetime(*map(int, (year, month, day, hour, minute, second)), microseconds, zone)  # type: ignore[misc,arg-type]
+        at = dt.datetime(year, month, day, hour, minute, second, microseconds, zone)
     except ValueError as error:
         raise MalformedError(place, f"no such time: {error}") from None
     return (at - _EPOCH) // dt.timedelta(milliseconds=1)

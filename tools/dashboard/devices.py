@@ -135,15 +135,17 @@ class Fleet:
 
     def line(self, name: str, level: str, area: str, text: str) -> None:
         """A line of a device's log, from its console or by a message."""
-        now = self._now()
         text = messages.shown(text)
-        number = self._kept.log(name, now, level, area, text)
-        entry = {"id": number, "time": now, "level": level, "area": area, "text": text}
-        self._put("log", name, entry)
+        self._log(name, level, area, text)
         if mode := messages.mode(area, text):
             self.enter(name, mode)
         if step := messages.step(area, text):
             self._step(self.devices[name], step)
+
+    def _log(self, name: str, level: str, area: str, text: str) -> None:
+        now = self._now()
+        number = self._kept.log(name, now, level, area, text)
+        self._put("log", name, {"id": number, "time": now, "level": level, "area": area, "text": text})
 
     def enter(self, name: str, mode: str | None) -> None:
         """A device is in another mode."""
@@ -190,7 +192,7 @@ class Fleet:
             self.add(name).mode = SYSLOG
         if name in self.devices:
             for line in messages.drained(document):
-                self.line(name, *messages.log_line(line, b""))
+                self._log(name, *messages.log_line(line, b""))
             self.set(name, last_message=self._now())
 
     def _presence(self, name: str, connected: bool, document: dict[str, Any]) -> None:

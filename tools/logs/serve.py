@@ -44,7 +44,7 @@ async def run(args: argparse.Namespace) -> int:
                 print(f"takes syslog: {server.url}\ntoken         {server.token_file}", flush=True)
                 print(f"root          {server.root}\nwith curl     {server.curl}", flush=True)
             await stop.wait()
-        Teller(args.json)("in all", Report(*(server.drain.totals[name] for name in COUNTS)))
+        Teller(args.json)("in all", server.drain.in_all())
     return 0
 
 

@@ -113,13 +113,17 @@ class CloudWatch:
         return refused
 
     def _put(self, stream: str, batch: list[Event]) -> dict[int, str]:
+        entries = [{"timestamp": event.time_ms, "message": event.message} for event in batch]
+        names = {"logGroupName": self._group, "logStreamName": stream}
         if stream not in self._known:
             self._make(stream)
-        answer = self._client.put_log_events(
-            logGroupName=self._group,
-            logStreamName=stream,
-            logEvents=[{"timestamp": event.time_ms, "message": event.message} for event in batch],
-        )
+        try:
+            answer = self._client.put_log_events(**names, logEvents=entries)
+        except ClientError as error:
+            if _code(error) != "ResourceNotFoundException":
+                raise
+            self._make(stream)  # somebody has removed it
+            answer = self._client.put_log_events(**names, logEvents=entries)
         rejected = answer.get("rejectedLogEventsInfo") or {}
         old = max(rejected.get("tooOldLogEventEndIndex", 0), rejected.get("expiredLogEventEndIndex", 0))
         new = rejected.get("tooNewLogEventStartIndex", len(batch))
@@ -130,7 +134,7 @@ class CloudWatch:
         try:
             self._client.create_log_stream(logGroupName=self._group, logStreamName=stream)
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
+            if _code(error) != "ResourceAlreadyExistsException":
                 raise
         self._known[stream] = None
         if len(self._known) > _STREAMS_KNOWN:
@@ -139,6 +143,8 @@ class CloudWatch:
 
 def _reason(error: Exception) -> str:
     """AWS's name for it, which has no line's text in it."""
-    if isinstance(error, ClientError):
-        return str(error.response.get("Error", {}).get("Code", "refused"))
-    return type(error).__name__
+    return _code(error) if isinstance(error, ClientError) else type(error).__name__
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", "refused"))

@@ -87,7 +87,7 @@ class Drain:
         secrets: tuple[str, ...] = (),
         clock_ms: Callable[[], int] = lambda: int(time.time() * 1000),
     ) -> None:
-        self.totals: Counter[str] = Counter()
+        self._totals: Counter[str] = Counter()
         self.secrets = secrets
         self._sinks = sinks
         self._levels = LEVELS[: LEVELS.index(level) + 1]
@@ -137,12 +137,20 @@ class Drain:
                 self._device(run, event)
             return self._finished(run)
 
+    def in_all(self) -> Report:
+        """The counts of all calls."""
+        with self._lock:
+            report = Report()
+            for name in COUNTS:
+                setattr(report, name, self._totals[name])
+            return report
+
     def lost(self, number: int, why: str) -> Report:
         """Frames that did not get as far as here."""
         with self._lock:
             report = Report(received=number, dropped=number)
             report.tell(f"{number} dropped: {why}")
-            self.totals.update(_counts(report))
+            self._totals.update(_counts(report))
             return report
 
     def _device(self, run: "_Run", event: Mapping[str, Any]) -> None:
@@ -176,7 +184,7 @@ class Drain:
                 report.tell(f"{sink.name}: {number} not taken: {reason}")
         report.dropped = run.too_many + len(lost)
         report.forwarded = len(wanted) - len(lost)
-        self.totals.update(_counts(report))
+        self._totals.update(_counts(report))
         return report
 
     def _wants(self, line: Line) -> bool:

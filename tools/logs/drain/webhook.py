@@ -86,6 +86,7 @@ class Webhook:
     def _attempt(self, body: bytes) -> tuple[str, bool]:
         """What was wrong, and whether it would be again."""
         connection = HTTPSConnection(self._host, self._port, timeout=self._attempt_s, context=self._context)
+        end_s = time.monotonic() + self._attempt_s
         over = threading.Timer(self._attempt_s, _shut, [connection])  # one that drips has no more time
         try:
             connection.connect()
@@ -94,10 +95,10 @@ class Webhook:
             status = connection.getresponse().status
         except ssl.SSLCertVerificationError:
             return "its certificate is not to be trusted", True
-        except TimeoutError:
-            return f"no answer within {self._attempt_s:g} s", False
         except (OSError, HTTPException) as error:
-            return f"no answer: {type(error).__name__}", False
+            is_late = isinstance(error, TimeoutError) or time.monotonic() > end_s
+            why = f" within {self._attempt_s:g} s" if is_late else f": {type(error).__name__}"
+            return f"no answer{why}", False
         finally:
             over.cancel()
             connection.close()

@@ -123,6 +123,13 @@ def test_what_is_not_taken_is_counted() -> None:
         assert "a line's text" not in report.told[0]
 
 
+def test_where_nobody_answers_it_is_asked_once() -> None:
+    logs = Logs()
+    logs.fails = EndpointConnectionError(endpoint_url="http://x")
+    refused = CloudWatch(logs, "/iot/logs", lambda: NOW_MS).put([line(source=str(one)) for one in range(9)])
+    assert refused == dict.fromkeys(range(9), "EndpointConnectionError") and logs.calls == 1
+
+
 def test_sources_without_end_are_a_bounded_number_of_requests() -> None:
     logs = Logs()
     sink = CloudWatch(logs, "/iot/logs", lambda: NOW_MS)

@@ -25,12 +25,11 @@ def message(number: int, severity: int = 6, host: str = "host") -> bytes:
     return b"<%d>1 - %s app - - - line %d" % (8 + severity, host.encode(), number)
 
 
-def request(body: bytes, *, method: str = "POST", text: bool = False, **headers: str) -> dict[str, Any]:
+def request(body: bytes, headers: dict[str, str], method: str = "POST", text: bool = False) -> dict[str, Any]:
     """As a function's URL hands it on."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
     shown = body.decode() if text else base64.b64encode(body).decode()
     http = {"http": {"method": method}}
-    return {"headers": named, "requestContext": http, "body": shown, "isBase64Encoded": not text}
+    return {"headers": headers, "requestContext": http, "body": shown, "isBase64Encoded": not text}
 
 
 def of_device(payload: bytes, **members: Any) -> dict[str, Any]:
@@ -100,41 +99,41 @@ def test_a_token_in_a_line_is_hidden() -> None:
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
-        ({"Logplex_Drain_Token": TOKENS[0]}, 200),
-        ({"Logplex_Drain_Token": TOKENS[1]}, 200),
+        ({"Logplex-Drain-Token": TOKENS[0]}, 200),
+        ({"Logplex-Drain-Token": TOKENS[1]}, 200),
         ({"Authorization": f"Bearer {TOKENS[1]}"}, 200),
         ({"authorization": "Basic " + base64.b64encode(f"who:{TOKENS[0]}".encode()).decode()}, 200),
         ({}, 401),
-        ({"Logplex_Drain_Token": TOKENS[0][:-1]}, 401),
-        ({"Logplex_Drain_Token": " ".join(TOKENS)}, 401),
+        ({"Logplex-Drain-Token": TOKENS[0][:-1]}, 401),
+        ({"Logplex-Drain-Token": " ".join(TOKENS)}, 401),
         ({"Authorization": "Basic ???"}, 401),
         ({"Authorization": "Basic \ud83d"}, 401),
         ({"Authorization": "Bearer"}, 401),
-        ({"Logplex_Drain_Token": TOKENS[0], "Content_Type": "application/logplex-2"}, 415),
-        ({"Logplex_Drain_Token": TOKENS[0], "Content_Encoding": "gzip"}, 415),
-        ({"Logplex_Drain_Token": TOKENS[0], "Logplex_Msg_Count": "²"}, 400),
+        ({"Logplex-Drain-Token": TOKENS[0], "Content-Type": "application/logplex-2"}, 415),
+        ({"Logplex-Drain-Token": TOKENS[0], "Content-Encoding": "gzip"}, 415),
+        ({"Logplex-Drain-Token": TOKENS[0], "Logplex-Msg-Count": "²"}, 400),
     ],
 )
 def test_who_has_a_token_may_send(headers: dict[str, str], status: int) -> None:
     kept = Kept()
-    answer = function.serve(Drain([kept]), request(framed(message(1)), **headers), TOKENS)
+    answer = function.serve(Drain([kept]), request(framed(message(1)), headers), TOKENS)
     assert answer["statusCode"] == status and len(kept.lines) == (status == 200)
     assert not any(token in answer["body"] for token in TOKENS)
-    nobody = function.serve(Drain([kept]), request(b"", **headers), ())
+    nobody = function.serve(Drain([kept]), request(b"", headers), ())
     assert nobody["statusCode"] == 503
 
 
 def test_a_request_is_answered_with_what_became_of_it() -> None:
     kept = Kept()
     drain = Drain([kept])
-    headers = {"Logplex_Drain_Token": TOKENS[0], "Content_Type": "application/logplex-1; charset=utf-8"}
+    headers = {"Logplex-Drain-Token": TOKENS[0], "Content-Type": "application/logplex-1; charset=utf-8"}
     body = framed(b"<40>1 2012-11-30T06:45:29+00:00 host app web.3 - [up]")
-    answer = function.serve(drain, request(body, text=True, Logplex_Msg_Count="2", **headers), TOKENS)
+    answer = function.serve(drain, request(body, {**headers, "Logplex-Msg-Count": "2"}, text=True), TOKENS)
     assert json.loads(answer["body"])["told"] == ["2 frames by the sender's count, 1 are there"]
     assert kept.of("syslog")[0].text == "[up]" and kept.of("syslog")[0].level == "E"
     kept.refuses = True
-    assert function.serve(drain, request(body, **headers), TOKENS)["statusCode"] == 503
-    assert function.serve(drain, request(body, method="GET", **headers), TOKENS)["statusCode"] == 405
+    assert function.serve(drain, request(body, headers), TOKENS)["statusCode"] == 503
+    assert function.serve(drain, request(body, headers, "GET"), TOKENS)["statusCode"] == 405
 
 
 def test_a_devices_line() -> None:

@@ -52,7 +52,7 @@ def messages(draw: st.DrawFn, is_structured: bool = True) -> tuple[bytes, syslog
     """One, and what is in it."""
     facility, severity = draw(st.integers(0, 23)), draw(st.integers(0, 7))
     time = draw(st.none() | TIMES)
-    words = [draw(word(most)) for most in (255, 48, 128, 32)]
+    host, application, process, message_id = words = tuple(draw(word(most)) for most in (255, 48, 128, 32))
     data = draw(DATA) if is_structured else {}
     text = draw(TEXTS)
     bom = draw(st.booleans()) and is_structured
@@ -67,7 +67,9 @@ def messages(draw: st.DrawFn, is_structured: bool = True) -> tuple[bytes, syslog
     epoch = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
     time_ms = None if time is None else (time - epoch) // dt.timedelta(milliseconds=1)
     said = text.rstrip("\r\n")
-    return head.encode() + body, syslog.Message(facility, severity, time_ms, *words, data, said)
+    return head.encode() + body, syslog.Message(
+        facility, severity, time_ms, host, application, process, message_id, data, said
+    )
 
 
 def element(named: tuple[str, list[tuple[str, str]]]) -> str:
@@ -86,7 +88,7 @@ def drained(body: bytes, **options: object) -> tuple[Report, Kept]:
     drain = Drain([kept])
     report = drain.syslog(body, **options)  # type: ignore[arg-type]
     assert report.received == sum(getattr(report, name) for name in COUNTS[1:])
-    assert drain.in_all() == Report(*(getattr(report, name) for name in COUNTS))  # type: ignore[arg-type]
+    assert drain.in_all() == Report(*(getattr(report, name) for name in COUNTS))
     assert len(kept.of("syslog")) == report.forwarded
     return report, kept
 

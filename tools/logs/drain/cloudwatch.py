@@ -104,12 +104,16 @@ class CloudWatch:
                 stream = stream_of(line.kind, "~others")
             streams[stream].append(event_of(line, place, now_ms))
         refused: dict[int, str] = {}
+        silence = ""  # where AWS did not answer, it is not waited for again and again
         for stream, events in streams.items():
             for batch in batches(events):
                 try:
-                    refused |= self._put(stream, batch)
-                except (ClientError, BotoCoreError) as error:
-                    refused |= {event.place: _reason(error) for event in batch}
+                    refused |= _all(batch, silence) if silence else self._put(stream, batch)
+                except ClientError as error:
+                    refused |= _all(batch, _code(error))
+                except BotoCoreError as error:
+                    silence = type(error).__name__  # its text has the address, and perhaps more
+                    refused |= _all(batch, silence)
         return refused
 
     def _put(self, stream: str, batch: list[Event]) -> dict[int, str]:
@@ -141,10 +145,10 @@ class CloudWatch:
             self._known.popitem(last=False)
 
 
-def _reason(error: Exception) -> str:
-    """AWS's name for it, which has no line's text in it."""
-    return _code(error) if isinstance(error, ClientError) else type(error).__name__
+def _all(batch: list[Event], reason: str) -> dict[int, str]:
+    return {event.place: reason for event in batch}
 
 
 def _code(error: ClientError) -> str:
+    """AWS's name for it, which has no line's text in it."""
     return str(error.response.get("Error", {}).get("Code", "refused"))

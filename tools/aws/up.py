@@ -12,8 +12,9 @@ from tools.thing.failures import explained
 from tools.thing.output import Cell, Output, note
 
 from . import bucket, bundle, indexing
+from .changes import Plan
 from .product import product
-from .stack import Plan, Stack
+from .stack import Stack
 from .stacks import BASE, STACKS, Definition, stack_name
 
 _INLINE_BYTES = 4096  # AWS: of a parameter's value

@@ -142,8 +142,8 @@ def document(event: Mapping[str, Any]) -> Found:
         found = None
     if not isinstance(found, dict):
         found = {"text": event["message"]}
-    source = found.get("thing") or event.get("logStreamName", "")
-    return {"time": moment(event["timestamp"]), "source": source, **found}
+    source = found.get("thing") or found.get("source") or event.get("logStreamName", "")
+    return {"time": moment(event["timestamp"]), **found, "source": source}
 
 
 def group_of(client: Any, name: str) -> str:

@@ -162,6 +162,6 @@ class Server:
 def _token(path: Path) -> str:
     """The one that is kept, or a new one."""
     with writing(path):
-        if not path.exists():
+        if not (path.exists() and path.read_text("ascii").strip()):
             write_atomic(path, secrets.token_urlsafe(24).encode(), 0o600)
         return path.read_text("ascii").strip()

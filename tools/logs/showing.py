@@ -1,5 +1,6 @@
 """Lines for a person at a terminal, or for a program."""
 
+import datetime as dt
 import json
 from collections.abc import Callable
 
@@ -59,10 +60,18 @@ def _text(found: Found) -> Text:
     rest = {name: value for name, value in found.items() if name not in _NO_MEMBERS}
     words = said if isinstance(said, str) else json.dumps(rest, ensure_ascii=False)
     left_out = f" ({found['left_out']} left out)" if found.get("left_out") else ""
-    time = str(found.get("time", ""))[:23].replace("T", " ")
-    line = Text().append(f"{time}  ", style="dim")
+    line = Text().append(f"{_local(str(found.get('time', '')))}  ", style="dim")
     line.append(f"{printable(str(found.get('source', ''))):<{_SOURCE_CHARS}}  ", style="blue")
-    line.append(f"{level} ", style=LEVELS.get(level, ""))
+    line.append(f"{printable(level)} ", style=LEVELS.get(level, ""))
     if area:
         line.append(f"{area}: ", style=AREAS.get(area, "dim"))
-    return line.append(printable(words) + left_out, style=LEVELS.get(level, ""))
+    return line.append(printable(words + left_out), style=LEVELS.get(level, ""))
+
+
+def _local(time: str) -> str:
+    """As people here have it, without its zone; what is no time as it is."""
+    try:
+        at = dt.datetime.fromisoformat(time).astimezone()
+    except (ValueError, OverflowError):  # at an end of the calendar
+        return printable(time[:24])
+    return at.isoformat(" ", "milliseconds")[:23]

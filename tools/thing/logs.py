@@ -55,5 +55,5 @@ def _as_console(found: dict[str, Any]) -> str:
     ms, level, area = found.get("t"), found.get("level"), found.get("area")
     if not (isinstance(ms, int) and isinstance(level, str) and level[:1].upper() in "EWID" and area):
         return text
-    left_out = f" ({found['left_out']} left out)" if found.get("left_out") else ""
+    left_out = f" ({printable(str(found['left_out']))} left out)" if found.get("left_out") else ""
     return f"{ms // 1000:6d}.{ms % 1000:03d} {level[:1].upper()} {printable(str(area))}: {text}{left_out}"

@@ -94,6 +94,8 @@ def test_a_token_in_a_line_is_hidden() -> None:
     drain = Drain([kept], secrets=TOKENS)
     drain.syslog(framed(b"<40>1 - heroku web.3 %s - - up" % TOKENS[0].encode(), b"x" + TOKENS[1].encode()))
     assert kept.lines[0].area == "web.3[…]" and kept.lines[1].text.endswith(": x…")
+    drain.syslog(framed(b'<40>1 - %s - - %s [a b="%s"] %s' % ((TOKENS[0].encode(),) * 4)))
+    assert "0123456789" not in kept.lines[2].json() and kept.lines[2].json().count("…") == 4
 
 
 @pytest.mark.parametrize(
@@ -119,8 +121,8 @@ def test_who_has_a_token_may_send(headers: dict[str, str], status: int) -> None:
     answer = function.serve(Drain([kept]), request(framed(message(1)), headers), TOKENS)
     assert answer["statusCode"] == status and len(kept.lines) == (status == 200)
     assert not any(token in answer["body"] for token in TOKENS)
-    nobody = function.serve(Drain([kept]), request(b"", headers), ())
-    assert nobody["statusCode"] == 503
+    for none in ((), ("",)):
+        assert function.serve(Drain([kept]), request(b"", headers), none)["statusCode"] == 503
 
 
 def test_a_request_is_answered_with_what_became_of_it() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tools.board.errors import BoardError
 from tools.logs.reading import Group, Wanted, group_of
+from tools.logs.showing import Show
 
 MINUTE_MS = 60_000
 
@@ -64,10 +65,11 @@ def test_what_is_read_has_a_source_and_a_time() -> None:
     logs = Logs()
     logs.add(0, "START RequestId")
     logs.add(1, json.dumps({"thing": "lamp", "level": "E", "t": 5, "text": "by the account's own rule"}))
+    logs.add(1, json.dumps({"thing": "lamp", "source": "another"}))
     logs.add(2, json.dumps({"source": "router", "time": "2012-07-22T00:06:26.000Z", "text": "drained"}))
     found = list(Group(logs, "/iot/devices", 0, Wanted()).read())
     assert [(one["source"], one["time"][:4]) for one in found] == [
-        ("device/hall", "1970"), ("lamp", "1970"), ("router", "2012"),
+        ("device/hall", "1970"), ("lamp", "1970"), ("lamp", "1970"), ("router", "2012"),
     ]  # fmt: skip
 
 
@@ -87,6 +89,15 @@ def test_what_is_wanted_is_asked_for_and_looked_at_again() -> None:
     for other in ({"source": 'la"mp', "level": "I"}, {"source": "hall", "level": "E"}, {"source": 'la"mp'}):
         assert not wanted(other)
     assert not Wanted(sources=("r*", "x"))({"source": "lamp"})
+
+
+def test_what_others_have_put_there_does_nothing_to_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    esc = "\x1b[2J"
+    show = Show(False)
+    for name in ("time", "source", "level", "area", "text", "left_out", "kind"):
+        show.line({"time": "2026-11-29T10:00:00.000Z", "source": "lamp", "text": "hello", name: esc})
+    show.line({"time": "0001-01-01T00:00:00+14:00", "x": [esc]})
+    assert "\x1b" not in capsys.readouterr().out and show.shown == 8
 
 
 def test_the_group_is_the_drains_or_that_of_the_account() -> None:

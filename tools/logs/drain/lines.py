@@ -54,13 +54,14 @@ class Line:
         return text.encode(errors="backslashreplace").decode()  # half of a pair of JSON's \\ud83d
 
     def without(self, secrets: tuple[str, ...]) -> "Line":
-        """Itself, where it has none of them in it."""
-        if not any(secret in part for secret in secrets for part in (self.area, self.text)):
+        """Itself, where it has none of them in it; they are of what JSON writes as it is."""
+        parts = json.dumps([self.source, self.area, self.text, dict(self.more)], ensure_ascii=False)
+        if not any(secret in parts for secret in secrets):
             return self
-        area, text = self.area, self.text
         for secret in secrets:
-            area, text = area.replace(secret, HIDDEN), text.replace(secret, HIDDEN)
-        return replace(self, area=area, text=text)
+            parts = parts.replace(secret, HIDDEN)
+        source, area, text, more = json.loads(parts)
+        return replace(self, source=source, area=area, text=text, more=more)
 
 
 def moment(time_ms: int) -> str:

@@ -48,12 +48,14 @@ def request_of(event: Mapping[str, Any], tokens: tuple[str, ...]) -> Request:
 
     Args:
         event: the function's.
-        tokens: of which one is in Logplex-Drain-Token, or is the password or the bearer's in Authorization.
+        tokens: of which one is in Logplex-Drain-Token, or is the password or the bearer's in Authorization;
+            one that is empty is none.
 
     Raises:
         RefusedError: it is not served.
     """
     headers = {str(name).lower(): str(value) for name, value in (event.get("headers") or {}).items()}
+    tokens = tuple(filter(None, tokens))
     if not tokens:
         raise RefusedError(503, "no drain token is set")
     if not _is_admitted(headers, tokens):

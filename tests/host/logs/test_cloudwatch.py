@@ -1,5 +1,6 @@
 """Batches for CloudWatch Logs: within AWS's limits, and each line in one of them."""
 
+import itertools
 import json
 from typing import Any
 
@@ -109,9 +110,22 @@ def test_lines_of_whatever_size_and_time_are_taken() -> None:
     assert len(kept) == 5
 
 
+def test_lines_at_times_that_are_not_taken_stay_in_their_order() -> None:
+    logs = Logs()
+    clock = itertools.count(NOW_MS, 7)
+    drain = Drain([CloudWatch(logs, "/iot/logs", lambda: next(clock))], clock_ms=lambda: next(clock))
+    old, now = b"<14>1 2012-07-22T00:06:26Z host app - - - old", b"<14>1 - host app - - - now"
+    drain.syslog(b"".join(b"%d %s" % (len(one), one) for one in (old, now, old)))
+    assert [json.loads(event["message"])["text"] for event in logs.streams["syslog/host"]] == [
+        "old",
+        "now",
+        "old",
+    ]
+
+
 def test_what_is_not_taken_is_counted() -> None:
     logs = Logs()
-    drain = Drain([CloudWatch(logs, "/iot/logs", lambda: NOW_MS)])
+    drain = Drain([CloudWatch(logs, "/iot/logs", lambda: NOW_MS)], clock_ms=lambda: NOW_MS)
     body = b"".join(b"%d %s" % (len(one), one) for one in [b"<14>1 - host app - - - hello"] * 4)
     logs.rejected = {"tooOldLogEventEndIndex": 1, "expiredLogEventEndIndex": 2, "tooNewLogEventStartIndex": 3}
     report = drain.syslog(body)

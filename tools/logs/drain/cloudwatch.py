@@ -59,7 +59,7 @@ def event_of(line: Line, place: int, now_ms: int) -> Event:
         more = {name: value for name, value in line.more.items() if isinstance(value, int)}
         message = replace(line, text=text, area=area, more={**more, **cut}).json()
     is_taken = now_ms - _PAST_MS < line.time_ms < now_ms + _FUTURE_MS
-    return Event(line.time_ms if is_taken else now_ms, message, place)
+    return Event(line.time_ms if is_taken else line.came_ms or now_ms, message, place)
 
 
 def batches(events: list[Event]) -> Iterator[list[Event]]:

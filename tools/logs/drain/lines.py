@@ -32,6 +32,7 @@ class Line:
         area: a device's area; an application and its process.
         text: without the end of the line.
         more: what else there is.
+        came_ms: when the drain got it, the same for all of a request; 0 where that is not known.
     """
 
     time_ms: int
@@ -41,6 +42,7 @@ class Line:
     area: str
     text: str
     more: Mapping[str, Any] = field(default_factory=dict)
+    came_ms: int = 0
 
     def document(self) -> dict[str, Any]:
         """As it is kept and sent: no member of `more` stands for one of the line's own."""
@@ -86,6 +88,7 @@ def of_syslog(message: Message, now_ms: int) -> Line:
         message.application + process,
         message.text,
         more,
+        now_ms,
     )
 
 
@@ -123,7 +126,7 @@ def of_device(line: bytes, event: Mapping[str, Any], now_ms: int) -> Line:
     more = {**found, **({"principal": principal} if principal else {})}
     received = event.get("received_ms")
     time_ms = received if isinstance(received, int) else now_ms
-    return Line(time_ms, "device", source_of(event), level[0].upper(), area, text, more)
+    return Line(time_ms, "device", source_of(event), level[0].upper(), area, text, more, now_ms)
 
 
 def _number(text: str) -> float:
@@ -146,7 +149,7 @@ def source_of(event: Mapping[str, Any]) -> str:
 
 def own_word(source: str, text: str, now_ms: int) -> Line:
     """What the drain has to say of a source."""
-    return Line(now_ms, "drain", source, "W", "drain", text)
+    return Line(now_ms, "drain", source, "W", "drain", text, {}, now_ms)
 
 
 def excerpt(data: bytes) -> str:

@@ -27,6 +27,7 @@ VERBS = {
     "station": ("tools.station.cli", "take boards from blank chips to labels, as they are plugged in"),
     "qr": ("tools.ble.qr", "the QR code for a device's label"),
     "thing": ("tools.thing.cli", "one thing of the local cloud or of AWS: its shadow, jobs, commands, logs"),
+    "logs": ("tools.logs.cli", "logs of devices and of other systems' syslog: followed, and drained"),
     "fleet": (
         "tools.fleet.cli",
         "many things: versions, who is seen no more, groups, tags, retirement, claims",

@@ -3,6 +3,7 @@
 import argparse
 import ipaddress
 import socket
+import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -77,12 +78,14 @@ def file(folder: Path, name: str) -> web.FileResponse:
     return web.FileResponse(path, headers={"Content-Type": f"{TYPES[path.suffix]}; charset=utf-8"})
 
 
-async def listen(runner: web.AppRunner, host: str, *ports: int) -> int:
+async def listen(
+    runner: web.AppRunner, host: str, *ports: int, ssl_context: ssl.SSLContext | None = None
+) -> int:
     """Listen on the first of the ports that can be had, 0 being any; which it is. Raises PageError."""
     await runner.setup()
     for port in ports:
         try:
-            await web.TCPSite(runner, host, port).start()
+            await web.TCPSite(runner, host, port, ssl_context=ssl_context).start()
             break
         except OSError as error:
             reason = f"cannot listen on {host} port {port}: {error.strerror or error}"

@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 
 SILENCE_S = 20.0
@@ -12,6 +12,17 @@ SILENCE_S = 20.0
 def tell(text: str) -> None:
     """A line on stderr."""
     print(text, file=sys.stderr, flush=True)
+
+
+def turns(pause_s: float, wait_s: float | None) -> Iterator[None]:
+    """Again and again, with a pause between, until `wait_s` are over; None: for ever."""
+    end_s = None if wait_s is None else time.monotonic() + wait_s
+    while True:
+        yield
+        rest_s = pause_s if end_s is None else min(pause_s, end_s - time.monotonic())
+        if rest_s <= 0:
+            return
+        time.sleep(rest_s)
 
 
 class Waiting:

@@ -60,6 +60,7 @@ def test_the_verbs_that_scripts_use_have_json() -> None:
     wanted |= {("thing", "lamp", "shadow", name) for name in ("get", "set")}
     wanted |= {("thing", "lamp", "job", name) for name in ("run", "list", "show", "cancel")}
     wanted |= {("thing", "lamp", "command", "run")}
+    wanted |= {("logs",)} | {("logs", name) for name in ("serve", "token", "webhook")}
     wanted |= {("fleet", name) for name in ("list", "show", "stale", "group", "tag", "retire", "claim")}
     wanted |= {("aws", name) for name in ("up", "down", "serials", "check", "claim", "cost")}
     wanted |= {("release", name) for name in ("keygen", "build", "sign", "inspect", "sbom")}
@@ -109,6 +110,12 @@ def test_wrong_arguments_as_json(
         (("thing", "lamp", "shadow", "set", "a=1", "a=2"), 2),
         (("thing", "lamp", "job", "run", "--state", "no"), 2),
         (("thing", "lamp", "logs", "--state", "no"), 1),
+        (("logs", "--state", "no"), 1),
+        (("logs", "--state", "no", "--since", "1h"), 1),
+        (("logs", "--group", "/iot/logs"), 2),
+        (("logs", "serve", "--state", "no"), 1),
+        (("logs", "serve", "--webhook", "http://example.com/"), 1),
+        (("logs", "token"), 2),
         (("station", "--page", "https://example.com/"), 2),
         (("station", "no.bin", "--page", "https://example.com/"), 1),
         (("fleet", "list", "--state", "no"), 1),

@@ -61,6 +61,8 @@ def run(account: Account, out: Output, args: argparse.Namespace) -> int:
     with explained(account.where, "cloudformation"):
         stack.delete()
         _forget_code(account, out, args, parameters)
+    with explained(account.where, "ssm"):
+        _forget_secrets(account, args)
     out.result({"stack": stack.name, "removed": True}, [(f"{stack.name}: nothing of it is left",)])
     return 0
 
@@ -177,3 +179,14 @@ def _forget_code(account: Account, out: Output, args: argparse.Namespace, parame
     for key in keys:
         if key and "Bucket" in base:
             bucket.empty(account, base["Bucket"], key)
+
+
+def _forget_secrets(account: Account, args: argparse.Namespace) -> None:
+    """Parameters of SSM below /NAME/STACK/: CloudFormation makes no SecureStrings, and removes none."""
+    client = account.client("ssm")
+    if args.stack != BASE:
+        for page in client.get_paginator("get_parameters_by_path").paginate(
+            Path=f"/{args.name}/{args.stack}/"
+        ):
+            for one in page["Parameters"]:
+                client.delete_parameter(Name=one["Name"])

@@ -67,9 +67,10 @@ STACKS = {
         needs=("Bucket",),
     ),
     "logs": Definition(
-        "the log drain",
+        "a drain for logs of devices and for syslog, and the log group behind it",
         TOOLS / "logs/template.yaml",
-        needs=("Bucket", "LogGroup"),
+        needs=("Bucket",),
+        functions=(Function("DrainCode", {"drain": TOOLS / "logs/drain"}),),
     ),
 }
 

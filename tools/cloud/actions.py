@@ -128,21 +128,33 @@ def _client(args: argparse.Namespace) -> int:
 def _watch(args: argparse.Namespace) -> int:
     out = Console(highlight=False, soft_wrap=True, color_system="auto")
 
-    def show(message: mqtt.MQTTMessage) -> None:
+    def show(message: mqtt.MQTTMessage) -> int:
         if args.json:
             out.out(json.dumps(_as_json(message)), highlight=False)
-            return
+            return 1
         line = Text(time.strftime("%H:%M:%S  "), style="dim").append(printable(message.topic), style="green")
         text = printable(message.payload.decode(errors="backslashreplace"))
         out.print(line.append(f"  {text}", style="default not dim"))
+        return 1
 
-    return follow("cloud watch", args, args.filter, show)
+    return follow("cloud watch", args, show, args.filter)
 
 
 def follow(
-    verb: str, args: argparse.Namespace, topic_filter: str, show: Callable[[mqtt.MQTTMessage], None]
+    verb: str, args: argparse.Namespace, show: Callable[[mqtt.MQTTMessage], int], *topic_filters: str
 ) -> int:
-    """Have the messages on a filter shown until Ctrl-C, `args.count` or `args.seconds`; the exit status."""
+    """Have the messages on some filters shown until Ctrl-C, `args.count` or `args.seconds`.
+
+    Args:
+        verb: as failures call it.
+        args: with state, count, seconds and json.
+        show: returns how much of it counts.
+        topic_filters: what is subscribed to.
+
+    Returns:
+        The exit status.
+    """
+    what = ", ".join(topic_filters)
     seen = 0
     end_s = time.monotonic() + args.seconds if args.seconds else None
 
@@ -150,8 +162,7 @@ def follow(
         nonlocal seen
         waiting.now("no message")
         if not (args.count and seen >= args.count):
-            seen += 1
-            show(message)
+            seen += show(message)
 
     def over() -> bool:
         return bool(args.count and seen >= args.count) or (end_s is not None and time.monotonic() >= end_s)
@@ -163,17 +174,17 @@ def follow(
 
     with closing(Visitor(make_client(args.state, _OPERATOR), come)) as visitor:
         visitor.connect()
-        visitor.subscribe(topic_filter)
+        visitor.subscribe(*topic_filters)
         if not args.json:
-            say(f"{topic_filter} of {visitor.where}; Ctrl-C ends")
+            say(f"{what} of {visitor.where}; Ctrl-C ends")
         try:
             with waiting:
-                visitor.follow(topic_filter, over, say)
+                visitor.follow(over, say, *topic_filters)
         except KeyboardInterrupt:
             return 0
     if args.count and seen < args.count:
         raise BoardError(
-            f"{topic_filter}: {seen} of {args.count} messages in {args.seconds:g} s",
+            f"{what}: {seen} of {args.count} messages in {args.seconds:g} s",
             "Wait longer: --seconds.",
         )
     return 0

@@ -67,13 +67,13 @@ class Visitor:
             ) from None
         self._until(lambda: self._accepted)
 
-    def subscribe(self, topic_filter: str) -> None:
+    def subscribe(self, *topic_filters: str) -> None:
         """Subscribe with QoS 1."""
         self._granted = None
-        self._mqtt.subscribe(topic_filter, qos=1)
+        self._mqtt.subscribe([(topic_filter, 1) for topic_filter in topic_filters])
         self._until(lambda: self._granted is not None)
         if not self._granted:
-            raise BoardError(f"{topic_filter}: the cloud refuses the subscription", _LOG)
+            raise BoardError(f"{', '.join(topic_filters)}: the cloud refuses the subscription", _LOG)
 
     def publish(self, topic: str, payload: bytes, qos: int = 1, retain: bool = False) -> None:
         """Send a message; with QoS 1 it returns when the cloud has it."""
@@ -87,11 +87,11 @@ class Visitor:
                 return until()
         return True
 
-    def follow(self, topic_filter: str, until: Callable[[], bool], say: Callable[[str], None]) -> None:
+    def follow(self, until: Callable[[], bool], say: Callable[[str], None], *topic_filters: str) -> None:
         """As run, but a cloud that goes is waited for."""
         while not self.run(until):
             say(f"{self.where}: the cloud is gone; waiting for it to come back")
-            while not self._again(topic_filter):
+            while not self._again(topic_filters):
                 if until():
                     return
                 time.sleep(_RETRY_S)
@@ -101,10 +101,10 @@ class Visitor:
         """Disconnect, as far as there is a connection."""
         self._mqtt.disconnect()
 
-    def _again(self, topic_filter: str) -> bool:
+    def _again(self, topic_filters: tuple[str, ...]) -> bool:
         try:
             self.connect()
-            self.subscribe(topic_filter)
+            self.subscribe(*topic_filters)
         except BoardError:
             return False
         return True

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from tools.dashboard import actions, asked
 from tools.dashboard.calls import Calls
-from tools.dashboard.devices import Device, Fleet
+from tools.dashboard.devices import SYSLOG, Device, Fleet
 from tools.dashboard.guard import RefusedError
 from tools.dashboard.history import History
 from tools.dashboard.lookups import Lookups
@@ -113,8 +113,8 @@ class Api:
         )
 
     def _is_coming(self, device: Device) -> bool:
-        """Whether the cloud does not know a simulated device as yet."""
-        return device.by_console and device.connected is None
+        """Whether the cloud does not know it: a simulated device as yet, or no device at all."""
+        return device.connected is None and (device.by_console or device.mode == SYSLOG)
 
     async def _get_series(self, request: web.Request) -> web.Response:
         name = self._device(request).name

@@ -11,9 +11,12 @@ from tools.dashboard import messages, progress
 _FIELDS_KEPT = 200  # of one device: one whose names never end fills no memory
 _CONNECTED = "NORMAL"  # what a device is in that is connected and says nothing of it
 _OFF = "OFF"
+SYSLOG = "SYSLOG"  # of what is no device: a system whose log is drained
+_ALL_MAX = 2000  # with those: who sends as ever another fills no memory
 _TELEMETRY = re.compile(r"telemetry/([^/]+)(?:/(.+))?")
 _PRESENCE = re.compile(r"\$aws/events/presence/(connected|disconnected)/([^/]+)")
 _THING = re.compile(r"\$aws/things/([^/]+)/(.+)")
+_DRAINED = re.compile(r"drain/([^/]+)")
 _COMMAND = re.compile(r"\$aws/commands/things/([^/]+)/")
 _EVENT = re.compile(r"\$aws/events/jobExecution/")
 _NAMED = re.compile(r"shadow/name/([^/]+)/update/documents")
@@ -117,6 +120,8 @@ class Fleet:
         """What a message tells."""
         if found := _TELEMETRY.fullmatch(topic):
             self._telemetry(found[1], found[2] or "", payload)
+        elif found := _DRAINED.fullmatch(topic):
+            self._drained(found[1], messages.parsed(payload))
         elif found := _PRESENCE.fullmatch(topic):
             self._presence(found[2], found[1] == "connected", messages.parsed(payload))
         elif found := _THING.fullmatch(topic):
@@ -130,15 +135,17 @@ class Fleet:
 
     def line(self, name: str, level: str, area: str, text: str) -> None:
         """A line of a device's log, from its console or by a message."""
-        now = self._now()
         text = messages.shown(text)
-        number = self._kept.log(name, now, level, area, text)
-        entry = {"id": number, "time": now, "level": level, "area": area, "text": text}
-        self._put("log", name, entry)
+        self._log(name, level, area, text)
         if mode := messages.mode(area, text):
             self.enter(name, mode)
         if step := messages.step(area, text):
             self._step(self.devices[name], step)
+
+    def _log(self, name: str, level: str, area: str, text: str) -> None:
+        now = self._now()
+        number = self._kept.log(name, now, level, area, text)
+        self._put("log", name, {"id": number, "time": now, "level": level, "area": area, "text": text})
 
     def enter(self, name: str, mode: str | None) -> None:
         """A device is in another mode."""
@@ -179,6 +186,15 @@ class Fleet:
                 self._learn(device, values)
         self._changed(name)
 
+    def _drained(self, name: str, document: dict[str, Any]) -> None:
+        """Lines of another system: beside a device's own where it has its name, else in a row of its own."""
+        if name not in self.devices and len(self.devices) < _ALL_MAX:
+            self.add(name).mode = SYSLOG
+        if name in self.devices:
+            for line in messages.drained(document):
+                self._log(name, *messages.log_line(line, b""))
+            self.set(name, last_message=self._now())
+
     def _presence(self, name: str, connected: bool, document: dict[str, Any]) -> None:
         device = self._device(name)
         number = document.get("versionNumber", 0)
@@ -198,7 +214,7 @@ class Fleet:
 
     def is_connected(self, device: Device) -> None:
         """A mode is deduced for who does not tell it."""
-        if not device.by_console and device.mode in (None, _OFF):
+        if not device.by_console and device.mode in (None, _OFF, SYSLOG):
             self.enter(device.name, _CONNECTED)
 
     def _service(self, name: str, rest: str, payload: bytes) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 # What is subscribed to, with its QoS: telemetry is many, and one that is lost is followed by the next.
 FILTERS = (
     ("telemetry/#", 0),
+    ("drain/+", 0),
     ("$aws/events/presence/#", 1),
     ("$aws/events/jobExecution/#", 1),
     ("$aws/things/+/jobs/notify", 1),
@@ -73,6 +74,12 @@ def log_line(document: dict[str, Any], raw: bytes) -> tuple[str, str, str]:
     if left_out := document.get("left_out"):
         text += f" ({left_out} left out)"
     return level if level in _LEVELS and level else "I", str(document.get("area", ""))[:NAME_MAX], shown(text)
+
+
+def drained(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The lines of another system, which the log drain has taken."""
+    lines = document.get("lines")
+    return [line for line in lines if isinstance(line, dict)] if isinstance(lines, list) else []
 
 
 def crash(document: dict[str, Any]) -> str:

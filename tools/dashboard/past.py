@@ -64,6 +64,17 @@ class Past:
             found = reader.execute(sql, (thing, before, count)).fetchall()
         return [dict(zip(names, row, strict=True)) for row in reversed(found)]
 
+    def after(self, line: int, start_ms: int, count: int) -> list[dict[str, Any]]:
+        """The first so many log lines of all behind one, from a time on, in the order of their coming."""
+        names = ("id", "source", "time", "level", "area", "text")
+        sql = (
+            "SELECT log.id, things.name, time_ms, level, area, text FROM log "
+            "JOIN things ON things.id = log.thing WHERE log.id > ? AND time_ms >= ? ORDER BY log.id LIMIT ?"
+        )
+        with closing(self._open()) as reader:
+            found = reader.execute(sql, (line, start_ms, count)).fetchall()
+        return [dict(zip(names, row, strict=True)) for row in found]
+
     def modes(self, thing: int, count: int) -> list[list[Any]]:
         """The last so many changes of mode, [ms, mode]."""
         sql = "SELECT time_ms, mode FROM modes WHERE thing = ? ORDER BY time_ms DESC, rowid DESC LIMIT ?"

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import time
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 
 from tools.board.errors import BoardError
 from tools.cloud.endpoint import Endpoint
+from tools.waiting import turns
 
 from .failures import NO_CLOUD, explained, is_missing
 
@@ -139,10 +139,4 @@ class Account:
 
     def turns(self, wait_s: float | None) -> Iterator[None]:
         """Again and again, with a pause between, until `wait_s` are over; None: for ever."""
-        end_s = None if wait_s is None else time.monotonic() + wait_s
-        while True:
-            yield
-            rest_s = self._poll_s if end_s is None else min(self._poll_s, end_s - time.monotonic())
-            if rest_s <= 0:
-                return
-            time.sleep(rest_s)
+        return turns(self._poll_s, wait_s)

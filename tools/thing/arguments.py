@@ -82,6 +82,7 @@ Its payload is {"action": NAME, KEY: JSON, …}. The command is made once for ea
 _LOGS = """examples:
   python3 -m tools thing lamp logs                        until Ctrl-C
   python3 -m tools thing lamp logs --count 20 --seconds 60 --json
+  python3 -m tools thing lamp logs --aws                  of the log group that `aws up` has made
 """
 _ROTATE = """examples:
   python3 -m tools thing lamp rotate                      the same as: job run rotate-certificate
@@ -164,12 +165,14 @@ def _add_actions(inner: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--timeout", metavar="S", type=count, default=10, help="the device has so long; default: 10"
     )
-    one = add(
-        actions, "logs", "what the device logs, as it comes; of the local cloud", logs.follow_log, _LOGS
-    )
+    one = add(actions, "logs", "what the device logs, as it comes", logs.follow_log, _LOGS)
     one.add_argument(
         "--topic", default="telemetry/NAME/log", help="where it sends that; default: telemetry/NAME/log"
     )
+    one.add_argument(
+        "--group", metavar="G", help="with --aws: the log group; default: /iot/logs or /iot/devices"
+    )
+    one.add_argument("--name", metavar="N", default="iot", help="with --aws: as for `aws up`; default: iot")
     one.add_argument("--count", metavar="N", type=count, default=None, help="end after so many")
     one.add_argument("--seconds", metavar="S", type=positive, help="end after this time")
     one = add(actions, "rotate", "have it get a new certificate and give up the old", jobs.run, _ROTATE)

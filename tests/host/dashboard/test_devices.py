@@ -89,6 +89,23 @@ def test_telemetry_brings_each_number_and_what_the_table_shows() -> None:
     assert notes.asked == [("unknown", "stranger")] and len(notes.points) == 2
 
 
+def test_lines_of_other_systems_have_a_row_of_their_own() -> None:
+    made, notes, _ = fleet()
+    lines = [
+        {"level": "E", "area": "kernel", "text": "hot"},
+        7,
+        {"level": "I", "area": "system", "text": "mode OTA"},
+    ]
+    sent(made, "drain/router", {"lines": lines})
+    found = sent(made, "drain/lamp", {"lines": lines})
+    assert notes.lines == ["E kernel: hot", "I system: mode OTA"] * 2
+    assert (found["mode"], found["connected"], notes.modes) == (None, None, [])
+    router = made.devices["router"].summary()
+    assert (router["mode"], router["connected"], router["last_message"]) == ("SYSLOG", None, NOW_MS)
+    sent(made, "$aws/events/presence/connected/router", {"versionNumber": 1})
+    assert made.devices["router"].mode == "NORMAL", "it is a device after all"
+
+
 def test_presence_that_overtakes_is_not_believed() -> None:
     made, notes, _ = fleet()
     topic = "$aws/events/presence/{}/lamp"
@@ -173,7 +190,7 @@ TOPICS = st.sampled_from(
         "$aws/events/job/j/completed", "$aws/events/jobExecution/j/failed", "$aws/things/lamp/jobs/notify",
         "$aws/things/lamp/shadow/update/documents", "$aws/things/lamp/shadow/name/$package/update/documents",
         "$aws/things/lamp/defender/metrics/json/accepted",
-        "$aws/commands/things/lamp/executions/e/request/json",
+        "$aws/commands/things/lamp/executions/e/request/json", "drain/lamp",
     )
 )  # fmt: skip
 KEYS = (
@@ -187,6 +204,7 @@ KEYS = (
     "thingArn",
     "current",
     "traceback",
+    "lines",
 )
 
 

@@ -3,7 +3,7 @@
 import { ask, at } from "./api.js";
 import * as certificate from "./certificate.js";
 import { $, busy, dress, element, say, sure } from "./dom.js";
-import { isUpdating, presence } from "./fleet.js";
+import { isDrained, isUpdating, presence } from "./fleet.js";
 import * as commands from "./commands.js";
 import * as jobs from "./jobs.js";
 import * as log from "./log.js";
@@ -117,6 +117,7 @@ export function draw() {
   const isReadOnly = !known.writable;
   for (const button of document.querySelectorAll("#actions button, #job-form .primary, #command-form .primary, #shadow-save, #update-form .primary, #rotate, #log-ask")) button.disabled = isReadOnly;
   if (it) {
+    $("device").classList.toggle("is-log-alone", isDrained(it));
     dress($("presence"), `badge is-${presence(it).toLowerCase()}`);
     say($("presence-text"), presenceInFull(it, now));
     for (const [at, [, text]] of FACTS.entries()) say($("facts").children[at].lastChild, text(it, now));

@@ -22,7 +22,7 @@ const LAST = COLUMNS.findIndex(({ id }) => id === "last");
 const KINDS = {
   all: () => true,
   connected: (it) => it.connected,
-  offline: (it) => !it.connected,
+  offline: (it) => !it.connected && !isDrained(it),
   updating: (it) => isUpdating(it.update),
   ending: (it, now) => words.endsSoon(it.certificate_end, now),
 };
@@ -46,7 +46,13 @@ export function isUpdating(update) {
   return Boolean(update) && !OVER.has(update.status);
 }
 
+/** Whether it is no device, but a system whose log is drained. */
+export function isDrained(it) {
+  return it.mode === "SYSLOG";
+}
+
 export function presence(it) {
+  if (isDrained(it)) return "Drained";
   if (isUpdating(it.update)) return "Updating";
   if (it.connected === null || it.connected === undefined) return "Unknown";
   return it.connected ? "Connected" : "Offline";

@@ -21,6 +21,7 @@ from .failures import NO_CLOUD, explained, is_missing
 
 _LOCAL_POLL_S, _AWS_POLL_S = 0.2, 1.0
 _NAMES_SHOWN = 10
+_DATA = "iot:Data-ATS"
 _REGION = "us-east-1"  # of the local cloud's ARNs
 # Nothing of the user's settings for AWS counts where the cloud is the local one.
 _NO_SETTINGS = {
@@ -101,19 +102,19 @@ class Account:
     @cached_property
     def data(self) -> Any:
         """Shadows and connections."""
-        return self._data_client("iot-data", "iot:Data-ATS")
+        return self._data_client("iot-data")
 
     @cached_property
     def jobs_data(self) -> Any:
         """Starts commands."""
-        return self._data_client("iot-jobs-data", "iot:Jobs")
+        return self._data_client("iot-jobs-data")
 
-    def _data_client(self, service: str, endpoint_type: str) -> Any:
-        """On AWS these have an address of the account's own (AWS: "DescribeEndpoint")."""
+    def _data_client(self, service: str) -> Any:
+        """On AWS these have an address of the account's own, one for both."""
         options = dict(self._options)
         url = self.iot.meta.endpoint_url
         if ".amazonaws." in (urlsplit(url).hostname or ""):
-            url = "https://" + self.iot.describe_endpoint(endpointType=endpoint_type)["endpointAddress"]
+            url = "https://" + self.iot.describe_endpoint(endpointType=_DATA)["endpointAddress"]
         options["endpoint_url"] = url
         return self._session.client(service, **options)
 

@@ -160,17 +160,18 @@ def test_aws_by_the_environment(
             done = thing("far", *words, where=AWS)
             assert done.status == 0, done.err
     done = thing("far", "logs", "--json", where=AWS)
-    assert done.status == 1 and "telemetry/far/log needs a rule" in done.failure["text"]
+    assert done.status == 1 and "DescribeLogGroups" in done.failure["text"]  # which this cloud has not
 
 
 def test_the_endpoints_of_an_account_are_asked_for() -> None:
     session = boto3.Session("id", "secret", region_name="eu-central-1")
     account = Account("AWS", session, 1, {})
     with Stubber(account.iot) as stub:
-        for kind, host in (("iot:Data-ATS", "a-ats.iot.amazonaws.com"), ("iot:Jobs", "a.jobs.amazonaws.com")):
-            stub.add_response("describe_endpoint", {"endpointAddress": host}, {"endpointType": kind})
+        asked = {"endpointType": "iot:Data-ATS"}
+        for host in ("a-ats.iot.amazonaws.com", "b-ats.iot.amazonaws.com"):
+            stub.add_response("describe_endpoint", {"endpointAddress": host}, asked)
         assert account.data.meta.endpoint_url == "https://a-ats.iot.amazonaws.com"
-        assert account.jobs_data.meta.endpoint_url == "https://a.jobs.amazonaws.com"
+        assert account.jobs_data.meta.endpoint_url == "https://b-ats.iot.amazonaws.com"
 
 
 def test_whether_it_is_connected_may_be_denied() -> None:

@@ -61,7 +61,11 @@ class Site:
 
     def report(self, thing: str, **snapshot: object) -> None:
         """What a device says in its own shadow, which has the rule call."""
-        payload = json.dumps({"state": {"reported": {"snapshot": snapshot}}}).encode()
+        self.write(thing, {"reported": {"snapshot": snapshot}})
+
+    def write(self, thing: str, state: dict[str, Any]) -> None:
+        """A change of its shadow."""
+        payload = json.dumps({"state": state}).encode()
         self.cloud.call(lambda it: it.shadows.update_thing_shadow(thingName=thing, payload=payload))
 
     def upload(self, desired: dict[str, Any], data: bytes) -> None:

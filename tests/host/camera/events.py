@@ -11,7 +11,7 @@ HOST = "id.execute-api.us-east-1.amazonaws.com"
 
 
 def event(
-    path: str, method: str = "GET", query: dict[str, str] | None = None, body: bytes = b"", **headers: str
+    path: str, method: str, query: dict[str, str] | None, body: bytes, headers: dict[str, str]
 ) -> dict[str, Any]:
     """One. In headers' names `_` is `-`; `cookie` goes where API Gateway has it; a body is in base64."""
     sent = {"host": HOST, "accept": "*/*", "x-forwarded-proto": "https", "x-forwarded-port": "443"}

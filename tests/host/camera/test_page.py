@@ -30,8 +30,15 @@ def ask(site: Site, monkeypatch: pytest.MonkeyPatch) -> Ask:
     monkeypatch.setattr(functions, "_here", lambda: site.service)
     cookie = f"__Host-camera={site.snapshots.settings.token}"
 
-    def asked(path: str, *arguments: Any, **headers: str) -> dict[str, Any]:
-        return functions.page(event(path, *arguments, **{"cookie": f"other=1; {cookie}"} | headers), None)
+    def asked(
+        path: str,
+        method: str = "GET",
+        query: dict[str, str] | None = None,
+        body: bytes = b"",
+        **headers: str,
+    ) -> dict[str, Any]:
+        sent = {"cookie": f"other=1; {cookie}"} | headers
+        return functions.page(event(path, method, query, body, sent), None)
 
     return asked
 

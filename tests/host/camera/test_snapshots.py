@@ -166,8 +166,7 @@ class Busy:
         found = self._shadows.get(thing)
         if self._times:
             self._times -= 1
-            payload = b'{"state": {"desired": {"other": %d}}}' % self._times
-            self._site.cloud.call(lambda it: it.shadows.update_thing_shadow(thingName=thing, payload=payload))
+            self._site.write(self._thing, {"desired": {"other": self._times}})
         return found
 
     def desire(self, *arguments: Any) -> None:
@@ -196,12 +195,7 @@ def test_what_a_device_writes_in_its_own_shadow_is_no_snapshot_of_ours(site: Sit
         "text",
         {"id": ids.make("no", "odd", 1), "url": "https://x"},
     ):
-        payload = json.dumps({"state": {"desired": {"snapshot": strange}, "reported": {"snapshot": strange}}})
-        site.cloud.call(
-            lambda it, payload=payload: it.shadows.update_thing_shadow(
-                thingName="odd", payload=payload.encode()
-            )
-        )
+        site.write("odd", {"desired": {"snapshot": strange}, "reported": {"snapshot": strange}})
         assert site.snapshots.look("odd")["snapshot"] == {"state": "none"}
 
 

@@ -111,8 +111,15 @@ async def _bring_up(
     page = stack.enter_context(PageServer(service, args.port))
     timeline.say("page", "", f"the pictures, and a button for one: {page.url}", "bold")
     world = await stack.enter_async_context(World({_WIFI["ssid"]: _WIFI["password"]}))
-    device = Device(folder / "device", world, _MAC, args.micropython)
-    name = await _camera(device, cloud, args, timeline)
+    name = settings.device_name(_MAC)
+    device = Device(
+        folder / "device",
+        world,
+        _MAC,
+        args.micropython,
+        on_line=lambda line: timeline.device_line(name, line),
+    )
+    await _start(device, cloud, args)
     stack.push_async_callback(device.power_off)
     first = asyncio.create_task(_first(service.snapshots, name, timeline))
     stack.callback(first.cancel)
@@ -127,12 +134,10 @@ async def _bring_up(
         raise BoardError(reason, "Run it without --once, and read what the device says.") from None
 
 
-async def _camera(device: Device, cloud: Cloud, args: argparse.Namespace, timeline: Timeline) -> str:
-    """Power the simulated camera on, and have it configured where it has no configuration yet; its name."""
-    name = f"camera-{settings.device_name(_MAC).rpartition('-')[2]}"
+async def _start(device: Device, cloud: Cloud, args: argparse.Namespace) -> None:
+    """Power the simulated camera on, and have it configured where it has no configuration yet."""
     if (sees := args.bytes or args.pictures) is not None:
         device.chip.peripherals.wiring.set("camera", str(sees) if isinstance(sees, Path) else sees)
-    device.on_line = lambda line: timeline.device_line(name, line)
     await asyncio.to_thread(device.install)
     await device.power_on()
     if (await device.expect(r"system: mode (\w+)$", args.timeout))[1] == "CONFIG":
@@ -142,7 +147,6 @@ async def _camera(device: Device, cloud: Cloud, args: argparse.Namespace, timeli
             return (await device.expect(r"^= (.*)$", args.timeout))[1]
 
         await configure(ask, cloud.device_configuration([_WIFI]), now_s=time.time())
-    return name
 
 
 async def _first(snapshots: Snapshots, name: str, timeline: Timeline) -> None:

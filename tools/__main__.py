@@ -32,6 +32,7 @@ VERBS = {
         "tools.fleet.cli",
         "many things: versions, who is seen no more, groups, tags, retirement, claims",
     ),
+    "aws": ("tools.aws.cli", "an account of AWS, set up and taken down, checked; what a month costs"),
     "release": ("tools.release.cli", "keys, builds, signatures and bills of materials of updates"),
     "names": ("tools.names.cli", "whether a board has every name that device code uses"),
     "size": ("tools.size", "a slot's bytes, and the heap of what stays in each mode and for a moment"),

@@ -117,6 +117,10 @@ class Account:
         options["endpoint_url"] = url
         return self._session.client(service, **options)
 
+    def client(self, service: str) -> Any:
+        """boto3's of another service."""
+        return self._session.client(service, **self._options)
+
     def thing(self, name: str) -> dict[str, Any]:
         """DescribeThing's answer; BoardError tells which things there are where it is none of them."""
         try:

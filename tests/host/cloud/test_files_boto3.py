@@ -158,4 +158,4 @@ def test_botocore_makes_the_same_url(method: str, path: str, monkeypatch: pytest
     theirs = parse_qs(urlsplit(request.url).query, strict_parsing=True)
     ours = parse_qs(signer.query(method, "localhost:8885", path, 77), strict_parsing=True)
     assert ours == theirs
-    signer.check(method, "localhost:8885", path, urlsplit(request.url).query)
+    signer.check(method, path, urlsplit(request.url).query, {"host": "localhost:8885"})

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import botocore.session
+from botocore.config import Config
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from tools import pages
@@ -146,6 +147,7 @@ class _Quiet(WSGIRequestHandler):
 def _clients(cloud: Cloud) -> Callable[..., Any]:
     """Makes botocore's clients of this cloud; one for another of its ports signs what that checks."""
     session = botocore.session.Session(_NO_SETTINGS)
+    once = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=20, proxies={})
     rest = cloud.rest_url.replace("localhost", "127.0.0.1")  # an address, with which buckets are in the path
 
     def client(name: str, **options: Any) -> Any:
@@ -156,7 +158,7 @@ def _clients(cloud: Cloud) -> Callable[..., Any]:
             aws_access_key_id=keys[0],
             aws_secret_access_key=keys[1],
             aws_session_token=keys[2],
-            **{"endpoint_url": rest, **options},
+            **{"endpoint_url": rest, **options, "config": once.merge(options.get("config", Config()))},
         )
 
     return client

@@ -23,7 +23,11 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/pip install -qq --disable-pip-version-check
 PINS = $(BIN)/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; print(*$(1))'
 
+<<<<<<< HEAD
 .PHONY: help setup run dev camera docs image flasher flash deploy configure console phone packages test test-slow test-unit coverage test-board lint format size bench clean
+=======
+.PHONY: help setup run dev docs image flasher flash deploy configure console phone packages test test-slow test-unit test-aws coverage test-board lint format size bench clean
+>>>>>>> stack
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -142,6 +146,9 @@ test-slow: packages setup $(MINISTACK)/ready  ## run the tests that wait for a d
 
 test-unit: .venv/ready  ## run the device modules' unit tests on CPython alone
 	@$(BIN)/python -m pytest tests/unit -n 4 --dist worksteal
+
+test-aws: .venv/ready  ## set an account of AWS up, register a device there, and take it down again; tells first what that makes (AWS_PROFILE=name YES=1)
+	@$(BIN)/python -m tests.aws_account
 
 # Left out: a full disk is one for what coverage writes, too, and what it says at a device's end is no line of aioble's.
 # Simulated devices are killed, and leave halves of files behind, which `combine` passes over.

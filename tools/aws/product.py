@@ -31,7 +31,8 @@ def product(
         root: PEM file of the certificates that devices trust; None: Amazon's.
     """
     if endpoint is None:
-        endpoint = account.iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
+        told = account.iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
+        endpoint = told.partition(":")[0]  # AWS tells no port, others may: it is not MQTT's
     aws: dict[str, Any] = {"endpoint": endpoint, "template": template}
     if port is not None:
         aws["port"] = port

@@ -12,6 +12,8 @@
 """
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,14 +108,15 @@ class Stack:
         earlier = {one["ParameterKey"] for one in (before or {}).get("Parameters", [])}
         given = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
         kept = known & earlier - set(parameters)
-        made = self._cloudformation.create_change_set(
-            StackName=self.name,
-            ChangeSetName=f"up-{uuid.uuid4().hex[:12]}",
-            ChangeSetType="UPDATE" if before else "CREATE",
-            TemplateBody=template,
-            Parameters=given + [{"ParameterKey": one, "UsePreviousValue": True} for one in sorted(kept)],
-            Capabilities=CAPABILITIES,
-        )
+        with self._valid():
+            made = self._cloudformation.create_change_set(
+                StackName=self.name,
+                ChangeSetName=f"up-{uuid.uuid4().hex[:12]}",
+                ChangeSetType="UPDATE" if before else "CREATE",
+                TemplateBody=template,
+                Parameters=given + [{"ParameterKey": one, "UsePreviousValue": True} for one in sorted(kept)],
+                Capabilities=CAPABILITIES,
+            )
         plan = Plan(made["Id"], before is None, ())
         try:
             waiter = self._cloudformation.get_waiter("change_set_create_complete")
@@ -188,7 +191,8 @@ class Stack:
 
     def _known(self, template: str, parameters: dict[str, str]) -> set[str]:
         """The template's parameters; BoardError where one that is given is none of them."""
-        summary = self._cloudformation.get_template_summary(TemplateBody=template)
+        with self._valid():
+            summary = self._cloudformation.get_template_summary(TemplateBody=template)
         known = {one["ParameterKey"] for one in summary["Parameters"]}
         for name in parameters:
             if name not in known:
@@ -198,6 +202,17 @@ class Stack:
                 )
         return known
 
+    @contextmanager
+    def _valid(self) -> Iterator[None]:
+        """While a template or parameters are looked at: BoardError for what is wrong with them."""
+        try:
+            yield
+        except ClientError as error:
+            if code(error) not in ("ValidationError", "InsufficientCapabilitiesException"):
+                raise
+            text = str(error.response["Error"].get("Message", ""))
+            raise BoardError(f"{self.name}: {text}", outcome.remedy(text)) from None
+
     def _settled(self, to_delete: bool = False) -> dict[str, Any] | None:
         """The stack once nothing happens to it; None where none is there, or one that never worked.
 
@@ -205,14 +220,15 @@ class Stack:
             BoardError: it can be neither updated nor made anew.
         """
         found = self._describe(self.name)
-        with progress.status(f"{self.name}: what somebody else began"):
-            for _ in self._account.turns(None):
-                status = found["StackStatus"] if found else ""
-                if not status.endswith("_IN_PROGRESS") or status == "REVIEW_IN_PROGRESS":
-                    break
-                found = self._describe(self.name)
+        if found is not None and _is_moving(found):
+            with progress.status(f"{self.name}: what somebody else began"):
+                for _ in self._account.turns(None):
+                    found = self._describe(self.name)
+                    if found is None or not _is_moving(found):
+                        break
         if found is None or to_delete:
             return found
+        status = found["StackStatus"]
         if status in _NEVER_WORKED:
             self._remove(found["StackId"])
             return None
@@ -271,6 +287,11 @@ class Stack:
         style = "red" if status.endswith("_FAILED") else "green"
         word = status.replace("_", " ").lower()
         self._out.change(value | ({"reason": reason} if reason else {}), (word, style), name, reason)
+
+
+def _is_moving(stack: dict[str, Any]) -> bool:
+    status: str = stack["StackStatus"]
+    return status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
 
 
 def _change(source: dict[str, Any]) -> Change:

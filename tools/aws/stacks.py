@@ -17,6 +17,12 @@ from pathlib import Path
 
 TOOLS = Path(__file__).resolve().parents[1]
 BASE = "base"
+CAMERA = TOOLS / "examples/camera"
+_CAMERA_PAGE = {
+    "camera": CAMERA / "service",
+    "camera/page/common.css": TOOLS / "phone/page/common.css",
+}
+_FLASK = ("apig-wsgi", "blinker", "click", "flask", "itsdangerous", "jinja2", "markupsafe", "werkzeug")
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ class Definition:
         needs: outputs of `base`; it has parameters of the same names.
         functions: whose code is uploaded first.
         inline: by parameter, a file whose text is its value: at most 4,096 bytes.
+        tokens: parameters of SSM below /NAME/, each a secret of its own (tools.aws.tokens).
         own: its stack is called by the name that is given and this; "" is base.
     """
 
@@ -52,6 +59,11 @@ class Definition:
     needs: tuple[str, ...] = ()
     functions: tuple[Function, ...] = ()
     inline: dict[str, Path] = field(default_factory=dict)
+    tokens: tuple[str, ...] = ()
+
+    def token_names(self, name: str) -> list[str]:
+        """SSM's, of the stack with that name."""
+        return [f"/{name}/{one}" for one in self.tokens]
 
 
 STACKS = {
@@ -62,8 +74,14 @@ STACKS = {
     ),
     "camera": Definition(
         "the camera's service: functions, their API, pictures",
-        TOOLS / "examples/camera/template.yaml",
+        CAMERA / "template.yaml",
         needs=("Bucket",),
+        functions=(
+            Function("PresenceCode", {"camera": CAMERA / "service"}),
+            Function("OutcomeCode", {"camera": CAMERA / "service"}),
+            Function("PageCode", _CAMERA_PAGE, _FLASK),
+        ),
+        tokens=("camera/token",),
     ),
     "logs": Definition(
         "the log drain",

@@ -11,7 +11,7 @@ from tools.thing.account import Account
 from tools.thing.failures import explained
 from tools.thing.output import Cell, Output, note
 
-from . import bucket, bundle, indexing
+from . import bucket, bundle, indexing, tokens
 from .product import product
 from .stack import Plan, Stack
 from .stacks import BASE, STACKS, Definition, stack_name
@@ -40,6 +40,7 @@ def run(account: Account, out: Output, args: argparse.Namespace) -> int:
             _agree(stack, plan, args)
             for zipped in zips.values():
                 bundle.upload(account, base["Bucket"], zipped)
+            tokens.ensure(account, definition.token_names(args.name))
             stack.execute(plan)
         for name in zips:  # nothing refers to what it was
             if before.get(name) not in (None, parameters[name]):

@@ -94,7 +94,11 @@ def make(
     """
     check_free(account, name)
     made = _of_batch(account, name, until, template)
-    files = _save(path, product, made)
+    try:
+        files = _save(path, product, made)
+    except BoardError:  # its key is lost
+        retire(account, name)
+        raise
     account.iot.update_certificate(certificateId=made["certificateId"], newStatus="ACTIVE")
     return made, files
 

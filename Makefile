@@ -23,11 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/pip install -qq --disable-pip-version-check
 PINS = $(BIN)/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; print(*$(1))'
 
-<<<<<<< HEAD
-.PHONY: help setup run dev camera docs image flasher flash deploy configure console phone packages test test-slow test-unit coverage test-board lint format size bench clean
-=======
-.PHONY: help setup run dev docs image flasher flash deploy configure console phone packages test test-slow test-unit test-aws coverage test-board lint format size bench clean
->>>>>>> stack
+.PHONY: help setup run dev camera docs image flasher flash deploy configure console phone packages test test-slow test-unit test-aws coverage test-board lint format size bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))

@@ -36,7 +36,9 @@ examples:
   python3 -m tools camera --once         end with the first picture: 0, or 1 and the reason
   python3 -m tools camera --state DIR    keep all of it in DIR, and go on with it the next time
 
-On AWS: python3 -m tools aws up camera
+  python3 -m tools aws up camera         all of it on AWS, but for the camera
+  python3 -m tools camera --link --profile work
+                                         the link of its page there; whoever has it may open it
 
 exit status: 0, also after Ctrl-C; 1 if it cannot start, or --once gets no picture; 2 for wrong arguments
 """
@@ -63,6 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", type=float, default=120, metavar="S", help="for the first picture (default: %(default)s)"
     )
+    parser.add_argument("--link", action="store_true", help="tell the link of the page on AWS, and end")
+    parser.add_argument("--name", metavar="N", default="iot", help="with --link: as for `aws up`")
+    parser.add_argument("--profile", metavar="P", help="with --link: of AWS's configuration")
+    parser.add_argument("--region", metavar="R", help="with --link: of AWS")
     parser.add_argument(
         "--micropython",
         default=os.environ.get("MICROPYTHON") or None,
@@ -73,8 +79,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run until Ctrl-C, or with --once until there is a picture; returns the exit status."""
+    if args.link:
+        return run_verb("camera", lambda: _link(args))
     os.environ.setdefault(application.SETTING, str(APPLICATION))  # or another one that uploads pictures
     return run_verb("camera", lambda: asyncio.run(_run(args)))
+
+
+def _link(args: argparse.Namespace) -> int:
+    from tools.aws import tokens  # noqa: PLC0415  the rest needs none of it
+    from tools.aws.stack import Stack  # noqa: PLC0415
+    from tools.aws.stacks import STACKS, stack_name  # noqa: PLC0415
+    from tools.thing.account import Account  # noqa: PLC0415
+    from tools.thing.failures import explained  # noqa: PLC0415
+    from tools.thing.output import Output  # noqa: PLC0415
+
+    with explained("AWS"):  # where its configuration is read
+        account = Account.aws(args.profile, args.region)
+    with explained(account.where, "cloudformation"):
+        page = Stack(account, Output(False), stack_name(args.name, "camera")).outputs().get("Page")
+    [name] = STACKS["camera"].token_names(args.name)
+    token = tokens.read(account, name) if page else None
+    if token is None:
+        raise BoardError(
+            f"{account.where}: there is no page of the cameras", "First: python3 -m tools aws up camera"
+        )
+    print(f"{page}/?token={token}")
+    return 0
 
 
 async def _run(args: argparse.Namespace) -> int:

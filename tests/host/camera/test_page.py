@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.host.camera.conftest import PICTURE, Site
 from tests.host.camera.events import HOST, event
@@ -159,16 +160,18 @@ def test_the_files_of_the_page_are_all_there_and_ask_for_no_others() -> None:
 
 
 class Ssm:
-    """What SSM answers: parameters that are not there are not among them."""
+    """What SSM answers."""
 
     def __init__(self, values: dict[str, str]) -> None:
         self.values, self.asked = values, 0
 
-    def get_parameters(self, *, Names: list[str], WithDecryption: bool) -> dict[str, Any]:
+    def get_parameter(self, *, Name: str, WithDecryption: bool) -> dict[str, Any]:
         self.asked += 1
-        found = {f"{PREFIX}/{name}": value for name, value in self.values.items()}
-        assert WithDecryption and found.keys() <= set(Names)
-        return {"Parameters": [{"Name": name, "Value": value} for name, value in found.items()]}
+        prefix, _, name = Name.rpartition("/")
+        assert WithDecryption and prefix == PREFIX
+        if name not in self.values:
+            raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
+        return {"Parameter": {"Name": Name, "Value": self.values[name]}}
 
 
 @pytest.mark.parametrize(
@@ -199,7 +202,8 @@ def test_settings_are_typed_and_read_once(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv(settings.PREFIX, PREFIX + "/")
     found = settings.load(ssm)
     assert (found.bucket, found.url_s, found.uploads) == ("pictures", 600, "")
-    assert settings.load(ssm) is found and ssm.asked == 1
+    once = ssm.asked
+    assert settings.load(ssm) is found and ssm.asked == once
     assert GIVEN["token"] not in repr(found) and replace(found, url_s=60).token == GIVEN["token"]
     monkeypatch.setattr(settings.time, "monotonic", lambda: 1e9)
-    assert settings.load(ssm) == found and ssm.asked == 2
+    assert settings.load(ssm) == found and ssm.asked == 2 * once

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from tools import application, pages
 from tools.board import settings
-from tools.board.errors import BoardError, run_verb
+from tools.board.errors import BoardError, run_verb, wrong_arguments
 from tools.cloud import Cloud, StateError
 from tools.cloud.endpoint import is_page, kept_port
 from tools.cloud.events import Event
@@ -21,7 +21,8 @@ from tools.examples.camera.local import LocalService, PageServer
 from tools.examples.camera.service.snapshots import Snapshots
 from tools.signals import stop_event
 from tools.sim import Device, World
-from tools.sim.wiring import WiringError
+from tools.sim.pictures import PICTURE_BYTES
+from tools.sim.wiring import WiringError, check
 from tools.timeline import Timeline
 
 APPLICATION = Path(__file__).resolve().parents[3] / "firmware/examples/camera"
@@ -61,7 +62,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     sees = parser.add_mutually_exclusive_group()
     sees.add_argument("--pictures", type=Path, metavar="DIR", help="what the camera sees, in turn")
-    sees.add_argument("--bytes", type=int, metavar="N", help="of a picture that is drawn; default: 200000")
+    sees.add_argument(
+        "--bytes",
+        type=int,
+        default=PICTURE_BYTES,
+        metavar="N",
+        help="of a picture that is drawn; default: %(default)s",
+    )
     parser.add_argument(
         "--timeout", type=float, default=120, metavar="S", help="for the first picture (default: %(default)s)"
     )
@@ -81,8 +88,17 @@ def main(args: argparse.Namespace) -> int:
     """Run until Ctrl-C, or with --once until there is a picture; returns the exit status."""
     if args.link:
         return run_verb("camera", lambda: _link(args))
+    try:
+        check("camera", _sees(args))
+    except WiringError as error:
+        return wrong_arguments("camera", str(error))
     os.environ.setdefault(application.SETTING, str(APPLICATION))  # or another one that uploads pictures
     return run_verb("camera", lambda: asyncio.run(_run(args)))
+
+
+def _sees(args: argparse.Namespace) -> str | int:
+    """What is wired to the device as its camera."""
+    return str(args.pictures) if args.pictures else args.bytes
 
 
 def _link(args: argparse.Namespace) -> int:
@@ -115,8 +131,6 @@ async def _run(args: argparse.Namespace) -> int:
                 await _bring_up(stack, args, timeline, stop)
         except (StateError, ConfigureError, OSError) as error:
             raise BoardError(str(error), "Is another one running with this --state?") from None
-        except WiringError as error:
-            raise BoardError(str(error), "Give another --pictures or --bytes.") from None
     return 0
 
 
@@ -166,8 +180,7 @@ async def _bring_up(
 
 async def _start(device: Device, cloud: Cloud, args: argparse.Namespace) -> None:
     """Power the simulated camera on, and have it configured where it has no configuration yet."""
-    if (sees := args.bytes or args.pictures) is not None:
-        device.chip.peripherals.wiring.set("camera", str(sees) if isinstance(sees, Path) else sees)
+    device.chip.peripherals.wiring.set("camera", _sees(args))
     await asyncio.to_thread(device.install)
     await device.power_on()
     if (await device.expect(r"system: mode (\w+)$", args.timeout))[1] == "CONFIG":

@@ -22,7 +22,7 @@ _FILES = {
     "icon.svg": "image/svg+xml",
 }
 _HEADERS = {
-    "Cache-Control": "no-cache",
+    "Cache-Control": "private, no-cache",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",

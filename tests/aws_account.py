@@ -38,14 +38,21 @@ def main() -> int:
         session = boto3.Session()
         account = session.client("sts").get_caller_identity()["Account"]
         print(WILL.format(account=account, region=session.region_name, name=name), flush=True)
+    except (BotoCoreError, ClientError) as error:
+        print(f"{error}\n{NEEDS}", file=sys.stderr)
+        return 1
+    try:
         if os.environ.get("YES") != "1":
             check_somebody(f"{name} will be made")
             ask(f"{name} will be made.", False)
-    except (BoardError, BotoCoreError, ClientError) as error:
-        print(f"{error}\n{NEEDS}", file=sys.stderr)
+    except BoardError as error:
+        print(f"{error.text}: it needs a y, or YES=1", file=sys.stderr)
         return 1
-    with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(run(Path(folder), name))
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            return asyncio.run(run(Path(folder), name))
+    except KeyboardInterrupt:  # what was made is removed by now
+        return 130
 
 
 async def run(folder: Path, name: str) -> int:

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from tests import aws_account
 from tests.patience import until
@@ -15,7 +17,30 @@ from tests.second.aws import Aws
 from tests.second.life import Life, call, serial
 from tests.system.house import ALL, HOST, WIFI, Site
 from tools.aws.functions import hook
+from tools.aws.stacks import STACKS, Definition, Function
 from tools.sim import World
+
+ANOTHER = """
+Parameters: {Name: {Type: String}, Bucket: {Type: String}, Code: {Type: String}}
+Resources:
+  Function:
+    Type: AWS::Lambda::Function
+    Properties:
+      FunctionName: !Sub ${Name}-camera
+      Runtime: python3.13
+      Handler: index.handler
+      Role: !GetAtt Role.Arn
+      Code: {S3Bucket: !Ref Bucket, S3Key: !Ref Code}
+      LoggingConfig: {LogGroup: !Ref Log}
+  Log:
+    Type: AWS::Logs::LogGroup
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: sts:AssumeRole}]
+Outputs: {Function: {Value: !Ref Function}}
+"""
 
 
 @pytest.fixture
@@ -67,7 +92,9 @@ def everything(aws: Aws) -> dict[str, Any]:
     return {name: sorted(one) if isinstance(one, list) else one for name, one in listed.items()}
 
 
-async def test_from_nothing_to_nothing(life: Life, another: Aws) -> None:
+async def test_from_nothing_to_nothing(
+    life: Life, another: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = everything(another)
     outputs = await life.make()
     made = everything(another)
@@ -84,13 +111,17 @@ async def test_from_nothing_to_nothing(life: Life, another: Aws) -> None:
     allowed, refused = verdicts(another, outputs["HookLog"])[:2]
     assert allowed["allowed"] and allowed["serial"] == serial(device)
     assert not refused["allowed"] and refused["reason"] == hook.UNKNOWN
+    await device.power_off()
     check_hook(another, outputs["Serials"])
+    check_rotation(another, outputs["RotationRoleArn"], thing["thingArn"])
 
+    monkeypatch.setitem(STACKS, "camera", another_stack(tmp_path))
+    check_another_stack(life, another, outputs["Bucket"])
     await life.stay(device)
-    assert everything(another)["policies"] == made["policies"]
+    after = everything(another)
+    assert [name for name in after if after[name] != made[name]] == ["certificates", "things"]
     another.client("s3").put_object(Bucket=outputs["Bucket"], Key="lamp/1.bin", Body=b"1")
     another.client("s3").delete_object(Bucket=outputs["Bucket"], Key="lamp/1.bin")
-    await device.power_off()
     await life.remove(serial(device))
     assert everything(another) == before
     assert not life.aws("down", "--yes")["value"]["removed"]
@@ -123,6 +154,59 @@ def check_hook(aws: Aws, table: str) -> None:
     assert call("aws", "serials", "remove", "lamp-1", "--name", "shop")[-1]["value"]["changed"] == 1
     assert asked("lamp-1") == hook.UNKNOWN
     environment.undo()
+
+
+def another_stack(folder: Path) -> Definition:
+    """With a function that says `one`, and one package."""
+    (folder / "says.py").write_text("import segno\n\ndef handler(event, context):\n    return 'one'\n")
+    (folder / "another.yaml").write_text(ANOTHER)
+    function = Function("Code", {"index.py": folder / "says.py"}, ("segno",))
+    return Definition("", folder / "another.yaml", needs=("Bucket",), functions=(function,))
+
+
+def check_another_stack(life: Life, aws: Aws, bucket: str) -> None:
+    """Its code is uploaded, is replaced, and goes with it; the base stays as long as it is there."""
+
+    def zips() -> list[str]:
+        versions = aws.client("s3").list_object_versions(Bucket=bucket)
+        return [one["Key"] for name in ("Versions", "DeleteMarkers") for one in versions.get(name, [])]
+
+    def says() -> Any:
+        return json.load(aws.client("lambda").invoke(FunctionName="shop-camera")["Payload"])
+
+    assert life.aws("up", "camera", "--yes")["value"]["outputs"] == {"Function": "shop-camera"}
+    (first,) = zips()
+    assert says() == "one" and not life.aws("up", "camera", "--yes")["value"]["changed"]
+    code = STACKS["camera"].functions[0].modules["index.py"]
+    code.write_text(code.read_text().replace("one", "two"))
+    assert life.aws("up", "camera", "--yes")["value"]["changed"] and says() == "two"
+    assert len(zips()) == 1 and zips() != [first]
+    kept = life.aws("down", "--yes")
+    assert not kept["ok"] and "shop-camera needs it" in kept["text"] and "down camera" in kept["remedy"]
+    assert life.aws("down", "camera", "--yes")["value"]["removed"] and zips() == []
+
+
+def check_rotation(aws: Aws, role: str, target: str) -> None:
+    """The role starts jobs that rotate, and no others."""
+    assumed = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="rotates")["Credentials"]
+    iot = boto3.client(
+        "iot",
+        endpoint_url=aws.url,
+        region_name=CREDENTIALS["AWS_DEFAULT_REGION"],
+        aws_access_key_id=assumed["AccessKeyId"],
+        aws_secret_access_key=assumed["SecretAccessKey"],
+        aws_session_token=assumed["SessionToken"],
+    )
+    document = json.dumps({"action": "rotate-certificate"})
+    iot.create_job(jobId="rotate-certificate-1", targets=[target], document=document)
+    for refused in (
+        lambda: iot.create_job(jobId="update-1", targets=[target], document=document),
+        lambda: iot.delete_thing(thingName=target.rpartition("/")[2]),
+    ):
+        with pytest.raises(ClientError) as denied:
+            refused()
+        assert denied.value.response["Error"]["Code"] == "AccessDeniedException"
+    aws.iot.delete_job(jobId="rotate-certificate-1", force=True)
 
 
 async def test_what_cannot_be_made_tells_its_first_cause_and_leaves_nothing(life: Life, another: Aws) -> None:

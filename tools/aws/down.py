@@ -3,7 +3,6 @@
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -82,26 +81,35 @@ def _check_uses(account: Account, outputs: dict[str, str]) -> list[tuple[str, st
     """Certificates of retired things. Raises BoardError, which names what else uses the stack's policies."""
     retired: list[tuple[str, str]] = []
     uses: list[str] = []
-    for policy in (outputs["DevicePolicy"], outputs["ClaimPolicy"]):
-        for identifier, arn, things, status in _targets(account, policy):
-            if not things and status == "INACTIVE":
-                retired.append((identifier, arn))
-            else:
-                whose = f"of {', '.join(things)}" if things else f"of no thing, {status}"
-                uses.append(f"policy {policy} is attached to certificate {identifier[:12]}… {whose}")
-    pages = account.iot.get_paginator("list_things").paginate(thingTypeName=outputs["ThingType"])
-    named = "\n".join(uses)
-    for thing in (one["thingName"] for page in pages for one in page["things"]):
-        if thing not in named:
-            uses.append(f"thing {thing} is of type {outputs['ThingType']}")
+    for use in _uses(account, outputs, retired):
+        uses.append(use)
+        if len(uses) == _NAMED:
+            uses.append("perhaps more")
+            break
     if uses:
-        more = f"; and {len(uses) - _NAMED} more" if len(uses) > _NAMED else ""
         raise BoardError(
-            f"in use: {'; '.join(islice(uses, _NAMED))}{more}",
+            f"in use: {'; '.join(uses)}",
             "Take things out of use: python3 -m tools fleet retire THING --aws. "
             "A certificate of no thing: aws iot detach-policy.",
         )
     return retired
+
+
+def _uses(account: Account, outputs: dict[str, str], retired: list[tuple[str, str]]) -> Iterator[str]:
+    """What uses policies and thing type; retired things' certificates go to `retired`."""
+    named: set[str] = set()
+    for policy in (outputs["DevicePolicy"], outputs["ClaimPolicy"]):
+        for identifier, arn, things, status in _targets(account, policy):
+            if not things and status == "INACTIVE":
+                retired.append((identifier, arn))
+                continue
+            named |= set(things)
+            whose = f"of {', '.join(things)}" if things else f"of no thing, {status}"
+            yield f"policy {policy} is attached to certificate {identifier[:12]}… {whose}"
+    pages = account.iot.get_paginator("list_things").paginate(thingTypeName=outputs["ThingType"])
+    for thing in (one["thingName"] for page in pages for one in page["things"]):
+        if thing not in named:
+            yield f"thing {thing} is of type {outputs['ThingType']}"
 
 
 def _targets(account: Account, policy: str) -> Iterator[tuple[str, str, list[str], str]]:

@@ -13,7 +13,7 @@ from tools.board import progress
 from tools.board.errors import BoardError
 from tools.thing.account import Account
 from tools.thing.failures import code, explained
-from tools.thing.output import Cell, Output
+from tools.thing.output import Cell, Output, moment, when
 
 from .stack import Stack
 
@@ -91,11 +91,13 @@ def _tell(out: Output, dynamodb: Any, table: str) -> int:
         for one in found:
             out.result(one)
         return 0
-    rows: list[tuple[Cell, ...]] = [
-        (one["serial"], "registered" if one["claimed_at"] else ("waits", "dim")) for one in found
-    ]
+    rows: list[tuple[Cell, ...]] = [(one["serial"], _standing(one["claimed_at"])) for one in found]
     out.table(rows or [("none may register: python3 -m tools aws serials add SERIAL",)])
     return 0
+
+
+def _standing(claimed_at: int | None) -> Cell:
+    return ("waits", "dim") if claimed_at is None else f"registered {when(moment(claimed_at * 1000))}"
 
 
 def _change(dynamodb: Any, table: str, change: str, serial: str) -> bool:

@@ -14,7 +14,7 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from botocore.exceptions import ClientError, WaiterError
@@ -23,41 +23,15 @@ from tools.board import progress
 from tools.board.errors import BoardError
 from tools.thing.account import Account
 from tools.thing.failures import code
-from tools.thing.output import Cell, Output
+from tools.thing.output import Output
 
-from . import outcome
+from . import changes, outcome
+from .changes import Plan
 
 CAPABILITIES = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
-_NEVER_WORKED = ("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")
+_SHELL = "REVIEW_IN_PROGRESS"  # there is a change set, and no more
+_NEVER_WORKED = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")
 _NO_CHANGE = ("didn't contain changes", "no updates are to be performed")
-_ADDED, _CHANGED, _REPLACED, _REMOVED = "added", "changed", "replaced", "removed"
-_STYLES = {_ADDED: "green", _CHANGED: "yellow", _REPLACED: "red", _REMOVED: "red"}
-
-
-@dataclass(frozen=True)
-class Change:
-    """What will become of one resource.
-
-    Args:
-        action: added, changed, replaced or removed, "perhaps replaced" where CloudFormation does not know.
-        name: its logical id, in the template.
-        kind: such as AWS::S3::Bucket.
-        properties: those that change.
-    """
-
-    action: str
-    name: str
-    kind: str
-    properties: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A change set that waits; `is_first` where there was no stack before."""
-
-    change_set: str
-    is_first: bool
-    changes: tuple[Change, ...]
 
 
 class Stack:
@@ -78,7 +52,7 @@ class Stack:
     def find(self) -> dict[str, Any] | None:
         """DescribeStacks' answer; None where there is no such stack, or only the shell of one."""
         found = self._describe(self.name)
-        return None if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS" else found
+        return None if found is None or found["StackStatus"] == _SHELL else found
 
     def outputs(self) -> dict[str, str]:
         """Its outputs by their names; none where there is no stack."""
@@ -132,21 +106,12 @@ class Stack:
         pages = self._cloudformation.get_paginator("describe_change_set").paginate(
             ChangeSetName=plan.change_set
         )
-        changes = (one["ResourceChange"] for page in pages for one in page["Changes"])
-        return Plan(plan.change_set, plan.is_first, tuple(_change(one) for one in changes))
+        found = (one["ResourceChange"] for page in pages for one in page["Changes"])
+        return Plan(plan.change_set, plan.is_first, tuple(changes.change(one) for one in found))
 
     def show(self, plan: Plan) -> None:
         """The changes, as a table or an object each."""
-        if self._out.as_json:
-            for one in plan.changes:
-                value = {"action": one.action, "resource": one.name, "type": one.kind}
-                self._out.change({"stack": self.name, **value, "properties": list(one.properties)})
-            return
-        rows: list[tuple[Cell, ...]] = [
-            ((one.action, _style(one.action)), one.name, one.kind, ", ".join(one.properties))
-            for one in plan.changes
-        ]
-        self._out.table(rows or [("no resource changes, only outputs or parameters",)])
+        changes.show(self._out, self.name, plan)
 
     def discard(self, plan: Plan) -> None:
         """Nothing of it is left: no change set, and no shell of a stack."""
@@ -229,6 +194,8 @@ class Stack:
         if found is None or to_delete:
             return found
         status = found["StackStatus"]
+        if status == _SHELL:
+            return None
         if status in _NEVER_WORKED:
             self._remove(found["StackId"])
             return None
@@ -273,8 +240,9 @@ class Stack:
 
     def _events(self, stack_id: str, token: str) -> list[dict[str, Any]]:
         pages = self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id)
-        of_all = (one for page in pages for one in page["StackEvents"])
-        return [one for one in of_all if one.get("ClientRequestToken") == token][::-1]
+        newest_first = (one for page in pages for one in page["StackEvents"])
+        ours = takewhile(lambda one: one.get("ClientRequestToken") == token, newest_first)
+        return list(ours)[::-1]
 
     def _tell(self, event: dict[str, Any], done: set[str]) -> None:
         """A resource's end; its beginning is only shown by the bar."""
@@ -291,20 +259,7 @@ class Stack:
 
 def _is_moving(stack: dict[str, Any]) -> bool:
     status: str = stack["StackStatus"]
-    return status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
-
-
-def _change(source: dict[str, Any]) -> Change:
-    action = {"Add": _ADDED, "Remove": _REMOVED, "Import": _ADDED}.get(source["Action"], _CHANGED)
-    if action == _CHANGED and source.get("Replacement") in ("True", "Conditional"):
-        action = _REPLACED if source["Replacement"] == "True" else f"perhaps {_REPLACED}"
-    targets = (one.get("Target", {}) for one in source.get("Details", []))
-    names = dict.fromkeys(one.get("Name") or one.get("Attribute", "") for one in targets)
-    return Change(action, source["LogicalResourceId"], source["ResourceType"], tuple(filter(None, names)))
-
-
-def _style(action: str) -> str:
-    return _STYLES[action.removeprefix("perhaps ")]
+    return status.endswith("_IN_PROGRESS") and status != _SHELL
 
 
 def _pairs(found: list[dict[str, str]], kind: str) -> dict[str, str]:

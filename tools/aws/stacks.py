@@ -10,6 +10,7 @@ gets its key in base's bucket; then a row below. `python3 -m tools aws up NAME` 
     …
       CodeUri: {Bucket: !Ref Bucket, Key: !Ref UploadCode}      # of AWS::Serverless::Function
       Code: {S3Bucket: !Ref Bucket, S3Key: !Ref UploadCode}     # of AWS::Lambda::Function
+      LoggingConfig: {LogGroup: !Ref UploadLog}                 # the stack's own: Lambda's would stay
 """
 
 from dataclasses import dataclass, field

@@ -12,8 +12,9 @@ from tools.thing.failures import explained
 from tools.thing.output import Cell, Output, note
 
 from . import bucket, bundle, indexing, tokens
+from .changes import Plan
 from .product import product
-from .stack import Plan, Stack
+from .stack import Stack
 from .stacks import BASE, STACKS, Definition, stack_name
 
 _INLINE_BYTES = 4096  # AWS: of a parameter's value
@@ -41,7 +42,12 @@ def run(account: Account, out: Output, args: argparse.Namespace) -> int:
             for zipped in zips.values():
                 bundle.upload(account, base["Bucket"], zipped)
             tokens.ensure(account, definition.token_names(args.name))
-            stack.execute(plan)
+            try:
+                stack.execute(plan)
+            except BoardError:
+                if plan.is_first:  # of which nothing is left
+                    tokens.forget(account, definition.token_names(args.name))
+                raise
         for name in zips:  # nothing refers to what it was
             if before.get(name) not in (None, parameters[name]):
                 bucket.empty(account, base["Bucket"], before[name])

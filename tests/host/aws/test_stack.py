@@ -7,7 +7,8 @@ import pytest
 from botocore.exceptions import ClientError, WaiterError
 
 from tools.aws import outcome
-from tools.aws.stack import Plan, Stack
+from tools.aws.changes import Plan
+from tools.aws.stack import Stack
 from tools.board.errors import BoardError
 from tools.thing.output import Output
 

@@ -46,6 +46,18 @@ def test_no_role_may_do_all_of_a_service(path: Path) -> None:
             assert not {"iam", "s3", "dynamodb", "logs"} & {one.partition(":")[0] for one in actions}, name
 
 
+@pytest.mark.parametrize("path", TEMPLATES, ids=NAMES)
+def test_each_function_has_a_log_group_of_the_template(path: Path) -> None:
+    """Lambda makes one where none is named, for ever, and that is left behind."""
+    template = load(path)
+    wide = template.get("Globals", {}).get("Function", {})
+    for name, resource in template["Resources"].items():
+        if resource["Type"] in ("AWS::Lambda::Function", "AWS::Serverless::Function"):
+            group = {**wide, **resource["Properties"]}.get("LoggingConfig", {}).get("LogGroup", {}).get("Ref")
+            assert group in template["Resources"], name
+            assert template["Resources"][group]["Type"] == "AWS::Logs::LogGroup", name
+
+
 def test_devices_and_claims_may_what_those_of_the_local_cloud_may() -> None:
     resources = load(STACKS[BASE].template)["Resources"]
     body = json.loads(fleet.template_body(arn, "iot"))

@@ -52,6 +52,8 @@ class Definition:
         functions: whose code is uploaded first.
         inline: by parameter, a file whose text is its value: at most 4,096 bytes.
         tokens: parameters of SSM below /NAME/, each a secret of its own (tools.aws.tokens).
+        endpoint: whether its parameter Endpoint gets the account's own of AWS IoT, which CloudFormation does
+            not know; "" where the AWS is not Amazon's.
         own: its stack is called by the name that is given and this; "" is base.
     """
 
@@ -61,6 +63,7 @@ class Definition:
     functions: tuple[Function, ...] = ()
     inline: dict[str, Path] = field(default_factory=dict)
     tokens: tuple[str, ...] = ()
+    endpoint: bool = False
 
     def token_names(self, name: str) -> list[str]:
         """SSM's, of the stack with that name."""
@@ -83,6 +86,7 @@ STACKS = {
             Function("PageCode", _CAMERA_PAGE, _FLASK),
         ),
         tokens=("camera/token",),
+        endpoint=True,
     ),
     "logs": Definition(
         "the log drain",

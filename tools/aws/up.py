@@ -34,6 +34,8 @@ def run(account: Account, out: Output, args: argparse.Namespace) -> int:
         parameters = _parameters(definition, args, base) | {name: bundle.key(zips[name]) for name in zips}
         if args.stack == BASE:
             parameters |= _of_base(account, args, before)
+        if definition.endpoint:
+            parameters["Endpoint"] = account.own_host("iot:Data-ATS")
         plan = stack.prepare(_template(definition), parameters)
         if plan is None:
             note(f"{stack.name}: nothing to change")

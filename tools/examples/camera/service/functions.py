@@ -40,7 +40,8 @@ class Service:
         signs = client("s3", config=s3_config("path" if place else "virtual"), **place)
         s3 = client("s3", config=s3_config("auto"))
         pictures = Pictures(s3, signs, settings.bucket, most_bytes)
-        self.snapshots = Snapshots(settings, Shadows(client("iot-data")), pictures)
+        data = {"endpoint_url": f"https://{settings.endpoint}"} if settings.endpoint else {}
+        self.snapshots = Snapshots(settings, Shadows(client("iot-data", **data)), pictures)
         self._iot = client("iot")
 
     def presence(self, event: Mapping[str, Any]) -> dict[str, str]:

@@ -26,12 +26,14 @@ class Settings:
         token: who has it may open the page; it also signs the snapshots' ids. A secret (SecureString).
         url_s: how long a camera may use the URL of an upload.
         uploads: where cameras reach S3, as https://NAME:PORT; "" is S3's own address.
+        endpoint: the account's of AWS IoT, where shadows are; "" is the client's own.
     """
 
     bucket: str
     token: str = field(repr=False)
     url_s: int = 900
     uploads: str = ""
+    endpoint: str = ""
 
     def __post_init__(self) -> None:
         if not 60 <= self.url_s <= 43_200:

@@ -28,6 +28,8 @@ from tools.sim import Device, World
 _MAC = "24:0a:c4:00:00:01"
 _ALL = {"resultTypes": ["violations"]}
 _CONTRAST = {**_ALL, "runOnly": ["color-contrast"]}  # no other rule has to do with the scheme
+_TABS = 60
+_IN_FOCUS = "document.activeElement.querySelector('img')?.getAttribute('src')"
 _TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -109,6 +111,14 @@ class Reader:
         await expect(self.at("picture")).to_be_visible()
         await self.page.wait_for_function("document.querySelector('#picture').naturalWidth > 0")
         return await self.at("picture").get_attribute("src") or ""
+
+    async def tab_to(self, picture: str) -> None:
+        """By the keyboard to that one in the gallery."""
+        for _ in range(_TABS):
+            await self.page.keyboard.press("Tab")
+            if await self.page.evaluate(_IN_FOCUS) == picture:
+                return
+        raise AssertionError(f"no way by the keyboard to {picture}")
 
     async def again(self) -> None:
         """The page looks at once, as when it is seen again, and not some seconds later."""

@@ -40,12 +40,11 @@ async def test_a_click_and_the_picture_appears(browser: Browser, house: Home) ->
     await expect(reader.at("caption")).to_contain_text("300 kB")
     took_s = [await reader.click() for _ in range(TIMES)]
     print(f"from click to picture: {statistics.median(took_s):.2f} s, the median of {TIMES}")
-    await expect(reader.gallery).to_have_count(1 + TIMES)
+    await expect(reader.gallery.nth(TIMES)).to_be_visible()  # or more: who connects anew is asked anew
     await expect(reader.at("state")).to_be_empty()
     last = await reader.shown()
     await reader.at("ask").focus()
-    for _ in range(2 + TIMES):
-        await reader.page.keyboard.press("Tab")
+    await reader.tab_to(first)
     await reader.page.keyboard.press("Enter")
     await expect(reader.at("picture")).to_have_attribute("src", first)
     assert first != last and await reader.page.evaluate("document.activeElement.matches('#gallery a')")

@@ -112,11 +112,11 @@ async def test_two_megabytes_from_a_camera_to_the_page_and_nothing_is_left(
         await life.site.normal(device, life.configuration())
         path = f"/api/cameras/{name}"
         shown = await browser.until(path, lambda it: it.get("pictures"))
-        assert [one["size"] for one in shown["pictures"]] == [BYTES]
+        assert {one["size"] for one in shown["pictures"]} == {BYTES}
         status, data = await asyncio.to_thread(browser, f"/pictures/{name}/{shown['pictures'][0]['id']}.jpg")
         assert status == 200 and len(data) == BYTES and data[:2] == b"\xff\xd8"
 
-        took_s = [await click(browser, path, count) for count in range(2, 2 + TIMES)]
+        took_s = [await click(browser, path) for _ in range(TIMES)]
         print(f"from click to 2 MB on ministack: {statistics.median(took_s):.2f} s, the median of {TIMES}")
         await desired(another, name)
         await device.power_off()
@@ -146,13 +146,12 @@ async def opened(aws: Aws, life: Life, capsys: pytest.CaptureFixture[str]) -> tu
     return browser, link
 
 
-async def click(browser: Browser, path: str, count: int) -> float:
-    """The button; the seconds until there are so many pictures."""
+async def click(browser: Browser, path: str) -> float:
+    """The button; the seconds until that picture is there."""
     begin_s = time.monotonic()
     status, asked = await asyncio.to_thread(browser, f"{path}/snapshots", {})
     assert status == 200 and asked["id"], asked
-    shown = await browser.until(path, lambda it: len(it.get("pictures", ())) == count)
-    assert shown["pictures"][0]["id"] == asked["id"]
+    await browser.until(path, lambda it: any(one["id"] == asked["id"] for one in it.get("pictures", ())))
     return time.monotonic() - begin_s
 
 

@@ -4,6 +4,7 @@ There for a moment. No text from here has more of a URL than its host: the rest 
 """
 
 import asyncio
+import time
 
 from micropython import const
 
@@ -13,6 +14,7 @@ from iot.tls import Opener, is_starved
 _PORT = const(443)
 _URL_MAX = const(2500)
 _STEP_MS = const(20000)  # for a handshake, and from one piece to the next: want of memory is silent
+_ANSWER_MS = const(60000)  # for all of an answer
 _BEGIN_MS = const(60000)
 _LEAST_RATE = const(1024)  # bytes a second: slower is a server that holds the device
 _BUFFER_BYTES = const(4096)
@@ -70,13 +72,8 @@ async def request(method, url, load, body=None, length=0, headers=None, into=Non
         lines.append("Content-Length: {}\r\n".format(length))
     opener, host = Opener(host, port, load), authority(host, port)
     ask_head = _REQUEST.format(method, path, host, "".join(lines))
-    limit_ms = _BEGIN_MS + length * 1000 // _LEAST_RATE
     try:
-        return await asyncio.wait_for_ms(
-            _exchange(opener, host, ask_head, names, body, length, into, method == "HEAD"), limit_ms
-        )
-    except asyncio.TimeoutError:
-        may_pass, text = True, "not done in {} s".format(limit_ms // 1000)
+        return await _exchange(opener, ask_head, names, body, length, into, method == "HEAD")
     except (OSError, ValueError, MemoryError) as error:
         may_pass = isinstance(error, OSError) or is_starved(error)
         text = " ".join(str(error).split()) or "no memory"
@@ -86,7 +83,7 @@ async def request(method, url, load, body=None, length=0, headers=None, into=Non
     raise OSError(text) if may_pass else ValueError(text)
 
 
-async def _exchange(opener, host, head, names, body, length, into, is_head):
+async def _exchange(opener, head, names, body, length, into, is_head):
     stream = await in_time(opener.open())
     try:
         stream.write(head.encode())
@@ -97,24 +94,30 @@ async def _exchange(opener, host, head, names, body, length, into, is_head):
         if length:
             room = bytearray(_HEAD_BYTES)
             at = await _send(stream, memoryview(buffer), body, length, room)
-        status, found, at, end = await hear(stream, room, names + [_LENGTH, _CODING], at)
         view = memoryview(buffer)[:_ANSWER_BYTES] if into is None else memoryview(into)
-        count = min(end - at, len(view))
-        view[:count] = bytes(room[at : at + count])
-        if is_head or status in (204, 304):
-            count = 0
-        else:
-            count = await _body(stream, view, count, found)
+        status, found, count = await in_time(_answer(stream, room, names, at, view, is_head), _ANSWER_MS)
         fields = {str(name, "utf-8"): _text(found[name]) for name in names if name in found}
         return status, fields, view[:count] if into else bytes(view[:count])
     finally:
         await end_of(stream)
 
 
+async def _answer(stream, room, names, at, view, is_head):
+    """Status, fields, and how much of the body is in `view`; `at` bytes of it all are in `room` already."""
+    status, found, at, end = await hear(stream, room, names + [_LENGTH, _CODING], at)
+    count = min(end - at, len(view))
+    view[:count] = bytes(room[at : at + count])
+    if is_head or status in (204, 304):
+        return status, found, 0
+    return status, found, await _body(stream, view, count, found)
+
+
 async def _send(stream, view, body, length, room):
     """Sends the body; returns how many bytes of an answer have come, which need not wait for its end."""
-    sent = 0
+    sent, start_ms = 0, time.ticks_ms()
     while sent < length:
+        if time.ticks_diff(time.ticks_ms(), start_ms) > _BEGIN_MS + sent * 1000 // _LEAST_RATE:
+            raise OSError("slower than {} bytes a second".format(_LEAST_RATE))
         if callable(body):
             piece = view[: length - sent]
             count = body(piece)
@@ -196,12 +199,12 @@ def _text(value):
 # What iot.ota.download has in common.
 
 
-async def in_time(coroutine):
-    """Awaits a coroutine that has to go on; OSError where nothing came for too long."""
+async def in_time(coroutine, timeout_ms=_STEP_MS):
+    """Awaits a coroutine that has to go on; OSError where it took too long."""
     try:
-        return await asyncio.wait_for_ms(coroutine, _STEP_MS)
+        return await asyncio.wait_for_ms(coroutine, timeout_ms)
     except asyncio.TimeoutError:
-        raise OSError("nothing came for {} s".format(_STEP_MS // 1000))
+        raise OSError("nothing came for {} s".format(timeout_ms // 1000))
 
 
 async def end_of(stream):

@@ -112,13 +112,14 @@ class Aside:
 
     async def _end(self, client, task, gone):
         """A task of its own: who waits for `gone` may be cancelled, and this is not."""
-        if client.connected:
-            await client.disconnect()
-        task.cancel()  # it may be about to connect
         try:
+            if client.connected:
+                await client.disconnect()
+            task.cancel()  # it may be about to connect
             await task
         except asyncio.CancelledError:
             pass
         except Exception as error:
             self._system.log.exception("cloud", "died", error)
-        gone.set()
+        finally:
+            gone.set()

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
+from tests.patience import PATIENCE_S
 from tests.peers import chromium
 from tests.peers.camera_scene import Home, Reader, home
 from tests.peers.chromium import needs_chromium
@@ -52,24 +53,38 @@ async def test_a_click_and_the_picture_appears(browser: Browser, house: Home) ->
     await reader.leave()
 
 
-async def test_a_camera_without_pictures_says_what_to_do_and_one_that_is_away_that_it_is(
-    browser: Browser, house: Home
-) -> None:
+async def test_a_camera_without_pictures_says_what_to_do(browser: Browser, house: Home) -> None:
     await asyncio.to_thread(house.snapshots.pictures.note, EMPTY)
     reader = await Reader.come(browser, house.url, EMPTY)
     await expect(reader.at("none")).to_contain_text("No picture yet.")
-    await reader.page.get_by_role("button", name="Snapshot").click()
-    await expect(reader.at("state")).to_contain_text("The camera sends its picture as soon as it can.")
-    clock = house.snapshots._clock
-    try:
-        house.snapshots._clock = lambda: clock() + 1000
-        await reader.again()
-        await expect(reader.at("state")).to_contain_text("has not answered. It may be off")
-        await reader.inspect("late")
-    finally:
-        house.snapshots._clock = clock
     await reader.page.get_by_role("link", name=house.name).click()
     await expect(reader.at("name")).to_have_text(house.name)
+    await reader.leave()
+
+
+async def test_a_camera_that_was_off_is_late_and_brings_one_when_it_comes_back(
+    browser: Browser, house: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a new URL, as that of the request which it missed is at its end by the service's clock."""
+    reader = await Reader.come(browser, house.url, house.name)
+    await reader.shown()
+    await house.device.power_off()
+    await reader.page.get_by_role("button", name="Snapshot").click()
+    await expect(reader.at("state")).to_contain_text("The camera sends its picture as soon as it can.")
+    missed = await asyncio.to_thread(house.snapshots.look, house.name)
+    clock = house.snapshots._clock
+    monkeypatch.setattr(house.snapshots, "_clock", lambda: clock() + 2 * house.snapshots.settings.url_s)
+    await reader.again()
+    await expect(reader.at("state")).to_contain_text("has not answered. It may be off")
+    await reader.inspect("late")
+    await house.device.power_on()
+    asked_ms = missed["snapshot"]["made_ms"] + 2000 * house.snapshots.settings.url_s
+    newest = house.snapshots.pictures.listed
+    async with asyncio.timeout(PATIENCE_S):
+        while (found := (await asyncio.to_thread(newest, house.name))[0]).made_ms < asked_ms:
+            await asyncio.sleep(0.1)
+    await expect(reader.at("picture")).to_have_attribute("src", re.compile(found.id))
+    await expect(reader.at("state")).to_be_empty()
     await reader.leave()
 
 

@@ -71,9 +71,9 @@ async def request(method, url, load, body=None, length=0, headers=None, into=Non
     if body is not None or method in ("PUT", "POST", "PATCH"):
         lines.append("Content-Length: {}\r\n".format(length))
     opener, host = Opener(host, port, load), authority(host, port)
-    ask_head = _REQUEST.format(method, path, host, "".join(lines))
+    lines, path = [_REQUEST.format(method, path, host, "".join(lines)).encode()], None
     try:
-        return await _exchange(opener, ask_head, names, body, length, into, method == "HEAD")
+        return await _exchange(opener, lines, names, body, length, into, method == "HEAD")
     except (OSError, ValueError, MemoryError) as error:
         may_pass = isinstance(error, OSError) or is_starved(error)
         text = " ".join(str(error).split()) or "no memory"
@@ -83,11 +83,10 @@ async def request(method, url, load, body=None, length=0, headers=None, into=Non
     raise OSError(text) if may_pass else ValueError(text)
 
 
-async def _exchange(opener, head, names, body, length, into, is_head):
+async def _exchange(opener, lines, names, body, length, into, is_head):
     stream = await in_time(opener.open())
     try:
-        stream.write(head.encode())
-        head = None
+        stream.write(lines.pop())  # of some KB, which so are nowhere else
         await in_time(stream.drain())
         buffer = bytearray(_BUFFER_BYTES)
         room, at = buffer, 0

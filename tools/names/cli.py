@@ -41,7 +41,8 @@ def main(args: argparse.Namespace) -> int:
         for file in application.files(application.folder())
         if file.suffix == ".py"
     }
-    beside = ours | modules(ROOT / "tools/sim/shims/aioble")
+    shims = ROOT / "tools/sim/shims"  # of what is on some boards, or comes with the product
+    beside = ours | modules(shims / "aioble", shims / "camera.py")
     for folder in args.packages:
         beside |= modules(*(path for path in folder.iterdir() if path.is_dir() or path.suffix == ".py"))
     files = modules(*args.paths) if args.paths else ours

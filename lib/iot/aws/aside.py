@@ -80,12 +80,12 @@ class Aside:
 
     async def _until_calm(self, client):
         """Gives MQTT its time: to come back from the last one, and for what is on its way."""
-        if client.connected:
-            await client.flush(_FLUSH_MS)
-            return
         try:
-            await self._system.events.wait("cloud_up", _BACK_MS)
-        except asyncio.TimeoutError:
+            if not client.connected:
+                await self._system.events.wait("cloud_up", _BACK_MS)
+            await client.flush(_FLUSH_MS)
+            await within(_FLUSH_MS, client.ping())  # PUBACKs go before it: else it all came again
+        except Exception:  # the connection has ended, or there is none after all
             pass
 
     async def _instead(self, cloud, request):

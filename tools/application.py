@@ -21,6 +21,16 @@ def folder(default: Path = ROOT) -> Path:
     return here if here != ROOT and all((here / name).is_file() for name in NEEDED) else default
 
 
+def files(where: Path) -> list[Path]:
+    """What is in firmware/ of a folder, but for the examples, each of which is an application of its own."""
+    found = sorted((where / "firmware").rglob("*"))
+    return [
+        file
+        for file in found
+        if file.is_file() and not {"__pycache__", "examples"} & {*file.relative_to(where).parts}
+    ]
+
+
 def is_own() -> bool:
     """Whether it is another than the example of this checkout."""
     return folder() != ROOT

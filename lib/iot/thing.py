@@ -55,6 +55,11 @@ class Thing:
         """The Commands of iot.aws.commands."""
         return self._service("commands")
 
+    @property
+    def https(self):
+        """A request by HTTPS: `status, headers, body = await thing.https("PUT", url, …)` (iot.aws.aside)."""
+        return self._make_service("https")
+
     def _service(self, kind):
         if not self.jobs:
             raise RuntimeError("no cloud in mode " + self.mode)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tools import application
+
 ROOT = Path(__file__).resolve().parents[2]
 MAX_LINES = 350
 PAGE = ROOT / "docs/house.md"
@@ -25,6 +27,7 @@ FLOORS = (
     ("transitions",),
     ("aws", "ble", "console", "rescue"),
     ("ota",),
+    ("https",),
     ("config", "tls"),
     ("clock", "wifi", "identity", "probation", "starving", "deaths", "trust"),
     ("storage", "mqtt", "application", "thing"),
@@ -70,7 +73,7 @@ def device_files() -> Mapping[str, str]:
     files = [
         ROOT / "boot.py",
         ROOT / "main.py",
-        *(ROOT / "firmware").rglob("*.py"),
+        *(file for file in application.files(ROOT) if file.suffix == ".py"),
         *(ROOT / "lib").rglob("*.py"),
     ]
     return {module_name(file): file.read_text() for file in files}

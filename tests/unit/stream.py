@@ -19,6 +19,16 @@ def client(open_stream, *others, outbox_bytes=8192, window=16, packet_limit=4096
     return Client("thing-1", open_stream, outbox, inbox, *others, **options)
 
 
+class Below:
+    """What a Stream reads of, which does not wait."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def readinto(self, view):
+        return self._stream.taken(view)
+
+
 class Stream:
     """The client's end. The broker feeds bytes in, and is handed what is written once it is drained."""
 
@@ -29,6 +39,7 @@ class Stream:
         self.most_per_read = 1 << 16
         self.largest_read = 0
         self._broker = broker
+        self.s = Below(self)
         self._incoming = bytearray()
         self._taken = 0  # of what came: to move the rest at each byte would take the square of a file
         self._error = None
@@ -53,6 +64,10 @@ class Stream:
         while self._taken == len(self._incoming) and not self._ended:
             self._readable.clear()
             await self._readable.wait()
+        return self.taken(view)
+
+    def taken(self, view):
+        """What has come, put into `view`; None where that is nothing yet, 0 at the end."""
         if left := len(self._incoming) - self._taken:
             count = min(len(view), left, self.most_per_read)
             view[:count] = memoryview(self._incoming)[self._taken : self._taken + count]
@@ -62,7 +77,7 @@ class Stream:
             return count
         if self._error:
             raise self._error
-        return 0
+        return 0 if self._ended else None
 
     def write(self, data):
         assert not self._draining, "written to while another task drains: a real stream loses data"

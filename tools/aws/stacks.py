@@ -18,6 +18,12 @@ from pathlib import Path
 
 TOOLS = Path(__file__).resolve().parents[1]
 BASE = "base"
+CAMERA = TOOLS / "examples/camera"
+_CAMERA_PAGE = {
+    "camera": CAMERA / "service",
+    "camera/page/common.css": TOOLS / "phone/page/common.css",
+}
+_FLASK = ("apig-wsgi", "blinker", "click", "flask", "itsdangerous", "jinja2", "markupsafe", "werkzeug")
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,9 @@ class Definition:
         needs: outputs of `base`; it has parameters of the same names.
         functions: whose code is uploaded first.
         inline: by parameter, a file whose text is its value: at most 4,096 bytes.
+        tokens: parameters of SSM below /NAME/, each a secret of its own (tools.aws.tokens).
+        endpoint: whether its parameter Endpoint gets the account's own of AWS IoT, which CloudFormation does
+            not know; "" where the AWS is not Amazon's.
         own: its stack is called by the name that is given and this; "" is base.
     """
 
@@ -53,6 +62,12 @@ class Definition:
     needs: tuple[str, ...] = ()
     functions: tuple[Function, ...] = ()
     inline: dict[str, Path] = field(default_factory=dict)
+    tokens: tuple[str, ...] = ()
+    endpoint: bool = False
+
+    def token_names(self, name: str) -> list[str]:
+        """SSM's, of the stack with that name."""
+        return [f"/{name}/{one}" for one in self.tokens]
 
 
 STACKS = {
@@ -63,8 +78,15 @@ STACKS = {
     ),
     "camera": Definition(
         "the camera's service: functions, their API, pictures",
-        TOOLS / "examples/camera/template.yaml",
+        CAMERA / "template.yaml",
         needs=("Bucket",),
+        functions=(
+            Function("PresenceCode", {"camera": CAMERA / "service"}),
+            Function("OutcomeCode", {"camera": CAMERA / "service"}),
+            Function("PageCode", _CAMERA_PAGE, _FLASK),
+        ),
+        tokens=("camera/token",),
+        endpoint=True,
     ),
     "logs": Definition(
         "a drain for logs of devices and for syslog, and the log group behind it",

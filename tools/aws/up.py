@@ -11,7 +11,7 @@ from tools.thing.account import Account
 from tools.thing.failures import explained
 from tools.thing.output import Cell, Output, note
 
-from . import bucket, bundle, indexing
+from . import bucket, bundle, indexing, tokens
 from .changes import Plan
 from .product import product
 from .stack import Stack
@@ -34,6 +34,8 @@ def run(account: Account, out: Output, args: argparse.Namespace) -> int:
         parameters = _parameters(definition, args, base) | {name: bundle.key(zips[name]) for name in zips}
         if args.stack == BASE:
             parameters |= _of_base(account, args, before)
+        if definition.endpoint:
+            parameters["Endpoint"] = account.data_host()
         plan = stack.prepare(_template(definition), parameters)
         if plan is None:
             note(f"{stack.name}: nothing to change")
@@ -41,7 +43,13 @@ def run(account: Account, out: Output, args: argparse.Namespace) -> int:
             _agree(stack, plan, args)
             for zipped in zips.values():
                 bundle.upload(account, base["Bucket"], zipped)
-            stack.execute(plan)
+            tokens.ensure(account, definition.token_names(args.name))
+            try:
+                stack.execute(plan)
+            except BoardError:
+                if plan.is_first:  # of which nothing is left
+                    tokens.forget(account, definition.token_names(args.name))
+                raise
         for name in zips:  # nothing refers to what it was
             if before.get(name) not in (None, parameters[name]):
                 bucket.empty(account, base["Bucket"], before[name])

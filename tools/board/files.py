@@ -43,7 +43,7 @@ def library_files() -> list[Path]:
 def device_files() -> list[Path]:
     """All files that go on the chip, as `located` takes them; of firmware/, the user's, all there are."""
     folder = application.folder(ROOT)
-    firmware = (file.relative_to(folder) for file in (folder / "firmware").rglob("*.py"))
+    firmware = (file.relative_to(folder) for file in application.files(folder) if file.suffix == ".py")
     return sorted([*SCRIPTS, READER, *library_files(), *firmware])
 
 

@@ -122,8 +122,8 @@ def _global_names(tree: ast.Module) -> Iterator[str]:
 def passed_by_name() -> set[str]:
     """Names by which a call in the device's code passes something, or an application may."""
     names = set(_PASSED)
-    firmware = application.folder(ROOT) / "firmware"
-    for file in [*(ROOT / "lib").rglob("*.py"), *firmware.rglob("*.py"), ROOT / "main.py"]:
+    firmware = (file for file in application.files(application.folder(ROOT)) if file.suffix == ".py")
+    for file in [*(ROOT / "lib").rglob("*.py"), *firmware, ROOT / "main.py"]:
         for node in ast.walk(parse(file.read_bytes())):
             if isinstance(node, ast.keyword) and node.arg:
                 names.add(node.arg)

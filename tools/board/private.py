@@ -81,7 +81,7 @@ def known_elsewhere() -> frozenset[str]:
     """Private names that another module may mean, of any module: they stay in all."""
     files = [
         *(ROOT / "lib").rglob("*.py"),
-        *(application.folder(ROOT) / "firmware").rglob("*.py"),
+        *(file for file in application.files(application.folder(ROOT)) if file.suffix == ".py"),
         ROOT / "main.py",
         ROOT / "boot.py",
     ]

@@ -209,7 +209,8 @@ class Broker:
 
     def _publish_will(self, client: Client, will: Will) -> None:
         if client.may_publish(will.topic, will.retain):
-            self.router.publish(will.topic, will.payload, will.qos, will.retain)
+            sender = client.client_id, client.certificate_id
+            self.router.publish(will.topic, will.payload, will.qos, will.retain, sender)
         else:
             detail = f"its will on {will.topic} is not allowed and was not sent"
             self.tell(

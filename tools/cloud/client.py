@@ -292,7 +292,8 @@ class Client:
         if self._broker.tell_messages:
             self._tell("published", topic, shown(topic, packet.payload))
         if service is None:
-            self._broker.router.publish(topic, packet.payload, packet.qos, packet.retain)
+            sender = self.client_id, self.certificate_id
+            self._broker.router.publish(topic, packet.payload, packet.qos, packet.retain, sender)
         if packet.packet_id is not None:
             self._connection.send(mqtt.puback(packet.packet_id))
         if service is not None:

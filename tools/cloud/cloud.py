@@ -27,7 +27,7 @@ from .messages import Messages
 from .misbehaviour import Gate, Misbehaviour
 from .provisioning import Provisioning
 from .registry import Registry
-from .rules import Rules
+from .rules import Call, Rules
 from .s3 import S3
 from .shadows import Shadows
 from .store import Message, Store
@@ -60,7 +60,8 @@ class Cloud:
         on_event: called with each Event (connected, disconnected, refused, …); may be set later too.
         clock: seconds since 1970, for expiry and timestamps.
         hook: decides which devices may be provisioned; see tools.cloud.hook.
-        rules: by name the topic on which a rule of Basic Ingest publishes again; see tools.cloud.rules.
+        rules: by name the topic on which a rule of Basic Ingest publishes again, or the function that one
+            calls; see tools.cloud.rules.
         messages: tell an Event for each message that a client publishes, too.
         presign: signs the S3 URLs in jobs' documents, in place of this cloud with `files_port`; devices get
             them as they are without either.
@@ -90,7 +91,7 @@ class Cloud:
         on_event: Callable[[Event], None] | None = None,
         clock: Callable[[], float] = time.time,
         hook: Hook | None = None,
-        rules: Mapping[str, str] | None = None,
+        rules: Mapping[str, str | Call] | None = None,
         messages: bool = False,
         presign: Presign | None = None,
         files_port: int | None = None,
@@ -190,6 +191,7 @@ class Cloud:
             )
             broker.tell_messages = self.messages
             broker.misbehaves = self.gate.packet
+            broker.router.hear = self._rules.hear
             self.port = await broker.start(self._listen, self.port)
             self._broker, self._provisioning = broker, provisioning
             self.connections.follow(broker)
@@ -241,6 +243,7 @@ class Cloud:
     async def stop(self) -> None:
         """Disconnect everyone, stop listening, close the state."""
         self.gate.close()
+        await self._rules.stop()
         if self._https is not None:
             await self._https.stop()
         await self.s3.stop()

@@ -85,7 +85,7 @@ class HttpsPublish:
         for action in ("iot:Publish", "iot:RetainPublish") if retain else ("iot:Publish",):
             if not authorization.allows(action, f"topic/{topic}"):
                 raise ForbiddenException(f"{action} on topic/{topic} is not allowed")
-        self._router.publish(topic, payload, qos, retain)
+        self._router.publish(topic, payload, qos, retain, ("n/a", identifier))
         return _answer(200, "OK")
 
     def _check_certificate(self, identifier: str) -> None:

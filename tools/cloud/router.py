@@ -1,11 +1,12 @@
 """Who gets which message: all sessions, their subscriptions, retained messages."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 
 from .limits import Limits
 from .session import Session
 from .shared import Group
+from .sql import Sent
 from .store import Message, Store
 from .topics import FilterTree, has_wildcard, parse_shared
 
@@ -19,6 +20,7 @@ class Router:
     """
 
     def __init__(self, store: Store, limits: Limits) -> None:
+        self.hear: Callable[[Sent], None] = lambda sent: None
         self._store = store
         self._limits = limits
         self._tree: FilterTree[Session | Group] = FilterTree()
@@ -136,8 +138,20 @@ class Router:
             payload, published_qos = kept
             self.send(session, Message(topic_filter, payload, min(qos, published_qos), retain=True))
 
-    def publish(self, topic: str, payload: bytes, qos: int, retain: bool = False) -> None:
-        """Deliver to all subscribed; when it returns, QoS 1 is stored for every persistent session."""
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        qos: int,
+        retain: bool = False,
+        sender: tuple[str, str] = ("n/a", ""),
+    ) -> None:
+        """Deliver to all subscribed; when it returns, QoS 1 is stored for every persistent session.
+
+        Args:
+            topic, payload, qos, retain: the message.
+            sender: (client id, certificate id), for the rules that hear it.
+        """
         targets = []
         for key, highest in self._tree.match(topic).items():
             session, granted = key.take_turn() if isinstance(key, Group) else (key, highest)
@@ -156,6 +170,7 @@ class Router:
                 session.pump()
             else:
                 session.send_qos_0(message)
+        self.hear(Sent(topic, payload, *sender))
 
     def send(self, session: Session, message: Message) -> None:
         """Deliver to one session, whatever it is subscribed to."""

@@ -35,8 +35,14 @@ def main(args: argparse.Namespace) -> int:
         if not path.exists():
             print(f"names: {path}: no such file or folder", file=sys.stderr)
             return 2
-    ours = modules(ROOT / "boot.py", ROOT / "main.py", ROOT / "lib", application.folder() / "firmware")
-    beside = ours | modules(ROOT / "tools/sim/shims/aioble")
+    ours = modules(ROOT / "boot.py", ROOT / "main.py", ROOT / "lib")
+    ours |= {
+        ".".join(file.relative_to(application.folder()).with_suffix("").parts).removesuffix(".__init__"): file
+        for file in application.files(application.folder())
+        if file.suffix == ".py"
+    }
+    shims = ROOT / "tools/sim/shims"  # of what is on some boards, or comes with the product
+    beside = ours | modules(shims / "aioble", shims / "camera.py")
     for folder in args.packages:
         beside |= modules(*(path for path in folder.iterdir() if path.is_dir() or path.suffix == ".py"))
     files = modules(*args.paths) if args.paths else ours

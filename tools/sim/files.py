@@ -211,10 +211,12 @@ def blocks(data: Memory | bytes) -> object:
 def product(source: Path) -> dict[str, bytes]:
     """boot.py, main.py and lib of a folder, and firmware of the application's, by their paths on the chip."""
     found = {f"/{name}": (source / name).read_bytes() for name in ("boot.py", "main.py")}
-    for folder, name in ((source, "lib"), (application.folder(source), "firmware")):
-        for path in sorted((folder / name).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                found["/" + path.relative_to(folder).as_posix()] = path.read_bytes()
+    for path in sorted((source / "lib").rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            found["/" + path.relative_to(source).as_posix()] = path.read_bytes()
+    folder = application.folder(source)
+    for path in application.files(folder):
+        found["/" + path.relative_to(folder).as_posix()] = path.read_bytes()
     return found
 
 

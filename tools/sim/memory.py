@@ -72,12 +72,14 @@ class Memory:
             for something plausible.
         tls, handshake: bytes that a TLS connection takes, and takes more in its handshake; with certificates
             as AWS's (RSA-2048, a chain of three) 35,000 and 7,000.
+        psram: bytes of PSRAM, from the next start on; 0 where the chip has none.
     """
 
     def __init__(self) -> None:
         self.heap_used: int | None = None
         self.heap_piece: int | None = None
         self.tls, self.handshake = 26_000, 6_500
+        self.psram = 0
         self._face: Exception | str | None = None
         self._least: int | None = None
         self._number = 0
@@ -88,6 +90,8 @@ class Memory:
         self.heap_total = _HEAP_TOTAL
         self._growth = 0
         self.regions = [Region(*numbers) for numbers in _REGIONS]
+        if self.psram:
+            self.regions.append(Region(self.psram, self.psram, self.psram))
         self._wifi = self._begun = False
         if wifi:
             self.wifi(True)

@@ -10,6 +10,7 @@ from tools.sim.buses import BusError, I2c, Spi
 from tools.sim.clock import Clock
 from tools.sim.interrupts import Interrupts
 from tools.sim.onewire import OneWire, Probe
+from tools.sim.pictures import PICTURE_BYTES, picture
 from tools.sim.wiring import Wiring
 
 _ADC2_PINS = (0, 2, 4, 12, 13, 14, 15, 25, 26, 27)  # Wi-Fi has this converter while it is on
@@ -39,6 +40,8 @@ class Peripherals:
         self._i2c = I2c(self.wiring)
         self._spi = Spi(self.wiring, lambda pin: pins.get(pin) == 0)
         self._onewires: dict[int, tuple[tuple[str, ...], OneWire]] = {}
+        self._picture = b""  # that the camera has taken
+        self._pictures = 0
         self._texts: dict[int, asyncio.Event] = {}  # by UART: there is another text
         self._told: dict[str, str] = {}
 
@@ -171,6 +174,16 @@ class Peripherals:
 
     def _on_spi(self, data: str) -> str:
         return self._spi.transfer(bytes.fromhex(data)).hex()
+
+    def _on_camera(self) -> int:
+        """Take a picture; its bytes."""
+        self._pictures += 1
+        self._picture = picture(self.wiring.read("camera", PICTURE_BYTES), self._pictures)
+        self._tell("camera", f"a picture of {len(self._picture)} bytes", always=True)
+        return len(self._picture)
+
+    def _on_camera_part(self, at: int, count: int) -> str:
+        return self._picture[at : at + count].hex()
 
     def _on_timer(self, number: int, period_s: float, repeat: bool) -> None:
         self.interrupts.timer(number, period_s, repeat)

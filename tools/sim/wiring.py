@@ -10,6 +10,7 @@
     i2c.0x23 = "0d2a"                   bytes of a device without registers
     spi.5.9f = "ef4016"                 what follows a command, of the device whose chip select is pin 5
     uart.1 = ["$GPRMC,…\\r\\n"]          what comes on a UART: a text once, of a list one a second
+    camera = 200000                     a picture that is drawn, of so many bytes; or a folder with pictures
 
 In a file a dot is a level: {"adc": {"34": 1.65}}. A list of numbers is gone through, one a reading, and over
 again. None takes away what has that name, and all below it.
@@ -28,6 +29,7 @@ PINS = tuple(pin for pin in range(40) if pin not in NO_PINS)
 _SERIES_MAX = 10_000
 _HEX_MAX = 65_536
 _TEXT_MAX = 4096
+PICTURE_BYTES_LEAST, PICTURE_BYTES_MOST = 4096, 8 * 1024 * 1024
 
 Check = Callable[[Any], Any]
 
@@ -83,6 +85,16 @@ def _text(value: Any) -> Any:
     return value
 
 
+def _camera(value: Any) -> Any:
+    if isinstance(value, str) and Path(value).is_dir():
+        return value
+    try:
+        return number(PICTURE_BYTES_LEAST, PICTURE_BYTES_MOST, whole=True)(value)
+    except ValueError:
+        least, most = PICTURE_BYTES_LEAST, PICTURE_BYTES_MOST
+        raise ValueError(f"{least} to {most} bytes, or a folder with pictures that is there") from None
+
+
 def _kind(value: Any) -> Any:
     if value not in (11, 22, "11", "22"):
         raise ValueError("11 or 22")
@@ -106,8 +118,9 @@ _KINDS: tuple[tuple[str, Check], ...] = (
     (r"i2c\.0x[0-7][0-9a-f](\.0x([0-9a-f]{2}){1,2})?", _hex),
     (rf"spi\.{_pin(PINS)}\.([0-9a-f]{{2}})+", _hex),
     (r"uart\.[12]", _text),
+    (r"camera", _camera),
 )
-_PLACES = "adc, pin, touch, temperature, dht, ds18b20, i2c, spi, uart"
+_PLACES = "adc, pin, touch, temperature, dht, ds18b20, i2c, spi, uart, camera"
 
 
 class Wiring:

@@ -110,13 +110,15 @@ class Account:
         return self._data_client("iot-jobs-data")
 
     def _data_client(self, service: str) -> Any:
-        """On AWS these have an address of the account's own, one for both."""
-        options = dict(self._options)
-        url = self.iot.meta.endpoint_url
-        if ".amazonaws." in (urlsplit(url).hostname or ""):
-            url = "https://" + self.iot.describe_endpoint(endpointType=_DATA)["endpointAddress"]
-        options["endpoint_url"] = url
-        return self._session.client(service, **options)
+        host = self.data_host()
+        url = f"https://{host}" if host else self.iot.meta.endpoint_url
+        return self._session.client(service, **{**self._options, "endpoint_url": url})
+
+    def data_host(self) -> str:
+        """The account's own address of data, jobs and commands; "" where the AWS is not Amazon's."""
+        if ".amazonaws." not in (urlsplit(self.iot.meta.endpoint_url).hostname or ""):
+            return ""
+        return str(self.iot.describe_endpoint(endpointType=_DATA)["endpointAddress"])
 
     def client(self, service: str) -> Any:
         """boto3's of another service."""

@@ -43,6 +43,7 @@ class Cloud:
 
     Attributes:
         client: the MQTT Client.
+        turns: of requests by HTTPS, an Event for each, the one that is made first (iot.aws.aside).
         certificate_ends: of the thing's certificate, e.g. "2049-12-31T23:59:59Z"; None until it was read.
     """
 
@@ -64,6 +65,7 @@ class Cloud:
         self._refusals = refusals
         self._log = log
         self._notify = notify
+        self.turns = []
         self.certificate_ends = None
         self._doubted = False  # whether flash holds a reason for which certificates were refused
         self._trial = 0  # what is left of it; 0: the certificate counts

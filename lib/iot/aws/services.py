@@ -2,11 +2,13 @@
 
 import sys
 
-from iot.memory import keep
+from iot.memory import borrow, keep
 
 
 def make(system, kind):
-    """The thing's service of this kind, "shadow" or "commands", whose module stays from now on."""
+    """The thing's service of this kind: "shadow" or "commands", which stay from now on, or "https"."""
+    if kind == "https":
+        return borrow("iot.aws.aside").Aside(system).https
     name = "iot.aws." + kind
     keep(name)
     thing = system.thing

@@ -1,23 +1,27 @@
 """Objects put and read by boto3 and the aws CLI, through the control plane's port.
 
-Source: Amazon S3 API reference, CreateBucket, HeadBucket, PutObject, HeadObject, GetObject; by paths, not by
-names of hosts.
+Source: Amazon S3 API reference, CreateBucket, HeadBucket, PutObject, HeadObject, GetObject, ListObjectsV2; by
+paths, not by names of hosts.
 """
 
-import asyncio
 import base64
 import hashlib
 import logging
+import re
+import time
 from email.utils import formatdate
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
+from xml.sax.saxutils import escape
 
 from aiohttp import web
 
 from .errors import S3Error
-from .objects import MOST_BYTES, Objects, too_large
+from .objects import Objects
 from .presigned import decoded
+from .sent import body
 
-_BODY_S = 60
+_PAGE = "1000"  # keys, as S3 has it
+_XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _TYPE = {"Content-Type": "application/octet-stream", "Accept-Ranges": "bytes"}
 _log = logging.getLogger(__name__)
 
@@ -54,6 +58,8 @@ class Api:
         query = dict(parse_qsl(http.query_string, keep_blank_values=True))
         query.pop("x-id", None)
         bucket, _, key = path.removeprefix("/").partition("/")
+        if http.method == "GET" and bucket and not key and query.pop("list-type", "") == "2":
+            return self._list(http, bucket, query)
         if not bucket or query or "x-amz-copy-source" in http.headers:
             raise _absent(http)
         if not key:
@@ -80,29 +86,34 @@ class Api:
                 return web.Response()
         raise _absent(http)
 
+    def _list(self, http: web.BaseRequest, bucket: str, query: dict[str, str]) -> web.Response:
+        """The first of the keys, in their order; there is no going on behind them here."""
+        prefix, asked = query.pop("prefix", ""), query.pop("max-keys", _PAGE)
+        if query.keys() - {"encoding-type"} or not re.fullmatch(r"[0-9]{1,6}", asked):
+            raise _absent(http)
+        found = self._objects.listed(bucket, prefix)
+        shown = found[: min(int(asked), int(_PAGE))]
+        more = str(len(found) > len(shown)).lower()
+        told = f"<Name>{bucket}</Name><KeyCount>{len(shown)}</KeyCount><IsTruncated>{more}</IsTruncated>"
+        parts = "".join(_content(*one) for one in shown)
+        text = f"{_XML}<ListBucketResult><EncodingType>url</EncodingType>{told}{parts}</ListBucketResult>"
+        return web.Response(text=text, content_type="application/xml")
+
     async def _put(self, http: web.BaseRequest, bucket: str, key: str) -> str:
         self._objects.check_bucket(bucket)
         if "Content-Encoding" in http.headers:  # aws-chunked, or what aiohttp would undo
             raise _absent(http)
-        if (http.content_length or 0) > MOST_BYTES:
-            raise too_large()
-        if http.headers.get("Expect", "").lower() == "100-continue":
-            await http.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            http.writer.output_size = 0
-        data = bytearray()
-        try:
-            async with asyncio.timeout(_BODY_S):
-                async for chunk in http.content.iter_any():
-                    data += chunk
-                    if len(data) > MOST_BYTES:
-                        raise too_large()
-        except TimeoutError:
-            text = "Your socket connection to the server was not read from or written to in time."
-            raise S3Error("RequestTimeout", 400, text) from None
+        data = await body(http)
         digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
         if http.headers.get("x-amz-checksum-sha256", digest) != digest:
             raise S3Error("BadDigest", 400, "The SHA256 you specified did not match what we received.")
-        return self._objects.put(bucket, key, bytes(data))
+        return self._objects.put(bucket, key, data)
+
+
+def _content(key: str, size: int, modified_s: float) -> str:
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(modified_s))
+    name = escape(quote(key, safe="/~"))
+    return f"<Contents><Key>{name}</Key><LastModified>{when}</LastModified><Size>{size}</Size></Contents>"
 
 
 def _absent(http: web.BaseRequest) -> S3Error:

@@ -1,6 +1,6 @@
 """Objects by HTTPS, for who has a URL that was signed for them. Nothing else is to be had on this port.
 
-Source: Amazon S3 API reference, GetObject, HeadObject; RFC 9110, section 14 (ranges).
+Source: Amazon S3 API reference, GetObject, HeadObject, PutObject; RFC 9110, section 14 (ranges).
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from ..misbehaviour import Gate, Misbehaviour
 from .errors import S3Error
 from .objects import Object, Objects
 from .presigned import Signer, decoded
+from .sent import body
 
 _IDLE_S = 20
 _PIECE_BYTES = 16 * 1024
@@ -102,12 +103,16 @@ class Downloads:
             return web.Response(status=500)
 
     async def _answer(self, http: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
-        if http.method not in ("GET", "HEAD"):
+        if http.method not in ("GET", "HEAD", "PUT"):
             raise S3Error("MethodNotAllowed", 405, "The specified method is not allowed here.")
         host = http.headers.get("Host", "")
-        self._signer.check(http.method, host, path, query)
+        self._signer.check(http.method, path, query, http.headers)
         name = path.removeprefix("/")
         bucket, _, key = name.partition("/")
+        if http.method == "PUT":
+            etag = self._objects.put(bucket, key, await body(http))
+            self._tell(Event("served", address(http), detail=f"{name} was put"))
+            return web.Response(headers={"ETag": etag})
         with self._objects.open(bucket, key) as found:
             before = self._gate.file(address(http), name, *_BEFORE)
             if before and before.kind == "redirect":

@@ -40,7 +40,8 @@ class Object:
 
 
 class Objects:
-    """All of them below one folder. A file's name is the SHA-256 of its key: no key leads out of it.
+    """All of them below one folder. A file's name is the SHA-256 of its key: no key leads out of it. The key
+    itself is in a second file, of that name and `.key`.
 
     Args:
         folder: made with the first bucket.
@@ -67,8 +68,23 @@ class Objects:
         if len(data) > MOST_BYTES:
             raise too_large()
         with _Failures():
+            write_atomic(path.with_suffix(".key"), key.encode(), 0o600)
             write_atomic(path, data, 0o600)
         return _etag(data)
+
+    def listed(self, bucket: str, prefix: str) -> list[tuple[str, int, float]]:
+        """(key, size, seconds since 1970) of those that begin so, in the order of their keys' bytes.
+
+        Raises S3Error. What was put by an earlier version, without its key, is not among them.
+        """
+        found = []
+        with _Failures():
+            for file in self._in(bucket).glob("*.key"):
+                key, put = file.read_bytes(), file.with_suffix("")
+                if key.startswith(prefix.encode()) and put.exists():
+                    status = put.stat()
+                    found.append((key, status.st_size, status.st_mtime))
+        return [(key.decode(), size, modified_s) for key, size, modified_s in sorted(found)]
 
     def open(self, bucket: str, key: str) -> Object:
         """Raises S3Error where it is not there."""

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from .errors import S3Error, denied
@@ -36,11 +36,15 @@ class Signer:
         self._secret = secrets.token_urlsafe(30)
         self._token = base64.b64encode(secrets.token_bytes(_TOKEN_BYTES)).decode()
 
+    def credentials(self) -> tuple[str, str, str]:
+        """Key id, secret and session token: what others' clients sign with is taken, too."""
+        return self._key_id, self._secret, self._token
+
     def query(self, method: str, host: str, path: str, expires_s: int) -> str:
         """The query string with which a method may be used on a path for some seconds.
 
         Args:
-            method: GET or HEAD.
+            method: GET, HEAD or PUT.
             host: of the URL, with its port where it has one.
             path: /BUCKET/KEY, not encoded.
             expires_s: 1 to 604800.
@@ -55,14 +59,17 @@ class Signer:
             "X-Amz-SignedHeaders": "host",
         }
         sent = urlencode(query, quote_via=quote, safe="~")
-        return f"{sent}&X-Amz-Signature={self._signature(method, host, path, list(query.items()), now)}"
+        signature = self._signature(method, path, list(query.items()), {"host": host}, now)
+        return f"{sent}&X-Amz-Signature={signature}"
 
-    def check(self, method: str, host: str, path: str, query: str) -> None:
+    def check(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> None:
         """Raises S3Error where this signer has not signed that, or not for now.
 
         Args:
-            method: as above, as are `host` and `path`.
+            method: GET, HEAD or PUT.
+            path: /BUCKET/KEY, not encoded.
             query: as it was sent.
+            headers: as they were sent, by their names in any case.
         """
         try:
             found = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
@@ -76,7 +83,11 @@ class Signer:
             raise S3Error("InvalidAccessKeyId", 403, text)
         signed = [pair for pair in found if pair[0] != "X-Amz-Signature"]
         date = last.get("X-Amz-Date", "")
-        if not _equal(last["X-Amz-Signature"], self._signature(method, host, path, signed, date)):
+        names = last.get("X-Amz-SignedHeaders", "").split(";")
+        sent = {name: " ".join(headers.get(name, "").split()) for name in names}
+        if "host" not in sent or not _equal(
+            last["X-Amz-Signature"], self._signature(method, path, signed, sent, date)
+        ):
             text = (
                 "The request signature we calculated does not match the signature you provided. "
                 "Check your key and signing method."
@@ -89,10 +100,13 @@ class Signer:
             times = {"Expires": _iso(since_s + expires_s), "ServerTime": _iso(now_s)}
             raise denied("Request has expired", **{"X-Amz-Expires": expires_s}, **times)
 
-    def _signature(self, method: str, host: str, path: str, query: list[tuple[str, str]], date: str) -> str:
+    def _signature(
+        self, method: str, path: str, query: list[tuple[str, str]], headers: Mapping[str, str], date: str
+    ) -> str:
         """Of a request in canonical form, by a key that is good for a day."""
         sent = urlencode(sorted(query), quote_via=quote, safe="~", errors="surrogateescape")
-        parts = (method, encoded(path), sent, f"host:{host}", "", "host", "UNSIGNED-PAYLOAD")
+        lines = [f"{name}:{value}" for name, value in headers.items()]
+        parts = (method, encoded(path), sent, *lines, "", ";".join(headers), "UNSIGNED-PAYLOAD")
         hashed = hashlib.sha256("\n".join(parts).encode(errors="replace")).hexdigest()
         key = f"AWS4{self._secret}".encode()
         for part in _scope(date).split("/"):

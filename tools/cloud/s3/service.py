@@ -99,6 +99,10 @@ class S3:
         place = f"[{host}]:{self._port}" if ":" in host else f"{host}:{self._port}"
         return f"https://{place}{encoded(path)}?{self._signer.query(method, place, path, expires_s)}"
 
+    def credentials(self) -> tuple[str, str, str]:
+        """Key id, secret and session token, with which S3's own clients sign URLs for this server."""
+        return self._signer.credentials()
+
     def _elsewhere(self, host: str, path: str) -> str:
         name = host.rpartition(":")[0].strip("[]")
         others = [other for other in self._hosts if other != name]

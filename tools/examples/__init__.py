@@ -1,0 +1,1 @@
+"""Examples of what stands around devices: services, and what runs them here."""

@@ -14,7 +14,7 @@ from tools.thing.account import Account
 from tools.thing.failures import explained, is_missing
 from tools.thing.output import Cell, Output, note
 
-from . import bucket, indexing, serials, tokens
+from . import bucket, indexing, serials
 from .stack import Stack
 from .stacks import BASE, STACKS, stack_name
 
@@ -61,12 +61,8 @@ def run(account: Account, out: Output, args: argparse.Namespace) -> int:
     with explained(account.where, "cloudformation"):
         stack.delete()
         _forget_code(account, out, args, parameters)
-<<<<<<< HEAD
     with explained(account.where, "ssm"):
         _forget_secrets(account, args)
-=======
-    tokens.forget(account, STACKS[args.stack].token_names(args.name))
->>>>>>> camera
     out.result({"stack": stack.name, "removed": True}, [(f"{stack.name}: nothing of it is left",)])
     return 0
 

@@ -23,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/pip install -qq --disable-pip-version-check
 PINS = $(BIN)/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; print(*$(1))'
 
-.PHONY: help setup run dev docs image flasher flash deploy configure console phone packages test test-slow test-unit coverage test-board lint format size bench clean
+.PHONY: help setup run dev camera docs image flasher flash deploy configure console phone packages test test-slow test-unit test-aws coverage test-board lint format size bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -37,7 +37,7 @@ setup: .venv/ready $(VM)/ready $(FLASHER)/ready .venv/delta  ## make the virtual
 	  { echo "Python's venv module is needed: on Debian and Ubuntu, apt install python3-venv" >&2; exit 1; }
 	@echo "Setting up .venv"
 	@$(PYTHON) -m venv .venv
-	@pins=$$($(call PINS,project["dependencies"] + project["optional-dependencies"]["dev"] + project["optional-dependencies"]["pkcs11"])); $(PIP) $$pins
+	@pins=$$($(call PINS,project["dependencies"] + project["optional-dependencies"]["dev"] + project["optional-dependencies"]["camera"] + project["optional-dependencies"]["pkcs11"])); $(PIP) $$pins
 	@pins=$$($(call PINS,project["optional-dependencies"]["page"])); $(PIP) --no-deps $$pins
 	@pins=$$($(call PINS,project["optional-dependencies"]["stubs"])); \
 	if [ "$$pins" != "$$(cat $(STUBS)/pins 2>/dev/null)" ]; then \
@@ -80,6 +80,9 @@ run: .venv/ready  ## bring a simulated ESP32 to life against a local AWS IoT Cor
 
 dev: .venv/ready  ## bring what is saved in firmware/ or lib/ to a simulated device, or to the board on PORT=…, at once
 	@$(BIN)/python -m tools dev $(port)
+
+camera: .venv/ready  ## a simulated camera, its service and its page, all of it on this computer (ONCE=1, PICTURES=dir)
+	@$(BIN)/python -m tools camera $(if $(filter-out 0,$(ONCE)),--once) $(if $(PICTURES),--pictures '$(PICTURES)')
 
 # The documentation's own environment: nobody needs it but who builds the site.
 $(DOCS)/ready: .venv/ready
@@ -139,6 +142,9 @@ test-slow: packages setup $(MINISTACK)/ready  ## run the tests that wait for a d
 
 test-unit: .venv/ready  ## run the device modules' unit tests on CPython alone
 	@$(BIN)/python -m pytest tests/unit -n 4 --dist worksteal
+
+test-aws: .venv/ready  ## set an account of AWS up, register a device there, and take it down again; tells first what that makes (AWS_PROFILE=name YES=1)
+	@$(BIN)/python -m tests.aws_account
 
 # Left out: a full disk is one for what coverage writes, too, and what it says at a device's end is no line of aioble's.
 # Simulated devices are killed, and leave halves of files behind, which `combine` passes over.

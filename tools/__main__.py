@@ -11,6 +11,7 @@ from tools.environment import ROOT, enter, explain_missing
 
 VERBS = {
     "run": ("tools.run", "a simulated ESP32 against a local AWS IoT Core, from nothing to telemetry"),
+    "camera": ("tools.examples.camera.cli", "a camera, its service and its page, all of it on this computer"),
     "dev": ("tools.dev.cli", "what is saved in firmware/ or lib/ runs on a device some moments later"),
     "new": ("tools.new.cli", "an application of your own, in a folder of its own"),
     "cloud": ("tools.cloud.cli", "a local AWS IoT Core, also for boards on your network"),
@@ -31,6 +32,7 @@ VERBS = {
         "tools.fleet.cli",
         "many things: versions, who is seen no more, groups, tags, retirement, claims",
     ),
+    "aws": ("tools.aws.cli", "an account of AWS, set up and taken down, checked; what a month costs"),
     "release": ("tools.release.cli", "keys, builds, signatures and bills of materials of updates"),
     "names": ("tools.names.cli", "whether a board has every name that device code uses"),
     "size": ("tools.size", "a slot's bytes, and the heap of what stays in each mode and for a moment"),
@@ -38,7 +40,13 @@ VERBS = {
     "sim": ("tools.sim.cli", "one simulated ESP32 with its console on this terminal"),
 }
 NEED_TESTS = ("bench", "size")  # their parts lie in tests/, which are not installed
-NEED_UNIX = ("bench", "dev", "run", "sim")  # a simulated chip's pipes, signals and sockets are those of Unix
+NEED_UNIX = (
+    "bench",
+    "camera",
+    "dev",
+    "run",
+    "sim",
+)  # a simulated chip's pipes, signals and sockets are those of Unix
 
 
 class Parser(argparse.ArgumentParser):

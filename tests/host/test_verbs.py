@@ -61,6 +61,7 @@ def test_the_verbs_that_scripts_use_have_json() -> None:
     wanted |= {("thing", "lamp", "job", name) for name in ("run", "list", "show", "cancel")}
     wanted |= {("thing", "lamp", "command", "run")}
     wanted |= {("fleet", name) for name in ("list", "show", "stale", "group", "tag", "retire", "claim")}
+    wanted |= {("aws", name) for name in ("up", "down", "serials", "check", "claim", "cost")}
     wanted |= {("release", name) for name in ("keygen", "build", "sign", "inspect", "sbom")}
     wanted |= {("release", "root", name) for name in ("make", "rotate", "adopt", "show")}
     assert wanted <= set(WITH_JSON)
@@ -114,6 +115,11 @@ def test_wrong_arguments_as_json(
         (("fleet", "group", "hall", "add"), 2),
         (("fleet", "retire", "lamp", "--yes", "--state", "no"), 1),
         (("fleet", "claim", "--batch", "march"), 2),
+        (("aws", "up", "--claim", "march"), 2),
+        (("aws", "up", "camera", "--claim", "march", "--until", "2999-01-01"), 2),
+        (("aws", "up", "--profile", "no-such"), 1),
+        (("aws", "down", "--profile", "no-such"), 1),
+        (("aws", "serials", "--profile", "no-such"), 1),
         (("release", "keygen", "no/such/folder/key"), 1),
         (("release", "root", "make", "--threshold", "1", "no.pub"), 1),
         (("release", "root", "show", "no.py"), 1),

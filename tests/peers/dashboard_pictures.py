@@ -3,6 +3,7 @@
 As they are there: `python3 -m tools run --updates --devices 6`, and five minutes later this, with the address
 that it tells. It moves the first device's temperature for a while, so that there is something to see.
 With --evening the page is that of `tools dev` with the application of docs/first-sensor.md, for its picture.
+With --cameras it is that of `tools camera`, which is asked for some pictures.
 """
 
 import argparse
@@ -22,6 +23,7 @@ _BYTES_MAX = 150_000
 _COLORS = 128
 _MOVES, _MOVE_S = 60, 2.0
 _SHOWN = {"width": 1280, "height": 960}
+_SNAPSHOTS = 6
 _LOW = {"width": 1280, "height": 560}
 
 
@@ -34,6 +36,18 @@ async def _evening(url: str) -> None:
             await slider.fill(f"{1.5 + 0.9 * math.cos(2 * math.pi * step / _MOVES):.2f}")
             await asyncio.sleep(2 * _MOVE_S)
         await _picture(await _open(browser, device, "light", _LOW), "first-sensor")
+
+
+async def _cameras(url: str) -> None:
+    """What the camera saw now, and before."""
+    async with chromium.running() as browser:
+        visit = await chromium.Visit.start(browser, viewport=_SHOWN, reduced_motion="reduce")
+        await visit.page.goto(url)
+        gallery = visit.page.locator("#gallery li")
+        for count in range(2, _SNAPSHOTS + 1):
+            await visit.page.get_by_role("button", name="Snapshot").click()
+            await expect(gallery).to_have_count(count)
+        await _picture(visit.page, "camera")
 
 
 async def _move_temperature(page: Page) -> None:
@@ -87,5 +101,9 @@ if __name__ == "__main__":
     parser.add_argument("url", help="the page's, as http://localhost:8009/")
     parser.add_argument("--device", default=NAME, help="default: %(default)s")
     parser.add_argument("--evening", action="store_true", help="the picture of docs/first-sensor.md alone")
+    parser.add_argument("--cameras", action="store_true", help="the picture of docs/camera.md alone")
     args = parser.parse_args()
-    asyncio.run(_evening(args.url) if args.evening else _take(args.url, args.device))
+    if args.evening or args.cameras:
+        asyncio.run(_evening(args.url) if args.evening else _cameras(args.url))
+    else:
+        asyncio.run(_take(args.url, args.device))

@@ -125,7 +125,7 @@ def _value(text: str) -> _Value:
         if not found["level"]:
             return lambda sent, document: sent.topic
         index = int(found["level"]) - 1
-        return lambda sent, document: (sent.topic.split("/")[index : index + 1] or [MISSING])[0]
+        return lambda sent, document: dict(enumerate(sent.topic.split("/"))).get(index, MISSING)
     if text.lower() in _KNOWN:
         return _KNOWN[text.lower()]
     if text.startswith("'"):

@@ -55,10 +55,12 @@ def _make(account: Account, out: Output, args: argparse.Namespace) -> int:
             "which provisioning template the claim is for is not known", "Name it: --template NAME."
         )
     account.iot.describe_provisioning_template(templateName=template)
-    made = _short(account, template) if args.minutes else _of_batch(account, args, template)
-    files = _save(args, product, made)
-    if not args.minutes:  # nobody can use it before its key is kept
-        account.iot.update_certificate(certificateId=made["certificateId"], newStatus="ACTIVE")
+    path: Path = args.out or Path(f"{args.batch or 'claim'}.json")
+    if args.minutes:
+        made = account.iot.create_provisioning_claim(templateName=template)
+        files = _save(path, product, made)
+    else:
+        made, files = make(account, args.batch, args.until, template, product, path)
     until = made["expiration"] if args.minutes else args.until
     value = {"template": template, "until": until, "certificateId": made["certificateId"], "files": files}
     rows = [("claim", f"{made['certificateId'][:12]}… for {template}"), ("until", _text(until))]
@@ -66,32 +68,63 @@ def _make(account: Account, out: Output, args: argparse.Namespace) -> int:
     return 0
 
 
-def _short(account: Account, template: str) -> dict[str, Any]:
-    made: dict[str, Any] = account.iot.create_provisioning_claim(templateName=template)
-    return made
+def make(
+    account: Account,
+    name: str,
+    until: dt.datetime,
+    template: str,
+    product: dict[str, Any] | None,
+    path: Path,
+) -> tuple[dict[str, Any], list[str]]:
+    """A batch's claim, active once its key is kept.
+
+    Args:
+        account: where.
+        name: the batch's.
+        until: when it ends.
+        template: the provisioning template that it is for.
+        product: gets it, and is written to `path`; None: it is written beside, as two files.
+        path: the product file.
+
+    Returns:
+        What AWS has made, and the names of the files.
+
+    Raises:
+        BoardError: the batch has one already, or a file cannot be written.
+    """
+    check_free(account, name)
+    made = _of_batch(account, name, until, template)
+    try:
+        files = _save(path, product, made)
+    except BoardError:  # its key is lost
+        retire(account, name)
+        raise
+    account.iot.update_certificate(certificateId=made["certificateId"], newStatus="ACTIVE")
+    return made, files
 
 
-def _of_batch(account: Account, args: argparse.Namespace, template: str) -> dict[str, Any]:
-    """An inactive certificate, with a policy that ends."""
-    name = _POLICY + args.batch
-    if _policy(account, name) is not None:
+def check_free(account: Account, name: str) -> None:
+    """Raise BoardError where the batch has a claim."""
+    if _policy(account, _POLICY + name) is not None:
         raise BoardError(
-            f"the batch {args.batch} has a claim already",
-            f"Another name; or: fleet claim --retire {args.batch}",
+            f"the batch {name} has a claim already", f"Another name; or: fleet claim --retire {name}"
         )
+
+
+def _of_batch(account: Account, name: str, until: dt.datetime, template: str) -> dict[str, Any]:
+    """An inactive certificate, with a policy that ends."""
     made: dict[str, Any] = account.iot.create_keys_and_certificate(setAsActive=False)
     owner = made["certificateArn"].partition(":cert/")[0]
     policy = claim_policy(lambda resource: f"{owner}:{resource}", template)
     for statement in policy["Statement"]:
-        statement["Condition"] = {_CONDITION: {_KEY: _text(args.until)}}
-    account.iot.create_policy(policyName=name, policyDocument=json.dumps(policy))
-    account.iot.attach_policy(policyName=name, target=made["certificateArn"])
+        statement["Condition"] = {_CONDITION: {_KEY: _text(until)}}
+    account.iot.create_policy(policyName=_POLICY + name, policyDocument=json.dumps(policy))
+    account.iot.attach_policy(policyName=_POLICY + name, target=made["certificateArn"])
     return made
 
 
-def _save(args: argparse.Namespace, product: dict[str, Any] | None, made: dict[str, Any]) -> list[str]:
+def _save(path: Path, product: dict[str, Any] | None, made: dict[str, Any]) -> list[str]:
     """The claim's files, or a product file with it, for the owner alone."""
-    path: Path = args.out or Path(f"{args.batch or 'claim'}.json")
     certificate, key = made["certificatePem"], made["keyPair"]["PrivateKey"]
     if product is not None:
         product["aws"] |= {"claim_certificate": certificate, "claim_key": key}
@@ -105,18 +138,30 @@ def _save(args: argparse.Namespace, product: dict[str, Any] | None, made: dict[s
 
 
 def _retire(account: Account, out: Output, batch: str) -> int:
+    if _policy(account, _POLICY + batch) is None:
+        raise BoardError(f"no batch {batch!r} has a claim", "fleet claim tells which there are.")
+    identifiers = retire(account, batch)
+    out.result({"batch": batch, "certificates": identifiers}, [(f"{batch}: its claim is no more",)])
+    return 0
+
+
+def retire(account: Account, batch: str) -> list[str]:
     """Inactive first: wherever this is cut off nobody claims with it, and the rest can be done again."""
     name = _POLICY + batch
-    if _policy(account, name) is None:
-        raise BoardError(f"no batch {batch!r} has a claim", "fleet claim tells which there are.")
     identifiers = _certificates(account, name)
     for identifier in identifiers:
         account.iot.update_certificate(certificateId=identifier, newStatus="INACTIVE")
     for identifier in identifiers:
         account.iot.delete_certificate(certificateId=identifier, forceDelete=True)
     account.iot.delete_policy(policyName=name)
-    out.result({"batch": batch, "certificates": identifiers}, [(f"{batch}: its claim is no more",)])
-    return 0
+    return identifiers
+
+
+def of_template(account: Account, template: str) -> list[str]:
+    """The batches whose claims are for this provisioning template."""
+    topics = f":topic/$aws/provisioning-templates/{template}/"
+    names = dict.fromkeys(one["batch"] for one in _batches(account))
+    return [name for name in names if topics in json.dumps(_policy(account, _POLICY + name))]
 
 
 def _batches(account: Account) -> Iterator[dict[str, Any]]:

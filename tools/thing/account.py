@@ -110,12 +110,19 @@ class Account:
 
     def _data_client(self, service: str, endpoint_type: str) -> Any:
         """On AWS these have an address of the account's own (AWS: "DescribeEndpoint")."""
-        options = dict(self._options)
-        url = self.iot.meta.endpoint_url
-        if ".amazonaws." in (urlsplit(url).hostname or ""):
-            url = "https://" + self.iot.describe_endpoint(endpointType=endpoint_type)["endpointAddress"]
-        options["endpoint_url"] = url
-        return self._session.client(service, **options)
+        host = self.own_host(endpoint_type)
+        url = f"https://{host}" if host else self.iot.meta.endpoint_url
+        return self._session.client(service, **{**self._options, "endpoint_url": url})
+
+    def own_host(self, endpoint_type: str) -> str:
+        """That address; "" where the AWS is not Amazon's, which has one for all."""
+        if ".amazonaws." not in (urlsplit(self.iot.meta.endpoint_url).hostname or ""):
+            return ""
+        return str(self.iot.describe_endpoint(endpointType=endpoint_type)["endpointAddress"])
+
+    def client(self, service: str) -> Any:
+        """boto3's of another service."""
+        return self._session.client(service, **self._options)
 
     def thing(self, name: str) -> dict[str, Any]:
         """DescribeThing's answer; BoardError tells which things there are where it is none of them."""

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import boto3
 import botocore.auth
 import pytest
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
@@ -49,6 +51,43 @@ def s3(url: str) -> Any:
     client = boto.client("s3", url)
     client.create_bucket(Bucket="releases")
     return client
+
+
+def test_what_botocore_has_signed_may_be_put_and_nothing_else(cloud: CloudThread, s3: Any) -> None:
+    """By the files' port, with the headers that are part of the signature; then it is among the keys."""
+    key_id, secret, token = cloud.call(lambda it: it.s3.credentials())
+    place = f"https://localhost:{cloud.call(lambda it: it.files_port)}"
+    config = Config(signature_version="s3v4", s3={"addressing_style": "path"})
+    keys = {"aws_access_key_id": key_id, "aws_secret_access_key": secret, "aws_session_token": token}
+    signs = boto3.client("s3", "us-east-1", endpoint_url=place, config=config, **keys)
+    name = {"Bucket": "releases", "Key": "up/ü b.jpg", "ContentType": "image/jpeg"}
+    url = signs.generate_presigned_url("put_object", Params=name, ExpiresIn=60)
+
+    def put(url: str, kind: str, data: bytes = DATA) -> int:
+        context = ssl.create_default_context(cafile=str(cloud.root_ca))
+        request = urllib.request.Request(url, data, {"Content-Type": kind}, method="PUT")
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S, context=context) as answer:
+                status: int = answer.status
+                return status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert put(url, "text/html") == put(url.replace("up/", "down/"), "image/jpeg") == 403
+    assert put(url.replace("content-type%3Bhost", "content-type"), "image/jpeg") == 403
+    assert put(url.replace("content-type%3Bhost", ""), "image/jpeg") == 403
+    assert put(url, "image/jpeg", bytes(MOST_BYTES + 1)) == 400
+    assert s3.list_objects_v2(Bucket="releases", Prefix="up/")["KeyCount"] == 0
+    assert put(url, "image/jpeg") == 200
+    s3.put_object(Bucket="releases", Key="up/a", Body=b"1")
+    found = s3.list_objects_v2(Bucket="releases", Prefix="up/")
+    assert [(one["Key"], one["Size"]) for one in found["Contents"]] == [
+        ("up/a", 1),
+        ("up/ü b.jpg", len(DATA)),
+    ]
+    first = s3.list_objects_v2(Bucket="releases", Prefix="up/", MaxKeys=1)
+    assert first["IsTruncated"] and [one["Key"] for one in first["Contents"]] == ["up/a"]
+    assert s3.get_object(Bucket="releases", Key="up/ü b.jpg")["Body"].read() == DATA
 
 
 def code(error: "pytest.ExceptionInfo[ClientError]") -> tuple[str, int]:
@@ -103,7 +142,7 @@ def test_what_is_refused(s3: Any) -> None:
         s3.put_object(Bucket="releases", Key="a", Body=b"x", ChecksumSHA256="A" * 43 + "=")
     assert code(error) == ("BadDigest", 400)
     for absent in (
-        lambda: s3.list_objects_v2(Bucket="releases"),
+        lambda: s3.list_objects_v2(Bucket="releases", Delimiter="/"),
         s3.list_buckets,
         lambda: s3.delete_object(Bucket="releases", Key="a"),
         lambda: s3.copy_object(Bucket="releases", Key="b", CopySource="releases/a"),

@@ -16,7 +16,7 @@ import botocore.session
 from botocore.config import Config
 
 from . import ids
-from .pictures import Pictures
+from .pictures import THROUGH_LAMBDA_BYTES, Pictures
 from .settings import Settings, load
 from .shadows import Shadows
 from .snapshots import Snapshots
@@ -30,13 +30,18 @@ class Service:
     Args:
         settings: read already.
         client: makes botocore's client of a service, by its name and with more options.
+        most_bytes: of a picture that goes through this service.
     """
 
-    def __init__(self, settings: Settings, client: Callable[..., Any]) -> None:
+    def __init__(
+        self, settings: Settings, client: Callable[..., Any], most_bytes: int = THROUGH_LAMBDA_BYTES
+    ) -> None:
         place = {"endpoint_url": settings.uploads} if settings.uploads else {}
         signs = client("s3", config=s3_config("path" if place else "virtual"), **place)
-        pictures = Pictures(client("s3", config=s3_config("auto")), signs, settings.bucket)
-        self.snapshots = Snapshots(settings, Shadows(client("iot-data")), pictures)
+        s3 = client("s3", config=s3_config("auto"))
+        pictures = Pictures(s3, signs, settings.bucket, most_bytes)
+        data = {"endpoint_url": f"https://{settings.endpoint}"} if settings.endpoint else {}
+        self.snapshots = Snapshots(settings, Shadows(client("iot-data", **data)), pictures)
         self._iot = client("iot")
 
     def presence(self, event: Mapping[str, Any]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from . import ids
 HEADERS = {"Content-Type": "image/jpeg"}
 """What a camera sends with a picture: a part of the URL's signature."""
 SHOWN = 24  # pictures of one camera
-_THROUGH_LAMBDA_BYTES = 4_000_000  # whose answers have 6 MB at most, in base64
+THROUGH_LAMBDA_BYTES = 4_000_000  # whose answers have 6 MB at most, in base64
 _LOOK_S = 300  # of a URL to a picture that is larger
 _CAMERAS = "cameras/"
 
@@ -39,10 +39,12 @@ class Pictures:
         s3: botocore's client.
         signs: another, for the address that cameras reach.
         bucket: its name.
+        most_bytes: of a picture that goes through this service; for a larger one there is a URL.
     """
 
-    def __init__(self, s3: Any, signs: Any, bucket: str) -> None:
+    def __init__(self, s3: Any, signs: Any, bucket: str, most_bytes: int = THROUGH_LAMBDA_BYTES) -> None:
         self._s3, self._signs, self._bucket = s3, signs, bucket
+        self._most_bytes = most_bytes
 
     def upload_url(self, thing: str, snapshot: str, seconds: int) -> str:
         """Where that one picture may be put, by PUT and with HEADERS, and nothing else may be done."""
@@ -71,7 +73,7 @@ class Pictures:
                 raise
             return None
         with found["Body"] as body:
-            if found["ContentLength"] > _THROUGH_LAMBDA_BYTES:
+            if found["ContentLength"] > self._most_bytes:
                 url = self._signs.generate_presigned_url("get_object", Params=place, ExpiresIn=_LOOK_S)
                 return Found(b"", found["ETag"], url)
             return Found(body.read(), found["ETag"], "")

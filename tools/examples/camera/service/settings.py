@@ -6,6 +6,8 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import lru_cache
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 PREFIX = "SETTINGS"
 """The environment's variable that has the parameters' prefix, such as /iot/camera."""
 _KEPT_S = 300  # then they are read anew: a token that was replaced does not live on
@@ -24,12 +26,14 @@ class Settings:
         token: who has it may open the page; it also signs the snapshots' ids. A secret (SecureString).
         url_s: how long a camera may use the URL of an upload.
         uploads: where cameras reach S3, as https://NAME:PORT; "" is S3's own address.
+        endpoint: the account's of AWS IoT, where shadows are; "" is the client's own.
     """
 
     bucket: str
     token: str = field(repr=False)
     url_s: int = 900
     uploads: str = ""
+    endpoint: str = ""
 
     def __post_init__(self) -> None:
         if not 60 <= self.url_s <= 43_200:
@@ -52,17 +56,25 @@ def load(ssm: Any) -> Settings:
 
 @lru_cache(maxsize=1)
 def _load(ssm: Any, prefix: str, turn: int) -> Settings:
-    known = {f"{prefix}/{one.name}": one for one in fields(Settings)}
-    found = ssm.get_parameters(Names=list(known), WithDecryption=True)
-    values = {known[one["Name"]].name: one["Value"] for one in found["Parameters"]}
-    missing = [name for name, one in known.items() if one.default is MISSING and not values.get(one.name)]
+    found = {one: _get(ssm, f"{prefix}/{one.name}") for one in fields(Settings)}
+    missing = [f"{prefix}/{one.name}" for one, value in found.items() if one.default is MISSING and not value]
     if missing:
         raise SettingsError(f"SSM has no parameter {', '.join(missing)}")
     try:
-        given = {one.name: _typed(one, values[one.name]) for one in known.values() if one.name in values}
-        return Settings(**given)
+        return Settings(**{one.name: _typed(one, value) for one, value in found.items() if value})
     except SettingsError as error:
         raise SettingsError(f"{prefix}/{error}") from None
+
+
+def _get(ssm: Any, name: str) -> str:
+    """A parameter; "" where it is not there. One by one, so that a role may have each by its name."""
+    try:
+        found = ssm.get_parameter(Name=name, WithDecryption=True)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ParameterNotFound":
+            raise
+        return ""
+    return str(found["Parameter"]["Value"])
 
 
 def _typed(one: "Field[Any]", value: str) -> Any:

@@ -105,7 +105,7 @@ class Snapshots:
         desired, reported = (state.get(one, {}).get(FIELD) for one in ("desired", "reported"))
         given = desired.get("id") if isinstance(desired, dict) else None
         over = reported.get("id") if isinstance(reported, dict) else None
-        return given if given != over and self._is_ours(thing, given) else ""
+        return str(given) if given != over and self._is_ours(thing, given) else ""
 
     def _is_ours(self, thing: str, given: object) -> bool:
         return ids.is_for(self.settings.token, thing, given)

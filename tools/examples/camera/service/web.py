@@ -22,7 +22,7 @@ _FILES = {
     "icon.svg": "image/svg+xml",
 }
 _HEADERS = {
-    "Cache-Control": "no-cache",
+    "Cache-Control": "private, no-cache",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -113,4 +113,5 @@ def make_app(snapshots: Snapshots, access: Access, folders: Sequence[Path] = (PA
 def _conditional(response: Response) -> Response:
     """With an ETag of what it has, and 304 without a body for who has it already."""
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response

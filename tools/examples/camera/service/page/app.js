@@ -1,13 +1,15 @@
 // The page: it looks at one camera again and again, which costs next to nothing where nothing has changed (ETag).
 import { ago, bytes, state, when } from "./words.js";
 
-const WAITING_MS = 1000;
+const SOON_MS = 300; // while a picture is waited for, and then ever more rarely, up to
+const SELDOM_MS = 2000;
 const IDLE_MS = 5000;
 const LOST_MS = 3000;
 const $ = (id) => document.getElementById(id);
 let cameras = [];
 let seen = null; // of the camera that is shown
 let timer = 0;
+let pauseMs = SOON_MS;
 let turn = 0; // an answer that comes after a newer question is none
 
 /** What the service answers; an Error in words where it does not. */
@@ -125,7 +127,8 @@ async function look() {
     const now = name ? await ask(`api/cameras/${encodeURIComponent(name)}`) : null;
     if (mine !== turn) return;
     seen = now;
-    if (seen?.snapshot.state === "waiting") pause = WAITING_MS;
+    if (seen?.snapshot.state === "waiting") [pause, pauseMs] = [pauseMs, Math.min(1.3 * pauseMs, SELDOM_MS)];
+    else pauseMs = SOON_MS;
     say($("lost"), "");
     show();
   } catch (error) {

@@ -1,0 +1,1 @@
+"""An account of AWS, set up and taken down: `python3 -m tools aws`."""

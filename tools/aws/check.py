@@ -1,0 +1,20 @@
+"""`aws check`."""
+
+import argparse
+
+from tools.board.errors import BoardError
+from tools.thing.account import Account
+from tools.thing.output import Output
+
+EXAMPLES = """examples:
+  python3 -m tools aws check
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare its options, beside --json, --profile, --region and --name."""
+
+
+def run(account: Account, out: Output, args: argparse.Namespace) -> int:
+    """Run it; the exit status. Raises BoardError."""
+    raise BoardError("aws check is not there yet", "Another helper makes it.")

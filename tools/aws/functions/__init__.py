@@ -1,0 +1,1 @@
+"""What runs in AWS: each module here is a Lambda function's whole source."""

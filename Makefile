@@ -165,7 +165,9 @@ lint: setup  ## ruff, mypy (device code against the ESP32's stubs), and the name
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --config-file tools/mypy-device.ini --cache-dir .mypy_cache/device
 	$(BIN)/mypy --cache-dir .mypy_cache/host
+	cd firmware/examples/camera && MYPYPATH=. $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/tools/mypy-device.ini --cache-dir $(CURDIR)/.mypy_cache/camera -p firmware
 	$(BIN)/python -m tools names
+	IOT_APP=firmware/examples/camera $(BIN)/python -m tools names
 
 format: .venv/ready  ## let ruff lay the code out
 	$(BIN)/ruff check --fix .

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.patience import until
-from tests.system.house import START_S, House
+from tests.system.house import START_S, House, both_chains
 from tools.cloud.ca import Authority
 from tools.sim import Device
 
@@ -28,7 +28,14 @@ APP = """
                 number += 1
             await asyncio.sleep_ms(100)
 
+    async def restart(thing):
+        await asyncio.sleep(2)
+        thing.restart("told to")
+
     async def ask(thing, asked):
+        if asked.get("restart"):
+            thing.run(restart(thing))
+
         def body(view):
             for at in range(0, len(view), 64):
                 view[at] = at & 255
@@ -179,6 +186,7 @@ async def test_servers_that_misbehave_are_told_by_their_host_and_the_cause(house
         assert asks.counts == list(range(len(asks.counts)))
 
 
+@both_chains
 async def test_mqtt_steps_aside_and_no_message_is_lost(house: House) -> None:
     """One that is cancelled in the middle, and two who ask at once, one of them in vain."""
     async with asker(house, 0) as (asks, device, root):
@@ -192,3 +200,9 @@ async def test_mqtt_steps_aside_and_no_message_is_lost(house: House) -> None:
         assert sorted(set(asks.counts)) == list(range(max(asks.counts) + 1)), "none is missing"
         leaves = [line for line in device.lines if "cloud: disconnected: disconnect asked" in line]
         assert len(leaves) == 3, "one connection at a time, and MQTT in between"
+        asks.ask("/sleeps", root=root, restart=True)
+        await device.expect(r"system: restarting: told to", START_S)
+        await device.expect(r"cloud: connected", START_S)
+        assert not [line for line in device.lines if "died" in line], (
+            "its mode ends in the midst of a request"
+        )

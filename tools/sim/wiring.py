@@ -29,7 +29,7 @@ PINS = tuple(pin for pin in range(40) if pin not in NO_PINS)
 _SERIES_MAX = 10_000
 _HEX_MAX = 65_536
 _TEXT_MAX = 4096
-PICTURE_BYTES_LEAST, PICTURE_BYTES_MOST = 4096, 8 * 1024 * 1024
+PICTURE_BYTES_LEAST, PICTURE_BYTES_MOST = 16 * 1024, 8 * 1024 * 1024
 
 Check = Callable[[Any], Any]
 

@@ -1,11 +1,14 @@
 """Sensors and buses of the simulated chip: what is wired in the world is what a program reads."""
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tools.sim import Device
+from tools.sim.pictures import picture
 from tools.sim.wiring import Wiring, WiringError
 
 
@@ -353,6 +356,38 @@ async def test_a_uart_is_a_stream(device: Device, run) -> None:
     assert device.chip.peripherals.sent[1] == b"AT\r\n"
 
 
+async def test_a_camera_sees_a_folder_s_pictures_in_turn_or_one_of_any_size(
+    device: Device, run, tmp_path: Path
+) -> None:
+    code = """
+        from camera import Camera, FrameSize, PixelFormat
+        seen = Camera(pixel_format=PixelFormat.JPEG, frame_size=FrameSize.UXGA, jpeg_quality=85)
+        for _ in range(3):
+            frame = seen.capture()
+            ends = bytes(frame[:2]) + bytes(frame[len(frame) - 2 :])
+            print(len(frame), ends.hex(), len(frame[0:4096]))
+        seen.deinit()
+        try:
+            seen.capture()
+        except OSError as error:
+            print(error)
+        """
+    wire(device, camera=100_003)
+    lines = await run(code)
+    assert lines == ["100003 ffd8ffd9 4096"] * 3 + ["Camera not initialized"]
+    with Image.open(io.BytesIO(device.chip.peripherals._picture)) as drawn:
+        drawn.load()
+        assert drawn.format == "JPEG"
+    for size in (20_000, 65_600, 140_000, 140_001, 2_000_000):
+        assert len(picture(size, 1)) == size
+        Image.open(io.BytesIO(picture(size, 1))).load()
+    for name in ("b.jpg", "a.png", "c.txt"):
+        (tmp_path / name).write_bytes(name.encode())
+    assert [picture(str(tmp_path), number) for number in (1, 2, 3)] == [b"a.png", b"b.jpg", b"a.png"]
+    (tmp_path / "none").mkdir()
+    assert picture(str(tmp_path / "none"), 1) == b""
+
+
 async def test_timers_call_back_while_the_program_waits(device: Device, run) -> None:
     lines = await run(
         """
@@ -461,6 +496,7 @@ async def test_what_happens_at_the_pins_is_told(device: Device, run) -> None:
         ("i2c.0x90", "60", "i2c.0x90: nothing can be wired there"),
         ("uart.1", 5, "uart.1: a text of 4096 bytes at most, or a list of such"),
         ("temperature", float("nan"), "temperature: -40 to 125 degrees Celsius"),
+        ("camera", 9 << 20, "camera: 16384 to 8388608 bytes, or a folder with pictures that is there"),
     ],
 )
 def test_what_cannot_be_wired_is_named(name: str, value: object, complaint: str, tmp_path: Path) -> None:

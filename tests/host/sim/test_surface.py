@@ -13,11 +13,12 @@ ROOT = Path(__file__).resolve().parents[3]
 STUBS = Path(sys.prefix) / "stubs"
 # Those whose names begin with _ are the simulator's own, but for these, which stand for built-in modules.
 IN_PLACE_OF = {"_gc": "gc", "_micropython": "micropython", "_onewire": "_onewire", "_threads": "_thread"}
+OTHERS = {"camera"}  # of images that are not MicroPython's own, and have no stubs
 SHIMS = sorted(
     path
     for folder in ("tools/sim/shims", "tools/sim/shims/radio")
     for path in (ROOT / folder).glob("*.py")
-    if not path.name.startswith("_") or path.stem in IN_PLACE_OF
+    if (not path.name.startswith("_") or path.stem in IN_PLACE_OF) and path.stem not in OTHERS
 )
 LANGUAGE = [
     ROOT / "tools/sim/cpython" / name

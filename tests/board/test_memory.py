@@ -25,6 +25,8 @@ ACKNOWLEDGED = r" I app: telemetry \d+ acknowledged"  # the first may come late 
 LARGE = 2900  # bytes of a message, in bursts of ten
 BURSTS = 5
 CLAIMS = 10
+UPLOADS = 5
+UPLOAD_BYTES = 200_000
 SPELL_S = 6.0  # in which a start reaches telemetry on a chip
 HELD = 18  # KB that an application may hold, most of it in small pieces (chip/appetite.py)
 TOO_MUCH = 80
@@ -152,6 +154,23 @@ async def test_reconnects_in_one_life(rig: Rig, chain: ServerChain) -> None:
     rig.report[chain]["reconnects_failed"] = len(failed)
     note(rig, chain, samples)
     assert not failed, failed
+
+
+@pytest.mark.usefixtures("appetite")
+async def test_an_upload_for_which_mqtt_steps_aside(rig: Rig, chain: ServerChain) -> None:
+    """There and back, several times in one life: what the one TLS connection had, the other one gets."""
+    samples, seen = [await rig.status()], len(rig.link.lines)
+    store = rig.cloud.s3
+    store.objects.create_bucket("board")
+    for number in range(UPLOADS):
+        url = store.url(rig.options.host, f"/board/{number}", 600, "PUT")
+        rig.command(f"cmd/{rig.thing}", f"upload {UPLOAD_BYTES} {url}")
+        await rig.told("appetite: upload")
+        await rig.expect(r" I cloud: connected")
+        assert [size for _, size, _ in store.objects.listed("board", str(number))] == [UPLOAD_BYTES]
+        samples.append(await rig.status())
+    note(rig, chain, samples)
+    assert samples[-1]["uptime_s"] > samples[0]["uptime_s"] and not troubles(rig, seen)
 
 
 @pytest.mark.usefixtures("appetite")

@@ -12,7 +12,7 @@ _DAY_S = 86400
 
 
 async def main(thing):
-    """Does what messages on cmd/NAME ask for, `name count`, and prints that it is done."""
+    """Does what messages on cmd/NAME ask for, `name count`, with a URL for an upload; prints that it is done."""
     # The pauses between attempts would grow, as for a broker that keeps failing: that is tested elsewhere.
     thing.on("cloud_down", lambda reason: thing._client.backoff.reset())
     kept = []
@@ -34,6 +34,11 @@ async def main(thing):
             network.WLAN(network.STA_IF).disconnect()
         elif order == "clock":
             _jump(int(number))
+        elif order == "upload":
+            del payload
+            number, _, url = number.partition(" ")
+            await thing.https("PUT", url, len, int(number))  # whatever is in the buffer, all of it
+            del url
         print("appetite: " + order + " " + json.dumps(_size(kept)))
 
 

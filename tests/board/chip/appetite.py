@@ -12,7 +12,7 @@ _DAY_S = 86400
 
 
 async def main(thing):
-    """Does what messages on cmd/NAME ask for, `name count`, with a URL for an upload; prints that it is done."""
+    """Does what messages on cmd/NAME ask for, `name count`, and a URL for an upload; says that it is done."""
     # The pauses between attempts would grow, as for a broker that keeps failing: that is tested elsewhere.
     thing.on("cloud_down", lambda reason: thing._client.backoff.reset())
     kept = []

@@ -1,6 +1,7 @@
 """HTTPS (RFC 9110, RFC 9112): one request on a connection of its own, its body through one buffer.
 
 There for a moment. No text from here has more of a URL than its host: the rest may be all that one needs.
+iot.ota.download reads answers by itself: what it would share took 1 KB of what an update has beside TLS.
 """
 
 import asyncio
@@ -27,23 +28,15 @@ _CODING = const(b"transfer-encoding")
 _LAST_CHUNK = const(b"0\r\n\r\n")
 
 
-class Refused(ValueError):
-    """What cannot be asked, or no answer: to ask again would be of no use. Attributes: status."""
-
-    def __init__(self, text, status=0):
-        super().__init__(text)
-        self.status = status
-
-
 def split(url):
-    """(host, port, path) of a URL; Refused where it is none of https."""
+    """(host, port, path) of a URL; ValueError where it is none of https."""
     scheme, _, rest = url.partition("://")
     host, slash, path = rest.partition("/")
     name, _, port = host.partition(":")
     is_sound = len(url) <= _URL_MAX and scheme == "https" and name and slash and "@" not in host
     if is_sound and min(url.encode()) > 32 and max(url.encode()) < 127 and (port or "1").isdigit():
         return name, int(port or _PORT), "/" + path.partition("#")[0]
-    raise Refused("url: not https://HOST/… of at most {} characters".format(_URL_MAX))
+    raise ValueError("url: not https://HOST/… of at most {} characters".format(_URL_MAX))
 
 
 def authority(host, port):
@@ -167,7 +160,7 @@ def _unchunked(view, data):
         try:
             size = int(data[at:end].split(b";")[0], 16) if end >= 0 else 0
         except ValueError:
-            raise Refused("no chunk")
+            raise ValueError("no chunk")
         if size <= 0:
             return count
         piece = data[end + 2 : end + 2 + size]
@@ -193,9 +186,6 @@ def _fields(headers):
 
 def _text(value):
     return "".join([chr(byte) for byte in value])
-
-
-# What iot.ota.download has in common.
 
 
 async def in_time(coroutine, timeout_ms=_STEP_MS):
@@ -240,7 +230,7 @@ async def hear(stream, buffer, names, at=0):
         end = buffer.find(b"\r\n\r\n", 0, at)
         while end < 0:
             if at == len(buffer):
-                raise Refused("an answer with a head of over {} bytes".format(len(buffer)))
+                raise ValueError("an answer with a head of over {} bytes".format(len(buffer)))
             at += await read(stream, room[at:])
             end = buffer.find(b"\r\n\r\n", 0, at)
         status, found = _head(buffer, room, end, names)
@@ -256,7 +246,7 @@ def _head(buffer, room, end, names):
     found, at = {}, buffer.find(b"\r\n", 0, end)
     first = bytes(room[: min(end if at < 0 else at, 13)]) + b" "  # "HTTP/1.1 200 OK", or without OK
     if first[:7] != b"HTTP/1." or not first[9:12].isdigit() or first[8:9] != b" " or first[12:13] != b" ":
-        raise Refused("no answer of HTTP")
+        raise ValueError("no answer of HTTP")
     while 0 <= at < end:
         start = at + 2
         at = buffer.find(b"\r\n", start, end)

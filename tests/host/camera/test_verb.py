@@ -36,7 +36,7 @@ def test_once_ends_with_the_first_picture_and_the_next_time_goes_on(tmp_path: Pa
     ("wrong", "status", "text"),
     [
         (["--pictures", "/no/such/folder"], 2, "folder with pictures"),
-        (["--bytes", "1"], 2, "4096 to"),
+        (["--bytes", "1"], 2, "16384 to"),
         (["--state", "/dev/null/x"], 1, "/dev/null/x"),
     ],
 )

@@ -14,7 +14,9 @@ _DAY_S = 86400
 async def main(thing):
     """Does what messages on cmd/NAME ask for, `name count`, and a URL for an upload; says that it is done."""
     # The pauses between attempts would grow, as for a broker that keeps failing: that is tested elsewhere.
-    thing.on("cloud_down", lambda reason: thing._client.backoff.reset())
+    # The client is found by what it has: `deploy` gives private names others.
+    (client,) = [part for part in thing.__dict__.values() if hasattr(part, "backoff")]
+    thing.on("cloud_down", lambda reason: client.backoff.reset())
     kept = []
     orders = thing.subscribe("cmd/" + thing.name)
     count = 0

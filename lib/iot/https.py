@@ -19,6 +19,7 @@ _ANSWER_MS = const(60000)  # for all of an answer
 _BEGIN_MS = const(60000)
 _LEAST_RATE = const(1024)  # bytes a second: slower is a server that holds the device
 _BUFFER_BYTES = const(4096)
+_WRITE_BYTES = const(1024)  # asyncio copies what TLS does not take at once
 _HEAD_BYTES = const(2048)  # of an answer, while the buffer has what is being sent
 _ANSWER_BYTES = const(1024)
 _REQUEST = const("{} {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{}\r\n")
@@ -121,9 +122,10 @@ async def _send(stream, view, body, length, room):
         else:
             piece = body[sent : sent + len(view)]
         sent += len(piece)
-        stream.write(piece)
         try:
-            await in_time(stream.drain())
+            for start in range(0, len(piece), _WRITE_BYTES):
+                stream.write(piece[start : start + _WRITE_BYTES])
+                await in_time(stream.drain())
         except OSError:
             count = stream.s.readinto(room)  # of who has answered, and then reads no more
             if count:

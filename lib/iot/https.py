@@ -29,7 +29,7 @@ _CODING = const(b"transfer-encoding")
 _LAST_CHUNK = const(b"0\r\n\r\n")
 
 
-def split(url):
+def _split(url):
     """(host, port, path) of a URL; ValueError where it is none of https."""
     scheme, _, rest = url.partition("://")
     host, slash, path = rest.partition("/")
@@ -40,7 +40,7 @@ def split(url):
     raise ValueError("url: not https://HOST/… of at most {} characters".format(_URL_MAX))
 
 
-def authority(host, port):
+def _authority(host, port):
     """What a request calls its host (RFC 9110, 7.2), and what may be signed."""
     return host if port == _PORT else "{}:{}".format(host, port)
 
@@ -55,7 +55,7 @@ async def request(method, url, load, body=None, length=0, headers=None, into=Non
         ValueError: an argument, a server that is not trusted, or what it says is no HTTP.
         OSError: no connection, it is cut, or stands still.
     """
-    host, port, path = split(url)
+    host, port, path = _split(url)
     lines, names = _fields(headers or {})
     if not (method.isalpha() and method == method.upper()):
         raise ValueError("method: not in capitals")
@@ -64,7 +64,7 @@ async def request(method, url, load, body=None, length=0, headers=None, into=Non
         length = len(body)
     if body is not None or method in ("PUT", "POST", "PATCH"):
         lines.append("Content-Length: {}\r\n".format(length))
-    opener, host = Opener(host, port, load), authority(host, port)
+    opener, host = Opener(host, port, load), _authority(host, port)
     lines, path = [_REQUEST.format(method, path, host, "".join(lines)).encode()], None
     try:
         return await _exchange(opener, lines, names, body, length, into, method == "HEAD")
@@ -78,26 +78,26 @@ async def request(method, url, load, body=None, length=0, headers=None, into=Non
 
 
 async def _exchange(opener, lines, names, body, length, into, is_head):
-    stream = await in_time(opener.open())
+    stream = await _in_time(opener.open())
     try:
         stream.write(lines.pop())  # of some KB, which so are nowhere else
-        await in_time(stream.drain())
+        await _in_time(stream.drain())
         buffer = bytearray(_BUFFER_BYTES)
         room, at = buffer, 0
         if length:
             room = bytearray(_HEAD_BYTES)
             at = await _send(stream, memoryview(buffer), body, length, room)
         view = memoryview(buffer)[:_ANSWER_BYTES] if into is None else memoryview(into)
-        status, found, count = await in_time(_answer(stream, room, names, at, view, is_head), _ANSWER_MS)
+        status, found, count = await _in_time(_answer(stream, room, names, at, view, is_head), _ANSWER_MS)
         fields = {str(name, "utf-8"): _text(found[name]) for name in names if name in found}
         return status, fields, view[:count] if into else bytes(view[:count])
     finally:
-        await end_of(stream)
+        await _end_of(stream)
 
 
 async def _answer(stream, room, names, at, view, is_head):
     """Status, fields, and how much of the body is in `view`; `at` bytes of it all are in `room` already."""
-    status, found, at, end = await hear(stream, room, names + [_LENGTH, _CODING], at)
+    status, found, at, end = await _hear(stream, room, names + [_LENGTH, _CODING], at)
     count = min(end - at, len(view))
     view[:count] = bytes(room[at : at + count])
     if is_head or status in (204, 304):
@@ -115,7 +115,7 @@ async def _send(stream, view, body, length, room):
             piece = view[: length - sent]
             count = body(piece)
             if hasattr(count, "send"):
-                count = await in_time(count)
+                count = await _in_time(count)
             if not count or not 0 < count <= len(piece):
                 raise ValueError("the body has ended after {} of {} bytes".format(sent, length))
             piece = piece[:count]
@@ -125,7 +125,7 @@ async def _send(stream, view, body, length, room):
         try:
             for start in range(0, len(piece), _WRITE_BYTES):
                 stream.write(piece[start : start + _WRITE_BYTES])
-                await in_time(stream.drain())
+                await _in_time(stream.drain())
         except OSError:
             count = stream.s.readinto(room)  # of who has answered, and then reads no more
             if count:
@@ -144,7 +144,7 @@ async def _body(stream, view, count, found):
     if told.isdigit() and not is_chunked:
         most = min(most, int(told))
         while count < most:
-            count += await read(stream, view[count:most])
+            count += await _read(stream, view[count:most])
         return most
     while count < most and not (is_chunked and bytes(view[max(count - 5, 0) : count]) == _LAST_CHUNK):
         more = await _some(stream, view[count:])
@@ -190,7 +190,7 @@ def _text(value):
     return "".join([chr(byte) for byte in value])
 
 
-async def in_time(coroutine, timeout_ms=_STEP_MS):
+async def _in_time(coroutine, timeout_ms=_STEP_MS):
     """Awaits a coroutine that has to go on; OSError where it took too long."""
     try:
         return await asyncio.wait_for_ms(coroutine, timeout_ms)
@@ -198,13 +198,13 @@ async def in_time(coroutine, timeout_ms=_STEP_MS):
         raise OSError("nothing came for {} s".format(timeout_ms // 1000))
 
 
-async def end_of(stream):
+async def _end_of(stream):
     """Closes a stream."""
     stream.close()
     await within(_STEP_MS, stream.wait_closed())
 
 
-async def read(stream, view):
+async def _read(stream, view):
     """Reads a piece, of at least a byte."""
     count = await _some(stream, view)
     if not count:
@@ -214,12 +214,12 @@ async def read(stream, view):
 
 async def _some(stream, view):
     while True:
-        count = await in_time(stream.readinto(view))
+        count = await _in_time(stream.readinto(view))
         if count is not None:
             return count
 
 
-async def hear(stream, buffer, names, at=0):
+async def _hear(stream, buffer, names, at=0):
     """An answer's head: (status, {name: value}, start, end), of which what follows has come into `buffer`.
 
     Args:
@@ -233,7 +233,7 @@ async def hear(stream, buffer, names, at=0):
         while end < 0:
             if at == len(buffer):
                 raise ValueError("an answer with a head of over {} bytes".format(len(buffer)))
-            at += await read(stream, room[at:])
+            at += await _read(stream, room[at:])
             end = buffer.find(b"\r\n\r\n", 0, at)
         status, found = _head(buffer, room, end, names)
         end += 4

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.patience import PATIENCE_S
 from tests.peers.chromium import Visit
-from tests.peers.dashboard_scene import NARROW, SCHEMES, WIDE
-from tests.peers.inspection import SCREENSHOTS
+from tests.peers.dashboard_scene import WIDE, scan
 from tests.system.house import WIFI
 from tools import application
 from tools.board import settings
@@ -26,11 +24,8 @@ from tools.examples.camera.service.snapshots import Snapshots
 from tools.sim import Device, World
 
 _MAC = "24:0a:c4:00:00:01"
-_ALL = {"resultTypes": ["violations"]}
-_CONTRAST = {**_ALL, "runOnly": ["color-contrast"]}  # no other rule has to do with the scheme
 _TABS = 60
 _IN_FOCUS = "document.activeElement.querySelector('img')?.getAttribute('src')"
-_TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @dataclass
@@ -136,17 +131,8 @@ class Reader:
         return time.monotonic() - begin_s
 
     async def inspect(self, step: str) -> None:
-        """Keep screenshots, wide and narrow, light and dark; axe-core finds nothing in any of them."""
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        for size in (WIDE, NARROW):
-            await self.page.set_viewport_size(size)  # type: ignore[arg-type]
-            for scheme in SCHEMES:
-                await self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-                where = f"{step}-{size['width']}-{scheme}"
-                await self.page.screenshot(path=SCREENSHOTS / f"camera-{where}.png", full_page=True)
-                assert await self.page.evaluate(_TOO_WIDE) <= 0, f"{where}: wider than the window"
-                found = await Axe().run(self.page, options=_ALL if scheme == SCHEMES[0] else _CONTRAST)
-                assert found.violations_count == 0, f"{where}: {found.generate_report()}"
+        """As of any page."""
+        await scan(self.page, f"camera-{step}")
         await self.page.set_viewport_size(WIDE)  # type: ignore[arg-type]
 
     async def leave(self, answers: bool = False) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,16 +125,31 @@ class Reader:
         await self.is_told("presence-text", "Connected")
 
     async def inspect(self, step: str) -> None:
-        """Keep screenshots, wide and narrow, light and dark; axe-core finds nothing in any of them."""
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        for size in (WIDE, NARROW):
-            await self.page.set_viewport_size(size)  # type: ignore[arg-type]
-            for scheme in SCHEMES:
-                await self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-                await self.page.evaluate(_PAINTED)
-                assert await self.page.evaluate(_BLANK) == 0, f"{step}: empty plots"
-                where = f"{step}-{size['width']}-{scheme}"
-                await self.page.screenshot(path=SCREENSHOTS / f"dashboard-{where}.png", full_page=True)
-                assert await self.page.evaluate(_TOO_WIDE) <= 0, f"{where}: wider than the window"
-                found = await Axe().run(self.page, options=_ALL if scheme == "light" else _CONTRAST)
-                assert found.violations_count == 0, f"{where}: {found.generate_report()}"
+        """As of any page; and no plot is empty."""
+        await scan(self.page, f"dashboard-{step}", self._check_plots)
+
+    async def _check_plots(self) -> None:
+        assert await self.page.evaluate(_BLANK) == 0, "empty plots"
+
+
+async def scan(page: Page, step: str, check: Callable[[], Awaitable[None]] | None = None) -> None:
+    """Keep screenshots, wide and narrow, light and dark; axe-core finds nothing in any of them.
+
+    Args:
+        page: as it is now.
+        step: what it shows, for the screenshots' names.
+        check: called for each of them, once it is drawn.
+    """
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    for size in (WIDE, NARROW):
+        await page.set_viewport_size(size)  # type: ignore[arg-type]
+        for scheme in SCHEMES:
+            await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            await page.evaluate(_PAINTED)
+            if check:
+                await check()
+            where = f"{step}-{size['width']}-{scheme}"
+            await page.screenshot(path=SCREENSHOTS / f"{where}.png", full_page=True)
+            assert await page.evaluate(_TOO_WIDE) <= 0, f"{where}: wider than the window"
+            found = await Axe().run(page, options=_ALL if scheme == SCHEMES[0] else _CONTRAST)
+            assert found.violations_count == 0, f"{where}: {found.generate_report()}"

@@ -10,7 +10,6 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.patience import PATIENCE_S
-from tests.peers import chromium
 from tests.peers.camera_scene import Home, Reader, home
 from tests.peers.chromium import needs_chromium
 
@@ -19,12 +18,6 @@ pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 BYTES = 300_000
 TIMES = 3
 EMPTY = "garden"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium.running() as running:
-        yield running
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

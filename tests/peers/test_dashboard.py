@@ -36,12 +36,6 @@ _IN_PLACE = "[...document.querySelectorAll('#rows tr')].filter((row) => row.kept
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium.running() as running:
-        yield running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Home]:
     async with home(tmp_path_factory.mktemp("home")) as made:
         yield made

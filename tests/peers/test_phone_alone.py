@@ -15,7 +15,6 @@ from iot.ble.frames import split
 from playwright.async_api import Browser, expect
 
 from tests.patience import until
-from tests.peers import chromium
 from tests.peers.chromium import Visit, needs_chromium
 from tests.peers.inspection import inspect
 from tools import phone
@@ -39,12 +38,6 @@ def in_browser(test: Any) -> Any:
 async def site() -> AsyncIterator[phone.Page]:
     async with phone.Page(0, PRODUCT) as made:
         yield made
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium.running() as running:
-        yield running
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -24,6 +24,12 @@ def ensure(account: Account, names: Iterable[str]) -> None:
                     raise
 
 
+def put(account: Account, name: str, value: str) -> None:
+    """Keep a secret that somebody brings, in the place of what was there."""
+    with explained(account.where, "ssm"):
+        account.client("ssm").put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+
+
 def read(account: Account, name: str) -> str | None:
     """One of them; None where it is not there."""
     with explained(account.where, "ssm"):

@@ -191,7 +191,8 @@ class Cloud:
             )
             broker.tell_messages = self.messages
             broker.misbehaves = self.gate.packet
-            broker.router.hear = self._rules.hear
+            if self._rules.has_calls:
+                broker.router.hear = self._rules.hear
             self.port = await broker.start(self._listen, self.port)
             self._broker, self._provisioning = broker, provisioning
             self.connections.follow(broker)

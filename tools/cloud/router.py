@@ -20,7 +20,7 @@ class Router:
     """
 
     def __init__(self, store: Store, limits: Limits) -> None:
-        self.hear: Callable[[Sent], None] = lambda sent: None
+        self.hear: Callable[[Sent], None] | None = None  # of rules, if one hears messages
         self._store = store
         self._limits = limits
         self._tree: FilterTree[Session | Group] = FilterTree()
@@ -170,7 +170,8 @@ class Router:
                 session.pump()
             else:
                 session.send_qos_0(message)
-        self.hear(Sent(topic, payload, *sender))
+        if self.hear:
+            self.hear(Sent(topic, payload, *sender))
 
     def send(self, session: Session, message: Message) -> None:
         """Deliver to one session, whatever it is subscribed to."""

@@ -104,6 +104,11 @@ class Rules:
 
     # For the router
 
+    @property
+    def has_calls(self) -> bool:
+        """Whether there is a rule that hears messages."""
+        return bool(self._calls)
+
     def hear(self, sent: Sent) -> None:
         """A message was published, by a client or by a service."""
         for name, (sql, _) in self._calls.items():

@@ -46,6 +46,7 @@ class Account:
         self._session = session
         self._poll_s = poll_s
         self._options = options
+        self._clients: dict[str, Any] = {}
 
     @classmethod
     def local(cls, state: Path) -> "Account":
@@ -121,8 +122,10 @@ class Account:
         return str(self.iot.describe_endpoint(endpointType=_DATA)["endpointAddress"])
 
     def client(self, service: str) -> Any:
-        """boto3's of another service."""
-        return self._session.client(service, **self._options)
+        """boto3's of another service, made once."""
+        if service not in self._clients:
+            self._clients[service] = self._session.client(service, **self._options)
+        return self._clients[service]
 
     def thing(self, name: str) -> dict[str, Any]:
         """DescribeThing's answer; BoardError tells which things there are where it is none of them."""

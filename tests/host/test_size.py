@@ -131,7 +131,7 @@ def test_what_is_borrowed_in_the_steps_is_what_the_device_borrows() -> None:
     lent = set_size.lent([size.module_name(file) for file in size.device_files()])
     for way in (*start.WAYS.values(), start.STEPS):
         assert named("borrow", way) | named("hold", way) <= set(lent)
-        kept = {"iot.aws.shadow", "iot.aws.commands"}  # by iot.aws.services
+        kept = {"iot.aws.shadow", "iot.aws.commands"}  # by iot.services
         assert named("load", way) <= {*modes.ALWAYS, *sum(modes.STAYING.values(), ())}
         assert named("keep", way) <= kept
     assert named("keep", (start.TOUCHED,)) == kept
@@ -286,7 +286,7 @@ def test_signatures_of_updates_are_checked_within_the_budget_of_a_moment(measure
 def test_a_request_by_https_is_made_within_the_budget_of_a_moment(measured: size.Measured) -> None:
     """What takes MQTT's place stays while the request is made, and nothing else of the room does."""
     weights = {one.name: one.bytes for one in measured.sets.moments}
-    assert weights["iot.aws.aside"] + weights["iot.https"] <= set_size.MOMENT_BUDGET
+    assert weights["iot.work.aside"] + weights["iot.https"] <= set_size.MOMENT_BUDGET
 
 
 def test_over_budget_the_heaviest_are_named() -> None:

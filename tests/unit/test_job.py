@@ -5,9 +5,9 @@ import asyncio
 from check import araises
 from fakes import FakeLog, FakeNVS
 from iot import probation
-from iot.aws import job as module
 from iot.aws.jobs import Jobs
 from iot.aws.requests import ServiceError
+from iot.work import job as module
 
 PREFIX = "$aws/things/lamp/jobs/"
 ENDED = ("SUCCEEDED", "FAILED", "REJECTED", "CANCELED", "TIMED_OUT")

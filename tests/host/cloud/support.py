@@ -226,7 +226,7 @@ class Bench:
     async def connections(self, count: int) -> None:
         """Wait until no more than `count` connections are left, also in the broker's own eyes."""
         async with asyncio.timeout(DEADLINE_S):
-            while len(self.cloud._broker._connections) > count:  # type: ignore[union-attr]
+            while len(self.cloud._broker._port.connections) > count:  # type: ignore[union-attr]
                 await asyncio.sleep(0.01)
 
     async def open(self, identity: Identity | None = None, root_ca: str = "", port: int = 0) -> Peer:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tools.atomic import write_atomic
 from tools.bench.mosquitto import Mosquitto, free_port
 
-# Two listeners, since a listener of mosquitto's asks for a password or for a certificate; they share all messages.
+# Two listeners, since one of mosquitto's asks for a password or for a certificate; they share all messages.
 _CONFIGURATION = """
 per_listener_settings true
 listener {{port}} {listen}
@@ -31,7 +31,7 @@ user root
 
 
 class Broker(Mosquitto):
-    """A broker on two ports: `port` asks for a user name and a password, `certificate_port` for a certificate.
+    """A broker on two ports: `port` asks for user name and password, `certificate_port` for a certificate.
 
     Whoever is let in may do all that MQTT 3.1.1 has. `authority` issues the certificates.
 
@@ -71,7 +71,9 @@ class Broker(Mosquitto):
         """Have these user names and no others, from the next start on. Raises as the class does."""
         for name, password in passwords.items():
             if not name or not password or set(name + password) & set(":\r\n\0"):
-                raise ValueError(f"user name {name!r}: neither it nor its password is empty or has a colon or a line's end")
+                raise ValueError(
+                    f"user name {name!r}: neither it nor its password is empty or has a colon or a line's end"
+                )
         plain = self._passwords.with_suffix(".new")
         try:
             write_atomic(plain, "".join(f"{n}:{p}\n" for n, p in passwords.items()).encode(), 0o600)

@@ -117,7 +117,9 @@ class ClearBlade(Manners):
         topic = f"{self._devices[device_id].topic}/commands" + (f"/{subfolder}" if subfolder else "")
         peer = self.front.client(self.client_id(device_id))
         if peer is None or peer.granted(topic) is None:
-            raise NotSubscribedError(f"device {device_id}: it is not connected, or has not subscribed to commands")
+            raise NotSubscribedError(
+                f"device {device_id}: it is not connected, or does not listen to commands"
+            )
         peer.send(topic, data)
 
     # Manners
@@ -136,8 +138,7 @@ class ClearBlade(Manners):
             until_s = judge(token, device.keys, self._place[0], self._clock())
         except (TokenError, UnicodeDecodeError) as error:
             why = error if isinstance(error, TokenError) else "not of ASCII characters"
-            device.error = f"token: {why}"
-            raise Refused(device.error, mqtt.BAD_USER_NAME_OR_PASSWORD) from None
+            raise Refused(f"token: {why}", mqtt.BAD_USER_NAME_OR_PASSWORD) from None
         return Identity(packet.client_id, "its token", until_s)
 
     def publish(self, client: Peer, message: mqtt.Publish) -> Work:
@@ -161,7 +162,6 @@ class ClearBlade(Manners):
 
     def joined(self, client: Peer) -> None:
         device = self._of(client)
-        device.error = ""
         if device.config.acknowledged_s is None:  # a session that was kept need not subscribe again
             self._send_config(client, device)
 
@@ -188,5 +188,3 @@ class ClearBlade(Manners):
         message = peer.send(f"{device.topic}/config", device.config.data)
         if message is not None and message.qos:
             self._sent[device.id] = peer, message, device.config
-
-

@@ -32,7 +32,6 @@ class Device:
         config: what it is to have.
         events: telemetry, as (subfolder or "", payload), the newest last.
         states: what it reported, the newest last.
-        error: why its connection ended, "" where nothing was wrong.
     """
 
     id: str
@@ -40,7 +39,6 @@ class Device:
     config: Config = field(default_factory=lambda: Config(1, b""))
     events: deque[tuple[str, bytes]] = field(default_factory=lambda: deque(maxlen=_KEPT_EVENTS))
     states: deque[bytes] = field(default_factory=lambda: deque(maxlen=_KEPT_STATES))
-    error: str = ""
 
     @property
     def topic(self) -> str:

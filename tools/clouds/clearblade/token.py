@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.types import Options
 
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
@@ -13,7 +14,13 @@ _LONGEST_S = 24 * 3600
 _LAST_S = 1e12  # and no NaN, which JSON has as Python reads it
 _RSA_MIN_BITS = 2048
 # The times are judged by the cloud's own clock, which PyJWT cannot be given.
-_CHECKS = {"require": ["iat", "exp", "aud"], "strict_aud": True, "verify_exp": False, "verify_iat": False}
+_CHECKS: Options = {
+    "require": ["iat", "exp", "aud"],
+    "strict_aud": True,
+    "verify_exp": False,
+    "verify_iat": False,
+    "verify_nbf": False,
+}
 
 
 class TokenError(Exception):

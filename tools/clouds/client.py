@@ -122,6 +122,11 @@ class Client:
         session = self._session or self._front.router.session(self.identity.name)
         return session is not None and session.holds(message)
 
+    def subscribe(self, *filters: tuple[str, int]) -> None:
+        """Subscribe it, without a word, to filters with their QoS."""
+        if self._session is not None:
+            self._front.router.subscribe(self._session, filters)
+
     def end(self, reason: str, detail: str) -> None:
         """Disconnect it."""
         self._close(reason, detail)

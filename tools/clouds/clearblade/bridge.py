@@ -1,18 +1,13 @@
 """The stand-in itself: devices by their public keys, and what their messages mean."""
 
 import re
-import time
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from types import TracebackType
+from typing import Any
 
 from tools.cloud import packet as mqtt
-from tools.cloud.ca import ServerChain
-from tools.cloud.events import Event
 from tools.cloud.store import Message
-from tools.clouds.front import Front
 from tools.clouds.manners import Asked, HangUp, Identity, Manners, Peer, Refused, Work
+from tools.clouds.standin import StandIn
 
 from .devices import Config, Device, NotSubscribedError
 from .token import TokenError, judge, load_key
@@ -22,16 +17,12 @@ _DEVICE_ID = re.compile(r"[A-Za-z][A-Za-z0-9+.%_~-]{2,254}")
 _STATE_BYTES = _CONFIG_BYTES = 64 * 1024
 
 
-class ClearBlade(Manners):
-    """One registry of a project; all it keeps but sessions and its CA ends with it.
+class ClearBlade(StandIn):
+    """One registry of a project.
 
     Args:
-        folder: for its CA and its sessions.
+        folder, hosts, tell, clock, server_chain: StandIn's.
         project, location, registry: what client ids name.
-        hosts, tell, clock, server_chain: as Front has them.
-
-    Raises:
-        StateError: the folder is in use, or damaged.
     """
 
     # It hangs up after 20 minutes without a packet, or after 1.5 keep-alives where those are shorter.
@@ -39,46 +30,16 @@ class ClearBlade(Manners):
 
     def __init__(
         self,
-        folder: Path,
+        *arguments: Any,
         project: str = "project",
         location: str = "us-central1",
         registry: str = "registry",
-        hosts: tuple[str, ...] = ("localhost", "127.0.0.1"),
-        tell: Callable[[Event], None] = lambda event: None,
-        clock: Callable[[], float] = time.time,
-        server_chain: ServerChain = "p256",
+        **options: Any,
     ) -> None:
+        super().__init__(*arguments, **options)
         self._place = project, location, registry
-        self._clock = clock
         self._devices: dict[str, Device] = {}
         self._sent: dict[str, tuple[Peer, Message, Config]] = {}  # configurations that wait for a PUBACK
-        self.front = Front(folder, self, hosts, tell, clock, server_chain)
-
-    async def start(self, listen: str = "127.0.0.1", port: int = 0) -> int:
-        """Listen on an address; returns the port, 0 takes any free one. Raises OSError."""
-        return await self.front.start(listen, port)
-
-    async def stop(self) -> None:
-        """Disconnect everyone and stop listening."""
-        await self.front.stop()
-
-    async def __aenter__(self) -> "ClearBlade":
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
-
-    @property
-    def port(self) -> int:
-        return self.front.port
-
-    @property
-    def root_ca(self) -> str:
-        """The certificate (PEM) that devices have to trust."""
-        return self.front.root_pem
 
     # For operators
 
@@ -135,7 +96,7 @@ class ClearBlade(Manners):
             raise Refused(f"no device {named[4]}", mqtt.IDENTIFIER_REJECTED)
         try:
             token = packet.password.decode("ascii")
-            until_s = judge(token, device.keys, self._place[0], self._clock())
+            until_s = judge(token, device.keys, self._place[0], self.front.clock())
         except (TokenError, UnicodeDecodeError) as error:
             why = error if isinstance(error, TokenError) else "not of ASCII characters"
             raise Refused(f"token: {why}", mqtt.BAD_USER_NAME_OR_PASSWORD) from None
@@ -178,7 +139,7 @@ class ClearBlade(Manners):
         """See which configurations were acknowledged."""
         for device_id, (peer, message, config) in list(self._sent.items()):
             if not peer.holds(message):
-                config.acknowledged_s = self._clock()
+                config.acknowledged_s = self.front.clock()
                 del self._sent[device_id]
 
     def _of(self, client: Peer) -> Device:

@@ -71,9 +71,8 @@ class Broker(Mosquitto):
         """Have these user names and no others, from the next start on. Raises as the class does."""
         for name, password in passwords.items():
             if not name or not password or set(name + password) & set(":\r\n\0"):
-                raise ValueError(
-                    f"user name {name!r}: neither it nor its password is empty or has a colon or a line's end"
-                )
+                text = "it and its password have one character at least, no colon and no line's end"
+                raise ValueError(f"user name {name!r}: {text}")
         plain = self._passwords.with_suffix(".new")
         try:
             write_atomic(plain, "".join(f"{n}:{p}\n" for n, p in passwords.items()).encode(), 0o600)

@@ -1,7 +1,7 @@
 """A device made of Alibaba's own link kit, in the environment .alibaba: told what to call by lines of JSON.
 
 Its argument is JSON: port, cadata, product, device, secret, and `model`, a file with its services and events.
-Each line of its input is [method of LinkKit, arguments…]; each line it writes is [callback, what it was told…].
+Each line of its input is [method of LinkKit, arguments…]; each of its output [callback, what it was told…].
 A service is answered with what it was called with.
 """
 

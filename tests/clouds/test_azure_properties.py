@@ -27,23 +27,10 @@ USERS = NAMES | st.sampled_from(
     ["h/d/?api-version=1", "h/d?api-version=1", "0ne00000001/registrations/d/api-version="]
 )
 PARTS = [
-    "$iothub",
-    "twin",
-    "GET",
-    "PATCH",
-    "methods",
-    "res",
-    "200",
-    "?$rid=1",
-    "?$rid",
-    "devices",
-    "d",
-    "messages",
-    "events",
-    "%",
-    "&=&",
+    *("$iothub", "twin", "GET", "PATCH", "methods", "res", "200", "?$rid=1", "?$rid"),
+    *("devices", "d", "messages", "events", "%", "&=&", ""),
 ]
-TOPICS = st.lists(st.sampled_from([*PARTS, ""]), min_size=1, max_size=8).map("/".join)
+TOPICS = st.lists(st.sampled_from(PARTS), min_size=1, max_size=8).map("/".join)
 
 
 class Nobody:

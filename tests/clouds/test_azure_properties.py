@@ -48,6 +48,9 @@ class Nobody:
     def holds(self, message: object) -> bool:
         return False
 
+    def subscribe(self, *filters: tuple[str, int]) -> None:
+        pass
+
     def end(self, reason: str, detail: str) -> None:
         pass
 

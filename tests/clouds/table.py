@@ -14,6 +14,7 @@ _AWS = "https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html"
 _AWS_QUOTAS = "https://docs.aws.amazon.com/general/latest/gr/iot-core.html"
 _AWS_TOPICS = "https://docs.aws.amazon.com/iot/latest/developerguide/topics.html"
 _AZURE = "https://learn.microsoft.com/azure/iot/iot-mqtt-connect-to-iot-hub"
+_AZURE_FILTERS = "https://github.com/Azure/azure-iot-middleware-freertos/pull/89"
 _AZURE_QUOTAS = "https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling"
 _CLEARBLADE = "https://clearblade.atlassian.net/wiki/spaces/IC/pages/2202566686"  # publishing over the bridge
 _GOOGLE_QUOTAS = "https://cloud.google.com/iot/quotas"  # of its predecessor
@@ -73,17 +74,17 @@ CELLS = [
     Cell("alibaba", "two clients of one id", _OUT, _ALIBABA_CONNECT),
     Cell("mqtt", "two clients of one id", _OUT, _MQTT),
     Cell("aws", "the wildcard `#`", "granted", _AWS_TOPICS),
-    Cell("azure", "the wildcard `#`", "hangs up", _AZURE),
+    Cell("azure", "the wildcard `#`", "hangs up", _AZURE_FILTERS),
     Cell("clearblade", "the wildcard `#`", "hangs up", _CLEARBLADE, said=False),
     Cell("alibaba", "the wildcard `#`", "refused (0x80)", _ALIBABA_TOPICS, said=False),
     Cell("mqtt", "the wildcard `#`", "granted", _MQTT),
     Cell("aws", "a topic of one's own", "taken", _AWS_TOPICS),
-    Cell("azure", "a topic of one's own", "hangs up", _AZURE),
+    Cell("azure", "a topic of one's own", "hangs up", _AZURE, said=False),
     Cell("clearblade", "a topic of one's own", "hangs up", _CLEARBLADE),
     Cell("alibaba", "a topic of one's own", "hangs up", _ALIBABA_TOPICS, said=False),
     Cell("mqtt", "a topic of one's own", "taken", _MQTT),
     Cell("aws", "device to device", "delivered", _AWS_TOPICS),
-    Cell("azure", "device to device", "hangs up", _AZURE),
+    Cell("azure", "device to device", "hangs up", _AZURE_FILTERS),
     Cell("clearblade", "device to device", "hangs up", _CLEARBLADE),
     Cell("alibaba", "device to device", "refused (0x80)", _ALIBABA_TOPICS),
     Cell("mqtt", "device to device", "delivered", _MQTT),

@@ -27,6 +27,10 @@ _TAKEN = re.compile(r"system: restarting: new configuration$")
 _ACKNOWLEDGED = re.compile(r" I app: telemetry \d+ acknowledged")
 
 
+class RunError(Exception):
+    """Why there was no telemetry, or less than asked for."""
+
+
 def make_unit(
     folder: Path,
     world: World,
@@ -67,7 +71,7 @@ async def start(
         await asyncio.to_thread(device.deploy, product.texts())
     else:
         await asyncio.to_thread(device.deploy if args.packed else device.install)
-        if not (args.once or args.packed):
+        if not (args.once or args.packed or args.cloud):  # REPORTS are AWS's
             device.add("firmware/settings.py", f"\nREPORTS = {reports()!r}\n")
     await device.power_on()
     mode = (await device.expect(r"system: mode (\w+)$", args.timeout))[1]

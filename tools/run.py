@@ -3,12 +3,9 @@
 import argparse
 import asyncio
 import contextlib
-import itertools
 import os
-import re
 import shlex
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +13,19 @@ from rich.console import Console
 
 from tools import application
 from tools.ble.errors import BleError
-from tools.board import settings
 from tools.board.errors import BoardError, wrong_arguments
 from tools.cloud import Cloud, StateError
 from tools.cloud.ca import CHAINS
 from tools.cloud.endpoint import is_page, kept_port
 from tools.cloud.events import Event, printable
-from tools.configure import ConfigureError, configure
+from tools.clouds import life
+from tools.clouds.operators import OPERATORS
+from tools.configure import ConfigureError
 from tools.demonstration import demonstrate
 from tools.keyboard import Keyboard
-from tools.sim import Device, World
-from tools.sim.seldom import Seldom
-from tools.sim.wiring import WiringError, wire
+from tools.powering import MESSAGES, WIFI, RunError, last_lines, make_unit, start
+from tools.sim import World
+from tools.sim.wiring import WiringError
 from tools.subscriber import Subscriber
 from tools.timeline import Timeline
 from tools.units import Unit, allow_files, bring_up
@@ -43,6 +41,7 @@ EXAMPLES = """examples:
   python3 -m tools run --updates         then a signed update arrives, is tried and kept; another goes back
   python3 -m tools run --devices 20      twenty devices, each with its own name, certificate and policy
   python3 -m tools run --state DIR       keep cloud and flash in DIR, and go on with them the next time
+  python3 -m tools run --cloud azure     one device on another cloud's stand-in: what its operator can do there
 
 A line that is typed goes to the device's console (help, status, …); with several devices it begins with a
 number, as in: 2 status. `send TOPIC PAYLOAD` sends a message through the cloud. Ctrl-C ends.
@@ -51,14 +50,12 @@ exit status: 0, also after Ctrl-C; 1 if it cannot start, or --once gets no messa
 130 if Ctrl-C ends --once"""
 
 _MTU_LEAST, _MTU_MOST = 23, 517
-
-
-class RunError(Exception):
-    """Why there was no telemetry."""
+_ERRORS = (RunError, BoardError, StateError, BleError, ConfigureError, WiringError, OSError)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--once", action="store_true", help=f"end after {MESSAGES} messages of each device")
+    parser.add_argument("--cloud", choices=OPERATORS, help="another cloud than AWS IoT Core, by its stand-in")
     parser.add_argument("--devices", type=int, default=1, metavar="N", help="how many devices (default 1)")
     parser.add_argument(
         "--state", type=Path, metavar="DIR", help="keep cloud and flash here (default: nowhere)"
@@ -102,13 +99,15 @@ def main(args: argparse.Namespace) -> int:
         return wrong_arguments("run", "--devices: 1 to 200")
     if not _MTU_LEAST <= args.mtu <= _MTU_MOST:
         return wrong_arguments("run", f"--mtu: {_MTU_LEAST} to {_MTU_MOST}")
+    if args.cloud and (args.devices > 1 or args.state or args.server_chain != "p256"):
+        return wrong_arguments("run", "--cloud has one device and keeps nothing: no --devices, --state, --server-chain")
     console = Console()
     try:
-        asyncio.run(run(args, Timeline(console)))
+        asyncio.run((life.run if args.cloud else run)(args, Timeline(console)))
     except KeyboardInterrupt:
         if args.once:
             raise
-    except (RunError, BoardError, StateError, BleError, ConfigureError, WiringError, OSError) as error:
+    except _ERRORS as error:
         console.print(f"run: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
         return 1
     return 0
@@ -144,12 +143,16 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
             from tools.live import open_page  # noqa: PLC0415 - --once needs none of it
 
             await open_page(stack, cloud, folder / "cloud", world, units, product, timeline)
+
+        def document() -> dict[str, Any]:
+            return cloud.device_configuration([WIFI])
+
         for unit in units:
             stack.push_async_callback(unit.device.power_off)
         stack.enter_context(timeline.telling_silence(lambda: last_lines(units)))
         await bring_up(
             units,
-            lambda unit: start(unit, lambda: cloud.device_configuration([WIFI]), world, product, args, timeline),
+            lambda unit: start(unit, document, world, product, args, timeline),
             args.timeout,
             args.once,
             (BleError, ConfigureError, OSError),

@@ -1,6 +1,7 @@
 """paho-mqtt as a device, with a password or a certificate; it remembers what happened to it."""
 
 import asyncio
+import socket
 import ssl
 from typing import Any, Self
 
@@ -74,8 +75,8 @@ class PahoPeer:
     def drop(self) -> None:
         """Lose the connection without a goodbye."""
         sock = self.paho.socket()
-        assert sock is not None
-        sock.shutdown(2)
+        assert isinstance(sock, ssl.SSLSocket)
+        sock.shutdown(socket.SHUT_RDWR)
 
     async def __aenter__(self) -> Self:
         self.paho.connect_async("localhost", self._port)

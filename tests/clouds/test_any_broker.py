@@ -25,14 +25,14 @@ async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
 
 
 def by_password(broker: Broker, user: str, password: str, will: tuple[str, bytes] | None = None) -> PahoPeer:
-    context = client_context(broker.root_ca, None, Path())
+    context = client_context(broker.root_pem, None, Path())
     return PahoPeer(broker.port, context, f"id-{user}", user, password, will)
 
 
 async def test_what_one_with_a_password_sends_comes_to_one_with_a_certificate(
     broker: Broker, tmp_path: Path
 ) -> None:
-    context = client_context(broker.root_ca, broker.authority.issue(), tmp_path)
+    context = client_context(broker.root_pem, broker.authority.issue(), tmp_path)
     async with PahoPeer(broker.certificate_port, context, "hall") as hall:
         assert await hall.subscribe("#", 2) == 2
         async with by_password(broker, "lamp", SECRET, ("gone", b"lamp")) as lamp:
@@ -76,7 +76,7 @@ async def test_what_a_password_file_cannot_hold_is_refused_whole(broker: Broker,
 async def test_mosquittos_own_clients_are_let_in(broker: Broker, tmp_path: Path) -> None:
     if not shutil.which("mosquitto_sub"):
         pytest.skip("mosquitto_sub is not installed (Debian: mosquitto-clients)")
-    (tmp_path / "ca.pem").write_text(broker.root_ca)
+    (tmp_path / "ca.pem").write_text(broker.root_pem)
     for name, pem in zip(("crt", "key"), broker.authority.issue(), strict=True):
         (tmp_path / name).write_text(pem)
     root = ["-h", "localhost", "--cafile", str(tmp_path / "ca.pem"), "-q", "2"]
@@ -104,7 +104,7 @@ async def test_mosquittos_own_clients_are_let_in(broker: Broker, tmp_path: Path)
 
 
 async def test_without_a_certificate_of_its_ca_there_is_no_connection(broker: Broker, tmp_path: Path) -> None:
-    peer = PahoPeer(broker.certificate_port, client_context(broker.root_ca, None, tmp_path), "stranger")
+    peer = PahoPeer(broker.certificate_port, client_context(broker.root_pem, None, tmp_path), "stranger")
     peer.paho.connect_async("localhost", broker.certificate_port)
     peer.paho.loop_start()
     await until(

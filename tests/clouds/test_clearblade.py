@@ -66,7 +66,7 @@ async def lamp(running: Bench, cloud: ClearBlade, clean: bool = True) -> Peer:
 
 
 def paho_lamp(cloud: ClearBlade, password: str) -> PahoPeer:
-    context = client_context(cloud.root_ca, None, Path())
+    context = client_context(cloud.root_pem, None, Path())
     return PahoPeer(cloud.port, context, cloud.client_id("lamp"), "unused", password)
 
 

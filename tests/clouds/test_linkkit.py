@@ -55,7 +55,7 @@ async def linkkit(cloud: Alibaba, device: Device, folder: Path, secret: str = ""
     (folder / "model.json").write_text(json.dumps(MODEL))
     asked = {
         "port": cloud.port,
-        "cadata": cloud.root_ca,
+        "cadata": cloud.root_pem,
         "product": device.product,
         "device": device.name,
         "secret": secret or device.secret,

@@ -5,6 +5,7 @@ import shutil
 import socket
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from tools.cloud.ca import Authority
 
@@ -95,7 +96,7 @@ class Mosquitto:
             self._process.terminate()
             await self._process.wait()
 
-    async def __aenter__(self) -> "Mosquitto":
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 

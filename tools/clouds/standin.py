@@ -55,6 +55,6 @@ class StandIn(Manners):
         return self.front.port
 
     @property
-    def root_ca(self) -> str:
+    def root_pem(self) -> str:
         """The certificate (PEM) that devices have to trust."""
         return self.front.root_pem

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tools.cloud import connection as wire
+from tools.cloud import documents
 from tools.cloud import packet as mqtt
 from tools.cloud.ca import certificate_id
 
@@ -71,7 +72,7 @@ class Hub:
         if certificate_pem:
             self._trust(certificate_pem)
             return self.assign(device_id, (), certificate_id(certificate_pem))
-        return self.assign(device_id, (key or sas.new_key(), sas.new_key()), "")
+        return self.assign(device_id, (sas.checked_key(key or sas.new_key()), sas.new_key()), "")
 
     def assign(self, device_id: str, keys: tuple[str, ...], thumbprint: str) -> Device:
         """A device that DPS sends: one that is there keeps its twin and gets in by these from now on."""
@@ -258,11 +259,11 @@ class Hub:
 
     def _report(self, client: Peer, device: Device, request_id: str, payload: bytes) -> None:
         try:
-            device.reported.patch(json.loads(payload))
+            device.reported.patch(documents.load(payload.decode()))
         except ServiceError as error:
             self._refuse(client, request_id, error)
         except ValueError as error:  # UnicodeDecodeError is one, too
-            self._refuse(client, request_id, ServiceError(400000, f"not JSON: {error}"))
+            self._refuse(client, request_id, ServiceError(400000, f"the body {error}"))
         else:
             version = f"&$version={device.reported.version}"
             client.send(f"{_TWIN_ANSWER}204/?{_rid(request_id)}{version}", b"", 0)
@@ -283,7 +284,7 @@ def _rid(request_id: str) -> str:
 def _json(payload: bytes) -> Any:
     try:
         return json.loads(payload) if payload else None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise HangUp(f"a method's answer is not JSON: {error}") from None
 
 

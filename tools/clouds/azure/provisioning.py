@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from tools.cloud import documents
 from tools.cloud import packet as mqtt
 from tools.cloud.ca import certificate_id
 from tools.cloud.events import Event
@@ -108,7 +109,7 @@ class Provisioning:
         if enrolment.certificate:
             self._trust(enrolment.certificate)
         else:
-            enrolment.keys = key or sas.new_key(), sas.new_key()
+            enrolment.keys = sas.checked_key(key or sas.new_key()), sas.new_key()
         self._enrolments[enrolment.name] = enrolment
         return enrolment
 
@@ -177,10 +178,10 @@ class Provisioning:
 
     def _register(self, claim: Claim, payload: bytes) -> tuple[int, dict[str, Any]]:
         try:
-            asked = json.loads(payload)
-        except ValueError as error:
-            raise ServiceError(400004, f"the body is not JSON: {error}") from None
-        if not isinstance(asked, dict) or asked.get("registrationId") != claim.registration_id:
+            asked = documents.load(payload.decode())
+        except ValueError as error:  # UnicodeDecodeError is one, too
+            raise ServiceError(400004, f"the body {error}") from None
+        if asked.get("registrationId") != claim.registration_id:
             raise ServiceError(400004, f"the body's registrationId is not {claim.registration_id}")
         enrolment, keys = self._judge(claim)
         operation_id = f"4.{uuid.uuid4().hex[:16]}.{uuid.uuid4()}"

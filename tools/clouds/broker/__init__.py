@@ -63,7 +63,7 @@ class Broker(Mosquitto):
         self.set_passwords(passwords)
 
     @property
-    def root_ca(self) -> str:
+    def root_pem(self) -> str:
         """The certificate (PEM) that devices have to trust."""
         return self.authority.root_pem
 

@@ -90,7 +90,7 @@ async def configure_by_usb(
         await device.send(line)
         return (await device.expect(r"^= (.*)$", args.timeout))[1]
 
-    timeline.say(unit.name, "usb", "configuring: Wi-Fi, endpoint and claim certificate")
+    timeline.say(unit.name, "usb", "configuring: Wi-Fi and cloud")
     await configure(ask, document, now_s=time.time())
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shlex
 import tempfile
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,6 @@ from tools.cloud import Cloud, StateError
 from tools.cloud.ca import CHAINS
 from tools.cloud.endpoint import is_page, kept_port
 from tools.cloud.events import Event, printable
-from tools.clouds import life
-from tools.clouds.operators import OPERATORS
 from tools.configure import ConfigureError
 from tools.demonstration import demonstrate
 from tools.keyboard import Keyboard
@@ -41,7 +40,7 @@ EXAMPLES = """examples:
   python3 -m tools run --updates         then a signed update arrives, is tried and kept; another goes back
   python3 -m tools run --devices 20      twenty devices, each with its own name, certificate and policy
   python3 -m tools run --state DIR       keep cloud and flash in DIR, and go on with them the next time
-  python3 -m tools run --cloud azure     one device on another cloud's stand-in: what its operator can do there
+  python3 -m tools run --cloud azure     one device on another cloud, which a stand-in plays
 
 A line that is typed goes to the device's console (help, status, …); with several devices it begins with a
 number, as in: 2 status. `send TOPIC PAYLOAD` sends a message through the cloud. Ctrl-C ends.
@@ -49,13 +48,14 @@ number, as in: 2 status. `send TOPIC PAYLOAD` sends a message through the cloud.
 exit status: 0, also after Ctrl-C; 1 if it cannot start, or --once gets no messages; 2 for wrong arguments;
 130 if Ctrl-C ends --once"""
 
+_CLOUDS = ("azure", "clearblade", "alibaba", "mqtt", "greengrass")
 _MTU_LEAST, _MTU_MOST = 23, 517
 _ERRORS = (RunError, BoardError, StateError, BleError, ConfigureError, WiringError, OSError)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--once", action="store_true", help=f"end after {MESSAGES} messages of each device")
-    parser.add_argument("--cloud", choices=OPERATORS, help="another cloud than AWS IoT Core, by its stand-in")
+    parser.add_argument("--cloud", choices=_CLOUDS, help="another cloud than AWS IoT Core, by its stand-in")
     parser.add_argument("--devices", type=int, default=1, metavar="N", help="how many devices (default 1)")
     parser.add_argument(
         "--state", type=Path, metavar="DIR", help="keep cloud and flash here (default: nowhere)"
@@ -100,10 +100,12 @@ def main(args: argparse.Namespace) -> int:
     if not _MTU_LEAST <= args.mtu <= _MTU_MOST:
         return wrong_arguments("run", f"--mtu: {_MTU_LEAST} to {_MTU_MOST}")
     if args.cloud and (args.devices > 1 or args.state or args.server_chain != "p256"):
-        return wrong_arguments("run", "--cloud has one device and keeps nothing: no --devices, --state, --server-chain")
+        return wrong_arguments(
+            "run", "--cloud has one device and keeps nothing: no --devices, --state, --server-chain"
+        )
     console = Console()
     try:
-        asyncio.run((life.run if args.cloud else run)(args, Timeline(console)))
+        asyncio.run(_play(args)(args, Timeline(console)))
     except KeyboardInterrupt:
         if args.once:
             raise
@@ -111,6 +113,14 @@ def main(args: argparse.Namespace) -> int:
         console.print(f"run: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
         return 1
     return 0
+
+
+def _play(args: argparse.Namespace) -> Callable[[argparse.Namespace, Timeline], Coroutine[Any, Any, None]]:
+    if not args.cloud:
+        return run
+    from tools.clouds import life  # noqa: PLC0415 - of no use for AWS
+
+    return life.run
 
 
 async def run(args: argparse.Namespace, timeline: Timeline) -> None:

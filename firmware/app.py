@@ -28,11 +28,11 @@ def temperature():
 async def follow_commands(thing, led):
     """Switches the LED by `{"led": true}` on cmd/<thing name>; answers on telemetry/<thing name>/answer."""
     try:
-        commands = thing.subscribe("cmd/" + thing.name)
-    except ValueError as error:  # not all clouds have topics of one's own
-        thing.log.warning("app", error)
+        messages = thing.subscribe("cmd/" + thing.name)
+    except ValueError as error:  # not every cloud has topics of one's own: docs/clouds.md
+        thing.log.warning("app", "{}", error)
         return
-    async for _, payload in commands:
+    async for _, payload in messages:
         try:
             led.value(1 if json.loads(payload)["led"] else 0)
             answer = {"led": led.value()}

@@ -2,14 +2,13 @@
 
 import binascii
 import hashlib
-import json
 
 from iot.crypto.der import sequence
 from iot.memory import borrow
 
 
 async def token(key, claims):
-    """A token (bytes) for `claims`, a dictionary. On the chip it takes 0.3 s, in turns with all else.
+    """A token (bytes) for `claims`, bytes of JSON. On the chip it takes 0.3 s, in turns with all else.
 
     Args:
         key: the private key on P-256, in DER (PKCS#8 or SEC 1).
@@ -17,7 +16,7 @@ async def token(key, claims):
     Raises:
         ValueError: the key is none.
     """
-    signed = _coded(b'{"alg":"ES256","typ":"JWT"}') + b"." + _coded(json.dumps(claims).encode())
+    signed = _coded(b'{"alg":"ES256","typ":"JWT"}') + b"." + _coded(claims)
     p256 = borrow("iot.crypto.p256")
     signature = await p256.sign(p256.private_from_der(key), hashlib.sha256(signed).digest())
     reader = sequence(signature, "signature")

@@ -44,8 +44,8 @@ class Enrolment:
             return False
         if not self.group:
             return registration_id == self.name and certificate == ssl.PEM_cert_to_DER_cert(self.certificate)
-        shown = x509.load_der_x509_certificate(certificate)
         try:
+            shown = x509.load_der_x509_certificate(certificate)
             shown.verify_directly_issued_by(x509.load_pem_x509_certificate(self.certificate.encode()))
         except Exception:  # a stranger's certificate: whatever is wrong with it
             return False
@@ -54,5 +54,9 @@ class Enrolment:
 
 def common_name(certificate: bytes) -> str:
     """The subject's common name of a certificate (DER), "" for none: it is the registration id."""
-    names = x509.load_der_x509_certificate(certificate).subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    try:
+        subject = x509.load_der_x509_certificate(certificate).subject
+    except ValueError:  # what OpenSSL takes and this parser does not
+        return ""
+    names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(names[0].value) if names else ""

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from tools.cloud import documents
 from tools.cloud import packet as mqtt
 from tools.cloud.ca import certificate_id
 from tools.cloud.events import Event
@@ -27,6 +28,7 @@ _USER_NAME = re.compile(r"(?P<scope>[^/]+)/registrations/(?P<id>[^/]+)/(?P<query
 _ANSWERS = "$dps/registrations/res/"
 _REGISTER = "$dps/registrations/PUT/iotdps-register/"
 _STATUS = "$dps/registrations/GET/iotdps-get-operationstatus/"
+_REMEMBERED = 1000  # operations
 # The page asks for skn=registration; Microsoft's SDK for Python sends none, and gets in.
 _POLICIES = ("", "registration")
 
@@ -108,7 +110,7 @@ class Provisioning:
         if enrolment.certificate:
             self._trust(enrolment.certificate)
         else:
-            enrolment.keys = key or sas.new_key(), sas.new_key()
+            enrolment.keys = sas.checked_key(key or sas.new_key()), sas.new_key()
         self._enrolments[enrolment.name] = enrolment
         return enrolment
 
@@ -177,10 +179,10 @@ class Provisioning:
 
     def _register(self, claim: Claim, payload: bytes) -> tuple[int, dict[str, Any]]:
         try:
-            asked = json.loads(payload)
-        except ValueError as error:
-            raise ServiceError(400004, f"the body is not JSON: {error}") from None
-        if not isinstance(asked, dict) or asked.get("registrationId") != claim.registration_id:
+            asked = documents.load(payload.decode())
+        except ValueError as error:  # UnicodeDecodeError is one, too
+            raise ServiceError(400004, f"the body {error}") from None
+        if asked.get("registrationId") != claim.registration_id:
             raise ServiceError(400004, f"the body's registrationId is not {claim.registration_id}")
         enrolment, keys = self._judge(claim)
         operation_id = f"4.{uuid.uuid4().hex[:16]}.{uuid.uuid4()}"
@@ -196,6 +198,8 @@ class Provisioning:
             state |= {"substatus": "initialAssignment", "etag": f'"{operation_id}"'}
         state |= {"status": status}
         ready_s = self._clock() + self.retry_after_s
+        if len(self._operations) >= _REMEMBERED:
+            del self._operations[next(iter(self._operations))]
         self._operations[operation_id] = _Operation(claim.registration_id, ready_s, status, state)
         return 202, {"operationId": operation_id, "status": "assigning"}
 

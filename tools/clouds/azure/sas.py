@@ -4,7 +4,6 @@ Source: "Control access to IoT Hub by using Shared Access Signatures"; "How to u
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import secrets
@@ -13,8 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote
 
+from .errors import ServiceError
+
 _PREFIX = "SharedAccessSignature "
 _FIELDS = {"sr", "sig", "se"}
+_KEY_BYTES = 16, 64
 
 
 class TokenError(Exception):
@@ -28,14 +30,18 @@ class Token:
     Args:
         resource: what it is for, as it was sent: with percent-encoding, which the signature covers.
         signature: the HMAC.
-        until_s: when it ends, seconds since 1970.
+        end: when it ends, seconds since 1970, as it was sent.
         policy: `skn`, "" where a device signs with its own key.
     """
 
     resource: str
     signature: bytes
-    until_s: int
+    end: str
     policy: str = ""
+
+    @property
+    def until_s(self) -> int:
+        return int(self.end)
 
     def judge(
         self, resource: str, keys: Iterable[str], now_s: float, policies: tuple[str, ...] = ("",)
@@ -47,7 +53,7 @@ class Token:
             raise TokenError(f"the token's skn is {self.policy!r}, not {policies[-1]!r}")
         if self.until_s <= now_s:
             raise TokenError(f"the token ended at {shown(self.until_s)}; here it is {shown(now_s)}")
-        signed = [_sign(key, self.resource, self.until_s) for key in keys]
+        signed = [_sign(key, self.resource, self.end) for key in keys]
         if not any([hmac.compare_digest(one, self.signature) for one in signed]):
             raise TokenError(f"the token's signature is by none of the keys of {resource}")
 
@@ -62,22 +68,34 @@ def parse(password: bytes) -> Token:
         if missing := _FIELDS - fields.keys():
             raise TokenError(f"the token has no {min(missing)}")
         signature = base64.b64decode(unquote(fields["sig"]), validate=True)
-        return Token(fields["sr"], signature, int(fields["se"]), unquote(fields.get("skn", "")))
-    except (UnicodeDecodeError, binascii.Error, ValueError):
+        int(fields["se"])
+        return Token(fields["sr"], signature, fields["se"], unquote(fields.get("skn", "")))
+    except ValueError:  # UnicodeDecodeError and binascii.Error are some
         raise TokenError("the token's form is not sr=…&sig=…&se=…") from None
 
 
 def make(resource: str, key: str, until_s: float, policy: str = "") -> str:
     """A token for a resource, signed with a key (base64)."""
-    encoded, end_s = quote(resource, safe=""), int(until_s)
-    signature = quote(base64.b64encode(_sign(key, encoded, end_s)).decode(), safe="")
+    encoded, end = quote(resource, safe=""), str(int(until_s))
+    signature = quote(base64.b64encode(_sign(key, encoded, end)).decode(), safe="")
     named = f"&skn={policy}" if policy else ""
-    return f"{_PREFIX}sr={encoded}&sig={signature}&se={end_s}{named}"
+    return f"{_PREFIX}sr={encoded}&sig={signature}&se={end}{named}"
 
 
 def new_key() -> str:
     """A symmetric key as Azure makes them, in base64."""
     return base64.b64encode(secrets.token_bytes(64)).decode()
+
+
+def checked_key(key: str) -> str:
+    """A key that someone gives. Raises ServiceError, without a word of the key in it."""
+    try:
+        size = len(base64.b64decode(key, validate=True))
+    except ValueError:
+        raise ServiceError(400000, "a key that is not base64") from None
+    if not _KEY_BYTES[0] <= size <= _KEY_BYTES[1]:
+        raise ServiceError(400000, f"a key of {size} bytes, must be {_KEY_BYTES[0]} to {_KEY_BYTES[1]}")
+    return key
 
 
 def derived_key(group_key: str, registration_id: str) -> str:
@@ -94,5 +112,5 @@ def shown(time_s: float) -> str:
         return f"{time_s:g} s since 1970"
 
 
-def _sign(key: str, resource: str, until_s: int) -> bytes:
-    return hmac.digest(base64.b64decode(key), f"{resource}\n{until_s}".encode(), hashlib.sha256)
+def _sign(key: str, resource: str, end: str) -> bytes:
+    return hmac.digest(base64.b64decode(key), f"{resource}\n{end}".encode(), hashlib.sha256)

@@ -12,6 +12,7 @@ _LEVELS = 10
 _KEY_BYTES = 1024
 _STRING_BYTES = 4096
 _SECTION_BYTES = 32 * 1024
+_INTEGERS = range(-(2**52), 2**52)
 _FORBIDDEN = frozenset(". $")
 
 
@@ -22,10 +23,8 @@ class Section:
         self.values: dict[str, Any] = {}
         self.version = 1
 
-    def patch(self, change: object) -> None:
+    def patch(self, change: dict[str, Any]) -> None:
         """Merge a change: None removes. Raises ServiceError, and nothing has changed then."""
-        if not isinstance(change, dict):
-            raise ServiceError(400000, "a twin's change is a JSON object")
         _check(change, 1)
         merged = _merge(self.values, change)
         if (size := len(json.dumps(merged))) > _SECTION_BYTES:
@@ -50,6 +49,8 @@ def _check(value: object, level: int) -> None:
             _check(inner, level + 1)
     elif isinstance(value, str) and len(value.encode()) > _STRING_BYTES:
         raise ServiceError(400000, f"a string of more than {_STRING_BYTES} bytes")
+    elif isinstance(value, int) and value not in _INTEGERS:
+        raise ServiceError(400000, "a whole number of more than 53 bits")
 
 
 def _merge(values: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from iot.memory import borrow
 _RENEWED_PART = const(85)  # percent of a login's life after which the next one takes its place
 _LOOK_MS = const(1000)
 _FLUSH_MS = const(5000)
+_AGAIN_MS = const(10000)
 
 
 class Cloud:
@@ -44,9 +45,12 @@ class Cloud:
         self.turns, self.takers = [], {}
         self.certificate_ends = None
         self._store, self.log, self._notify = store, log, notify
-        self._lasts_s = self._since_ms = 0
+        self._lasts_s = self._since_ms = self._again_ms = 0
         self._is_renewing = False
-        way = borrow(self.profile).way(section, name, store().hub())
+        hub = store().hub()
+        if hub:
+            self.section = section = dict(section, endpoint=hub)
+        way = borrow(self.profile).way(section, name, hub)
         self.wraps = way.get("wraps", False)
         self.opener = tls.Opener(way["host"], section["port"], self._credentials)
         self.client = client = CloudClient(
@@ -61,7 +65,7 @@ class Cloud:
             way["keep_alive_s"],
         )
         client.is_starved = tls.is_starved
-        client.telemetry, client.will = way["telemetry"], way.get("will")
+        client.telemetry, client.will, client.own = way["telemetry"], way.get("will"), way.get("inbox")
         for topic_filter, qos in way["filters"]:
             client.hear(topic_filter, qos, self._put)
 
@@ -86,7 +90,11 @@ class Cloud:
         while True:
             await asyncio.sleep_ms(_LOOK_MS)
             lasts_ms = self._lasts_s * 10 * _RENEWED_PART
-            is_due = lasts_ms and self.log.uptime_ms() - self._since_ms > lasts_ms
+            now_ms = self.log.uptime_ms()
+            if self._again_ms and now_ms > self._again_ms:
+                self._again_ms = 0
+                self.look()
+            is_due = lasts_ms and now_ms - self._since_ms > lasts_ms
             if is_due and self.client.connected and not self.turns:
                 await self.client.flush(_FLUSH_MS)
                 self.log.info("cloud", "the login is renewed")
@@ -130,5 +138,9 @@ class Cloud:
     def look(self):
         """There is a connection: where state has to be asked for, it is."""
         message = borrow(self.profile).ask(self.section, self.name)
-        if message:
-            self.client.post(*message)
+        if message and not self.client.post(*message):
+            self.look_later()
+
+    def look_later(self):
+        """The cloud had no time for an answer, or the outbox no room for the question."""
+        self._again_ms = self.log.uptime_ms() + _AGAIN_MS

@@ -118,7 +118,7 @@ class Claim:
         finally:
             await client.disconnect()
 
-    def login(self):
+    async def login(self):
         """As iot.clouds.cloud.Cloud's."""
         section, tokens = self.section, borrow("iot.azure.tokens")
         resource = "{}/registrations/{}".format(section["id_scope"], self.name)

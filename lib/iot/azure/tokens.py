@@ -1,17 +1,15 @@
-"""Shared access signatures, the passwords of IoT Hub and DPS. Pure but for the epoch; in memory for a moment.
+"""Shared access signatures, the passwords of IoT Hub and DPS. In memory for a moment.
 
 Source: "Control access to IoT Hub by using Shared Access Signatures"; "Symmetric key attestation" of DPS.
 """
 
 import binascii
-import time
 
 from micropython import const
 
 from iot.memory import borrow
 
 LIFE_S = 3600  # of a token
-_UNIX_2000_S = const(946684800)
 _UNRESERVED = const(b"-._~")  # RFC 3986, 2.3, beside letters and digits
 
 
@@ -37,9 +35,7 @@ def made(resource, key, now_s, policy=""):
         now_s: as time.time() has it, in whichever epoch.
         policy: what the key is called, where that has to be said.
     """
-    if time.gmtime(0)[0] == 2000:
-        now_s += _UNIX_2000_S
-    resource, end = quoted(resource), str(int(now_s) + LIFE_S)
+    resource, end = quoted(resource), str(borrow("iot.clouds.epoch").unix_s(now_s) + LIFE_S)
     signature = borrow("iot.crypto.hmac256").digest(key, (resource + "\n" + end).encode())
     text = str(binascii.b2a_base64(signature), "ascii").strip()
     token = "SharedAccessSignature sr={}&sig={}&se={}".format(resource, quoted(text), end)

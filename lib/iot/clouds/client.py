@@ -11,9 +11,9 @@ class CloudClient(Client):
     """What the application says goes through the cloud's profile; what services say, as they say it.
 
     Args:
-        owner: the Cloud; its `profile` knows what the cloud takes, its `login` is called for each CONNECT and
+        owner: the Cloud; its `profile` knows what the cloud takes, its `login` is awaited for each CONNECT and
             returns user name and password in bytes, or None.
-        arguments: as Client's.
+        client_id, arguments: as Client's.
 
     Attributes:
         own: the filter of what the cloud keeps for the thing, None where it keeps nothing.
@@ -21,8 +21,9 @@ class CloudClient(Client):
 
     own = None
 
-    def __init__(self, owner, *arguments):
-        Client.__init__(self, *arguments)
+    def __init__(self, owner, client_id, *arguments):
+        Client.__init__(self, "-", *arguments)
+        self.client_id = client_id  # which may be longer than AWS takes
         self.owner = owner
         self.login = owner.login
 

@@ -41,9 +41,7 @@ class Shadow:
         Raises:
             ValueError: JSON has no word for it, or no message has room for it.
         """
-        cloud = self._cloud
-        text = borrow("iot.clouds.documents").text(state)
-        return bool(cloud.client.post(*borrow(cloud.profile).report(cloud.section, cloud.name, text)))
+        return bool(self._cloud.report(state))
 
     def desire(self, state):
         """ValueError: a device desires nothing there."""

@@ -12,6 +12,7 @@ from iot.memory import borrow
 
 _RENEWED_PART = const(85)  # percent of a login's life after which the next one takes its place
 _LOOK_MS = const(1000)
+_AGAIN_MS = const(10000)
 _ANSWERS_MS = const(5000)
 _ANSWERS_LOOK_MS = const(20)
 
@@ -47,9 +48,12 @@ class Cloud:
         self.turns, self.takers = [], {}
         self.certificate_ends = None
         self._store, self.log, self._notify = store, log, notify
-        self._lasts_s = self._since_ms = 0
+        self._lasts_s = self._since_ms = self._again_ms = 0
         self._is_renewing = False
-        way = borrow(self.profile).way(section, name, store().hub())
+        hub = store().hub()
+        if hub:
+            self.section = section = dict(section, endpoint=hub)
+        way = borrow(self.profile).way(section, name, hub)
         self.wraps = way.get("wraps", False)
         self._whole = borrow("iot.clouds.whole").Whole(self) if way.get("whole") else None
         self.opener = tls.Opener(way["host"], section["port"], self._credentials)
@@ -65,7 +69,7 @@ class Cloud:
             way["keep_alive_s"],
         )
         client.is_starved = tls.is_starved
-        client.telemetry, client.will = way["telemetry"], way.get("will")
+        client.telemetry, client.will, client.own = way["telemetry"], way.get("will"), way.get("inbox")
         self.heard = [client.hear(topic_filter, qos, self._put) for topic_filter, qos in way["filters"]]
 
     async def run(self):
@@ -92,7 +96,11 @@ class Cloud:
         while True:
             await asyncio.sleep_ms(_LOOK_MS)
             lasts_ms = self._lasts_s * 10 * _RENEWED_PART
-            is_due = lasts_ms and self.log.uptime_ms() - self._since_ms > lasts_ms
+            now_ms = self.log.uptime_ms()
+            if self._again_ms and now_ms > self._again_ms:
+                self._again_ms = 0
+                self.look()
+            is_due = lasts_ms and now_ms - self._since_ms > lasts_ms
             if is_due and client.connected and not self.turns:
                 outbox = client.outbox
                 window, outbox.window = outbox.window, 0
@@ -154,11 +162,16 @@ class Cloud:
         """There is a connection: the state is asked for, or where it comes with a subscription, that is."""
         message = borrow(self.profile).ask(self.section, self.name)
         if message:
-            self.client.post(*message)
+            if not self.client.post(*message):
+                self.look_later()
             return
         for subscription in self.heard:
             subscription.granted = subscription.granted and None  # a refusal stands
         self.client.inbox.changed()
+
+    def look_later(self):
+        """The cloud had no time for an answer, or the outbox no room for the question."""
+        self._again_ms = self.log.uptime_ms() + _AGAIN_MS
 
     def report(self, state):
         """Reports a part of the thing's state; what is returned tells of it once it is awaited, and is false

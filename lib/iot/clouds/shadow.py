@@ -55,11 +55,12 @@ class Shadow:
     def _refuse(self, why):
         raise ValueError("{}: {}".format(borrow(self._cloud.profile).CALLED, why))
 
-    def _take(self, desired):
-        if self.delta:
-            self.delta["state"].update(desired)
+    def _take(self, desired, is_part=False):
+        """is_part: it was desired just now, and what else is desired stays so."""
+        if self.delta and is_part:
+            borrow("iot.work.tree").merge(self.delta["state"], desired)
         else:
-            self.delta = {"state": desired}
+            self.delta = {"state": desired, "is_part": is_part}
         self.wake("work.calls")
 
     def wake(self, what):

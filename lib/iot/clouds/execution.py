@@ -7,7 +7,6 @@ import asyncio
 
 from micropython import const
 
-from iot.memory import borrow
 from iot.work import documents
 
 _ID_MAX = const(64)
@@ -94,10 +93,7 @@ class Execution:
             await asyncio.sleep_ms(_ROOM_MS)
 
     def _post(self, status, details):
-        cloud = self.jobs.cloud
-        state = {"job": {"id": self.job_id, "status": status, "details": details}}
-        text = borrow("iot.clouds.documents").text(state)
-        return cloud.client.post(*borrow(cloud.profile).report(cloud.section, cloud.name, text))
+        return self.jobs.cloud.report({"job": {"id": self.job_id, "status": status, "details": details}})
 
     def _keep(self, state):
         self.jobs.system.store().job({"id": self.job_id.encode(), "state": state})

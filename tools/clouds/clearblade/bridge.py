@@ -13,7 +13,8 @@ from .devices import Config, Device, NotSubscribedError
 from .token import TokenError, judge, load_key
 
 _CLIENT_ID = re.compile(r"projects/([^/]+)/locations/([^/]+)/registries/([^/]+)/devices/([^/]+)")
-_DEVICE_ID = re.compile(r"[A-Za-z][A-Za-z0-9+.%_~-]{2,254}")
+_DEVICE_ID = re.compile(r"(?!goog)[A-Za-z][A-Za-z0-9+.%_~-]{2,254}")
+_KEYS = 3
 _STATE_BYTES = _CONFIG_BYTES = 64 * 1024
 
 
@@ -24,6 +25,8 @@ class ClearBlade(StandIn):
         folder, hosts, tell, clock, server_chain: StandIn's.
         project, location, registry: what client ids name.
     """
+
+    states_per_s = 1.0  # which a device may report over time; more of them reset the connection
 
     # It hangs up after 20 minutes without a packet, or after 1.5 keep-alives where those are shorter.
     limits = replace(Manners.limits, payload_bytes=256 * 1024, keep_alive_max_s=20 * 60 / 1.5)
@@ -46,9 +49,12 @@ class ClearBlade(StandIn):
     def create_device(self, device_id: str, *public_keys: str) -> Device:
         """Make a device, whose tokens one of these keys (PEM) signs. Raises ValueError."""
         if not _DEVICE_ID.fullmatch(device_id):
-            raise ValueError(f"device id {device_id!r}: a letter, then 2 to 254 of A-Z a-z 0-9 + . % _ ~ -")
+            text = "a letter, then 2 to 254 of A-Z a-z 0-9 + . % _ ~ -, and not goog at the beginning"
+            raise ValueError(f"device id {device_id!r}: {text}")
         if device_id in self._devices:
             raise ValueError(f"device id {device_id}: there is one already")
+        if len(public_keys) > _KEYS:
+            raise ValueError(f"public keys: {len(public_keys)}, {_KEYS} at most")
         self._devices[device_id] = Device(device_id, [load_key(key) for key in public_keys])
         return self._devices[device_id]
 
@@ -100,7 +106,7 @@ class ClearBlade(StandIn):
         except (TokenError, UnicodeDecodeError) as error:
             why = error if isinstance(error, TokenError) else "not of ASCII characters"
             raise Refused(f"token: {why}", mqtt.BAD_USER_NAME_OR_PASSWORD) from None
-        return Identity(packet.client_id, "its token", until_s)
+        return Identity(packet.client_id, "its token", until_s, keeps_session=False)
 
     def publish(self, client: Peer, message: mqtt.Publish) -> Work:
         device = self._of(client)
@@ -111,6 +117,8 @@ class ClearBlade(StandIn):
             if kind == "state" and not subfolder:
                 if len(message.payload) > _STATE_BYTES:
                     raise HangUp(f"PUBLISH: state of {len(message.payload)} bytes, {_STATE_BYTES} at most")
+                if not device.may_report(self.front.clock(), self.states_per_s):
+                    raise HangUp(f"PUBLISH: more than {self.states_per_s:g} states a second")
                 return lambda: device.states.append(message.payload)
         raise HangUp(f"PUBLISH: {message.topic}: a device has {device.topic}/events[/…] and …/state alone")
 
@@ -120,11 +128,6 @@ class ClearBlade(StandIn):
             return min(qos, 1)
         text = f"SUBSCRIBE: {topic_filter}: a device has {device.topic}/config and …/commands/# alone"
         raise HangUp(text)
-
-    def joined(self, client: Peer) -> None:
-        device = self._of(client)
-        if device.config.acknowledged_s is None:  # a session that was kept need not subscribe again
-            self._send_config(client, device)
 
     def subscribed(self, client: Peer, topic_filter: str) -> None:
         device = self._of(client)

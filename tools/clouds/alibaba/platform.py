@@ -17,7 +17,7 @@ from .sign import SignError, SignIn
 
 _ANSWER_S = 8.0
 _AUTOMATIC = "_ss"  # the option of a client id that has the platform subscribe
-# Requests of a device below thing/, by what each is answered.
+# Requests of a device below thing/ that are answered and go nowhere.
 _INFO = ("deviceinfo/update", "deviceinfo/delete")
 
 

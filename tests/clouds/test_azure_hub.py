@@ -161,6 +161,7 @@ async def test_messages_wait_for_a_device_and_not_for_ever(rig: Rig, clock: Cloc
         hub.send("d", b"%d" % number)
     with pytest.raises(ServiceError, match="50 messages wait"):
         hub.send("d", b"one too many")
+    await rig.refusal(**rig.login(key=new_key()))  # a stranger's clean session takes nothing away
     peer = await rig.d(INBOX)
     assert [(await peer.message()).payload for _ in range(49)] == [b"%d" % n for n in range(49)]
     await peer.disconnect()

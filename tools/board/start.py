@@ -67,7 +67,7 @@ STEPS: tuple[Step, ...] = (
     ("Wi-Fi", "load wifi clock", "hold iot.probation"),
     ("joining", "hold iot.wifi.join", "borrow iot.storage.rtc", "hold iot.wifi.scan"),
     ("MQTT", "load cloud"),
-    ("thing", "load jobs application", "borrow iot.storage.nvs"),
+    ("thing", "load jobs application", "borrow iot.aws.entry iot.storage.nvs"),
     ("begun", "drop iot.transitions"),
     (
         "certificate",

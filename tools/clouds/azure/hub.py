@@ -17,13 +17,13 @@ from tools.cloud import documents
 from tools.cloud import packet as mqtt
 from tools.cloud.ca import certificate_id
 
-from ..manners import Asked, HangUp, Identity, Peer, Refused, Work
-from . import bag, sas
+from ..manners import Asked, HangUp, Identity, Peer, Work
+from . import bag, login, sas
 from .devices import Device, Telemetry
 from .errors import ServiceError
 from .inbox import Inbox, topic_of
 
-_USER_NAME = re.compile(r"(?P<host>[^/]+)/(?P<device>[^/]+)/?\?(?P<query>.*)")
+_DEVICE_ID = re.compile(r"[A-Za-z0-9._:@=,;!*()'%-]{1,128}")
 _METHOD_ANSWER = re.compile(r"\$iothub/methods/res/(?P<status>-?[0-9]{1,9})/\?(?P<bag>.*)")
 _TWIN_ANSWER = "$iothub/twin/res/"
 _DESIRED = "$iothub/twin/PATCH/properties/desired/"
@@ -69,6 +69,8 @@ class Hub:
         """A device that shows a certificate, or signs with this key or a new one. Raises ServiceError."""
         if device_id in self._devices:
             raise ServiceError(409001, f"there is a device {device_id}")
+        if not _DEVICE_ID.fullmatch(device_id):
+            raise ServiceError(400000, f"{device_id[:40]!r} is no device id")
         if certificate_pem:
             self._trust(certificate_pem)
             return self.assign(device_id, (), certificate_id(certificate_pem))
@@ -162,38 +164,16 @@ class Hub:
 
     def connect(self, asked: Asked) -> Identity:
         """Judge a CONNECT. Raises Refused."""
-        packet = asked.packet
-        parts = _USER_NAME.fullmatch(packet.user_name)
-        if parts is None:
-            raise Refused("the user name is not HUB/DEVICE/?api-version=…", mqtt.BAD_USER_NAME_OR_PASSWORD)
-        if parts["host"].lower() not in self.hosts:
-            raise Refused(f"the user name is for {parts['host']}, this hub is {self.hosts[0]}")
-        if parts["device"] != packet.client_id:
-            raise Refused(f"the user name is for {parts['device']}, the client id is {packet.client_id}")
-        if not bag.decode(parts["query"]).get("api-version"):
-            raise Refused("the user name has no api-version")
-        device = self._devices.get(packet.client_id)
-        if device is None or not device.enabled:
-            raise Refused(f"device {packet.client_id} is {'disabled' if device else 'not registered'}")
-        if packet.will and not packet.will.topic.startswith(_events(packet.client_id)):
-            raise Refused(f"a will on {packet.will.topic}; it must be on {_events(packet.client_id)}/")
-        if packet.clean_session:
+        device, identity = login.judge(asked, self.hosts, self._devices, self._clock())
+        if asked.packet.clean_session:
             device.inbox.clear()  # "only messages that were sent after the time of the subscription"
-        if device.thumbprint:
-            return _by_certificate(device, asked.certificate)
-        try:
-            token = sas.parse(packet.password)
-            resource = f"{parts['host']}/devices/{device.device_id}"
-            token.judge(resource, device.keys, self._clock())
-        except sas.TokenError as error:
-            raise Refused(str(error)) from None
-        return Identity(device.device_id, f"its token, until {sas.shown(token.until_s)}", token.until_s)
+        return identity
 
     def publish(self, client: Peer, message: mqtt.Publish) -> Work:
         """Judge a PUBLISH. Raises HangUp."""
         device, topic = self._devices[client.identity.name], message.topic
         path, _, query = topic.partition("?")
-        if topic == _events(device.device_id) or topic.startswith(_events(device.device_id) + "/"):
+        if topic == login.events(device.device_id) or topic.startswith(login.events(device.device_id) + "/"):
             if len(topic.encode()) + len(message.payload) > _HUB_BYTES:
                 raise HangUp(f"a message of more than {_HUB_BYTES} bytes")
             return lambda: self._take(device, topic, message)
@@ -241,7 +221,7 @@ class Hub:
     def _take(
         self, device: Device, topic: str, message: mqtt.Publish, more: bag.Properties | None = None
     ) -> None:
-        properties = bag.decode(topic.removeprefix(_events(device.device_id)).removeprefix("/"))
+        properties = bag.decode(topic.removeprefix(login.events(device.device_id)).removeprefix("/"))
         if message.retain:
             properties["mqtt-retain"] = "true"
         taken = Telemetry(device.device_id, message.payload, {**properties, **(more or {})}, message.qos)
@@ -273,10 +253,6 @@ class Hub:
         client.send(f"{_TWIN_ANSWER}{error.code // 1000}/?{_rid(request_id)}", body, 0)
 
 
-def _events(device_id: str) -> str:
-    return f"devices/{device_id}/messages/events"
-
-
 def _rid(request_id: str) -> str:
     return f"$rid={quote(request_id, safe='')}"
 
@@ -286,11 +262,3 @@ def _json(payload: bytes) -> Any:
         return json.loads(payload) if payload else None
     except (ValueError, RecursionError) as error:
         raise HangUp(f"a method's answer is not JSON: {error}") from None
-
-
-def _by_certificate(device: Device, certificate: bytes) -> Identity:
-    if not certificate:
-        raise Refused(f"device {device.device_id} shows no certificate")
-    if (shown := certificate_id(certificate)) != device.thumbprint:
-        raise Refused(f"certificate {shown[:12]}… is not the one of device {device.device_id}")
-    return Identity(device.device_id, "its certificate")

@@ -28,6 +28,7 @@ _USER_NAME = re.compile(r"(?P<scope>[^/]+)/registrations/(?P<id>[^/]+)/(?P<query
 _ANSWERS = "$dps/registrations/res/"
 _REGISTER = "$dps/registrations/PUT/iotdps-register/"
 _STATUS = "$dps/registrations/GET/iotdps-get-operationstatus/"
+_REMEMBERED = 1000  # operations
 # The page asks for skn=registration; Microsoft's SDK for Python sends none, and gets in.
 _POLICIES = ("", "registration")
 
@@ -197,6 +198,8 @@ class Provisioning:
             state |= {"substatus": "initialAssignment", "etag": f'"{operation_id}"'}
         state |= {"status": status}
         ready_s = self._clock() + self.retry_after_s
+        if len(self._operations) >= _REMEMBERED:
+            del self._operations[next(iter(self._operations))]
         self._operations[operation_id] = _Operation(claim.registration_id, ready_s, status, state)
         return 202, {"operationId": operation_id, "status": "assigning"}
 

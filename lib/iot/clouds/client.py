@@ -11,8 +11,8 @@ class CloudClient(Client):
     """What the application says goes through the cloud's profile; what services say, as they say it.
 
     Args:
-        owner: the Cloud; its `profile` knows what the cloud takes, its `login` is awaited for each CONNECT and
-            returns user name and password in bytes, or None.
+        owner: the Cloud; its `profile` knows what the cloud takes, its `login` is awaited for each CONNECT:
+            user name and password in bytes, or None.
         client_id, arguments: as Client's.
 
     Attributes:

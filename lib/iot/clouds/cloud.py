@@ -174,7 +174,8 @@ class Cloud:
         self._again_ms = self.log.uptime_ms() + _AGAIN_MS
 
     def report(self, state):
-        """Reports a part of the thing's state; returns what tells of it once it is awaited, false without room.
+        """Reports a part of the thing's state; what is returned tells of it once it is awaited, and is false
+        where the outbox has no room.
 
         Raises:
             ValueError: JSON has no word for it, or no message has room for it.

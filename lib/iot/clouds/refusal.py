@@ -6,10 +6,12 @@ from micropython import const
 
 from iot.memory import borrow
 
+_TEXT = const(
+    "{} refuses {}: its id, its key or password, or this clock, {:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z"
+)
+
 
 def tell(cloud):
-    """Names what was shown, of which all but the secret itself can be looked at."""
-    text = (
-        "{} refuses {}: its id, its key or password, or the clock here, {:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z"
-    )
-    cloud.log.warning("cloud", text, borrow(cloud.profile).CALLED, cloud.client.client_id, *time.gmtime()[:6])
+    """Names what was shown: all but the secret itself can be looked at there."""
+    called = borrow(cloud.profile).CALLED
+    cloud.log.warning("cloud", _TEXT, called, cloud.client.client_id, *time.gmtime()[:6])

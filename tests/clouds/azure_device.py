@@ -76,10 +76,10 @@ class Home(Site):
         signed = signatures.read([signer.sign(text.decode())])
         return {**json.loads(job.document(text, signed, url)), "url": url}
 
-    async def connected(self, app: str, **members: Any) -> Device:
+    async def connected(self, app: str, others: dict[str, str] | None = None) -> Device:
         """The same, and it is connected by the key of a new device in the hub."""
         key = self.azure.hub.create_device(NAME).keys[0]
-        device = await self.start(app, shared_access_key=key, **members)
+        device = await self.start(app, others, shared_access_key=key)
         await device.expect("cloud: connected", START_S)
         return device
 

@@ -20,14 +20,18 @@ def take(cloud, topic, payload):
         return
     kind, takers = found[0], cloud.takers
     if kind == "state":
-        _, desired, reply = found
-        if reply:
-            cloud.client.post(*reply)
+        desired, reply = found[1:3]
+        if reply and not cloud.client.post(*reply):
+            cloud.look_later()
         job = desired.pop(_JOB, None)
         if "job" in takers:
             takers["job"](job)
         if desired and "state" in takers:
-            takers["state"](desired)
+            takers["state"](desired, *found[3:])
+    elif kind in ("refused", "again"):
+        cloud.log.error("cloud", "{}", found[1])
+        if kind == "again":
+            cloud.look_later()
     elif "command" in takers:
         takers["command"](*found[1:])
     else:

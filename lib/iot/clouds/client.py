@@ -11,13 +11,19 @@ class CloudClient(Client):
     """What the application says goes through the cloud's profile; what services say, as they say it.
 
     Args:
-        owner: the Cloud; its `profile` knows what the cloud takes, its `login` is called for each CONNECT and
-            returns user name and password in bytes, or None.
-        arguments: as Client's.
+        owner: the Cloud; its `profile` knows what the cloud takes, its `login` is awaited for each CONNECT:
+            user name and password in bytes, or None.
+        client_id, arguments: as Client's.
+
+    Attributes:
+        own: the filter of what the cloud keeps for the thing, None where it keeps nothing.
     """
 
-    def __init__(self, owner, *arguments):
-        Client.__init__(self, *arguments)
+    own = None
+
+    def __init__(self, owner, client_id, *arguments):
+        Client.__init__(self, "-", *arguments)
+        self.client_id = client_id  # which may be longer than AWS takes
         self.owner = owner
         self.login = owner.login
 
@@ -50,8 +56,20 @@ class CloudClient(Client):
         return self.inbox.subscribe(topic_filter, qos, 1, put)
 
     def subscribe(self, topic_filter, qos=1, depth=8, put=None):
-        """As Client; ValueError for what the cloud does not take, in words."""
+        """As Client; ValueError for what the cloud does not take, in words.
+
+        Where the cloud keeps messages for the thing, None takes those, and what it returns has `properties`:
+        a function that makes {name: value} of a message's topic.
+        """
+        owner = self.owner
+        if topic_filter is None and self.own:
+            subscription = Client.subscribe(self, self.own, 1, depth)
+            subscription.properties = self.properties
+            return subscription
         if topic_filter is not None and put is None:
-            owner = self.owner
             borrow(owner.profile).check_filter(owner.section, owner.name, topic_filter, qos)
         return Client.subscribe(self, topic_filter, qos, depth, put)
+
+    def properties(self, topic):
+        """What stands in a message's topic, as {name: value}."""
+        return borrow(self.owner.profile).properties(topic)

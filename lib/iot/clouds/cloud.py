@@ -7,11 +7,14 @@ from micropython import const
 
 from iot import tls
 from iot.clouds.client import CloudClient
+from iot.events import within
 from iot.memory import borrow
 
 _RENEWED_PART = const(85)  # percent of a login's life after which the next one takes its place
 _LOOK_MS = const(1000)
-_FLUSH_MS = const(5000)
+_AGAIN_MS = const(10000)
+_ANSWERS_MS = const(5000)
+_ANSWERS_LOOK_MS = const(20)
 
 
 class Cloud:
@@ -34,6 +37,7 @@ class Cloud:
         opener, turns: of requests by HTTPS (iot.work.aside).
         certificate_ends: None.
         wraps: whether telemetry has a form of the cloud's own.
+        heard: the Subscriptions of services.
         takers: by kind of what comes, "state", "command" or "job", who is called with what the profile
             makes of it.
     """
@@ -44,10 +48,14 @@ class Cloud:
         self.turns, self.takers = [], {}
         self.certificate_ends = None
         self._store, self.log, self._notify = store, log, notify
-        self._lasts_s = self._since_ms = 0
+        self._lasts_s = self._since_ms = self._again_ms = 0
         self._is_renewing = False
-        way = borrow(self.profile).way(section, name, store().hub())
+        hub = store().hub()
+        if hub:
+            self.section = section = dict(section, endpoint=hub)
+        way = borrow(self.profile).way(section, name, hub)
         self.wraps = way.get("wraps", False)
+        self._whole = borrow("iot.clouds.whole").Whole(self) if way.get("whole") else None
         self.opener = tls.Opener(way["host"], section["port"], self._credentials)
         self.client = client = CloudClient(
             self,
@@ -61,9 +69,8 @@ class Cloud:
             way["keep_alive_s"],
         )
         client.is_starved = tls.is_starved
-        client.telemetry, client.will = way["telemetry"], way.get("will")
-        for topic_filter, qos in way["filters"]:
-            client.hear(topic_filter, qos, self._put)
+        client.telemetry, client.will, client.own = way["telemetry"], way.get("will"), way.get("inbox")
+        self.heard = [client.hear(topic_filter, qos, self._put) for topic_filter, qos in way["filters"]]
 
     async def run(self):
         """Stays connected, whenever network and clock are there."""
@@ -82,24 +89,46 @@ class Cloud:
             renewal.cancel()
 
     async def _renew(self):
-        """Ends each connection before its login ends; the outbox keeps what is on its way."""
+        """Ends each connection before its login ends, once all that was sent is answered: so none of it is
+        sent twice. What else there is waits in the outbox.
+        """
+        client = self.client
         while True:
             await asyncio.sleep_ms(_LOOK_MS)
             lasts_ms = self._lasts_s * 10 * _RENEWED_PART
-            is_due = lasts_ms and self.log.uptime_ms() - self._since_ms > lasts_ms
-            if is_due and self.client.connected and not self.turns:
-                await self.client.flush(_FLUSH_MS)
-                self.log.info("cloud", "the login is renewed")
-                self._is_renewing = True
-                await self.client.disconnect()
+            now_ms = self.log.uptime_ms()
+            if self._again_ms and now_ms > self._again_ms:
+                self._again_ms = 0
+                self.look()
+            is_due = lasts_ms and now_ms - self._since_ms > lasts_ms
+            if is_due and client.connected and not self.turns:
+                outbox = client.outbox
+                window, outbox.window = outbox.window, 0
+                try:
+                    await within(_ANSWERS_MS, self._answered())
+                    self.log.info("cloud", "the login is renewed")
+                    self._is_renewing = True
+                    await client.disconnect()
+                finally:
+                    outbox.window = window
 
-    def login(self):
+    async def _answered(self):
+        """Until nothing that was sent waits for its answer."""
+        while any([receipt.state for receipt in self.client.outbox.receipts]):
+            await asyncio.sleep_ms(_ANSWERS_LOOK_MS)
+
+    async def login(self):
         """User name and password for a CONNECT, made now; None where the certificate says who it is."""
         secrets = self._store().certificates()
         found = borrow(self.profile).login(self.section, self.name, secrets, time.time())
-        user, password, self._lasts_s = found or (None, None, 0)
+        if hasattr(found, "send"):  # a signature takes its time
+            found = await found
+        found = found or (None, None, 0)
+        self._lasts_s = found[2]
         self._since_ms = self.log.uptime_ms()
-        return None if user is None else (user, password)
+        if len(found) > 3:
+            self.client.client_id = found[3]
+        return None if found[0] is None else found[:2]
 
     def _credentials(self):
         store = self._store()
@@ -116,6 +145,8 @@ class Cloud:
             self._notify("cloud_up", detail)
         elif event == "disconnected":
             self.log.warning("cloud", "disconnected: {}", detail)
+            if str(detail).startswith("refused"):
+                borrow("iot.clouds.refusal").tell(self)
             self._notify("cloud_down", detail)
         elif event == "starved":
             self._notify(event, detail)
@@ -128,7 +159,28 @@ class Cloud:
             self.log.exception("cloud", message[0], error)
 
     def look(self):
-        """There is a connection: where state has to be asked for, it is."""
+        """There is a connection: the state is asked for, or where it comes with a subscription, that is."""
         message = borrow(self.profile).ask(self.section, self.name)
         if message:
-            self.client.post(*message)
+            if not self.client.post(*message):
+                self.look_later()
+            return
+        for subscription in self.heard:
+            subscription.granted = subscription.granted and None  # a refusal stands
+        self.client.inbox.changed()
+
+    def look_later(self):
+        """The cloud had no time for an answer, or the outbox no room for the question."""
+        self._again_ms = self.log.uptime_ms() + _AGAIN_MS
+
+    def report(self, state):
+        """Reports a part of the thing's state; what is returned tells of it once it is awaited, and is false
+        where the outbox has no room.
+
+        Raises:
+            ValueError: JSON has no word for it, or no message has room for it.
+        """
+        if self._whole:
+            return self._whole.report(state)
+        text = borrow("iot.clouds.documents").text(state)
+        return self.client.post(*borrow(self.profile).report(self.section, self.name, text))

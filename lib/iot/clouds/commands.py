@@ -47,11 +47,13 @@ class Commands:
         if not self.running:
             self._module = None
 
-    def _take(self, name, identifier, payload):
+    def _take(self, name, identifier, payload, is_single=False):
+        """is_single: it never comes twice, and the next one may have its id."""
         execution = name, identifier
-        if identifier and execution in self._known:
-            return
-        self._known = self._known[1 - _REMEMBERED :] + [execution]
+        if identifier and not is_single:
+            if execution in self._known:
+                return
+            self._known = self._known[1 - _REMEMBERED :] + [execution]
         module = self._module = self._module or borrow("iot.work.command")
         command = module.Command(self, execution, payload, name)
         if self.running == _MOST:

@@ -41,9 +41,7 @@ class Shadow:
         Raises:
             ValueError: JSON has no word for it, or no message has room for it.
         """
-        cloud = self._cloud
-        text = borrow("iot.clouds.documents").text(state)
-        return bool(cloud.client.post(*borrow(cloud.profile).report(cloud.section, cloud.name, text)))
+        return bool(self._cloud.report(state))
 
     def desire(self, state):
         """ValueError: a device desires nothing there."""
@@ -57,11 +55,12 @@ class Shadow:
     def _refuse(self, why):
         raise ValueError("{}: {}".format(borrow(self._cloud.profile).CALLED, why))
 
-    def _take(self, desired):
-        if self.delta:
-            self.delta["state"].update(desired)
+    def _take(self, desired, is_part=False):
+        """is_part: it was desired just now, and what else is desired stays so."""
+        if self.delta and is_part:
+            borrow("iot.work.tree").merge(self.delta["state"], desired)
         else:
-            self.delta = {"state": desired}
+            self.delta = {"state": desired, "is_part": is_part}
         self.wake("work.calls")
 
     def wake(self, what):

@@ -22,7 +22,7 @@ async def _ota(job):
         return
     if await job.execution.mark(actions.OTA):
         pending = borrow("iot.ota.pending")
-        pending.note(system.folder, found)  # with AWS the life does that which asks what the update is
+        pending.note(system.folder, found)
         borrow("iot.probation").keep_reason(system.nvs, "")  # what an earlier one has left
         pending.store(system.folder, found)
         system.turn("update_accepted", "job " + job.id)

@@ -2,12 +2,13 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from tools.cloud import packet as mqtt
 from tools.cloud.store import Message
 from tools.clouds.manners import Asked, HangUp, Identity, Manners, Peer, Refused, Work
-from tools.clouds.standin import StandIn
+from tools.clouds.standin import HOSTS, StandIn
 
 from .devices import Config, Device, NotSubscribedError
 from .token import TokenError, judge, load_key
@@ -26,20 +27,22 @@ class ClearBlade(StandIn):
         project, location, registry: what client ids name.
     """
 
-    states_per_s = 1.0  # which a device may report over time; more of them reset the connection
+    states_per_s = 1.0  # which a device may report, over a minute; more of them reset the connection
 
     # It hangs up after 20 minutes without a packet, or after 1.5 keep-alives where those are shorter.
     limits = replace(Manners.limits, payload_bytes=256 * 1024, keep_alive_max_s=20 * 60 / 1.5)
 
     def __init__(
         self,
-        *arguments: Any,
+        folder: Path,
+        hosts: tuple[str, ...] = HOSTS,
+        *more: Any,
         project: str = "project",
         location: str = "us-central1",
         registry: str = "registry",
         **options: Any,
     ) -> None:
-        super().__init__(*arguments, **options)
+        super().__init__(folder, hosts, *more, **options)
         self._place = project, location, registry
         self._devices: dict[str, Device] = {}
         self._sent: dict[str, tuple[Peer, Message, Config]] = {}  # configurations that wait for a PUBACK
@@ -118,7 +121,7 @@ class ClearBlade(StandIn):
                 if len(message.payload) > _STATE_BYTES:
                     raise HangUp(f"PUBLISH: state of {len(message.payload)} bytes, {_STATE_BYTES} at most")
                 if not device.may_report(self.front.clock(), self.states_per_s):
-                    raise HangUp(f"PUBLISH: more than {self.states_per_s:g} states a second")
+                    raise HangUp(f"PUBLISH: more than {self.states_per_s:g} states a second, over a minute")
                 return lambda: device.states.append(message.payload)
         raise HangUp(f"PUBLISH: {message.topic}: a device has {device.topic}/events[/…] and …/state alone")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from .token import PublicKey
 
 _KEPT_STATES = 10
-_REPORTS_AT_ONCE = 2
+_REPORTS_AT_ONCE = 60  # one a second, over a minute: how it is measured is not said
 _KEPT_EVENTS = 10_000  # for tests and pages; the real one hands them on
 
 
@@ -45,7 +45,7 @@ class Device:
     _reported_s: float = 0.0
 
     def may_report(self, now_s: float, per_s: float) -> bool:
-        """Whether its state may change again; counts as if it did. Two may come at once."""
+        """Whether its state may change again; counts as if it did."""
         self._reports += (now_s - self._reported_s) * per_s
         self._reports = min(self._reports, _REPORTS_AT_ONCE) - 1
         self._reported_s = now_s

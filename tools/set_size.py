@@ -5,8 +5,8 @@ that it imports and that does not stay.
 """
 
 import ast
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +27,9 @@ KB = 1024
 IN_USE = "NORMAL, all in use"  # beside jobs the application uses thing.shadow and thing.commands, too
 BUDGETS = {"NORMAL": 34 * KB, IN_USE: 40 * KB, "OTA": 30 * KB}
 OWN_BUDGETS = {"CONFIG": 20 * KB}
+# What another cloud than AWS adds to what any connection keeps, with its services in use.
+CLOUD = "NORMAL, {}"
+OWN_BUDGETS |= {CLOUD.format(cloud): 6 * KB for cloud in start.CLOUDS}
 MOMENT_BUDGET = 8 * KB
 
 
@@ -93,20 +96,26 @@ class Moment:
 
 @dataclass
 class Sets:
-    """All of them; empty where there is no VM. in_use: what stays in NORMAL where all services are used."""
+    """All of them; empty where there is no VM.
+
+    in_use: what stays in NORMAL where all services are used; clouds: the same with another cloud than AWS, and
+    cloud_moments what is there for a moment then.
+    """
 
     stays: list[Stays]
     moments: list[Moment]
     in_use: Stays | None = None
+    clouds: list[Stays] = field(default_factory=list)
+    cloud_moments: list[Moment] = field(default_factory=list)
 
     def all_stays(self) -> list[Stays]:
         """By mode, and what is in use."""
-        return [*self.stays, *([self.in_use] if self.in_use else [])]
+        return [*self.stays, *([self.in_use] if self.in_use else []), *self.clouds]
 
     def over_budget(self) -> list[str]:
         """What is too much, each with the heaviest."""
         stays = [fault for one in self.all_stays() for fault in one.over_budget()]
-        return stays + [fault for one in self.moments for fault in one.over_budget()]
+        return stays + [fault for one in self.moments + self.cloud_moments for fault in one.over_budget()]
 
 
 def heaviest(modules: dict[str, int]) -> str:
@@ -166,6 +175,10 @@ def measure(modules: list[str], build: Path) -> Sets:
         sets.stays.append(stays)
         sets.moments.extend(there)
     sets.in_use, _ = _least_kept(lambda: (_in_use(build), []))
+    for cloud in start.CLOUDS:
+        stays, there = _least_kept(partial(_cloud, cloud, build))
+        sets.clouds.append(stays)
+        sets.cloud_moments.extend(there)
     return sets
 
 
@@ -186,10 +199,27 @@ def _in_use(build: Path) -> Stays:
     return _stays(IN_USE, _actions(IN_USE, (*start.WAYS[modes.NORMAL], start.TOUCHED), [], build), touched)
 
 
+def _cloud(cloud: str, build: Path) -> tuple[Stays, list[Moment]]:
+    """What it keeps beside what any connection does; its `own` are its room's and those that clouds share."""
+    mode, names = CLOUD.format(cloud), start.moments_of(cloud)
+    way = start.way_of(cloud)
+    actions = _actions(mode, way, list(names), build)
+    on_the_way = len(actions) - 4 * len(names)
+    library = [one for one in actions[:on_the_way] if one.verb == "stay" or one.name.startswith("iot")]
+    kept = {name for step in way for verb, names in start.actions(step) if verb == "keep" for name in names}
+    stay = {*modes.staying(modes.NORMAL, cloud), *kept}
+    modules = {one.name: one.bytes for one in library if one.verb in ("load", "keep") and one.name in stay}
+    own = {name: size for name, size in modules.items() if name.startswith("iot.clouds.")}
+    total, known = sum(one.bytes for one in library), sum(one.names for one in library)
+    there = [_moment(name, mode, actions[on_the_way + 4 * at :][:4], stay) for at, name in enumerate(names)]
+    return Stays(mode, total, modules, own, known), there
+
+
 def _measure(mode: str, names: list[str], build: Path) -> tuple[Stays, list[Moment]]:
     actions = _actions(mode, start.WAYS[mode], names, build)
     on_the_way = len(actions) - 4 * len(names)
-    there = [_moment(name, mode, actions[on_the_way + 4 * at :][:4]) for at, name in enumerate(names)]
+    stay = modes.staying(mode)
+    there = [_moment(name, mode, actions[on_the_way + 4 * at :][:4], stay) for at, name in enumerate(names)]
     return _stays(mode, actions[:on_the_way]), there
 
 
@@ -245,9 +275,9 @@ def _stays(mode: str, actions: list[vm_heap.Action], touched: Sequence[str] = ()
     return Stays(mode, total, modules, own, sum(action.names for action in library))
 
 
-def _moment(name: str, mode: str, actions: list[vm_heap.Action]) -> Moment:
+def _moment(name: str, mode: str, actions: list[vm_heap.Action], stay: Collection[str]) -> Moment:
     first, _, again, gone = actions
     there: dict[str, None] = {}
     start.from_the_ground_up(name, there)
-    modules = [module for module in there if module not in modes.staying(mode) and not is_package(module)]
+    modules = [module for module in there if module not in stay and not is_package(module)]
     return Moment(name, mode, again.bytes, again.bytes + gone.bytes, first.names, modules)

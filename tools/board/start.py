@@ -4,7 +4,7 @@ What stays in a mode and which modules a task needs are taken from lib/iot/modes
 actions, each a verb and names:
 
     import NAME…  as boot.py and main.py do
-    stay MODE     what does not stay in it goes
+    stay MODE     what does not stay in it goes; or MODE/CLOUD, a section of the configuration's
     load NAME…    modules, or what stays for a task: they stay
     keep NAME…    modules that are none of the mode's: they stay, too
     borrow NAME…  each for a moment
@@ -101,6 +101,28 @@ WAYS: dict[str, tuple[Step, ...]] = {
     "OTA": (*INIT, ("OTA", "stay OTA", "load console", "borrow iot.heap", "load wifi clock update")),
     "IDLE": (*INIT, ("IDLE", "stay IDLE", "load console", "borrow iot.heap", "load rescue")),
 }
+
+# By section; what an object made of such a module keeps, and what nobody borrows by its whole name.
+CLOUDS = {"azure": "azure", "clearblade": "clearblade", "alibaba": "alibaba", "mqtt": "broker"}
+_KEPT = {"clearblade": " iot.clouds.whole", "mqtt": " iot.clouds.whole"}
+_MOMENTS = {"azure": ("iot.azure.claim", "iot.clouds.execution", "iot.clouds.actions")}
+
+
+def way_of(cloud: str) -> tuple[Step, ...]:
+    """Into NORMAL with another cloud than AWS, and on to what its services keep."""
+    instead = {
+        "stay NORMAL": f"stay NORMAL/{cloud}",
+        "load cloud": "load " + " ".join(modes.staying_of("cloud", cloud)),
+        "load jobs application": "load " + " ".join(modes.staying_of("jobs", cloud)) + " application",
+        "keep iot.aws.shadow iot.aws.commands": "keep iot.clouds.shadow iot.clouds.commands"
+        + _KEPT.get(cloud, ""),
+    }
+    return tuple(tuple(instead.get(part, part) for part in step) for step in (*WAYS["NORMAL"], TOUCHED))
+
+
+def moments_of(cloud: str) -> tuple[str, ...]:
+    """What is there for a moment with that cloud, by names that are put together."""
+    return (f"iot.{CLOUDS[cloud]}.profile", *_MOMENTS.get(cloud, ()))
 
 
 def source(name: str) -> Path | None:

@@ -2,21 +2,29 @@
 
 import asyncio
 import base64
+import hashlib
+import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
 from tests.clouds.azure_certificates import Certified
+from tests.signers import Signer
 from tests.system.house import START_S, WIFI, Site, changes
 from tools import umqtt
 from tools.clouds.azure import Azure
 from tools.clouds.files import Files
+from tools.release import job, signatures
+from tools.release.manifest import APP, Manifest
 from tools.sim import Device, World
+from tools.sim.packed import deployed
 
 HUB, DPS, FILES = "hub.example.net", "global.azure-devices-provisioning.net", "files.example.net"
 NAME = "esp32-240ac4000001"
+FAR = datetime(2040, 1, 1, tzinfo=UTC)
 
 
 class Clock:
@@ -56,10 +64,22 @@ class Home(Site):
         await self.normal(device, {"wifi": [WIFI], "azure": self.section(**members)})
         return device
 
-    async def connected(self, app: str, **members: Any) -> Device:
+    def update(self, app: str, version: str, signer: Signer, others: dict[str, str]) -> dict[str, Any]:
+        """The document of a job that brings this version of the product's, signed."""
+        pack = deployed(changes(app, VERSION=version) | others)["/firmware.pack"]
+        manifest = Manifest(
+            "esp32-iot", APP, version, 0, FAR, "ESP32", (), len(pack),
+            hashlib.sha256(pack).hexdigest(), "1.25.0", "6",
+        )  # fmt: skip
+        url = self.files.put(version, pack)
+        text = manifest.text()
+        signed = signatures.read([signer.sign(text.decode())])
+        return {**json.loads(job.document(text, signed, url)), "url": url}
+
+    async def connected(self, app: str, others: dict[str, str] | None = None) -> Device:
         """The same, and it is connected by the key of a new device in the hub."""
         key = self.azure.hub.create_device(NAME).keys[0]
-        device = await self.start(app, shared_access_key=key, **members)
+        device = await self.start(app, others, shared_access_key=key)
         await device.expect("cloud: connected", START_S)
         return device
 
@@ -70,6 +90,7 @@ async def home(folder: Path, now_s: float) -> AsyncIterator[Home]:
     umqtt.freeze()
     clock = Clock(now_s)
     azure = Azure(folder / "azure", (HUB, "localhost"), clock=clock)
+    azure.dps.retry_after_s = 1
     port = await azure.start()
     try:
         async with (

@@ -1,5 +1,6 @@
 """The simulated device with Azure's stand-in: the whole life, tokens that end, refusals in words."""
 
+import json
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,7 +9,9 @@ import pytest
 
 from tests.clouds.azure_device import NAME, Home, home, secrets_in
 from tests.patience import until
-from tests.system.house import START_S, seen
+from tests.signers import Signer, root_of
+from tests.system.house import START_S, seen, status
+from tools.sim.device import ROOT
 
 APP = """
     import asyncio
@@ -49,9 +52,10 @@ async def here(tmp_path: Path) -> AsyncIterator[Home]:
         yield found
 
 
-async def test_a_life_from_the_group_s_key_to_jobs(here: Home) -> None:
-    hub, group = here.azure.hub, here.azure.dps.enrol_group("house")
-    device = await here.start(APP, id_scope=here.azure.dps.id_scope, group_key=group.keys[0])
+async def test_a_life_from_the_group_s_key_to_an_update(here: Home) -> None:
+    hub, group, signer = here.azure.hub, here.azure.dps.enrol_group("house"), Signer()
+    root = {"firmware/update_root.py": f'ROOT = """\\\n{root_of("esp32-iot", [signer], 1)}"""\n'}
+    device = await here.start(APP, root, id_scope=here.azure.dps.id_scope, group_key=group.keys[0])
     await device.expect(f'this is device "{NAME}" of hub.example.net', START_S)
     await device.expect(r"telemetry \d+ acknowledged", START_S)
     taken = hub.telemetry[0]
@@ -73,4 +77,43 @@ async def test_a_life_from_the_group_s_key_to_jobs(here: Home) -> None:
     hub.patch_desired(NAME, {"job": {"id": "1", "document": {"action": "blink", "times": 3}}})
     await until(lambda: hub.reported(NAME).get("job", {}).get("status") == "SUCCEEDED")
     assert hub.reported(NAME)["job"] == {"id": "1", "status": "SUCCEEDED", "details": {"times": "3"}}
+
+    document = here.update(APP, "2.0", signer, root)
+    hub.patch_desired(NAME, {"job": {"id": "2", "document": {"times": None, **document}}})
+    await device.expect("I update: version 2.0 counts from now on", 2 * START_S)
+    await until(lambda: hub.reported(NAME)["job"].get("status") == "SUCCEEDED")
+    assert hub.reported(NAME)["job"] == {"id": "2", "status": "SUCCEEDED"}
+    assert (await status(device))["version"] == "2.0"
+    assert seen(device, "jobs: 1: SUCCEEDED") == 1, "what is done is not done again"
     assert not secrets_in(device, *group.keys)
+
+
+SENDS = """
+    import asyncio
+
+    async def main(thing):
+        await thing.wait("cloud_up")
+        for number in range(500):
+            while not thing.telemetry({"number": number}):
+                await asyncio.sleep_ms(20)
+            await asyncio.sleep_ms(40)
+        thing.log.info("app", "all sent")
+"""
+
+
+async def test_tokens_end_in_the_middle_of_500_messages(here: Home) -> None:
+    """By the device's clock it has the next one in time; by another's the hub hangs up."""
+    path = "lib/iot/azure/tokens.py"
+    source = (ROOT / path).read_text()
+    assert source.count("LIFE_S = 3600") == 1
+    short = {path: source.replace("LIFE_S = 3600", "LIFE_S = 8")}
+    device = await here.connected(SENDS, short)
+
+    def numbers() -> list[int]:
+        return [json.loads(taken.payload)["number"] for taken in here.azure.hub.telemetry]
+
+    await device.expect("all sent", 2 * START_S)
+    await until(lambda: len(set(numbers())) == 500, "each message")
+    assert numbers() == list(range(500)), "none twice"
+    assert seen(device, "cloud: the login is renewed") >= 2
+    assert not seen(device, "refused by the broker")

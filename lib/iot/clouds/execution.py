@@ -63,7 +63,8 @@ class Execution:
     async def begin(self, timeout_min):
         """Has flash know that it has begun, and the cloud."""
         self._keep(_BEGUN)
-        await self._report("IN_PROGRESS", {})
+        self.members["status"] = "IN_PROGRESS"
+        await self._report("IN_PROGRESS", None)
         return True
 
     async def mark(self, before):
@@ -79,6 +80,8 @@ class Execution:
 
     async def tell(self, status, details):
         """Tells the cloud what has become of it, and has flash know that it is done or goes on."""
+        if self.members["status"] == "QUEUED":
+            await self._report("QUEUED", None)
         await self._report(status, documents.details(self.progress, found=documents.details(details)))
         if status != "IN_PROGRESS":
             self._keep(_DONE)
@@ -86,6 +89,7 @@ class Execution:
         return True
 
     async def _report(self, status, details):
+        """details: None where what is left of the job before shall go: clouds merge what is reported."""
         while True:
             receipt = self._post(status, details)
             if receipt and await receipt:

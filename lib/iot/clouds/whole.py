@@ -11,7 +11,6 @@ from micropython import const
 from iot.memory import borrow
 
 _EVERY_MS = const(1000)  # ClearBlade takes no more
-_HEAD_BYTES = const(8)  # of a PUBLISH, beside its topic
 
 
 class Whole:
@@ -35,14 +34,7 @@ class Whole:
         Raises:
             ValueError: JSON has no word for it, or no message has room for all that is reported.
         """
-        borrow("iot.clouds.documents").text(state)
-        whole = _merged(self._state, state)
-        topic, text, _ = self._message(whole)
-        size, most = len(topic) + len(text.encode()) + _HEAD_BYTES, len(self._cloud.client.outbox.view)
-        if size > most:
-            text = "reported: {} bytes with all that was before; the limit is {}; None takes a member away"
-            raise ValueError(text.format(size, most))
-        self._state = whole
+        self._state = borrow("iot.clouds.sending").merged(self._cloud, self._state, state)
         self._is_due = True
         if not self._task or self._task.done():
             self._task = asyncio.create_task(self._tell())
@@ -55,28 +47,8 @@ class Whole:
             if 0 <= passed_ms < _EVERY_MS:  # below 0 after a week: ticks wrap
                 await asyncio.sleep_ms(_EVERY_MS - passed_ms)
             self._sent_ms = time.ticks_ms()
-            receipt = self._cloud.client.post(*self._message(self._state))
+            receipt = borrow("iot.clouds.sending").report(self._cloud, self._state)
             if receipt:
                 self._is_due = False
                 is_told = await receipt
         return is_told
-
-    def _message(self, state):
-        """Topic, payload, and whether that is retained."""
-        cloud = self._cloud
-        text = borrow("iot.clouds.documents").text(state)
-        found = borrow(cloud.profile).report(cloud.section, cloud.name, text)
-        return found if len(found) > 2 else found + (False,)
-
-
-def _merged(state, change):
-    result = dict(state)
-    for name, value in change.items():
-        if value is None:
-            result.pop(name, None)
-        elif isinstance(value, dict):
-            before = result.get(name)
-            result[name] = _merged(before if isinstance(before, dict) else {}, value)
-        else:
-            result[name] = value
-    return result

@@ -26,10 +26,9 @@ KB = 1024
 # Bytes of heap of what stays: in all, or beside what NORMAL has, too.
 IN_USE = "NORMAL, all in use"  # beside jobs the application uses thing.shadow and thing.commands, too
 BUDGETS = {"NORMAL": 34 * KB, IN_USE: 40 * KB, "OTA": 30 * KB}
-OWN_BUDGETS = {"CONFIG": 20 * KB}
-# What another cloud than AWS adds to what any connection keeps, with its services in use.
-CLOUD = "NORMAL, {}"
-OWN_BUDGETS |= {CLOUD.format(cloud): 6 * KB for cloud in start.CLOUDS}
+# Any but AWS, with its services in use; its own is what it adds to what any connection keeps.
+OTHERS = "NORMAL, another cloud"
+OWN_BUDGETS = {"CONFIG": 20 * KB, OTHERS: 6 * KB}
 MOMENT_BUDGET = 8 * KB
 
 
@@ -98,24 +97,24 @@ class Moment:
 class Sets:
     """All of them; empty where there is no VM.
 
-    in_use: what stays in NORMAL where all services are used; clouds: the same with another cloud than AWS, and
-    cloud_moments what is there for a moment then.
+    in_use: what stays in NORMAL where all services are used; others: the same with another cloud than AWS,
+    and others_moments what is there for a moment then.
     """
 
     stays: list[Stays]
     moments: list[Moment]
     in_use: Stays | None = None
-    clouds: list[Stays] = field(default_factory=list)
-    cloud_moments: list[Moment] = field(default_factory=list)
+    others: Stays | None = None
+    others_moments: list[Moment] = field(default_factory=list)
 
     def all_stays(self) -> list[Stays]:
         """By mode, and what is in use."""
-        return [*self.stays, *([self.in_use] if self.in_use else []), *self.clouds]
+        return [*self.stays, *filter(None, (self.in_use, self.others))]
 
     def over_budget(self) -> list[str]:
         """What is too much, each with the heaviest."""
         stays = [fault for one in self.all_stays() for fault in one.over_budget()]
-        return stays + [fault for one in self.moments + self.cloud_moments for fault in one.over_budget()]
+        return stays + [fault for one in self.moments + self.others_moments for fault in one.over_budget()]
 
 
 def heaviest(modules: dict[str, int]) -> str:
@@ -175,10 +174,7 @@ def measure(modules: list[str], build: Path) -> Sets:
         sets.stays.append(stays)
         sets.moments.extend(there)
     sets.in_use, _ = _least_kept(lambda: (_in_use(build), []))
-    for cloud in start.CLOUDS:
-        stays, there = _least_kept(partial(_cloud, cloud, build))
-        sets.clouds.append(stays)
-        sets.cloud_moments.extend(there)
+    sets.others, sets.others_moments = _least_kept(partial(_others, build))
     return sets
 
 
@@ -199,27 +195,20 @@ def _in_use(build: Path) -> Stays:
     return _stays(IN_USE, _actions(IN_USE, (*start.WAYS[modes.NORMAL], start.TOUCHED), [], build), touched)
 
 
-def _cloud(cloud: str, build: Path) -> tuple[Stays, list[Moment]]:
-    """What it keeps beside what any connection does; its `own` are its room's and those that clouds share."""
-    mode, names = CLOUD.format(cloud), start.moments_of(cloud)
-    way = start.way_of(cloud)
-    actions = _actions(mode, way, list(names), build)
+def _others(build: Path) -> tuple[Stays, list[Moment]]:
+    names, way = list(start.OTHERS_MOMENTS), start.OTHERS_WAY
+    actions = _actions(OTHERS, way, names, build)
     on_the_way = len(actions) - 4 * len(names)
-    library = [one for one in actions[:on_the_way] if one.verb == "stay" or one.name.startswith("iot")]
-    kept = {name for step in way for verb, names in start.actions(step) if verb == "keep" for name in names}
-    stay = {*modes.staying(modes.NORMAL, cloud), *kept}
-    modules = {one.name: one.bytes for one in library if one.verb in ("load", "keep") and one.name in stay}
-    own = {name: size for name, size in modules.items() if name.startswith("iot.clouds.")}
-    total, known = sum(one.bytes for one in library), sum(one.names for one in library)
-    there = [_moment(name, mode, actions[on_the_way + 4 * at :][:4], stay) for at, name in enumerate(names)]
-    return Stays(mode, total, modules, own, known), there
+    kept = [name for verb, names in start.actions(way[-1]) if verb == "keep" for name in names]
+    stay = [*modes.staying(modes.NORMAL, "azure"), *kept]
+    there = _moments(OTHERS, names, actions[on_the_way:], stay)
+    return _stays(OTHERS, actions[:on_the_way], stay), there
 
 
 def _measure(mode: str, names: list[str], build: Path) -> tuple[Stays, list[Moment]]:
     actions = _actions(mode, start.WAYS[mode], names, build)
     on_the_way = len(actions) - 4 * len(names)
-    stay = modes.staying(mode)
-    there = [_moment(name, mode, actions[on_the_way + 4 * at :][:4], stay) for at, name in enumerate(names)]
+    there = _moments(mode, names, actions[on_the_way:], modes.staying(mode))
     return _stays(mode, actions[:on_the_way]), there
 
 
@@ -273,6 +262,13 @@ def _stays(mode: str, actions: list[vm_heap.Action], touched: Sequence[str] = ()
     shared = modes.staying(modes.NORMAL)
     own = {name: size for name, size in modules.items() if name not in shared}
     return Stays(mode, total, modules, own, sum(action.names for action in library))
+
+
+def _moments(
+    mode: str, names: list[str], actions: list[vm_heap.Action], stay: Collection[str]
+) -> list[Moment]:
+    """Those of these names, on top of what stays."""
+    return [_moment(name, mode, actions[4 * at :][:4], stay) for at, name in enumerate(names)]
 
 
 def _moment(name: str, mode: str, actions: list[vm_heap.Action], stay: Collection[str]) -> Moment:

@@ -64,10 +64,9 @@ def measured(numbers: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
     shutil.copytree(size.BUILD, build)
     stays = [of(Stays, one) for one in numbers["stays"].values()]
     moments = [of(Moment, one) for one in numbers["moments"].values()]
-    of_clouds = [one for one in moments if one.on not in start.WAYS]
+    of_others = [one for one in moments if one.on not in start.WAYS]
     moments = [one for one in moments if one.on in start.WAYS]
-    ways = len(start.WAYS)
-    sets = set_size.Sets(stays[:ways], moments, stays[ways], stays[ways + 1 :], of_clouds)
+    sets = set_size.Sets(stays[:-2], moments, stays[-2], stays[-1], of_others)
     starts = [
         start_size.Start(interpreter, [of(Memory, step) for step in one["steps"]], one["failure"])
         for interpreter, one in numbers["boot"].items()
@@ -230,11 +229,7 @@ def test_as_json(numbers: dict[str, Any]) -> None:
     for one in numbers["boot"].values():
         assert one["failure"] is None and one["steps"][-1]["free"] > 0
     if vm_heap.has_vm():
-        assert set(numbers["stays"]) == {
-            *start.WAYS,
-            set_size.IN_USE,
-            *map(set_size.CLOUD.format, start.CLOUDS),
-        }
+        assert set(numbers["stays"]) == {*start.WAYS, set_size.IN_USE, set_size.OTHERS}
         assert all(one["bytes"] <= one["budget"] for one in numbers["moments"].values())
 
 
@@ -277,16 +272,17 @@ def test_what_stays_with_all_services_in_use(measured: size.Measured) -> None:
 
 
 def test_what_another_cloud_keeps_is_bounded(measured: size.Measured) -> None:
-    """Beside what any connection keeps, and that is what it is with AWS."""
-    shared = {name for name in modes.staying(modes.NORMAL) if not name.startswith("iot.aws.")}
-    for cloud, one in zip(start.CLOUDS, measured.sets.clouds, strict=True):
-        own = {name for name in one.modules if name.startswith("iot.clouds.")}
-        assert set(one.own) == own == set(one.modules) - shared
-        assert {"iot.clouds.cloud", "iot.clouds.jobs", "iot.clouds.shadow", "iot.clouds.commands"} < own
-        assert ("iot.clouds.whole" in own) == (cloud in ("clearblade", "mqtt"))
-        assert 3000 < one.own_bytes <= set_size.OWN_BUDGETS[one.mode] == 6144, one.own
-    names = {one.name for one in measured.sets.cloud_moments}
-    assert {"iot.azure.profile", "iot.azure.claim", "iot.broker.profile", "iot.clouds.execution"} < names
+    """All but AWS keep the same; what differs is there for a moment."""
+    others = measured.sets.others
+    assert others and set_size.OWN_BUDGETS[others.mode] == 6144
+    assert set(others.own) == {f"iot.clouds.{name}" for name in ("cloud", "jobs", "shadow", "commands")}
+    assert 3000 < others.own_bytes <= 6144 and set(others.modules) - set(others.own) < set(
+        modes.staying(modes.NORMAL)
+    )
+    rooms = {one.name.split(".")[1] for one in measured.sets.others_moments if "profile" in one.name}
+    assert rooms == {"azure", "clearblade", "alibaba", "broker"}
+    for one in measured.sets.others_moments:
+        assert 0 < one.bytes <= set_size.MOMENT_BUDGET and one.left <= set_size.LEFT_BYTES, one
 
 
 def test_what_is_there_for_a_moment_gives_its_memory_back(measured: size.Measured) -> None:

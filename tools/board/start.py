@@ -102,27 +102,21 @@ WAYS: dict[str, tuple[Step, ...]] = {
     "IDLE": (*INIT, ("IDLE", "stay IDLE", "load console", "borrow iot.heap", "load rescue")),
 }
 
-# By section; what an object made of such a module keeps, and what nobody borrows by its whole name.
-CLOUDS = {"azure": "azure", "clearblade": "clearblade", "alibaba": "alibaba", "mqtt": "broker"}
-_KEPT = {"clearblade": " iot.clouds.whole", "mqtt": " iot.clouds.whole"}
-_MOMENTS = {"azure": ("iot.azure.claim", "iot.clouds.execution", "iot.clouds.actions")}
-
-
-def way_of(cloud: str) -> tuple[Step, ...]:
-    """Into NORMAL with another cloud than AWS, and on to what its services keep."""
-    instead = {
-        "stay NORMAL": f"stay NORMAL/{cloud}",
-        "load cloud": "load " + " ".join(modes.staying_of("cloud", cloud)),
-        "load jobs application": "load " + " ".join(modes.staying_of("jobs", cloud)) + " application",
-        "keep iot.aws.shadow iot.aws.commands": "keep iot.clouds.shadow iot.clouds.commands"
-        + _KEPT.get(cloud, ""),
-    }
-    return tuple(tuple(instead.get(part, part) for part in step) for step in (*WAYS["NORMAL"], TOUCHED))
-
-
-def moments_of(cloud: str) -> tuple[str, ...]:
-    """What is there for a moment with that cloud, by names that are put together."""
-    return (f"iot.{CLOUDS[cloud]}.profile", *_MOMENTS.get(cloud, ()))
+# Into NORMAL with any other cloud than AWS, and on to what its services keep: what differs is there for a
+# moment, by names that are put together.
+OTHER_CLOUDS = "azure clearblade alibaba broker"
+_OTHERS = {
+    "stay NORMAL": "stay NORMAL/azure",
+    "load cloud": "load " + " ".join(modes.staying_of("cloud", "azure")),
+    "load jobs application": "load " + " ".join(modes.staying_of("jobs", "azure")) + " application",
+    TOUCHED[-1]: "keep iot.clouds.shadow iot.clouds.commands",
+}
+OTHERS_WAY = tuple(tuple(_OTHERS.get(part, part) for part in step) for step in (*WAYS["NORMAL"], TOUCHED))
+OTHERS_MOMENTS = (
+    *(f"iot.{room}.profile" for room in OTHER_CLOUDS.split()),
+    *("iot.azure.claim", "iot.clouds.sending", "iot.clouds.whole"),
+    *("iot.clouds.execution", "iot.clouds.actions"),
+)
 
 
 def source(name: str) -> Path | None:

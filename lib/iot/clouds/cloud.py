@@ -11,6 +11,7 @@ from iot.memory import borrow
 from iot.mqtt.client import Client
 
 _SENDING = const("iot.clouds.sending")
+_WHOLE = const("iot.clouds.whole")
 _LOOK_MS = const(1000)
 
 
@@ -81,7 +82,7 @@ class Cloud:
         opener, turns: of requests by HTTPS (iot.work.aside).
         certificate_ends: None.
         wraps: whether telemetry has a form of the cloud's own.
-        whole: the Whole where the cloud has a state whole or not at all, else None.
+        whole: what iot.clouds.whole remembers where the cloud has a state whole or not at all, else None.
         heard: the Subscriptions of services.
         takers: by kind of what comes, "state", "command" or "job", the Shadow, the Commands or the Jobs.
         ends_ms, again_ms: of the Log's time: when the login is renewed, and when the state is asked for once
@@ -167,4 +168,4 @@ class Cloud:
         Raises:
             ValueError: JSON has no word for it, or no message has room for it.
         """
-        return self.whole.report(state) if self.whole else borrow(_SENDING).report(self, state)
+        return borrow(_WHOLE if self.whole else _SENDING).report(self, state)

@@ -27,7 +27,7 @@ def make(system, kind, name, buffers):
     cloud = Cloud(section, name, profile, store, system.log, system.tell)
     cloud.wraps = way.get("wraps", False)
     if way.get("whole"):
-        cloud.whole = borrow("iot.clouds.whole").Whole(cloud)
+        cloud.whole = borrow("iot.clouds.whole").new()
     cloud.opener = tls.Opener(way["host"], section["port"], cloud.credentials)
     inbox = Inbox(Framer(settings.PACKET_LIMIT, buffers[1]), system.counts)
     cloud.client = client = CloudClient(

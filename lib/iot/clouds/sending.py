@@ -8,7 +8,6 @@ from iot.memory import borrow
 from iot.mqtt import packet
 
 _AGAIN_MS = const(10000)
-_HEAD_BYTES = const(8)  # of a PUBLISH, beside its topic
 
 
 def checked(client, topic, payload, qos, retain):
@@ -65,22 +64,14 @@ def look_later(cloud):
 
 
 def report(cloud, state):
-    """Queues what is reported; ValueError as for Cloud.report."""
-    return cloud.client.post(*_report(cloud, state))
+    """As Cloud.report."""
+    return cloud.client.post(*reported(cloud, state))
 
 
-def merged(cloud, state, change):
-    """All that is to be reported, where a cloud has it whole: `state` with a part of it changed, None for
-    what is no more. ValueError as for Cloud.report.
-    """
-    borrow("iot.clouds.documents").text(change)
-    whole = _merged(state, change)
-    topic, text = _report(cloud, whole)[:2]
-    size, most = len(topic) + len(text.encode()) + _HEAD_BYTES, len(cloud.client.outbox.view)
-    if size > most:
-        text = "reported: {} bytes with all that was before; the limit is {}; None takes a member away"
-        raise ValueError(text.format(size, most))
-    return whole
+def reported(cloud, state):
+    """Topic, payload, and perhaps whether it is retained, by which that is reported; ValueError as above."""
+    text = borrow("iot.clouds.documents").text(state)
+    return borrow(cloud.profile).report(cloud.section, cloud.name, text)
 
 
 def answer(cloud, execution, status, description, result):
@@ -89,21 +80,3 @@ def answer(cloud, execution, status, description, result):
     profile = borrow(cloud.profile)
     found = profile.answer(cloud.section, cloud.name, name, identifier, status, description, result)
     return cloud.client.post(*found) if found else True
-
-
-def _report(cloud, state):
-    text = borrow("iot.clouds.documents").text(state)
-    return borrow(cloud.profile).report(cloud.section, cloud.name, text)
-
-
-def _merged(state, change):
-    result = dict(state)
-    for name, value in change.items():
-        if value is None:
-            result.pop(name, None)
-        elif isinstance(value, dict):
-            before = result.get(name)
-            result[name] = _merged(before if isinstance(before, dict) else {}, value)
-        else:
-            result[name] = value
-    return result

@@ -130,8 +130,9 @@ def test_what_comes_of_alibaba_and_how_it_is_answered():
     def take(topic, payload):
         return alibaba.take(ALIBABA, "lamp", thing + topic, payload)
 
-    kind, desired, reply = take("service/property/set", b'{"id": "3", "params": {"led": 1}}')
+    kind, desired, reply, is_part = take("service/property/set", b'{"id": "3", "params": {"led": 1}}')
     assert (kind, desired, reply[0]) == ("state", {"led": 1}, thing + "service/property/set_reply")
+    assert is_part
     assert json.loads(reply[1]) == {"id": "3", "code": 200, "message": "success", "data": {}}
     _, desired, reply = take("service/property/set", b'{"id": "3", "params": [1]}')
     assert desired == {} and json.loads(reply[1])["code"] == 460

@@ -89,7 +89,7 @@ def take(section, name, topic, payload):
     if what == "service/property/set":
         if not isinstance(params, dict):
             return "state", {}, _reply(topic, identifier, 460, "params: no object", {})
-        return "state", params, _reply(topic, identifier, 200, "success", {})
+        return "state", params, _reply(topic, identifier, 200, "success", {}), True
     return "command", what[len("service/") :], identifier, params if isinstance(params, dict) else None
 
 

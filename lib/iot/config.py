@@ -102,7 +102,7 @@ def _static(path, value):
 
 def _aws(value):
     pem, loadable = borrow("iot.crypto.pem"), borrow("iot.crypto.loadable")
-    allowed = ("endpoint", "port", "template", "parameters", "thing_name", "keys") + PEM_MEMBERS
+    allowed = ("endpoint", "port", "template", "parameters", "thing_name", "keys", "greengrass") + PEM_MEMBERS
     members = _members("aws", value, allowed, ("endpoint", "root_ca"))
     result = {
         "endpoint": _string("aws.endpoint", members["endpoint"], 1, _HOST_MAX, _HOST),
@@ -144,6 +144,11 @@ def _aws(value):
     result["keys"] = members.get("keys", "device")
     if result["keys"] not in ("device", "service"):
         raise ConfigError("aws.keys", '"device" or "service"')
+    greengrass = members.get("greengrass", False)
+    if not isinstance(greengrass, bool):
+        raise ConfigError("aws.greengrass", "true or false")
+    if greengrass:  # else nothing says so: other devices pay nothing for it
+        result["greengrass"] = True
     return result
 
 

@@ -16,6 +16,7 @@ _THING_SET = const("thing")
 _NEXT_SET = const("next")  # what takes its place once the broker has taken it
 _DOCUMENT = const("document")  # of which iot.console.configure may have left the start, with its keys
 _RENEWAL = const("renewal")  # what iot.aws.renewal remembers of certificates that were asked for
+_CORES = const("cores")  # what iot.aws.discovery keeps of Greengrass' cores
 _BEFORE = const("before")  # the record of the configuration that comes back, while another is on trial
 _PART = const(">BH")  # length of a part's name, length of its bytes
 _PART_SIZE = const(3)
@@ -117,7 +118,7 @@ class Store:
         """
         self.stored = None
         self._record.store(_BEING_ERASED)
-        for name in _CONFIG_SETS + (_THING_SET, _NEXT_SET, _DOCUMENT, _RENEWAL, _BEFORE):
+        for name in _CONFIG_SETS + (_THING_SET, _NEXT_SET, _DOCUMENT, _RENEWAL, _CORES, _BEFORE):
             self._credentials.remove(name)
         self._record.erase()
 
@@ -191,6 +192,12 @@ class Store:
             return state
         parts = self._credentials.load(_RENEWAL)
         return parts[_RENEWAL] if parts else None
+
+    def cores(self, parts=None):
+        """What iot.aws.discovery keeps, {name: bytes}, None for nothing; `parts` takes its place."""
+        if parts:
+            self._credentials.save(_CORES, parts)
+        return parts or self._credentials.load(_CORES)
 
     def _stored(self):
         if self.stored is None:

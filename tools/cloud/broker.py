@@ -1,28 +1,25 @@
-"""Listens, lets clients in, and keeps who is connected: takeover, wills, presence."""
+"""Lets clients in, and keeps who is connected: takeover, wills, presence."""
 
 import asyncio
-import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from . import connection as wire
-from . import tls
 from .client import Client, Service
 from .errors import InternalFailureException, ResourceNotFoundException
 from .events import Event
 from .limits import Limits
 from .packet import Packet, Will
+from .port import Port, end
 from .presence import Presence
 from .registry import Registry
 from .router import Router
 from .session import Session
 from .store import Store
 
-_SHUTDOWN_S = 3
 _SWEEP_S = 1
-_BACKLOG = 128
 
 
 class Broker:
@@ -56,79 +53,28 @@ class Broker:
         self.misbehaves: Callable[[Client, Packet], str] = lambda client, packet: ""
         self.on_left: Callable[[Client, Session, str], None] = lambda client, session, reason: None
         self.monotonic = time.monotonic
-        self._context = context
         self._store = store
         self._services = services
         self._clock = clock
         self._clients: dict[str, Client] = {}
         self._presence = Presence(self.publish, store, clock)
-        self._connections: set[asyncio.Task[None]] = set()
-        self._handshakes = 0
-        context.sni_callback = _note_server_name
+        self._port = Port(context, limits, lambda address: Client(self, address), tell)
         registry.on_certificate_status = self._certificate_changed
 
     async def start(self, listen: str, port: int) -> int:
         """Listen on an address; returns the port. Raises OSError."""
-        loop = asyncio.get_running_loop()
-        family, _, _, _, address = (await loop.getaddrinfo(listen, port, type=socket.SOCK_STREAM))[0]
-        self._listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
-        self._listener.setblocking(False)
-        self._tasks = [asyncio.create_task(self._accept()), asyncio.create_task(self._sweep())]
-        return self._listener.getsockname()[1]
+        taken = await self._port.start(listen, port)
+        self._sweeping = asyncio.create_task(self._sweep())
+        return taken
 
     async def stop(self) -> None:
         """Disconnect everyone and stop listening; every task has ended when it returns."""
-        await _end(self._tasks)
-        self._listener.close()
         for client in list(self._clients.values()):
             client.end(wire.SERVER_INITIATED_DISCONNECT, "the cloud stops")
-        await _end(list(self._connections))
+        await self._port.stop()
+        await end([self._sweeping])
 
     # Connections
-
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                peer, address = await loop.sock_accept(self._listener)
-            except OSError as error:  # out of file descriptors: those connected go on
-                self.tell(Event("server", detail=f"cannot accept: {error}"))
-                await asyncio.sleep(1)
-                continue
-            name = f"{address[0]}:{address[1]}"
-            full = len(self._connections) >= self.limits.connections
-            if full or self._handshakes >= self.limits.handshakes:
-                peer.close()
-                self.tell(Event("refused", name, reason=wire.THROTTLED, detail="too many connections"))
-                continue
-            task = asyncio.create_task(self._serve(peer, name))
-            self._connections.add(task)
-            task.add_done_callback(self._connections.discard)
-
-    async def _serve(self, peer: socket.socket, address: str) -> None:
-        """One connection, from the handshake to its end."""
-        connection = wire.Connection(Client(self, address), self.limits)
-        self._handshakes += 1
-        try:
-            await tls.accept(peer, self._context, connection, self.limits.handshake_s, _SHUTDOWN_S)
-        except OSError as error:  # ssl.SSLError is one
-            self.tell(Event("refused", address, reason="TLS", detail=_tls_error(error)))
-            return
-        finally:
-            self._handshakes -= 1
-        try:
-            await connection.lost.wait()
-        except asyncio.CancelledError:
-            connection.close(wire.SERVER_INITIATED_DISCONNECT, "the cloud stops")
-            await self._until_lost(connection)
-            raise
-
-    async def _until_lost(self, connection: wire.Connection) -> None:
-        try:
-            async with asyncio.timeout(_SHUTDOWN_S):
-                await connection.lost.wait()
-        except TimeoutError:
-            connection.abort()
 
     async def _sweep(self) -> None:
         told = None
@@ -223,24 +169,3 @@ class Broker:
         for client in list(self._clients.values()):
             if client.certificate_id == certificate_id:
                 client.end(wire.AUTH_ERROR, f"certificate {certificate_id[:12]}… is {status}")
-
-
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
-    """Cancel tasks and wait for their end; an error of one of them goes on to the caller."""
-    for task in tasks:
-        task.cancel()
-    for result in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(result, Exception):
-            raise result
-
-
-def _note_server_name(connection: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
-    setattr(connection, "server_name", name or "")  # noqa: B010  the only way to hand it over
-
-
-def _tls_error(error: OSError) -> str:
-    """OpenSSL's reason in words, such as "certificate verify failed: unable to get issuer certificate"."""
-    if isinstance(error, ssl.SSLError) and error.reason:
-        text = error.reason.replace("_", " ").lower()
-        return f"{text}: {error.verify_message}" if isinstance(error, ssl.SSLCertVerificationError) else text
-    return str(error) or "peer closed the connection in the handshake"

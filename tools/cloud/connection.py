@@ -49,7 +49,7 @@ class Connection(asyncio.Protocol):
         self.lost = asyncio.Event()
         self._handler = handler
         self._limits = limits
-        self._decoder = mqtt.Decoder(limits.packet_bytes)
+        self._decoder = mqtt.Decoder(limits.packet_bytes, limits.highest_qos)
         self._closed = False
         self._keep_alive_s = 0.0
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -128,8 +128,8 @@ class Connection(asyncio.Protocol):
         self._check_keep_alive()
 
     def peer_certificate(self) -> bytes:
-        """The certificate (DER) of the TLS connection."""
-        return self._transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        """The certificate (DER) of the TLS connection, b"" where none was asked for or shown."""
+        return self._transport.get_extra_info("ssl_object").getpeercert(binary_form=True) or b""
 
     def server_name(self) -> str:
         """The name that the client asked for (SNI), "" for none."""

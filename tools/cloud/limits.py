@@ -11,6 +11,7 @@ class Limits:
     keep_alive_min_s: float = 30
     keep_alive_max_s: float = 1200
     keep_alive_factor: float = 1.5
+    highest_qos: int = 1
     payload_bytes: int = 128 * 1024
     client_id_bytes: int = 128
     topic_bytes: int = 256

@@ -2,13 +2,14 @@
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 CONNECT, CONNACK, PUBLISH, PUBACK = 1, 2, 3, 4
 SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK = 8, 9, 10, 11
 PINGREQ, PINGRESP, DISCONNECT = 12, 13, 14
 
 ACCEPTED, UNACCEPTABLE_PROTOCOL, IDENTIFIER_REJECTED, SERVER_UNAVAILABLE = 0, 1, 2, 3
+BAD_USER_NAME_OR_PASSWORD, NOT_AUTHORIZED = 4, 5
 FAILURE = 0x80  # a return code of SUBACK
 
 _NAMES = {
@@ -30,11 +31,10 @@ _NAMES = {
 _FLAGS = {SUBSCRIBE: 0b0010, UNSUBSCRIBE: 0b0010}  # the others have none, PUBLISH has its own (2.2.2)
 _CONNACK_5 = bytes((CONNACK << 4, 3, 0, 0x84, 0))  # Unsupported Protocol Version, no properties (5.0: 3.2.2)
 _MAX_HEADER = 5
-_QOS_2 = 2
 
 
 class ProtocolError(Exception):
-    """The peer broke MQTT 3.1.1 or uses a part of it that AWS IoT does not have; its text says what."""
+    """The peer broke MQTT 3.1.1 or uses a part of it that is not to be had here; its text says what."""
 
 
 class UnacceptableProtocol(ProtocolError):
@@ -59,6 +59,8 @@ class Connect:
     clean_session: bool
     keep_alive_s: int
     will: Will | None = None
+    user_name: str = ""
+    password: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +108,12 @@ class Decoder:
 
     Args:
         limit: the largest remaining length accepted, bytes; a larger one is an error before it is stored.
+        highest_qos: what is asked for or sent above it is an error, too.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, highest_qos: int = 1) -> None:
         self._limit = limit
+        self._highest_qos = highest_qos
         self._buffer = bytearray()
 
     @property
@@ -128,7 +132,7 @@ class Decoder:
                 if len(buffer) < body + length:
                     return
                 first, start, end = buffer[start], body + length, body + length
-                yield decode(first, bytes(memoryview(buffer)[body:end]))
+                yield decode(first, bytes(memoryview(buffer)[body:end]), self._highest_qos)
         finally:
             del buffer[:start]
 
@@ -149,7 +153,7 @@ def _remaining_length(buffer: bytearray, start: int, limit: int) -> tuple[int, i
     return None
 
 
-def decode(first: int, body: bytes) -> Packet:
+def decode(first: int, body: bytes, highest_qos: int = 1) -> Packet:
     """Decode one packet from its first byte and its body (all after the remaining length).
 
     Raises:
@@ -163,7 +167,7 @@ def decode(first: int, body: bytes) -> Packet:
         raise ProtocolError(f"{name} is not accepted from a client")
     if kind != PUBLISH and flags != _FLAGS.get(kind, 0):
         raise ProtocolError(f"{name} with reserved flags {flags:#06b}")
-    fields = _Fields(body, name)
+    fields = _Fields(body, name, highest_qos)
     packet = _DECODERS[kind](fields, flags)
     fields.end()
     return packet
@@ -172,7 +176,8 @@ def decode(first: int, body: bytes) -> Packet:
 class _Fields:
     """Reads a packet's body field by field."""
 
-    def __init__(self, body: bytes, name: str) -> None:
+    def __init__(self, body: bytes, name: str, highest_qos: int) -> None:
+        self.highest_qos = highest_qos
         self._body = body
         self._name = name
         self._at = 0
@@ -234,23 +239,22 @@ def _connect(fields: _Fields, _flags: int) -> Connect:
         raise fields.error("has its reserved flag set")
     if not has_will and (qos or retain):
         raise fields.error("has will flags without a will")
-    if qos >= _QOS_2:
+    if qos > fields.highest_qos:
         raise fields.error(f"has a will of QoS {qos}")
     if flags & 0x40 and not flags & 0x80:
         raise fields.error("has a password without a user name")
     keep_alive_s, client_id = fields.u16(), fields.text()
     will = Will(fields.text(), fields.binary(), qos, retain) if has_will else None
-    if flags & 0x80:
-        fields.text()  # the SDKs put their name and version here; AWS does not authenticate by it
-    if flags & 0x40:
-        fields.binary()
-    return Connect(client_id, bool(flags & 0x02), keep_alive_s, will)
+    # AWS does not authenticate by these: its SDKs put their name and version here.
+    user_name = fields.text() if flags & 0x80 else ""
+    password = fields.binary() if flags & 0x40 else b""
+    return Connect(client_id, bool(flags & 0x02), keep_alive_s, will, user_name, password)
 
 
 def _publish(fields: _Fields, flags: int) -> Publish:
     qos, retain, dup = flags >> 1 & 0b11, bool(flags & 0x01), bool(flags & 0x08)
-    if qos >= _QOS_2:
-        raise fields.error(f"of QoS {qos}, which AWS IoT does not have")
+    if qos > fields.highest_qos:
+        raise fields.error(f"of QoS {qos}, which is not to be had here")
     if dup and not qos:
         raise fields.error("of QoS 0 with DUP")
     topic = fields.text()
@@ -266,8 +270,8 @@ def _subscribe(fields: _Fields, _flags: int) -> Subscribe:
     packet_id, filters = fields.packet_id(), []
     while fields.more():
         topic_filter, qos = fields.text(), fields.u8()
-        if qos >= _QOS_2:
-            raise fields.error(f"asks for QoS {qos}, which AWS IoT does not have")
+        if qos > fields.highest_qos:
+            raise fields.error(f"asks for QoS {qos}, which is not to be had here")
         filters.append((topic_filter, qos))
     if not filters:
         raise fields.error("has no topic filter")

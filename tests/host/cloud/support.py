@@ -48,6 +48,7 @@ def connect_packet(
     keep_alive_s: int = 60,
     will: tuple[str, bytes, int, bool] | None = None,
     user: str | None = None,
+    password: str | bytes | None = None,
 ) -> bytes:
     flags, payload = 2 * clean, text(client_id)
     if will is not None:
@@ -57,6 +58,9 @@ def connect_packet(
     if user is not None:
         flags |= 0x80
         payload += text(user)
+    if password is not None:
+        flags |= 0x40
+        payload += text(password)
     return packet(0x10, text("MQTT") + bytes((4, flags)) + struct.pack(">H", keep_alive_s) + payload)
 
 
@@ -226,7 +230,7 @@ class Bench:
     async def connections(self, count: int) -> None:
         """Wait until no more than `count` connections are left, also in the broker's own eyes."""
         async with asyncio.timeout(DEADLINE_S):
-            while len(self.cloud._broker._connections) > count:  # type: ignore[union-attr]
+            while len(self.cloud._broker._port.connections) > count:  # type: ignore[union-attr]
                 await asyncio.sleep(0.01)
 
     async def open(self, identity: Identity | None = None, root_ca: str = "", port: int = 0) -> Peer:

@@ -17,7 +17,8 @@ def connects() -> st.SearchStrategy[tuple[bytes, mqtt.Packet]]:
     wills = st.none() | st.tuples(TEXT, st.binary(max_size=50), QOS, st.booleans())
 
     def both(client_id, clean, keep_alive_s, will, user):
-        expected = mqtt.Connect(client_id, clean, keep_alive_s, mqtt.Will(*will) if will else None)
+        decoded = mqtt.Will(*will) if will else None
+        expected = mqtt.Connect(client_id, clean, keep_alive_s, decoded, user or "", b"")
         return raw.connect_packet(client_id, clean, keep_alive_s, will, user), expected
 
     return st.builds(both, TEXT, st.booleans(), st.integers(0, 65535), wills, st.none() | TEXT)

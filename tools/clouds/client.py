@@ -1,0 +1,208 @@
+"""What the packets of one connection to a front mean: MQTT 3.1.1 is here, all else is its manners'."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from tools.cloud import connection as wire
+from tools.cloud import packet as mqtt
+from tools.cloud import topics
+from tools.cloud.ca import certificate_id
+from tools.cloud.errors import InternalFailureException
+from tools.cloud.events import Event, shown
+from tools.cloud.router import Router
+from tools.cloud.session import Session
+from tools.cloud.store import Message
+
+from .manners import Asked, HangUp, Identity, Manners, Refused
+
+_NOBODY = Identity("")
+
+
+class Server(Protocol):
+    """The front, as one of its clients sees it."""
+
+    router: Router
+    manners: Manners
+    tell: Callable[[Event], None]
+    tell_messages: bool
+    clock: Callable[[], float]
+
+    def joining(self, client: "Client", clean: bool) -> tuple[Session, bool]:
+        """A CONNECT is accepted: gives its session, and whether there was one."""
+
+    def left(
+        self, client: "Client", session: Session, reason: str, detail: str, will: mqtt.Will | None
+    ) -> None:
+        """A connected client's connection ended; `will` is due."""
+
+
+class Client:
+    """A peer, from the TLS handshake to the end."""
+
+    def __init__(self, front: Server, address: str) -> None:
+        self.address = address
+        self.client_id = ""
+        self.certificate_id = ""
+        self.identity = _NOBODY
+        self._front = front
+        self._manners = front.manners
+        self._limits = front.manners.limits
+        self._session: Session | None = None
+        self._will: mqtt.Will | None = None
+
+    # wire.Handler
+
+    def opened(self, connection: wire.Connection) -> None:
+        self._connection = connection
+        self._certificate = connection.peer_certificate()
+        self.certificate_id = certificate_id(self._certificate) if self._certificate else ""
+
+    def received(self, packet: mqtt.Packet) -> None:
+        new = self._session is None
+        try:
+            if isinstance(packet, mqtt.Connect):
+                self._connect(packet)
+            elif self._session is None:
+                raise HangUp(f"{type(packet).__name__.upper()} before CONNECT")
+            elif not self.expire():
+                self._dispatch(self._session, packet)
+        except Refused as error:
+            self._close(wire.AUTH_ERROR, str(error), b"" if error.code is None else mqtt.connack(error.code))
+        except HangUp as error:
+            self._close(error.reason, str(error))
+        except InternalFailureException as error:  # MQTT has no answer of its own but to CONNECT
+            last = mqtt.connack(mqtt.SERVER_UNAVAILABLE) if new and self._session is None else b""
+            self._close(wire.SERVER_ERROR, str(error), last)
+
+    def drained(self) -> None:
+        if self._session is not None:
+            self._session.pump()
+
+    def closed(self, reason: str, detail: str) -> None:
+        if self._session is None:
+            self._tell("refused", reason, detail)
+            return
+        session, self._session = self._session, None
+        will = None if reason == wire.CLIENT_INITIATED_DISCONNECT else self._will
+        self._front.left(self, session, reason, detail, will)
+
+    # session.Receiver
+
+    @property
+    def writable(self) -> bool:
+        return self._connection.writable
+
+    def may_receive(self, topic: str) -> bool:
+        return True
+
+    def deliver(self, packet: mqtt.Publish) -> None:
+        self._connection.send(mqtt.publish(packet))
+
+    def fail(self, error: InternalFailureException) -> None:
+        self._close(wire.SERVER_ERROR, str(error))
+
+    # manners.Peer
+
+    def granted(self, topic: str) -> int | None:
+        """The highest QoS of its subscriptions to a topic, None for none."""
+        filters = self._session.subscriptions if self._session else {}
+        return max((qos for f, qos in filters.items() if topics.matches(f, topic)), default=None)
+
+    def send(self, topic: str, payload: bytes, qos: int = 1) -> Message | None:
+        """Send it a message with a QoS that its subscription allows; None where it has none."""
+        granted = self.granted(topic)
+        if self._session is None or granted is None:
+            return None
+        message = Message(topic, payload, min(qos, granted), private=True)
+        self._front.router.send(self._session, message)
+        return message
+
+    def holds(self, message: Message) -> bool:
+        """Whether a message that was sent still waits for its PUBACK, or to go out."""
+        session = self._session or self._front.router.session(self.identity.name)
+        return session is not None and session.holds(message)
+
+    def end(self, reason: str, detail: str) -> None:
+        """Disconnect it."""
+        self._close(reason, detail)
+
+    def expire(self) -> bool:
+        """Hang up if what it showed at CONNECT has ended; returns whether it has."""
+        until_s = self.identity.until_s
+        ended = until_s is not None and self._front.clock() >= until_s
+        if ended:
+            self._close(wire.AUTH_ERROR, f"it has ended: {self.identity.detail}")
+        return ended
+
+    def _tell(self, kind: str, reason: str, detail: str) -> None:
+        self._front.tell(Event(kind, self.address, self.client_id, self.certificate_id, reason, detail))
+
+    def _close(self, reason: str, detail: str, last: bytes = b"") -> None:
+        self._connection.close(reason, detail, last)
+
+    # Packets
+
+    def _connect(self, packet: mqtt.Connect) -> None:
+        if self._session is not None:
+            raise HangUp("second CONNECT")
+        size = len(packet.client_id.encode())
+        if not 1 <= size <= self._limits.client_id_bytes:
+            text = f"client id of {size} bytes, must be 1 to {self._limits.client_id_bytes}"
+            raise Refused(text, mqtt.IDENTIFIER_REJECTED)
+        self.client_id = packet.client_id
+        self.identity = self._manners.connect(
+            Asked(packet, self._certificate, self._connection.server_name())
+        )
+        self._will = packet.will
+        session, present = self._front.joining(self, packet.clean_session)
+        self._session = session
+        self._connection.send(mqtt.connack(mqtt.ACCEPTED, present))
+        self._connection.established(self._limits.keep_alive_s(packet.keep_alive_s))
+        self._tell("connected", "session kept" if present else "new session", self.identity.detail)
+        session.attach(self)
+        self._manners.joined(self)
+
+    def _dispatch(self, session: Session, packet: mqtt.Packet) -> None:
+        match packet:
+            case mqtt.Publish():
+                self._publish(packet)
+            case mqtt.Puback():
+                session.acknowledge(packet.packet_id)
+                session.pump()
+            case mqtt.Subscribe():
+                self._subscribe(session, packet)
+            case mqtt.Unsubscribe():
+                self._front.router.unsubscribe(session, packet.filters)
+                self._connection.send(mqtt.unsuback(packet.packet_id))
+            case mqtt.Pingreq():
+                self._connection.send(mqtt.pingresp())
+            case mqtt.Disconnect():
+                self._close(wire.CLIENT_INITIATED_DISCONNECT, "")
+
+    def _publish(self, packet: mqtt.Publish) -> None:
+        if packet.qos > 1:
+            raise HangUp(f"PUBLISH of QoS {packet.qos} on {packet.topic}, which is not to be had here")
+        if len(packet.payload) > self._limits.payload_bytes:
+            raise HangUp(f"PUBLISH: payload larger than {self._limits.payload_bytes} bytes")
+        if error := topics.topic_error(packet.topic, self._limits):
+            raise HangUp(f"PUBLISH: {error}")
+        work = self._manners.publish(self, packet)
+        if self._front.tell_messages:
+            self._tell("published", packet.topic, shown(packet.topic, packet.payload))
+        if packet.packet_id is not None:
+            self._connection.send(mqtt.puback(packet.packet_id))
+        work()
+
+    def _subscribe(self, session: Session, packet: mqtt.Subscribe) -> None:
+        for topic_filter, _ in packet.filters:
+            if error := topics.filter_error(topic_filter, self._limits):
+                raise HangUp(f"SUBSCRIBE: {topic_filter}: {error}")
+        if len({*session.subscriptions, *dict(packet.filters)}) > self._limits.subscriptions_per_connection:
+            raise HangUp(f"SUBSCRIBE: more than {self._limits.subscriptions_per_connection} subscriptions")
+        granted = [(f, self._manners.subscribe(self, f, qos)) for f, qos in packet.filters]
+        allowed = [(f, qos) for f, qos in granted if qos != mqtt.FAILURE]
+        self._front.router.subscribe(session, allowed)
+        self._connection.send(mqtt.suback(packet.packet_id, [qos for _, qos in granted]))
+        for topic_filter, qos in allowed:
+            self._front.router.send_retained(session, topic_filter, qos)
+            self._manners.subscribed(self, topic_filter)

@@ -184,8 +184,7 @@ async def _enter_normal(system, besides):
     settings = system.settings
     buffers = thing and (bytearray(settings.OUTBOX_BYTES), bytearray(settings.PACKET_LIMIT))
     if "wifi" not in system.tasks:
-        is_light = system.stored["light"] and "greengrass" not in config["aws"]  # a core's key is RSA
-        _grow_heap(system, _RESERVED_LIGHT if is_light else _RESERVED)
+        _grow_heap(system, _RESERVED_LIGHT if system.stored["light"] else _RESERVED)
         await load(*modes.STAYING["wifi"])
         await load(*modes.STAYING["clock"])
         _start_network(system, config)  # the radio connects while the rest is loaded
@@ -208,10 +207,7 @@ async def _enter_normal(system, besides):
         if "trial" not in system.tasks and _is_on_trial(system):
             _begin(system, trial=borrow("iot.ota.trial").run(system))
         if "greengrass" in config["aws"]:
-            memory.keep("iot.aws.greengrass")
-            from iot.aws.greengrass import Cores
-
-            _begin(system, greengrass=Cores(system).run())
+            _begin(system, greengrass=borrow("iot.aws.greengrass").Cores(system).run())
         if system.settings.REPORTS:
             reports = borrow("iot.aws.reports")
             wants, client = system.settings.REPORTS, system.cloud.client

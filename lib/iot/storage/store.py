@@ -39,7 +39,7 @@ class Store:
 
     Attributes:
         stored: {"set": number, "config": with defaults filled in}, once it is loaded also "light", as
-            iot.crypto.x509.is_light; None where none is, or none was read.
+            iot.crypto.x509.is_light of all that it may connect to; None where none is, or none was read.
         on_trial: whether what `thing` found is a certificate that no broker has taken yet.
     """
 
@@ -62,8 +62,9 @@ class Store:
         if not own:
             return None
         config = stored["config"]
-        roots, endpoint = own.get("root_ca", b""), config["aws"]["endpoint"]
-        stored["light"] = borrow("iot.crypto.x509").is_light(roots, endpoint)
+        roots, aws = own.get("root_ca", b""), config["aws"]
+        is_light = borrow("iot.crypto.x509").is_light(roots, aws["endpoint"])
+        stored["light"] = is_light and "greengrass" not in aws  # whose cores have RSA keys
         return config
 
     def save(self, document, on_trial=False):

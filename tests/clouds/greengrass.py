@@ -23,31 +23,36 @@ class Home:
         self._folder = folder
         self._made = 0
 
-    async def core(self, *things: str, host: str = "127.0.0.1", port: int = 0, name: str = "core") -> Core:
-        """A core that runs, with a CA of its own, for these things."""
+    async def core(
+        self, *things: str, host: str = "127.0.0.1", port: int = 0, name: str = "core", ca: str = ""
+    ) -> Core:
+        """A core that runs, for these things; of this CA, or of one of its own."""
         self._made += 1
-        core = Core(self._folder / f"core{self._made}", self.cloud, name, (host,))
+        core = Core(self._folder / (ca or f"ca{self._made}"), self.cloud, name, (host,))
         core.associate(*things)
         await core.start(port)
         self.cores.append(core)
+        self._running.append(core)
         return core
 
-    async def gone(self, core: Core) -> None:
-        """It is switched off; discovery goes on telling of it."""
+    async def switch_off(self, core: Core) -> None:
+        """Discovery goes on telling of it."""
+        self._running.remove(core)
         await core.stop()
-        self._stopped.append(core)
 
-    _stopped: list[Core]
+    async def switch_on(self, core: Core, ca: str) -> Core:
+        """It is back where it was; returns it."""
+        self.cores.remove(core)
+        return await self.core(*core.things, host=core.hosts[0], port=core.port, name=core.name, ca=ca)
 
     async def __aenter__(self) -> "Home":
-        self._stopped = []
+        self._running: list[Core] = []
         await self.discovery.start(port=0)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for core in self.cores:
-            if core not in self._stopped:
-                await core.stop()
+        for core in self._running:
+            await core.stop()
         await self.discovery.stop()
 
 

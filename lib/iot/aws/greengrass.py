@@ -120,6 +120,8 @@ class Cores:
             is_short = client.connection.error is not None and 0 <= passed_ms < _STABLE_MS
             self._short = self._short + 1 if is_short else 0
             failed = self._short >= _SHORT_MOST
+            if self._is_near:
+                self._wait_ms = 0  # what was known was right: where that ends, discovery is asked at once
             if not is_short:
                 self._asks.reset()
         if not self._is_near:

@@ -31,8 +31,8 @@ ROWS = {
     CONFIG: (("console", "flash", "setup", "packets", "ble", "application"), _ENDS),
     NORMAL: (
         (
-            "console", "flash", "wifi", "clock", "probation", "claim", "cloud", "jobs", "greengrass",
-            "reports", "log_lines", "application", "trial",
+            "console", "flash", "wifi", "clock", "probation", "claim", "cloud", "jobs", "reports",
+            "log_lines", "application", "trial",
         ),
         (
             ("provisioning_failed", NORMAL, None),
@@ -54,7 +54,7 @@ ROWS = {
 # Tasks that last as long as their mode: their end is a death.
 LASTING = ("flash", "wifi", "clock", "jobs", "application", "setup", "packets", "update")
 # Tasks that begin anew where a mode follows on itself: the thing has another certificate.
-RENEWED = ("claim", "cloud", "jobs", "greengrass", "reports", "log_lines", "application")
+RENEWED = ("claim", "cloud", "jobs", "reports", "log_lines", "application")
 
 # The modules that stay in memory: in every mode, and for a task. Each is behind those that it imports; all
 # others are there for a moment (iot.memory).

@@ -206,8 +206,8 @@ async def _enter_normal(system, besides):
         _begin(system, cloud=system.cloud.run(), jobs=system.jobs.run(), application=system.application.run())
         if "trial" not in system.tasks and _is_on_trial(system):
             _begin(system, trial=borrow("iot.ota.trial").run(system))
-        if "greengrass" in config["aws"]:
-            _begin(system, greengrass=borrow("iot.aws.greengrass").Cores(system).run())
+        if "aws.greengrass"[4:] in config["aws"]:  # ten letters alone are a name, which stays for ever
+            _begin(system, aws=borrow("iot.aws.greengrass").make(system))
         if system.settings.REPORTS:
             reports = borrow("iot.aws.reports")
             wants, client = system.settings.REPORTS, system.cloud.client

@@ -77,22 +77,46 @@ def test_what_is_no_answer_is_refused():
         raises(ValueError, reason, read, text)
 
 
-class FakeStore:
-    """Keeps sets; counts how often one was written."""
+class FakeSystem:
+    """With the thing's certificate, and a folder of sets of which it counts how often one was written."""
 
+    folder = "/certs"
     parts = None
     written = 0
 
-    def cores(self, parts=None):
-        if parts:
-            self.parts, self.written = parts, self.written + 1
+    def store(self):
+        return self
+
+    def Credentials(self, folder):
+        assert folder == self.folder
+        return self
+
+    def load(self, name):
+        assert name == "greengrass.cores"
         return self.parts
+
+    def save(self, name, parts):
+        self.parts, self.written = parts, self.written + 1
 
     def thing(self):
         return NAME, b"certificate", b"key"
 
     def thing_credentials(self):
         return b"roots", b"certificate", b"key"
+
+
+class Lent:
+    """Within a `with` a module borrows these in the place of its own."""
+
+    def __init__(self, module, others):
+        self._module, self._others = module, others
+
+    def __enter__(self):
+        self._before = self._module.borrow
+        self._module.borrow = lambda name: self._others.get(name) or self._before(name)
+
+    def __exit__(self, *error):
+        self._module.borrow = self._before
 
 
 class Https:
@@ -110,45 +134,47 @@ class Https:
         return self.status, {}, memoryview(into)[: len(data)]
 
 
-async def ask(store, https, endpoint=ENDPOINT):
-    borrow = discovery.borrow
-    discovery.borrow = lambda name: https if name == "iot.https" else borrow(name)
-    try:
-        return await discovery.ask(store, NAME, endpoint)
-    finally:
-        discovery.borrow = borrow
+def kept(system, name=NAME, endpoint=ENDPOINT):
+    with Lent(discovery, {"iot.storage.store": system}):
+        return discovery.kept(system, name, endpoint)
+
+
+async def ask(system, https, endpoint=ENDPOINT):
+    with Lent(discovery, {"iot.storage.store": system, "iot.https": https}):
+        return await discovery.ask(system, NAME, endpoint)
 
 
 async def test_what_is_said_is_kept_and_counts_for_this_thing_and_this_endpoint_alone():
-    store, https = FakeStore(), Https(said(group([place("a")])))
-    assert discovery.kept(store, NAME, ENDPOINT) is None
-    assert await ask(store, https) == ([["a", 8883, 0]], True)
+    system, https = FakeSystem(), Https(said(group([place("a")])))
+    assert kept(system) is None
+    assert await ask(system, https) == ([["a", 8883, 0]], True)
     url = "https://greengrass-ats.iot.eu-central-1.amazonaws.com:8443/greengrass/discover/thing/lamp"
     assert https.asked == ("GET", url, (b"roots", b"certificate", b"key"))
-    assert store.parts == {"thing": OWNER, "cores": b'[["a", 8883, 0]]', "ca0": ROOT.encode()}
-    assert discovery.kept(store, NAME, ENDPOINT) == [["a", 8883, 0]]
-    assert discovery.kept(store, NAME, "other") is None and discovery.kept(store, "other", ENDPOINT) is None
-    assert discovery.credentials(store, 0) == (ROOT.encode(), b"certificate", b"key")
+    assert system.parts == {"thing": OWNER, "cores": b'[["a", 8883, 0]]', "ca0": ROOT.encode()}
+    assert kept(system) == [["a", 8883, 0]]
+    assert kept(system, NAME, "other") is None and kept(system, "other") is None
+    with Lent(discovery, {"iot.storage.store": system}):
+        assert discovery.credentials(system, 0) == (ROOT.encode(), b"certificate", b"key")
 
 
 async def test_flash_is_written_where_something_is_new_alone():
-    store = FakeStore()
+    system = FakeSystem()
     for text, is_new, count in ((ROOT, True, 1), (ROOT, False, 1), (OWN, True, 2)):
-        assert await ask(store, Https(said(group([place("a")], [text])))) == ([["a", 8883, 0]], is_new)
-        assert store.written == count
+        assert await ask(system, Https(said(group([place("a")], [text])))) == ([["a", 8883, 0]], is_new)
+        assert system.written == count
 
 
 async def test_a_thing_without_a_core_has_none_any_more():
-    store = FakeStore()
-    await ask(store, Https(said(group([place("a")]))))
-    assert await ask(store, Https("{}", 404)) == ([], True)
-    assert discovery.kept(store, NAME, ENDPOINT) == []
+    system = FakeSystem()
+    await ask(system, Https(said(group([place("a")]))))
+    assert await ask(system, Https("{}", 404)) == ([], True)
+    assert kept(system) == []
 
 
 async def test_where_it_is_not_answered_what_was_kept_stays():
-    store = FakeStore()
-    await ask(store, Https(said(group([place("a")]))))
-    before = dict(store.parts)
+    system = FakeSystem()
+    await ask(system, Https(said(group([place("a")]))))
+    before = dict(system.parts)
     for https, reason in (
         (Https("{}", 403), "status 403"),
         (Https("busy", 503), "status 503"),
@@ -157,11 +183,11 @@ async def test_where_it_is_not_answered_what_was_kept_stays():
         (Https(error=OSError("x:8443: errno 104")), "errno 104"),
         (Https(error=MemoryError()), "no memory"),
     ):
-        await araises(discovery.Unanswered, reason, ask(store, https))
-        assert store.parts == before and store.written == 1
+        await araises(discovery.Unanswered, reason, ask(system, https))
+        assert system.parts == before and system.written == 1
 
 
 async def test_a_cloud_that_is_not_amazon_s_is_asked_itself():
     https = Https("{}", 404)
-    await ask(FakeStore(), https, "iot.example.com")
+    await ask(FakeSystem(), https, "iot.example.com")
     assert https.asked[1].startswith("https://iot.example.com:8443/")

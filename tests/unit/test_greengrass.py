@@ -68,10 +68,10 @@ class FakeSystem:
     def thing(self):
         pass
 
-    def kept(self, store, name, endpoint):
+    def kept(self, system, name, endpoint):
         return self.known
 
-    async def ask(self, store, name, endpoint):
+    async def ask(self, system, name, endpoint):
         self.asked += 1
         if self.said is None:
             raise ValueError("nothing")

@@ -10,6 +10,7 @@ from micropython import const
 
 from iot.memory import borrow
 
+_SET = const("greengrass.cores")  # of iot.storage.store, which forgets it with the configuration
 _PORT = const(8443)
 _ATS = const("-ats.iot.")
 _ANSWER_MAX = const(6144)  # of which a core takes some 1.6 KB, nearly all of it its CA
@@ -24,27 +25,27 @@ class Unanswered(Exception):
     """Discovery has not said which cores there are; what was known of them goes on to count."""
 
 
-def kept(store, name, endpoint):
+def kept(system, name, endpoint):
     """What the last discovery said, as [(host, port, its CAs' number)] of addresses; None where none did."""
-    parts = store.cores()
+    parts = _sets(system).load(_SET)
     if not parts or parts["thing"] != _owner(name, endpoint):
         return None
     return json.loads(parts["cores"])
 
 
-def credentials(store, number):
+def credentials(system, number):
     """The CAs in PEM that an address is trusted by, and the thing's certificate and key.
 
     In PEM iot.trust asks for no suite: a core's key is RSA, whatever kind of key its CA has.
     """
-    parts = store.cores()
+    parts = _sets(system).load(_SET)
     if not parts:
         raise OSError("no core is known any more")
-    _, certificate, key = store.thing()
+    _, certificate, key = system.store().thing()
     return parts["ca{}".format(number)], certificate, key
 
 
-async def ask(store, name, endpoint):
+async def ask(system, name, endpoint):
     """Asks discovery, and keeps what it says in place of what was kept.
 
     Returns that as `kept`, and whether anything of it is new. Raises Unanswered.
@@ -53,7 +54,8 @@ async def ask(store, name, endpoint):
         answer = bytearray(_ANSWER_MAX + 1)
         url = "https://{}:{}/greengrass/discover/thing/{}".format(_host(endpoint), _PORT, name)
         request = borrow("iot.https").request
-        status, _, body = await request(answer, "GET", url, store.thing_credentials, into=answer)
+        load = system.store().thing_credentials
+        status, _, body = await request(answer, "GET", url, load, into=answer)
         count = len(body)
         body = None
         if status == 404:  # it is associated with no core
@@ -67,9 +69,10 @@ async def ask(store, name, endpoint):
         parts = {"thing": _owner(name, endpoint), "cores": json.dumps(cores).encode()}
         for number, group in enumerate(groups):
             parts["ca{}".format(number)] = group
-        is_new = parts != store.cores()
+        sets = _sets(system)
+        is_new = parts != sets.load(_SET)
         if is_new:  # else flash is spared
-            store.cores(parts)
+            sets.save(_SET, parts)
     except (OSError, ValueError, MemoryError) as error:
         raise Unanswered(str(error) or "no memory")
     return cores, is_new
@@ -147,6 +150,10 @@ def _host(endpoint):
     """Who answers discovery: on AWS a name of the region's own, elsewhere the endpoint itself."""
     _, ats, region = endpoint.partition(_ATS)
     return "greengrass" + ats + region if ats else endpoint
+
+
+def _sets(system):
+    return borrow("iot.storage.store").Credentials(system.folder)
 
 
 def _owner(name, endpoint):

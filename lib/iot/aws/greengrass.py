@@ -25,6 +25,11 @@ _OF_TLS = const("TLS: ")  # how iot.mqtt.failure begins what a certificate is re
 _DATES = const("validity")  # the clock's affair, not the CA's
 
 
+def make(system):
+    """Has the System's cloud, which is made and does not run yet, connect so; a task that goes with it."""
+    return Cores(system).run()
+
+
 class Cores:
     """Opens the streams of a System's cloud: to a core, one after the other, and behind the last to AWS.
 
@@ -42,7 +47,7 @@ class Cores:
         self._far = cloud.opener  # to AWS
         self._where = cloud.name, system.stored["config"]["aws"]["endpoint"]
         store = system.store()
-        cores = borrow("iot.aws.discovery").kept(store, *self._where)
+        cores = borrow("iot.aws.discovery").kept(system, *self._where)
         self._is_due = cores is None  # whether discovery is
         self._cores = cores or []
         store.thing()
@@ -151,7 +156,7 @@ class Cores:
         log = self._system.log
         self._cloud.opener.context = None  # there is no room for two
         try:
-            asked = module.ask(self._system.store(), *self._where)
+            asked = module.ask(self._system, *self._where)
             cores, is_new = await asyncio.wait_for_ms(asked, _ASK_MS)
             log.info("greengrass", "discovery: {} addresses of cores", len(cores))
             self._is_due = False
@@ -164,10 +169,9 @@ class Cores:
     def _opener(self):
         """For the next address."""
         host, port, number = self._cores[self._next]
-        store = self._system.store
 
         def load():
-            credentials = borrow("iot.aws.discovery").credentials(store(), number)
+            credentials = borrow("iot.aws.discovery").credentials(self._system, number)
             self._cloud.certificate_ends = borrow("iot.crypto.x509").not_after(credentials[1])
             return credentials
 

@@ -16,7 +16,7 @@ _THING_SET = const("thing")
 _NEXT_SET = const("next")  # what takes its place once the broker has taken it
 _DOCUMENT = const("document")  # of which iot.console.configure may have left the start, with its keys
 _RENEWAL = const("renewal")  # what iot.aws.renewal remembers of certificates that were asked for
-_CORES = const("cores")  # what iot.aws.discovery keeps of Greengrass' cores
+_CORES = const("greengrass.cores")  # what iot.aws.discovery keeps
 _BEFORE = const("before")  # the record of the configuration that comes back, while another is on trial
 _PART = const(">BH")  # length of a part's name, length of its bytes
 _PART_SIZE = const(3)
@@ -64,7 +64,7 @@ class Store:
         config = stored["config"]
         roots, aws = own.get("root_ca", b""), config["aws"]
         is_light = borrow("iot.crypto.x509").is_light(roots, aws["endpoint"])
-        stored["light"] = is_light and "greengrass" not in aws  # whose cores have RSA keys
+        stored["light"] = is_light and _CORES[:10] not in aws  # whose keys are RSA's
         return config
 
     def save(self, document, on_trial=False):
@@ -193,12 +193,6 @@ class Store:
             return state
         parts = self._credentials.load(_RENEWAL)
         return parts[_RENEWAL] if parts else None
-
-    def cores(self, parts=None):
-        """What iot.aws.discovery keeps, {name: bytes}, None for nothing; `parts` takes its place."""
-        if parts:
-            self._credentials.save(_CORES, parts)
-        return parts or self._credentials.load(_CORES)
 
     def _stored(self):
         if self.stored is None:

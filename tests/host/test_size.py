@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # A start without a certificate, with a configuration of the product's own or with REPORTS takes these, too.
 OTHER_STARTS = {
     *("iot.aws.claim", "claim", "iot.config", "iot.aws.reports", "iot.aws.log_lines"),
-    *("iot.ota.pending", "iot.ota.trial"),
+    *("iot.aws.greengrass", "iot.ota.pending", "iot.ota.trial"),
 }
 # What the parts do that iot.transitions makes: the store borrows what reads it; Bluetooth LE is iot.ble's.
 BY_OTHERS = {

@@ -82,6 +82,13 @@ STAYING = {
 }  # fmt: skip
 
 
+# With clouds other than AWS.
+_OTHERS = {
+    "cloud": _MQTT + ("iot.clouds.client", "iot.clouds.cloud"),
+    "jobs": ("iot.clouds.jobs",),
+}
+
+
 def following(mode, event):
     """The mode that follows `mode` on `event`, and what the way there does besides: ERASE, … or None.
 
@@ -98,9 +105,16 @@ def turns(mode):
     return tuple([turn[0] for turn in ROWS[mode][1]])
 
 
-def staying(mode):
+def staying(mode, cloud=None):
     """Names of the modules that stay in memory in `mode`, in the order of loading."""
     names = list(ALWAYS)
     for task in ROWS[mode][0]:
-        names.extend([name for name in STAYING.get(task, ()) if name not in names])
+        names.extend([name for name in staying_of(task, cloud) if name not in names])
     return names
+
+
+def staying_of(task, cloud):
+    """The same for a task; `cloud` is the configuration's section, None for AWS's or none."""
+    if task in _OTHERS and cloud not in (None, "aws"):
+        return _OTHERS[task]
+    return STAYING.get(task, ())

@@ -114,7 +114,7 @@ class System:
 
     def service(self, kind):
         """What the thing's `shadow` or `commands` is, loaded when the application first touches it."""
-        return borrow("iot.aws.services").make(self, kind)
+        return borrow("iot.services").make(self, kind)
 
     def line(self):
         """A Line to the cloud, for the mode OTA; its code stays until that is closed."""

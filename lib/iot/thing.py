@@ -57,7 +57,7 @@ class Thing:
 
     @property
     def https(self):
-        """A request by HTTPS: `status, headers, body = await thing.https("PUT", url, …)` (iot.aws.aside)."""
+        """A request by HTTPS: `status, headers, body = await thing.https("PUT", url, …)` (iot.work.aside)."""
         return self._make_service("https")
 
     def _service(self, kind):
@@ -88,6 +88,11 @@ class Thing:
         all of which then starts again.
         """
         return self._start(coroutine)
+
+    def telemetry(self, payload, qos=1):
+        """Publishes to where the cloud has telemetry, with AWS IoT `telemetry/<thing name>`; as `publish`."""
+        client = self._client
+        return client.publish(client.telemetry, payload, qos)
 
     def publish(self, topic, payload, qos=0, retain=False):
         """Puts a message into the outbox, whether there is a connection or not.

@@ -21,7 +21,6 @@ from iot.memory import borrow, load
 _NAMESPACE = const("iot")
 _WIFI_FIRST_MS = const(1000)
 _WIFI_MOST_MS = const(60000)
-_TRIES_TO_REPLACE = const(3)
 _COUNTS = const(("refused", "lost", "oversize", "unclaimed", "dropped"))
 
 # Bytes of ESP-IDF's heap that MicroPython's leaves alone (docs/memory.md): for Wi-Fi with its buffers, and
@@ -54,7 +53,7 @@ async def change(system):
 def _settle(system, mode):
     """From now on it is that mode, and what does not stay in it is forgotten."""
     system.mode, system.turns, system.lasting = mode, modes.turns(mode), modes.LASTING
-    memory.stay(modes.staying(mode))
+    memory.stay(modes.staying(mode, system.stored and system.stored["cloud"]))
 
 
 async def _init(system):
@@ -178,7 +177,7 @@ async def _enter_config(system, _):
 
 
 async def _enter_normal(system, besides):
-    config = system.stored["config"]
+    config, kind = system.stored["config"], system.stored["cloud"]
     thing = None if besides else system.store().thing()
     # Before all else: above the many small things, they would part what is free there.
     settings = system.settings
@@ -189,26 +188,21 @@ async def _enter_normal(system, besides):
         await load(*modes.STAYING["clock"])
         _start_network(system, config)  # the radio connects while the rest is loaded
         _begin(system, probation=borrow("iot.probation").watch(system))
-        config = {"aws": config["aws"], "app": config["app"]}  # what else there is, has its owner
-        system.stored = {"set": system.stored["set"], "config": config}
+        config = {kind: config[kind], "app": config["app"]}  # what else there is, has its owner
+        system.stored = {"set": system.stored["set"], "cloud": kind, "config": config}
     if thing is None:
         await load(*modes.STAYING["claim"])
-        _begin(system, claim=_claim(system, config["aws"], besides))
+        _begin(system, claim=_entry(kind).claim(system, kind, besides))
     else:
-        await load(*modes.STAYING["cloud"])
-        await load(*modes.STAYING["jobs"])
+        await load(*modes.staying_of("cloud", kind))
+        await load(*modes.staying_of("jobs", kind))
         await load(*modes.STAYING["application"])
-        from iot.aws.jobs import Jobs
-
-        system.cloud = _cloud(system, config["aws"], thing[0], buffers)
-        system.jobs = Jobs(thing[0], system.cloud.client, system)
-        _make_thing(system, "main", thing[0], config["app"], system.cloud.client)
+        system.cloud, system.jobs = _entry(kind).make(system, kind, thing[0], buffers)
+        _make_thing(system, "main", system.cloud.name, config["app"], system.cloud.client)
         _begin(system, cloud=system.cloud.run(), jobs=system.jobs.run(), application=system.application.run())
         if "trial" not in system.tasks and _is_on_trial(system):
             _begin(system, trial=borrow("iot.ota.trial").run(system))
-        if "aws.greengrass"[4:] in config["aws"]:  # ten letters alone are a name, which stays for ever
-            _begin(system, aws=borrow("iot.aws.greengrass").make(system))
-        if system.settings.REPORTS:
+        if system.settings.REPORTS and kind == "aws":
             reports = borrow("iot.aws.reports")
             wants, client = system.settings.REPORTS, system.cloud.client
             _begin(system, reports=reports.Reports(wants, thing[0], client, system).run())
@@ -293,38 +287,9 @@ def _start_network(system, config):
     _begin(system, wifi=system.wifi.run(), clock=system.clock.run())
 
 
-def _claim(system, aws, besides):
-    """The coroutine that earns the thing's certificate: the first, or one in place of that."""
-    claim = borrow("iot.aws.claim").Claim(
-        aws,
-        system.store,
-        system.device_id,
-        system.clock.ready,
-        system.counts,
-        system.log,
-        besides == modes.ROTATE,
-    )
-    return claim.run(_TRIES_TO_REPLACE if besides else None, system.tell)
-
-
-def _cloud(system, aws, name, buffers):
-    from iot.aws.cloud import Cloud
-    from iot.mqtt.packet import Framer
-    from iot.mqtt.queues import Inbox, Outbox
-
-    settings = system.settings
-    return Cloud(
-        name,
-        aws,
-        system.store,
-        settings.REFUSALS_FOR_GOOD if "template" in aws else None,
-        system.log,
-        system.tell,
-        system.clock.ready,
-        Outbox(settings.OUTBOX_BYTES, settings.WINDOW, system.counts, buffers[0]),
-        Inbox(Framer(settings.PACKET_LIMIT, buffers[1]), system.counts),
-        settings.KEEP_ALIVE_S,
-    )
+def _entry(kind):
+    """What makes the parts that are a cloud's, of the section of that name."""
+    return borrow("iot.aws.entry") if kind == "aws" else borrow("iot.clouds.entry")
 
 
 def _make_thing(system, function, name, config, client):

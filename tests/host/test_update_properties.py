@@ -75,7 +75,7 @@ apps = st.fixed_dictionaries(
         "board": st.lists(printable, max_size=8),
         "micropython": st.tuples(*[st.integers(0, 300)] * 3).map(lambda three: ".".join(map(str, three))),
         "mpy": st.sampled_from(["6", "6 xtensawin", "7"]),
-        "size": st.integers(1, 163840).map(str),
+        "size": st.integers(1, 196608).map(str),
     }
 )
 

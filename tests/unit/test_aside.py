@@ -4,8 +4,8 @@ import asyncio
 
 from check import araises
 from fakes import FakeChip, FakeLog
-from iot.aws import aside
 from iot.events import Events
+from iot.work import aside
 from stream import Broker, client
 
 DISCONNECT, PUBLISH = 0xE0, 0x30

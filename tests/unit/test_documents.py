@@ -3,8 +3,8 @@
 import json
 
 from check import raises
-from iot.aws import documents
-from iot.aws.documents import details, failure, name, place, steps, text
+from iot.work import documents
+from iot.work.documents import details, failure, name, place, steps, text
 
 NEITHER = 'neither {"action": …} nor steps'
 PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"

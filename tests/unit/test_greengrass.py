@@ -58,7 +58,7 @@ class FakeSystem:
         self.known, self.said, self.asked = kept, said, 0
         greengrass.borrow = lambda name: self
         greengrass.tls = self
-        self.cores = greengrass.Cores(self)
+        self.cores = greengrass.Cores(self, self)
 
     Opener = Opener
 

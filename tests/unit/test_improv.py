@@ -320,7 +320,7 @@ async def test_a_network_takes_the_first_place_in_what_is_stored():
         del config["aws"][name]
     wifi = [{"ssid": name, "password": ""} for name in ("Home", "a", "b", "c", "d", "e", "f", "Cafe")]
     system = System()
-    system.stored = {"set": 0, "config": dict(config, wifi=wifi)}
+    system.stored = {"set": 0, "cloud": "aws", "config": dict(config, wifi=wifi)}
     assert (STATE, b"\4") in await asked(system, network("Cafe", ""))
     assert [one["ssid"] for one in system.saved[0]["wifi"]] == ["Cafe", "Home", "a", "b", "c", "d", "e", "f"]
     assert (STATE, b"\4") in await asked(system, network("New", "12345678"), Station(New="12345678"))

@@ -5,9 +5,9 @@ import asyncio
 from check import araises
 from fakes import FakeLog, FakeNVS
 from iot import probation
-from iot.aws import job as module
 from iot.aws.jobs import Jobs
 from iot.aws.requests import ServiceError
+from iot.work import job as module
 
 PREFIX = "$aws/things/lamp/jobs/"
 ENDED = ("SUCCEEDED", "FAILED", "REJECTED", "CANCELED", "TIMED_OUT")
@@ -152,7 +152,7 @@ class Bench:
         self.ran.append((job.id, job.document))
 
     async def do(self):
-        await module.run(self.jobs)
+        await module.run(self.jobs, "iot.aws")
         assert self.jobs.job is None
 
     async def until(self, condition):
@@ -570,7 +570,7 @@ async def test_a_start_whose_answer_is_lost():
     b = Bench()
     b.cloud.answers = [("j1/update", "lost")]
     one = b.cloud.add()
-    await araises(ServiceError, "Timeout", module.run(b.jobs))
+    await araises(ServiceError, "Timeout", module.run(b.jobs, "iot.aws"))
     assert one["status"] == "IN_PROGRESS" and not b.ran and b.jobs.job is None
     await b.do()  # the same life goes on
     assert one["status"] == "SUCCEEDED" and len(b.ran) == 1
@@ -617,7 +617,7 @@ async def test_a_cloud_that_offers_what_has_ended():
 async def test_a_reboot_is_finished_by_the_next_life():
     b = Bench()
     one = b.cloud.add(document={"action": "reboot"})
-    doing = asyncio.create_task(module.run(b.jobs))
+    doing = asyncio.create_task(module.run(b.jobs, "iot.aws"))
     await b.until(lambda: b.turns)
     assert b.turns == ["job j1"] and one["status"] == "IN_PROGRESS"
     doing.cancel()

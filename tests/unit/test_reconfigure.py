@@ -2,7 +2,7 @@
 
 from check import raises
 from iot import config
-from iot.aws.reconfigure import merged
+from iot.work.reconfigure import merged
 
 PLAIN = {
     "wifi": [{"ssid": "Home", "password": "correct horse"}],

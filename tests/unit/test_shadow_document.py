@@ -4,6 +4,7 @@ import json
 
 from check import raises
 from iot.aws import shadow_document as rules
+from iot.work import tree as tree_rules
 
 ROOM = 1800
 
@@ -149,5 +150,7 @@ def test_names():
 def test_keys_with_dots():
     tree = {"a": {"b": 0}, "c": None}
     for key, value in (("a", {"b": 0}), ("a.b", 0), ("c", None), ("a.b.c", ...), ("x", ...), ("c.d", ...)):
-        assert rules.find(tree, key.split("."), ...) == value, key
-    assert rules.nested("a", 1) == {"a": 1} and rules.nested("a.b.c", None) == {"a": {"b": {"c": None}}}
+        assert tree_rules.find(tree, key.split("."), ...) == value, key
+    assert tree_rules.nested("a", 1) == {"a": 1} and tree_rules.nested("a.b.c", None) == {
+        "a": {"b": {"c": None}}
+    }

@@ -4,6 +4,7 @@ import json
 
 from fakes import FakeLog
 from iot.aws import update_job
+from iot.work import update
 
 FOUND = "j1", 3
 NOW_S = 1_764_380_000  # 01:33:20
@@ -57,8 +58,8 @@ def test_hours():
         ((0, 1, 0, 0), 22 * 3600 + 26 * 60 + 40),
         ((1, 1, 0, 0), 23 * 3600 + 26 * 60 + 40),
     ):
-        assert update_job._seconds_to(hours, NOW_S) == wait_s, hours
-        assert update_job._seconds_to(hours, NOW_S + wait_s) == 0 or hours[0] == hours[1]
+        assert update._seconds_to(hours, NOW_S) == wait_s, hours
+        assert update._seconds_to(hours, NOW_S + wait_s) == 0 or hours[0] == hours[1]
 
 
 def test_aws_s_own_jobs_are_updates():
@@ -117,12 +118,12 @@ class Jobs:
         return True
 
     async def made_ready(self):
-        before = update_job.time, update_job.random, update_job.within
-        update_job.time, update_job.random, update_job.within = self, self, self.within
+        before = update.time, update.random, update.within
+        update.time, update.random, update.within = self, self, self.within
         try:
-            return await update_job._make_ready(self, FOUND)
+            return await update.make_ready(self, lambda: self.update == FOUND, lambda: self.changed(FOUND))
         finally:
-            update_job.time, update_job.random, update_job.within = before
+            update.time, update.random, update.within = before
 
 
 async def test_nothing_is_waited_for_where_nobody_asks_for_it():

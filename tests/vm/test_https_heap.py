@@ -78,7 +78,8 @@ async def picture(view):
     return count
 
 from iot import https
-status, found, text = await https.request(bytearray(4096), "PUT", {url!r}, None, picture, {size}, {{"ETag": None}})
+buffer = bytearray(4096)
+status, found, text = await https.request(buffer, "PUT", {url!r}, None, picture, {size}, {{"ETag": None}})
 print(status, found, text, got[0] - 1)
 print(most, pieces)
 print(digest.digest())

@@ -19,13 +19,14 @@ from .trust import Finding, findings
 sys.modules.setdefault("micropython", micropython)
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
 
-from iot.config import PEM_MEMBERS, ConfigError, validate  # noqa: E402
+from iot.config import CLOUDS, ConfigError, validate  # noqa: E402
 from iot.crypto import pem  # noqa: E402
 
 _ANY_WIFI = [{"ssid": "any"}]  # stands for the network that whoever sets a device up will choose
 _FILE_MAX = 65_536  # bytes; a certificate has 2,000
 _CORRECT = "Correct it: docs/configuration.md tells what each member may be."
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # the byte order marks of what Windows writes
+_PEM_MEMBERS = ("root_ca", "claim_certificate", "claim_key", "certificate", "key")
 _KEY_LABELS = ("EC PRIVATE KEY", "RSA PRIVATE KEY", "PRIVATE KEY")
 _PEM = "The member holds PEM text, or the name of a PEM file relative to the JSON's folder."
 
@@ -48,7 +49,7 @@ def load(path: Path, wifi: list[dict[str, str]] | None = None) -> dict[str, Any]
     document = _load(path)
     if wifi and isinstance(document, dict):
         document["wifi"] = wifi
-    elif isinstance(document, dict) and "aws" in document and "wifi" not in document:
+    elif isinstance(document, dict) and cloud_of(document) in document and "wifi" not in document:
         raise BoardError(f"{path}: wifi: missing", "Name the network there, or by --wifi SSID:PASSWORD.")
     _validate(path, document)
     return document
@@ -97,20 +98,25 @@ def with_pem(path: Path, document: Any) -> Any:
     Raises:
         BoardError: a file that it names cannot be read, or has none.
     """
-    aws = document.get("aws") if isinstance(document, dict) else None
-    if not isinstance(aws, dict):
-        aws = {}
-    for member in PEM_MEMBERS:
-        value = aws.get(member)
+    kind = cloud_of(document)
+    section = document[kind] if isinstance(document, dict) and isinstance(document.get(kind), dict) else {}
+    for member in _PEM_MEMBERS:
+        value = section.get(member)
         if isinstance(value, str) and "." in value and "-----BEGIN" not in value:
             file = path.parent / value
-            aws[member] = read(file, f"{path}: aws.{member}: {file}", _PEM)
-        if isinstance(aws.get(member), str):
+            section[member] = read(file, f"{path}: {kind}.{member}: {file}", _PEM)
+        if isinstance(section.get(member), str):
             try:
-                aws[member] = _clean(member, aws[member])
+                section[member] = _clean(member, section[member])
             except ValueError as error:
-                raise BoardError(f"{path}: aws.{member}: {error}", _CORRECT) from None
+                raise BoardError(f"{path}: {kind}.{member}: {error}", _CORRECT) from None
     return document
+
+
+def cloud_of(document: Any) -> str:
+    """The name of the section that is a cloud's; "aws" where there is none."""
+    found = [name for name in CLOUDS if isinstance(document, dict) and name in document]
+    return found[0] if found else "aws"
 
 
 def _clean(member: str, text: str) -> str:
@@ -137,14 +143,15 @@ def save(path: Path, document: dict[str, Any]) -> None:
         BoardError: the document is not valid, or the files cannot be written.
     """
     _validate(path, document)
-    aws = dict(document["aws"])
+    kind = cloud_of(document)
+    section = dict(document[kind])
     with writing(path):
-        for member in PEM_MEMBERS:
-            if member in aws:
+        for member in _PEM_MEMBERS:
+            if member in section:
                 file = path.with_name(f"{path.stem}.{member}.pem")
-                _write(file, aws[member])
-                aws[member] = file.name
-        _write(path, json.dumps({**document, "aws": aws}, indent=2) + "\n")
+                _write(file, section[member])
+                section[member] = file.name
+        _write(path, json.dumps({**document, kind: section}, indent=2) + "\n")
 
 
 def save_product(path: Path, product: dict[str, Any]) -> None:

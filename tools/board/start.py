@@ -50,7 +50,7 @@ GROWS = "NORMAL"  # the step in which the heap gets its last size
 # What the application's first touch of thing.shadow and thing.commands brings.
 TOUCHED: Step = (
     "services",
-    "borrow iot.aws.services",
+    "borrow iot.services",
     "keep iot.aws.shadow iot.aws.commands",
 )
 # Into NORMAL as the thing, and on to the first connection with a `status`.
@@ -67,7 +67,7 @@ STEPS: tuple[Step, ...] = (
     ("Wi-Fi", "load wifi clock", "hold iot.probation"),
     ("joining", "hold iot.wifi.join", "borrow iot.storage.rtc", "hold iot.wifi.scan"),
     ("MQTT", "load cloud"),
-    ("thing", "load jobs application", "borrow iot.storage.nvs"),
+    ("thing", "load jobs application", "borrow iot.aws.entry iot.storage.nvs"),
     ("begun", "drop iot.transitions"),
     (
         "certificate",

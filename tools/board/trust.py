@@ -52,7 +52,12 @@ class Finding:
 
 
 def findings(document: dict[str, Any], now: datetime | None = None) -> list[Finding]:
-    """What is found in a document that iot.config has validated, errors first; `now` is for tests."""
+    """What is found in a document that iot.config has validated, errors first; `now` is for tests.
+
+    Of other clouds than AWS nothing is known here.
+    """
+    if "aws" not in document:
+        return []
     aws = document["aws"]
     now = now or datetime.now(UTC)
     found = [*_endpoint(aws), *_roots(aws, now)]

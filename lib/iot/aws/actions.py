@@ -1,25 +1,14 @@
-"""Jobs that the library does itself. An application's handler of the same name takes the place of one."""
+"""The jobs that the library does itself with AWS IoT, beside those of iot.work.actions."""
 
 import asyncio
 
 from micropython import const
 
 from iot.memory import borrow
+from iot.work import actions
 
 _MINUTES_MAX = const(1440)
-_SET = const("set")  # what a configuration is marked by, with its number
-_OTA = const("ota")  # what an update is marked by
 _POLL_MS = const(1000)
-
-
-async def _reboot(job):
-    """The next life says that it has succeeded."""
-    await job.restart(lambda: job.system.restart("job " + job.id))
-
-
-def _factory_reset(job):
-    """Nobody could say so later: the cloud hears of it first."""
-    job.then = lambda: job.system.turn("factory_reset", "job " + job.id)
 
 
 async def _log(job):
@@ -48,19 +37,9 @@ async def _rotate(job):
         await job.gone()
 
 
-async def _configure(job):
-    """`config`: sections that change. The next life tells whether the cloud was reached with them."""
-    system, config = job.system, job.document.get("config")
-    if not isinstance(config, dict):
-        job.reject("config: not a JSON object")
-    if await job.execution.mark(_SET + str(system.stored["set"])):
-        borrow("iot.aws.reconfigure").begin(system, config)
-        await job.gone()
-
-
 async def _ota(job):
     """An update whose notice did not show that it is one, as in steps (iot.aws.update_job has the others)."""
-    if await job.execution.mark(_OTA):
+    if await job.execution.mark(actions.OTA):
         borrow("iot.aws.update_job").begin(job.system, job.execution.key)
         await job.gone()
 
@@ -68,17 +47,11 @@ async def _ota(job):
 async def failed_over(system, mark):
     """Why a job that was meant to begin this life has failed, "" where it has not.
 
-    mark: the number of the configuration's set before, the certificate's id before, an update's mark, or what
-        is none of these.
+    mark: as iot.work.actions has it, the certificate's id before, or what is none of these.
     """
-    if mark == _OTA:
-        return borrow("iot.aws.update_job").why_not(borrow("iot.ota.pending").over(system.folder))
-    if mark.startswith(_SET):
-        if mark != _SET + str(system.stored["set"]):
-            return ""
-        return "the old configuration goes on: " + (
-            borrow("iot.probation").reason(system.nvs) or "interrupted"
-        )
+    why = actions.failed_over(system, mark)
+    if why is not None:
+        return why
     rotation = borrow("iot.aws.rotation")
     while len(mark) > 1 and not (renewed := rotation.is_renewed(system.store(), mark)):
         if renewed is False:
@@ -87,12 +60,8 @@ async def failed_over(system, mark):
     return ""
 
 
-#: By action: what does it, and whether no step of a job can follow on it.
-HANDLERS = {
-    "reboot": (_reboot, True),
-    "configure": (_configure, True),
-    "factory-reset": (_factory_reset, True),
-    "log": (_log, False),
-    "OTA": (_ota, True),
-    "rotate-certificate": (_rotate, True),
-}
+def handlers():
+    """As iot.work.actions has them."""
+    found = actions.handlers()
+    found.update({"log": (_log, False), "OTA": (_ota, True), "rotate-certificate": (_rotate, True)})
+    return found

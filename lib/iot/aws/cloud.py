@@ -62,6 +62,7 @@ class Cloud:
             keep_alive_s,
             is_starved=tls.is_starved,
         )
+        self.client.telemetry = "telemetry/" + name
         self._store = store
         self._refusals = refusals
         self._log = log

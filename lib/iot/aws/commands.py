@@ -2,6 +2,7 @@
 
 from micropython import const
 
+from iot.aws.cloud import parsed
 from iot.memory import borrow
 
 _MOST = const(4)  # at once
@@ -31,7 +32,7 @@ class Commands:
         self.log = log
         self.client = client
         self.running = 0
-        self._module = None  # iot.aws.command, while it does any
+        self._module = None  # iot.work.command, while it does any
         self._prefix = "$aws/commands/things/" + name + "/executions/"
         self._known = []
         self._subscriptions = [
@@ -60,9 +61,10 @@ class Commands:
         while self._subscriptions:
             self._subscriptions.pop().close()
 
-    def topic(self, execution):
-        """Where an execution is answered."""
-        return self._prefix + execution + "/response/json"
+    def answer(self, execution, *outcome):
+        """Answers an execution; false where the outbox has no room for that."""
+        payload = borrow("iot.aws.answers").answer(*outcome)
+        return self.client.publish(self._prefix + execution + "/response/json", payload, qos=1)
 
     def ended(self):
         """A command is done."""
@@ -85,9 +87,9 @@ class Commands:
         if execution in self._known:
             return
         self._known = self._known[1 - _REMEMBERED :] + [execution]
-        module = self._module = self._module or borrow("iot.aws.command")
+        module = self._module = self._module or borrow("iot.work.command")
         if self.running == _MOST:
-            module.Command(self, execution, payload).refuse_busy()
+            module.Command(self, execution, parsed(payload)).refuse_busy()
             return
-        self.run(module.Command(self, execution, payload).do())
+        self.run(module.Command(self, execution, parsed(payload)).do())
         self.running += 1

@@ -4,8 +4,8 @@ import asyncio
 
 from micropython import const
 
-from iot.aws import documents
 from iot.backoff import Backoff
+from iot.work import documents
 
 _FIRST_MS = const(1000)
 _MOST_MS = const(300000)
@@ -17,11 +17,26 @@ _PASSING = const(("Timeout", "RequestThrottled", "InternalError"))
 _OVER = const(("InvalidStateTransition", "TerminalStateReached", "ResourceNotFound", "VersionMismatch"))
 
 
-async def following(jobs, requests):
-    """The Execution that is next, None where none waits. Its document is None where that is too large.
+class Source:
+    """Where the executions of the thing's Jobs come from."""
 
-    Raises requests.Error where the cloud does not answer, or has no time.
-    """
+    def __init__(self, jobs):
+        self._jobs = jobs
+        self._requests = jobs.need_requests()
+
+    async def following(self):
+        """The Execution that is next, None where none waits. Its document is None where that is too large.
+
+        Raises requests.Error where the cloud does not answer, or has no time.
+        """
+        return None if self._jobs.update else await _following(self._jobs, self._requests)
+
+    def close(self):
+        """No more are asked for."""
+        self._jobs.spare_requests()
+
+
+async def _following(jobs, requests):
     topic = jobs.prefix + "$next/get"
     may_be_update = False
     try:

@@ -25,9 +25,9 @@ _OF_TLS = const("TLS: ")  # how iot.mqtt.failure begins what a certificate is re
 _DATES = const("validity")  # the clock's affair, not the CA's
 
 
-def make(system):
-    """Has the System's cloud, which is made and does not run yet, connect so; a task that goes with it."""
-    return Cores(system).run()
+def make(system, cloud):
+    """Has a System's cloud, which does not run yet, connect so; returns the coroutine that goes with it."""
+    return Cores(system, cloud).run()
 
 
 class Cores:
@@ -37,12 +37,13 @@ class Cores:
     SSLContext is in memory at a time.
 
     Args:
-        system: the System, whose cloud is made and does not run yet.
+        system: the System.
+        cloud: its Cloud, which does not run yet.
     """
 
-    def __init__(self, system):
+    def __init__(self, system, cloud):
         self._system = system
-        self._cloud = cloud = system.cloud
+        self._cloud = cloud
         self._client = cloud.client
         self._far = cloud.opener  # to AWS
         self._where = cloud.name, system.stored["config"]["aws"]["endpoint"]

@@ -44,7 +44,7 @@ class Jobs:
 
         Args:
             action: the document's `action`, or the handler of a step of AWS's managed templates.
-            handler: of one Job; see iot.aws.job.
+            handler: of one Job; see iot.work.job.
             timeout_min: 1 to 10080 minutes; 0 for no limit.
         """
         if not 0 <= timeout_min <= 10080:
@@ -88,7 +88,7 @@ class Jobs:
                 if self.update:
                     await borrow("iot.aws.update_job").take(self, self.update)
                 else:
-                    await borrow("iot.aws.job").run(self)
+                    await borrow("iot.work.job").run(self, "iot.aws")
             except Exception as error:  # the cloud does not answer, or there is no memory for it
                 self.system.log.warning("jobs", "tries again: {}", error)
                 await asyncio.sleep_ms(_PAUSE_MS)

@@ -91,7 +91,7 @@ class Line:
         """What the document of an update says."""
         if found.document is None:
             raise ValueError("the document is over {} bytes, or nested too deep".format(_PACKET_BYTES))
-        steps = borrow("iot.aws.documents").steps(found.document)
+        steps = borrow("iot.work.documents").steps(found.document)
         if len(steps) != 1 or steps[0][0] != "OTA":
             raise ValueError("an update is a job of its own")
         return steps[0][1]

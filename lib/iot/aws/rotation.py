@@ -110,12 +110,14 @@ def look(system):
     days, cloud = system.settings.ROTATE_DAYS, system.cloud
     if not days or not cloud.client.connected or _TASK in system.tasks:
         return
+    if "template" not in system.stored["config"].get("aws", ()):
+        return
     try:
         end = _day(*[int(part) for part in cloud.certificate_ends[:10].split("-")])
     except ValueError:  # nobody can read when it ends
         return
     left = end - _day(*time.gmtime()[:3])
-    if left <= days and "template" in system.stored["config"]["aws"]:
+    if left <= days:
         system.log.info("rotation", "the certificate ends in {} days", left)
         system.tasks[_TASK] = asyncio.create_task(_rotate(system))
 

@@ -1,6 +1,6 @@
 """Device Shadows (AWS IoT Developer Guide, "AWS IoT Device Shadow service"): what of them stays in memory.
 
-Handlers are called by iot.aws.shadow_calls, and requests made by iot.aws.shadow_updates, there for a moment.
+Handlers are called by iot.work.calls, and requests made by iot.aws.shadow_updates, there for a moment.
 """
 
 import asyncio
@@ -126,13 +126,13 @@ class Shadows:
         for rest in ("/+/accepted", "/+/rejected", "/update/delta"):
             if topic + rest not in self.subscriptions:
                 self.subscriptions[topic + rest] = self.jobs.client.subscribe(topic + rest, 1, 1, self._put)
-        self.wake("updates")
+        self.wake("aws.shadow_updates")
 
     def look(self, kept):
         """There is a connection: what was missed is to be heard."""
         for shadow in self.by_topic.values():
             shadow.must_look = True
-        self.wake("updates")
+        self.wake("aws.shadow_updates")
 
     def room(self, topic):
         """Bytes that a request to `topic` has room for, and an answer to it."""
@@ -158,13 +158,13 @@ class Shadows:
             elif document.get("version", 0) > shadow.version:
                 shadow.version = document["version"]
                 shadow.delta = document
-                self.wake("calls")
+                self.wake("work.calls")
 
     def wake(self, what):
-        """Something is due for iot.aws.shadow_updates, or shadow_calls: "updates" or "calls"."""
+        """Something is due for "aws.shadow_updates" or "work.calls", modules of iot."""
         if what in self._at_work:
             self._at_work[what] = True
-        elif what == "calls" or self.jobs.client.connected:  # else there will be a look
+        elif what == "work.calls" or self.jobs.client.connected:  # else there will be a look
             self._at_work[what] = True
             try:
                 self.run(self._work(what))
@@ -176,7 +176,7 @@ class Shadows:
             while self._at_work[what]:
                 self._at_work[what] = False
                 try:
-                    await borrow("iot.aws.shadow_" + what).run(self)
+                    await borrow("iot." + what).run(self)
                 except Exception as error:  # such as no memory for it
                     self.log.exception("shadow", "will try again", error)
                     self._at_work[what] = True

@@ -5,8 +5,9 @@ import json
 
 from micropython import const
 
-from iot.aws.shadow_document import find, joined, take, weight
+from iot.aws.shadow_document import joined, take, weight
 from iot.backoff import Backoff
+from iot.work.tree import find
 
 _KNOWN_BYTES = const(128)
 _TIMEOUT_MS = const(20000)
@@ -98,4 +99,4 @@ def _accepted(shadows, shadow, update, answer, newest):
             "state": find(answer, ("state", "delta"), None),
             "metadata": find(answer, ("metadata", "delta"), None),
         }
-        shadows.wake("calls")
+        shadows.wake("work.calls")

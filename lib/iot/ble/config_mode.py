@@ -29,6 +29,7 @@ class NoCloud:
         raise OSError("no cloud in mode CONFIG")
 
     subscribe = publish
+    telemetry = None
 
 
 class ConfigMode:

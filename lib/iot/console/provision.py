@@ -61,8 +61,9 @@ def _known(system):
     stored = system.stored
     if stored:
         document = dict(stored["config"])
-        document["aws"] = dict(document["aws"])
-        document["aws"].update(system.store().certificates())
+        cloud = stored["cloud"]
+        document[cloud] = dict(document[cloud])
+        document[cloud].update(system.store().certificates())
         return document
     if system.settings.CONFIG:
         return dict(system.settings.CONFIG)

@@ -72,7 +72,10 @@ class Client:
         careful, barred: at how many messages more iot.mqtt.culprit looks before they are queued, because the
             broker has hung up; and the topics of what was given up, with when the next one is tried.
         connection, backoff: the last one, None before the first; and that between the attempts.
+        telemetry: the topic of the thing's telemetry.
     """
+
+    telemetry = ""
 
     def __init__(
         self,

@@ -11,14 +11,21 @@ _CONNECT = const(0x10)
 _CONNACK = const(0x20)
 
 
-def connect(client_id, keep_alive_s, clean, will=None):
-    """A CONNECT (3.1). `client_id` is UTF-8, and so are topic and payload of `will`: (both, qos, retain)."""
+def connect(client_id, keep_alive_s, clean, will=None, login=None):
+    """A CONNECT (3.1). `client_id` is UTF-8, and so are topic and payload of `will`: (both, qos, retain).
+
+    login: user name and password in bytes, the latter None where the certificate says who it is.
+    """
     flags = 2 if clean else 0
     strings = string(client_id)
     if will:
         topic, payload, qos, retain = will
         flags |= 0x04 | qos << 3 | (0x20 if retain else 0)
         strings += string(topic) + string(payload)
+    if login:
+        user, password = login
+        flags |= 0x80 if password is None else 0xC0
+        strings += string(user) + (b"" if password is None else string(password))
     body = b"\0\4MQTT\4" + bytes((flags,)) + keep_alive_s.to_bytes(2, "big") + strings
     return header(_CONNECT, len(body)) + body
 
@@ -86,7 +93,9 @@ async def _closed(stream, timeout_ms):
 async def _greet(client, stream):
     framer = client.inbox.framer
     framer.reset()
-    stream.write(connect(client.client_id.encode(), client.keep_alive_s, client.clean, client.will))
+    login = getattr(client, "login", None)  # of iot.clouds.client: as fresh as can be
+    client_id, login = client.client_id, login and login()
+    stream.write(connect(client_id.encode(), client.keep_alive_s, client.clean, client.will, login))
     await stream.drain()
     while (first := framer.next()) is None:
         count = await stream.readinto(framer.room())

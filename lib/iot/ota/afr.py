@@ -12,7 +12,7 @@ from micropython import const
 from iot.memory import borrow
 from iot.ota import app
 
-_SIZE_MAX = const(163840)  # bytes of a slot
+_SIZE_MAX = const(196608)  # bytes of a slot
 _SIGNATURE_MAX = const(128)  # characters of a DER in base64
 _VERSION = const("afr-{}")
 _VERSION_DIGITS = const(28)

@@ -12,7 +12,7 @@ from micropython import const
 from iot.rescue import link
 from iot.rescue.needs import need
 
-_RESTARTS = const("iot-restarts")  # as iot.aws.job: the next life knows a job by it that has begun it
+_RESTARTS = const("iot-restarts")  # as iot.aws.execution: the next life knows a job by it that has begun it
 # Where iot.ota.pending keeps an order, and which job NORMAL tells of in the end.
 _UPDATE = const("/certs/update")
 _OVER = const("/certs/update.over")

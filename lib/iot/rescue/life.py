@@ -119,6 +119,10 @@ class Rescue:
             store = self.store()
             self._config = store.load()
             self._thing = self._config and store.thing()
+            if self._thing and "aws" not in self._config:
+                self._thing = None
+                link.tell("the rescue speaks to AWS IoT alone, and this device is another cloud's")
+                return False
             self._root_ca = self._thing and store.certificates()["root_ca"]
         except OSError as error:
             link.tell("flash: {}", error)

@@ -11,6 +11,7 @@ from micropython import const
 
 #: Of the form. 0 wrote no version. A later one says here what it gives meaning to, for those that read it.
 _VERSION = const(1)
+_CLOUDS = const(("aws", "azure", "clearblade", "alibaba", "mqtt"))  # as iot.config
 
 
 def written(number, plain):
@@ -19,25 +20,37 @@ def written(number, plain):
 
 
 def read(value):
-    """What `written` was given, as {"set", "config"}, from any version's record; None for no such thing."""
+    """What `written` was given, as {"set", "config"}, from any version's record; None for no such thing.
+
+    Its "cloud" is the name of the one section that is a cloud's.
+    """
     try:
         stored = json.loads(value)
         number, plain = stored["set"], stored["config"]
-        _fill(plain)
-        whole = number in (0, 1) and plain["aws"]["endpoint"]
-    except (ValueError, KeyError, TypeError, AttributeError):  # another program's, or of a time to come
+        cloud_name = cloud(plain)
+        _fill(plain, plain[cloud_name])
+        whole = number in (0, 1) and plain[cloud_name]["endpoint"]
+    except (ValueError, LookupError, TypeError, AttributeError):  # another program's, or of a time to come
         whole = False
-    return {"set": int(number), "config": plain} if whole else None
+    return {"set": int(number), "cloud": cloud_name, "config": plain} if whole else None
 
 
-def _fill(plain):
+def cloud(plain):
+    """The name of the section of `plain` that is a cloud's; LookupError where it has none."""
+    for name in _CLOUDS:
+        if name in plain:
+            return name
+    raise LookupError
+
+
+def _fill(plain, section):
     """Fills in the defaults that iot.config gives a document."""
     for network in plain["wifi"]:
         network.setdefault("password", "")
-    aws = plain["aws"]
-    aws.setdefault("port", 8883)
-    aws.setdefault("parameters", {})
-    aws.setdefault("keys", "device")
+    section.setdefault("port", 8883)
+    if "aws" in plain:
+        section.setdefault("parameters", {})
+        section.setdefault("keys", "device")
     plain.setdefault("time", {}).setdefault("ntp", ["pool.ntp.org", "time.google.com"])
     plain.setdefault("ota", {}).setdefault("public_keys", [])
     plain.setdefault("app", {})

@@ -15,6 +15,7 @@ _CONFIG_SETS = const(
 _THING_SET = const("thing")
 _NEXT_SET = const("next")  # what takes its place once the broker has taken it
 _DOCUMENT = const("document")  # of which iot.console.configure may have left the start, with its keys
+_JOB = const("job")  # the last one of a cloud that keeps none (iot.clouds.execution)
 _RENEWAL = const("renewal")  # what iot.aws.renewal remembers of certificates that were asked for
 _CORES = const("greengrass.cores")  # what iot.aws.discovery keeps
 _BEFORE = const("before")  # the record of the configuration that comes back, while another is on trial
@@ -38,8 +39,9 @@ class Store:
         stored: that of another Store since which nothing was saved or erased: the record is not read again.
 
     Attributes:
-        stored: {"set": number, "config": with defaults filled in}, once it is loaded also "light", as
-            iot.crypto.x509.is_light of all that it may connect to; None where none is, or none was read.
+        stored: {"set": number, "cloud": name of its section, "config": with defaults filled in}, once it is
+            loaded also "light", as iot.crypto.x509.is_light of all that it connects to; None where none
+            is, or none was read.
         on_trial: whether what `thing` found is a certificate that no broker has taken yet.
     """
 
@@ -62,9 +64,9 @@ class Store:
         if not own:
             return None
         config = stored["config"]
-        roots, aws = own.get("root_ca", b""), config["aws"]
-        is_light = borrow("iot.crypto.x509").is_light(roots, aws["endpoint"])
-        stored["light"] = is_light and _CORES[:10] not in aws  # whose keys are RSA's
+        roots, section = own.get("root_ca", b""), config[stored["cloud"]]
+        is_light = borrow("iot.crypto.x509").is_light(roots, section["endpoint"])
+        stored["light"] = is_light and _CORES[:10] not in section  # whose keys are RSA's
         return config
 
     def save(self, document, on_trial=False):
@@ -72,10 +74,11 @@ class Store:
 
         on_trial: the one before it stays beside it, until `settle_configuration`.
         """
-        aws = document["aws"]
-        parts = {name: value for name, value in aws.items() if isinstance(value, bytes)}  # in DER
+        cloud = borrow("iot.storage.schema").cloud(document)
+        section = document[cloud]
+        parts = {name: value for name, value in section.items() if isinstance(value, bytes)}
         plain = dict(document)
-        plain["aws"] = {name: value for name, value in aws.items() if name not in parts}
+        plain[cloud] = {name: value for name, value in section.items() if name not in parts}
         before = self._record.load()
         stored = _parsed(before)
         number = 1 - stored["set"] if stored else 0
@@ -119,7 +122,7 @@ class Store:
         """
         self.stored = None
         self._record.store(_BEING_ERASED)
-        for name in _CONFIG_SETS + (_THING_SET, _NEXT_SET, _DOCUMENT, _RENEWAL, _CORES, _BEFORE):
+        for name in _CONFIG_SETS + (_THING_SET, _NEXT_SET, _DOCUMENT, _RENEWAL, _BEFORE, _JOB, _CORES):
             self._credentials.remove(name)
         self._record.erase()
 
@@ -140,22 +143,44 @@ class Store:
     def thing(self):
         """Name, certificate and key of the thing: (str, DER, DER), or None where this endpoint gave none.
 
-        Those on trial come first.
+        Those on trial come first. Clouds that know a device by its id have perhaps no certificate (None);
+        "{id}" in the name is the device's own.
         """
         self.on_trial = False
         stored = self._stored()
         if stored is None:
             return None
-        aws = stored["config"]["aws"]
-        if "thing_name" in aws:
+        section = self._section()
+        known = section.get("device_id" if stored["cloud"] != "aws" else "thing_name")
+        if known and "id_scope" not in section:
             own = self.certificates()
-            return aws["thing_name"], own["certificate"], own["key"]
+            return known, own.get("certificate"), own.get("key")
         for name in (_NEXT_SET, _THING_SET):
             parts = self._credentials.load(name)
-            if parts and parts["endpoint"] == aws["endpoint"].encode():
+            if parts and parts["endpoint"] == _origin(section):
                 self.on_trial = name == _NEXT_SET
-                return str(parts["name"], "utf-8"), parts["certificate"], parts["key"]
+                own = parts if "key" in parts else self.certificates()
+                return str(parts["name"], "utf-8"), own.get("certificate"), own.get("key")
         return None
+
+    def hub(self):
+        """The host that provisioning has assigned to the thing (Azure's), None where none has."""
+        for name in (_NEXT_SET, _THING_SET):
+            parts = self._credentials.load(name)
+            if parts and "hub" in parts and parts["endpoint"] == _origin(self._section()):
+                return str(parts["hub"], "utf-8")
+        return None
+
+    def save_assigned(self, name, hub):
+        """Stores what provisioning of the configuration's has assigned: the thing's name, and its host."""
+        parts = {"name": name.encode(), "endpoint": _origin(self._section()), "hub": hub.encode()}
+        self._credentials.save(_THING_SET, parts)
+
+    def job(self, parts=None):
+        """What is known of the last job where the cloud does not keep it: {name: bytes}, or None."""
+        if parts:
+            self._credentials.save(_JOB, parts)
+        return parts or self._credentials.load(_JOB)
 
     def save_thing(self, endpoint, name, certificate, key, on_trial=False):
         """Stores what provisioning at `endpoint` earned; ValueError where it is no certificate or no key.
@@ -194,6 +219,10 @@ class Store:
         parts = self._credentials.load(_RENEWAL)
         return parts[_RENEWAL] if parts else None
 
+    def _section(self):
+        stored = self._stored()
+        return stored["config"][stored["cloud"]]
+
     def _stored(self):
         if self.stored is None:
             self.stored = self._read()
@@ -201,6 +230,14 @@ class Store:
 
     def _read(self):
         return _parsed(self._record.load())
+
+
+def _origin(section):
+    """Where a thing's name comes from, as bytes."""
+    endpoint = section["endpoint"]
+    if "id_scope" in section:
+        endpoint = " ".join((endpoint, section["id_scope"], section["device_id"]))
+    return endpoint.encode()
 
 
 def _parsed(value):

@@ -8,8 +8,8 @@ from iot.memory import borrow, keep
 def make(system, kind):
     """The thing's service of this kind: "shadow" or "commands", which stay from now on, or "https"."""
     if kind == "https":
-        return borrow("iot.aws.aside").Aside(system).https
-    name = "iot.aws." + kind
+        return borrow("iot.work.aside").Aside(system).https
+    name = ("iot.aws." if system.stored["cloud"] == "aws" else "iot.clouds.") + kind
     keep(name)
     thing = system.thing
     return sys.modules[name].make(thing.name, system.jobs, thing.run, thing.on, thing.log)

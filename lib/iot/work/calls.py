@@ -1,10 +1,10 @@
-"""Hands what is desired to handlers (see iot.aws.shadow). Imported for the moment and forgotten."""
+"""Hands what is desired to handlers (iot.aws.shadow, iot.clouds.shadow). Imported for the moment."""
 
 import asyncio
 import binascii
 import json
 
-from iot.aws.shadow_document import find, nested
+from iot.work.tree import find, nested
 
 
 async def run(shadows):
@@ -66,7 +66,7 @@ async def _finish(shadows, shadow, key, field, value, coroutine):
         _done(shadows, shadow, key, field, value if result is None else result)
     finally:
         field[3] = False
-        shadows.wake("calls")
+        shadows.wake("work.calls")
 
 
 def _done(shadows, shadow, key, field, result):

@@ -12,7 +12,7 @@ def begin(system, given):
     Args:
         system: the System, in mode NORMAL.
         given: sections of a configuration (docs/configuration.md), each in place of the one there is. Of
-            `aws` it has the members that change. None takes a section or a member away.
+            its cloud's it has the members that change. None takes a section or a member away.
     """
     system.tasks["configure"] = asyncio.create_task(_run(system, given))
 
@@ -42,11 +42,12 @@ def merged(plain, certificates, given):
         given: see `begin`.
     """
     document = dict(plain)
-    document["aws"] = aws = dict(plain["aws"])
-    aws.update(certificates)
+    cloud = borrow("iot.storage.schema").cloud(plain)
+    document[cloud] = section = dict(plain[cloud])
+    section.update(certificates)
     for name, value in given.items():
-        if name == "aws" and isinstance(value, dict):
-            _change(aws, value)
+        if name == cloud and isinstance(value, dict):
+            _change(section, value)
         else:
             _change(document, {name: value})
     return document

@@ -4,9 +4,9 @@ import asyncio
 
 from micropython import const
 
-from iot.aws import documents, execution
 from iot.events import within
 from iot.memory import borrow
+from iot.work import documents
 
 _POLL_MS = const(1000)
 _PROGRESS_MS = const(5000)  # from one update to the next
@@ -18,26 +18,31 @@ _CLEAN_UP_POLL_MS = const(50)
 _AGAIN = const(3)  # times that the cloud may offer what it has been told of
 
 
-async def run(jobs):
-    """Does all that waits. Raises the Error of Requests where the cloud does not answer, or has no time."""
-    requests = jobs.need_requests()
+async def run(jobs, room):
+    """Does all that waits. Raises what its executions do where the cloud does not answer, or has no time.
+
+    Args:
+        jobs: the Jobs, of iot.aws or iot.clouds.
+        room: which of the two: it has `execution` and `actions`.
+    """
+    source = borrow(room + ".execution").Source(jobs)
     job = None
     again = 0
     try:
         while True:
-            found = None if jobs.update else await execution.following(jobs, requests)
+            found = await source.following()
             if not found:
                 return
             again = again + 1 if job and job.execution.key == found.key else 0
             if again == _AGAIN:
                 return
             await asyncio.sleep_ms(_POLL_MS if again else 0)
-            job = Job(jobs, found)
+            job = Job(jobs, found, room + ".actions")
             jobs.job = found
             await job.do()
     finally:
         jobs.job = None
-        jobs.spare_requests()
+        source.close()
 
 
 class Rejected(Exception):
@@ -61,13 +66,14 @@ class Job:
         then: called once the cloud knows that the job has succeeded; None for nothing.
     """
 
-    def __init__(self, jobs, found):
+    def __init__(self, jobs, found, actions):
         self.id = found.job_id
         self.document = found.document
         self.execution = found
         self.system = jobs.system
         self.then = self._outcome = self._rejection = None
         self._jobs = jobs
+        self._actions = actions
 
     # For the handler.
 
@@ -110,7 +116,7 @@ class Job:
         if found.members.get("status") == "IN_PROGRESS" and self._jobs.asked != found.key:
             why = "interrupted by a restart"
             if found.marked:
-                why = await borrow("iot.aws.actions").failed_over(self.system, found.marked)
+                why = await borrow(self._actions).failed_over(self.system, found.marked)
             await found.tell("FAILED" if why else "SUCCEEDED", {"message": why} if why else {})
             return
         try:
@@ -157,7 +163,7 @@ class Job:
     async def _handler(self, action):
         """(handler, timeout_min, whether built in, whether it restarts); a late application is waited for."""
         handlers, log, wake = self._jobs.handlers, self.system.log, self.execution.wake
-        built_in = {} if action in handlers else borrow("iot.aws.actions").HANDLERS
+        built_in = {} if action in handlers else borrow(self._actions).handlers()
         start_ms = running_ms = log.uptime_ms()
         while action not in handlers:
             if action in built_in:

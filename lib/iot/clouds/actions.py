@@ -1,0 +1,38 @@
+"""The jobs that the library does itself with clouds other than AWS, beside those of iot.work.actions."""
+
+from iot.memory import borrow
+from iot.work import actions
+
+
+async def _ota(job):
+    """An update, whose manifest is in the document (docs/updates.md)."""
+    jobs, system, found = job.execution.jobs, job.system, {"job": job.id, "number": None}
+    try:
+        found.update(borrow("iot.ota.request").order(job.document))
+        if found["stream"]:
+            raise ValueError("stream: AWS alone has those")
+    except ValueError as error:
+        job.reject(str(error))
+
+    def is_wanted():
+        offered = jobs.offered
+        return isinstance(offered, dict) and offered.get("id") == job.id
+
+    if not await borrow("iot.work.update").make_ready(system, is_wanted, jobs.changed):
+        return
+    if await job.execution.mark(actions.OTA):
+        borrow("iot.ota.pending").store(system.folder, found)
+        system.turn("update_accepted", "job " + job.id)
+        await job.gone()
+
+
+async def failed_over(system, mark):
+    """As iot.work.actions has it."""
+    return actions.failed_over(system, mark) or ""
+
+
+def handlers():
+    """As iot.work.actions has them."""
+    found = actions.handlers()
+    found["OTA"] = _ota, True
+    return found

@@ -1,0 +1,103 @@
+"""One job of a cloud that keeps no jobs: what is known of it lies in flash, what becomes of it is reported.
+
+In memory for a moment.
+"""
+
+import asyncio
+
+from micropython import const
+
+from iot.memory import borrow
+from iot.work import documents
+
+_ID_MAX = const(64)
+_ROOM_MS = const(1000)
+_DONE = const(b"done")
+_BEGUN = const(b"begun")
+
+
+class Source:
+    """Where the executions of the thing's Jobs come from."""
+
+    def __init__(self, jobs):
+        self._jobs = jobs
+
+    async def following(self):
+        """The Execution that is offered, None where none is, or it is done."""
+        offered = self._jobs.offered
+        job_id = offered.get("id") if isinstance(offered, dict) else None
+        if not isinstance(job_id, str) or not 1 <= len(job_id) <= _ID_MAX:
+            if offered:
+                self._jobs.system.log.error("jobs", "a job without an id of 1 to {} characters", _ID_MAX)
+            return None
+        state = self._jobs.system.store().job() or {}
+        known = state["state"] if state.get("id") == job_id.encode() else None
+        return None if known == _DONE else Execution(self._jobs, job_id, offered.get("document"), known)
+
+    def close(self):
+        """No more are asked for."""
+
+
+class Execution:
+    """A job that has not ended, as iot.aws.execution.Execution; `jobs` are its Jobs."""
+
+    def __init__(self, jobs, job_id, document, known):
+        self.job_id = job_id
+        self.key = job_id, None
+        self.document = document
+        self.members = {"status": "IN_PROGRESS" if known else "QUEUED"}
+        self.marked = str(known, "utf-8") if known and known != _BEGUN else None
+        self.progress = {}
+        self.is_new = False
+        self.wake = asyncio.Event()
+        self.jobs = jobs
+
+    def changed(self):
+        """Something else is offered."""
+        self.wake.set()
+
+    async def is_over(self):
+        """Whether another one has taken its place."""
+        offered = self.jobs.offered
+        return not isinstance(offered, dict) or offered.get("id") != self.job_id
+
+    async def begin(self, timeout_min):
+        """Has flash know that it has begun, and the cloud."""
+        self._keep(_BEGUN)
+        await self._report("IN_PROGRESS", {})
+        return True
+
+    async def mark(self, before):
+        """Has the next life find it as one that was meant to begin that."""
+        self._keep(before.encode())
+        await self._report("IN_PROGRESS", {})
+        return True
+
+    async def tell_progress(self):
+        """Tells of `progress`; where the outbox is full, the next word has it."""
+        self.is_new = False
+        self._post("IN_PROGRESS", self.progress)
+
+    async def tell(self, status, details):
+        """Tells the cloud what has become of it, and has flash know that it is done or goes on."""
+        await self._report(status, documents.details(self.progress, found=documents.details(details)))
+        if status != "IN_PROGRESS":
+            self._keep(_DONE)
+        self.jobs.system.log.info("jobs", "{}: {}", self.job_id, status)
+        return True
+
+    async def _report(self, status, details):
+        while True:
+            receipt = self._post(status, details)
+            if receipt and await receipt:
+                return
+            await asyncio.sleep_ms(_ROOM_MS)
+
+    def _post(self, status, details):
+        cloud = self.jobs.cloud
+        state = {"job": {"id": self.job_id, "status": status, "details": details}}
+        text = borrow("iot.clouds.documents").text(state)
+        return cloud.client.post(*borrow(cloud.profile).report(cloud.section, cloud.name, text))
+
+    def _keep(self, state):
+        self.jobs.system.store().job({"id": self.job_id.encode(), "state": state})

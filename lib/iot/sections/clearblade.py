@@ -1,0 +1,36 @@
+"""The section `clearblade` of a configuration: ClearBlade IoT Core, the successor of Google's."""
+
+from micropython import const
+
+from iot.memory import borrow
+from iot.sections.fields import HOST, HOST_MAX, NAME, checked, der, integer, members_of, roots, string
+
+_ENDPOINT = const("us-central1-mqtt.clearblade.com")
+_KEY_MAX = const(4096)
+_P256 = const(b"\x2a\x86\x48\xce\x3d\x03\x01\x07")  # its object identifier (RFC 5480)
+_ID = NAME + ".+~%{}"
+
+
+def section(value):
+    """The section, validated."""
+    named = ("project", "location", "registry")
+    required = named + ("root_ca", "key")
+    members = members_of("clearblade", value, ("endpoint", "port", "device_id") + required, required)
+    result = {
+        "endpoint": string("clearblade.endpoint", members.get("endpoint", _ENDPOINT), 1, HOST_MAX, HOST),
+        "port": integer("clearblade.port", members.get("port", 8883), 1, 65535),
+        "device_id": string("clearblade.device_id", members.get("device_id", "{id}"), 1, 255, _ID),
+        "root_ca": roots("clearblade.root_ca", members["root_ca"]),
+        "key": der("clearblade.key", members["key"], _KEY_MAX, borrow("iot.crypto.pem").key),
+    }
+    checked("clearblade.key", _check, result["key"])
+    for name in named:
+        result[name] = string("clearblade." + name, members[name], 1, 255, _ID)
+    return result
+
+
+def _check(key):
+    """ES256 wants a key on P-256; ValueError for another."""
+    borrow("iot.crypto.loadable").check_key(key)
+    if _P256 not in key:
+        raise ValueError("not on P-256, which ES256 wants")

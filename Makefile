@@ -9,6 +9,7 @@ BIN := .venv/bin
 STUBS := .venv/stubs
 VM := tests/vm/node_modules
 MINISTACK := .ministack
+AZURE := .azure
 FLASHER := .flasher
 DOCS := .docs
 
@@ -74,6 +75,15 @@ $(MINISTACK)/ready: .venv/ready
 	fi
 	@touch $@
 
+# Microsoft's device SDK, which wants a paho-mqtt of its own; as ministack.
+$(AZURE)/ready: .venv/ready
+	@pins=$$($(call PINS,project["optional-dependencies"]["azure"])); \
+	if [ "$$pins" != "$$(cat $@ 2>/dev/null)" ]; then \
+	  echo "Getting Azure's device SDK"; rm -rf $(AZURE); $(BIN)/python -m venv $(AZURE); \
+	  $(AZURE)/bin/pip install -qq --disable-pip-version-check $$pins; echo "$$pins" >$@; \
+	fi
+	@touch $@
+
 run: .venv/ready  ## bring a simulated ESP32 to life against a local AWS IoT Core (ONCE=1, DEVICES=20, CHAIN=rsa)
 	@$(BIN)/python -m tools run --updates $(if $(filter-out 0,$(ONCE)),--once) $(if $(DEVICES),--devices $(DEVICES)) \
 	  $(if $(CHAIN),--server-chain $(CHAIN))
@@ -131,7 +141,7 @@ phone: .venv/ready  ## serve the page that sets a device up over Bluetooth LE (P
 packages:  # installs what some tests need, where the system's package manager may do that without asking
 	@$(PYTHON) tests/programs.py
 
-test: packages setup $(MINISTACK)/ready  ## run all tests, four at a time: most of them wait for something
+test: packages setup $(MINISTACK)/ready $(AZURE)/ready  ## run all tests, four at a time: most of them wait for something
 	@echo "All tests: about ten minutes on two cores, longer where those have other work (make test-unit: some seconds)"
 	@status=0; $(BIN)/python -m pytest tests -n 4 --dist worksteal || status=$$?; \
 	$(PYTHON) tests/programs.py --missing; exit $$status
@@ -180,5 +190,5 @@ bench: .venv/ready .venv/delta  ## measure the MQTT client beside umqtt.simple, 
 	@$(BIN)/python -m tools bench
 
 clean:  ## remove what was made here, the virtual environment included
-	rm -rf .venv $(MINISTACK) $(FLASHER) $(DOCS) build state .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info tests/vm/node_modules
+	rm -rf .venv $(MINISTACK) $(AZURE) $(FLASHER) $(DOCS) build state .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info tests/vm/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

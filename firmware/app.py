@@ -27,7 +27,12 @@ def temperature():
 
 async def follow_commands(thing, led):
     """Switches the LED by `{"led": true}` on cmd/<thing name>; answers on telemetry/<thing name>/answer."""
-    async for _, payload in thing.subscribe("cmd/" + thing.name):
+    try:
+        messages = thing.subscribe("cmd/" + thing.name)
+    except ValueError as error:  # not every cloud has topics of one's own: docs/clouds.md
+        thing.log.warning("app", "{}", error)
+        return
+    async for _, payload in messages:
         try:
             led.value(1 if json.loads(payload)["led"] else 0)
             answer = {"led": led.value()}
@@ -58,7 +63,7 @@ async def send_telemetry(thing, starts):
             "heap": thing.heap_free(),
             "rssi": thing.rssi(),
         }
-        receipt = thing.publish("telemetry/" + thing.name, reading, qos=1)
+        receipt = thing.telemetry(reading)
         if await receipt.wait(_INTERVAL_MS):
             thing.log.info("app", "telemetry {} acknowledged", count)
         await asyncio.sleep_ms(_INTERVAL_MS)

@@ -154,7 +154,8 @@ class Client:
             Asked(packet, self._certificate, self._connection.server_name())
         )
         self._will = packet.will
-        session, present = self._front.joining(self, packet.clean_session)
+        clean = packet.clean_session or not self.identity.keeps_session
+        session, present = self._front.joining(self, clean)
         self._session = session
         self._connection.send(mqtt.connack(mqtt.ACCEPTED, present))
         self._connection.established(self._limits.keep_alive_s(packet.keep_alive_s))

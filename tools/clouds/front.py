@@ -63,9 +63,7 @@ class Front:
         self._database = Database(folder)
         self.router = Router(Store(self._database, manners.limits.session_expiry_s, clock), manners.limits)
         self._clients: dict[str, Client] = {}
-        self._port = Port(
-            self._context, manners.limits, lambda address: Client(self, address), self._tell_event
-        )
+        self._port = Port(self._context, manners.limits, lambda address: Client(self, address), self.say)
 
     def trust(self, certificate_pem: str) -> None:
         """Take clients that show this certificate, or one that it has signed; there is no way back."""
@@ -108,8 +106,9 @@ class Front:
             self.sweep()
             await asyncio.sleep(_SWEEP_S)
 
-    def _tell_event(self, event: Event) -> None:
-        self.tell(event)  # whoever that is by now
+    def say(self, event: Event) -> None:
+        """Tell an Event to whoever `tell` is by now."""
+        self.tell(event)
 
     # For clients
 

@@ -66,11 +66,13 @@ class Identity:
         name: of its session in this front: who connects with the same one throws the older one out.
         detail: for the Event: by what it was let in.
         until_s: when that ends, seconds since 1970: the front then hangs up. None: never.
+        keeps_session: False: it is a clean session, whatever the CONNECT asks for.
     """
 
     name: str
     detail: str = ""
     until_s: float | None = None
+    keeps_session: bool = True
 
 
 class Peer(Protocol):

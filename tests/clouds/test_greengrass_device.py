@@ -13,6 +13,7 @@ from tests.system.house import START_S, WIFI, Site, seen
 from tests.system.impostor import impostor
 from tools import umqtt
 from tools.cloud import Cloud
+from tools.clouds.greengrass import template_body
 from tools.sim import Device, World
 
 NAME = "lamp"
@@ -78,6 +79,28 @@ async def connected(device: Device, way: str) -> None:
     """It has gone that way, and a message was acknowledged there."""
     for line in (way, UP, ACKNOWLEDGED):
         await device.expect(line, START_S)
+
+
+async def test_a_claim_leads_home_where_a_command_comes_by_the_bridge(house: House) -> None:
+    registry = house.cloud.registry
+    registry.create_provisioning_template(
+        templateName="Home",
+        templateBody=template_body(registry.arn),
+        provisioningRoleArn="arn:aws:iam::123456789012:role/provisioning",
+        enabled=True,
+    )
+    document = house.cloud.device_configuration([WIFI], ENDPOINT, "Home")
+    name = "esp32-240ac4000001"
+    core = await house.home.core(name)
+    heard: list[tuple[str, bytes]] = []
+    async with house.subscriber(lambda *message: heard.append(message), "telemetry/#") as operator:
+        device = house.device(CONFIG={**document, "aws": {**document["aws"], "greengrass": True}})
+        await device.power_on()
+        await device.expect(rf'provisioning: this is thing "{name}"', START_S)
+        await connected(device, AT_CORE)
+        assert core.connected(name)
+        operator.publish(f"cmd/{name}", b'{"led": true}')
+        await until(lambda: (f"telemetry/{name}/answer", b'{"led": 1}') in heard, "the answer by the bridge")
 
 
 async def test_a_core_that_dies_is_replaced_by_aws_until_it_is_back(house: House) -> None:

@@ -2,5 +2,6 @@
 
 from .core import Core
 from .discovery import Discovery
+from .rights import template_body
 
-__all__ = ["Core", "Discovery"]
+__all__ = ["Core", "Discovery", "template_body"]

@@ -198,7 +198,7 @@ async def looks(system, answers):
     client.connected = True
     pauses = []
 
-    async def any_answers():
+    async def any_answers(host, port):
         return answers
 
     async def sleep_ms(ms):
@@ -206,7 +206,7 @@ async def looks(system, answers):
         if len(pauses) > 1:
             raise EOFError
 
-    cores._any_answers = any_answers
+    cores._answers = any_answers
     before, greengrass.asyncio = greengrass.asyncio, system
     system.sleep_ms = sleep_ms
     try:

@@ -72,8 +72,7 @@ class Cores:
         client, log = self._client, self._system.log
         if self._at is not None:
             self._judge(client)
-        passed_ms = time.ticks_diff(time.ticks_ms(), self._asked_ms)
-        if self._is_due and not 0 <= passed_ms < self._wait_ms:
+        if self._is_due and self._may_ask():
             await self._ask()
         is_near = self._has_next()
         at = self._next if is_near else len(self._cores)
@@ -98,7 +97,7 @@ class Cores:
             await asyncio.sleep_ms(looks.next_ms())
             if self._is_near and client.connected:
                 looks.reset()
-            elif self._may_leave() and (not self._cores or await self._any_answers()):
+            elif self._may_leave() and await self._is_worth_it():
                 await client.flush(_FLUSH_MS)
                 if self._may_leave():
                     self._is_due = self._is_due or not self._cores
@@ -110,6 +109,11 @@ class Cores:
     def _is_for_aws(self):
         """Whether something is on trial, which AWS alone can end."""
         return self._on_trial or "trial" in self._system.tasks
+
+    def _may_ask(self):
+        """Whether it is time for discovery, if that is due."""
+        passed_ms = time.ticks_diff(time.ticks_ms(), self._asked_ms)
+        return not (self._is_for_aws() or 0 <= passed_ms < self._wait_ms)
 
     def _may_leave(self):
         """Whether AWS is in a core's place, and not in use for what no core has."""
@@ -173,12 +177,18 @@ class Cores:
 
         def load():
             credentials = borrow("iot.aws.discovery").credentials(self._system, number)
-            self._cloud.certificate_ends = borrow("iot.crypto.x509").not_after(credentials[1])
+            try:
+                self._cloud.certificate_ends = borrow("iot.crypto.x509").not_after(credentials[1])
+            except ValueError as error:
+                self._cloud.certificate_ends = str(error)
             return credentials
 
         return tls.Opener(host, port, load)
 
-    async def _any_answers(self):
+    async def _is_worth_it(self):
+        """Whether a core answers, or discovery may know of one by now."""
+        if not self._cores:
+            return self._may_ask()
         for host, port, _ in self._cores:
             if await self._answers(host, port):
                 return True
@@ -190,7 +200,7 @@ class Cores:
         try:
             stream, _ = await asyncio.wait_for_ms(asyncio.open_connection(host, port), _ANSWER_MS)
             return not await within(_QUIET_MS, stream.read(1))
-        except (OSError, asyncio.TimeoutError):
+        except (OSError, asyncio.TimeoutError, MemoryError):
             return False
         finally:
             if stream:

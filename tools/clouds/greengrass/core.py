@@ -75,9 +75,9 @@ class Core:
         """Whether a thing is connected to it."""
         return self._front.client(thing) is not None
 
-    async def start(self, port: int = 0) -> None:
-        """Listen on a port, 0 takes any free one; raises OSError. The bridge waits for its cloud."""
-        await self._front.start(port=port)
+    async def start(self, port: int = 0, listen: str = "127.0.0.1") -> None:
+        """Listen on an address, 0 takes any free port; raises OSError. The bridge waits for its cloud."""
+        await self._front.start(listen, port)
         self.bridge.start()
 
     async def stop(self) -> None:

@@ -23,14 +23,12 @@ class Home:
         self._folder = folder
         self._made = 0
 
-    async def core(
-        self, *things: str, host: str = "127.0.0.1", port: int = 0, name: str = "core", ca: str = ""
-    ) -> Core:
+    async def core(self, *things: str, host: str = "127.0.0.1", name: str = "core", ca: str = "") -> Core:
         """A core that runs, for these things; of this CA, or of one of its own."""
         self._made += 1
         core = Core(self._folder / (ca or f"ca{self._made}"), self.cloud, name, (host,))
         core.associate(*things)
-        await core.start(port)
+        await core.start()
         self.cores.append(core)
         self._running.append(core)
         return core
@@ -41,9 +39,9 @@ class Home:
         await core.stop()
 
     async def switch_on(self, core: Core, ca: str) -> Core:
-        """It is back where it was; returns it."""
+        """It is back, on another port; returns it."""
         self.cores.remove(core)
-        return await self.core(*core.things, host=core.hosts[0], port=core.port, name=core.name, ca=ca)
+        return await self.core(*core.things, host=core.hosts[0], name=core.name, ca=ca)
 
     async def __aenter__(self) -> "Home":
         self._running: list[Core] = []

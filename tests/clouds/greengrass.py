@@ -1,7 +1,7 @@
 """A cloud with discovery and cores at home, as the tests of Greengrass use them."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -23,10 +23,17 @@ class Home:
         self._folder = folder
         self._made = 0
 
-    async def core(self, *things: str, host: str = "127.0.0.1", name: str = "core", ca: str = "") -> Core:
+    async def core(
+        self,
+        *things: str,
+        host: str = "127.0.0.1",
+        name: str = "core",
+        ca: str = "",
+        **bridged: Sequence[str],
+    ) -> Core:
         """A core that runs, for these things; of this CA, or of one of its own."""
         self._made += 1
-        core = Core(self._folder / (ca or f"ca{self._made}"), self.cloud, name, (host,))
+        core = Core(self._folder / (ca or f"ca{self._made}"), self.cloud, name, (host,), **bridged)
         core.associate(*things)
         await core.start()
         self.cores.append(core)

@@ -1,5 +1,6 @@
 """A simulated device at home: a core that dies and comes back, another CA, a house without internet."""
 
+import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from tests.system.house import START_S, WIFI, Site, seen
 from tests.system.impostor import impostor
 from tools import umqtt
 from tools.cloud import Cloud
-from tools.clouds.greengrass import template_body
+from tools.clouds.greengrass import SERVICES_DOWN, SERVICES_UP, template_body
 from tools.sim import Device, World
 
 NAME = "lamp"
@@ -81,7 +82,7 @@ async def connected(device: Device, way: str) -> None:
         await device.expect(line, START_S)
 
 
-async def test_a_claim_leads_home_where_a_command_comes_by_the_bridge(house: House) -> None:
+async def test_a_claim_leads_home_where_all_comes_that_is_bridged(house: House) -> None:
     registry = house.cloud.registry
     registry.create_provisioning_template(
         templateName="Home",
@@ -91,7 +92,9 @@ async def test_a_claim_leads_home_where_a_command_comes_by_the_bridge(house: Hou
     )
     document = house.cloud.device_configuration([WIFI], ENDPOINT, "Home")
     name = "esp32-240ac4000001"
-    core = await house.home.core(name)
+    up, down = ("telemetry/#", *SERVICES_UP), ("cmd/#", *SERVICES_DOWN)
+    core = await house.home.core(name, up=up, down=down)
+    house.cloud.shadows.update_thing_shadow(thingName=name, payload=b'{"state": {"desired": {"led": 1}}}')
     heard: list[tuple[str, bytes]] = []
     async with house.subscriber(lambda *message: heard.append(message), "telemetry/#") as operator:
         device = house.device(CONFIG={**document, "aws": {**document["aws"], "greengrass": True}})
@@ -101,6 +104,17 @@ async def test_a_claim_leads_home_where_a_command_comes_by_the_bridge(house: Hou
         assert core.connected(name)
         operator.publish(f"cmd/{name}", b'{"led": true}')
         await until(lambda: (f"telemetry/{name}/answer", b'{"led": 1}') in heard, "the answer by the bridge")
+        target = registry.arn(f"thing/{name}")
+        document = '{"action": "blink", "times": 1}'
+        house.cloud.jobs.create_job(jobId="b", targets=[target], document=document)
+
+        def job() -> str:
+            found = house.cloud.jobs.executions.describe_job_execution(jobId="b", thingName=name)
+            return str(found["execution"]["status"])
+
+        await until(lambda: job() == "SUCCEEDED", "the job by the bridge")
+    shadow = json.loads(house.cloud.shadows.get_thing_shadow(thingName=name)["payload"])["state"]
+    assert shadow["reported"] == {"led": 1} and core.connected(name)
 
 
 async def test_a_core_that_dies_is_replaced_by_aws_until_it_is_back(house: House) -> None:

@@ -14,6 +14,13 @@ from tools.cloud import Cloud, topics
 _ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]}
 _RETRY_S = 1, 5
 
+# What shadows and jobs need, for things at home: what they ask, and what AWS says.
+SERVICES_UP = ("$aws/things/+/shadow/+", "$aws/things/+/jobs/+/+", "$aws/things/+/jobs/start-next")
+SERVICES_DOWN = (
+    *("$aws/things/+/shadow/+/+", "$aws/things/+/jobs/+/+/+"),
+    *("$aws/things/+/jobs/start-next/+", "$aws/things/+/jobs/notify-next"),
+)
+
 
 class Bridge:
     """Connects to the cloud as the core's thing, whenever that is there.

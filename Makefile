@@ -10,6 +10,7 @@ STUBS := .venv/stubs
 VM := tests/vm/node_modules
 MINISTACK := .ministack
 AZURE := .azure
+ALIBABA := .alibaba
 FLASHER := .flasher
 DOCS := .docs
 
@@ -38,7 +39,7 @@ setup: .venv/ready $(VM)/ready $(FLASHER)/ready .venv/delta  ## make the virtual
 	  { echo "Python's venv module is needed: on Debian and Ubuntu, apt install python3-venv" >&2; exit 1; }
 	@echo "Setting up .venv"
 	@$(PYTHON) -m venv .venv
-	@pins=$$($(call PINS,project["dependencies"] + project["optional-dependencies"]["dev"] + project["optional-dependencies"]["camera"] + project["optional-dependencies"]["pkcs11"])); $(PIP) $$pins
+	@pins=$$($(call PINS,project["dependencies"] + project["optional-dependencies"]["dev"] + project["optional-dependencies"]["camera"] + project["optional-dependencies"]["clouds"] + project["optional-dependencies"]["pkcs11"])); $(PIP) $$pins
 	@pins=$$($(call PINS,project["optional-dependencies"]["page"])); $(PIP) --no-deps $$pins
 	@pins=$$($(call PINS,project["optional-dependencies"]["stubs"])); \
 	if [ "$$pins" != "$$(cat $(STUBS)/pins 2>/dev/null)" ]; then \
@@ -81,6 +82,15 @@ $(AZURE)/ready: .venv/ready
 	if [ "$$pins" != "$$(cat $@ 2>/dev/null)" ]; then \
 	  echo "Getting Azure's device SDK"; rm -rf $(AZURE); $(BIN)/python -m venv $(AZURE); \
 	  $(AZURE)/bin/pip install -qq --disable-pip-version-check $$pins; echo "$$pins" >$@; \
+	fi
+	@touch $@
+
+# Alibaba's link kit, as that.
+$(ALIBABA)/ready: .venv/ready
+	@pins=$$($(call PINS,project["optional-dependencies"]["alibaba"])); \
+	if [ "$$pins" != "$$(cat $@ 2>/dev/null)" ]; then \
+	  echo "Getting Alibaba's link kit"; rm -rf $(ALIBABA); $(BIN)/python -m venv $(ALIBABA); \
+	  $(ALIBABA)/bin/pip install -qq --disable-pip-version-check $$pins; echo "$$pins" >$@; \
 	fi
 	@touch $@
 
@@ -141,7 +151,7 @@ phone: .venv/ready  ## serve the page that sets a device up over Bluetooth LE (P
 packages:  # installs what some tests need, where the system's package manager may do that without asking
 	@$(PYTHON) tests/programs.py
 
-test: packages setup $(MINISTACK)/ready $(AZURE)/ready  ## run all tests, four at a time: most of them wait for something
+test: packages setup $(MINISTACK)/ready $(AZURE)/ready $(ALIBABA)/ready  ## run all tests, four at a time: most of them wait for something
 	@echo "All tests: about ten minutes on two cores, longer where those have other work (make test-unit: some seconds)"
 	@status=0; $(BIN)/python -m pytest tests -n 4 --dist worksteal || status=$$?; \
 	$(PYTHON) tests/programs.py --missing; exit $$status
@@ -190,5 +200,5 @@ bench: .venv/ready .venv/delta  ## measure the MQTT client beside umqtt.simple, 
 	@$(BIN)/python -m tools bench
 
 clean:  ## remove what was made here, the virtual environment included
-	rm -rf .venv $(MINISTACK) $(AZURE) $(FLASHER) $(DOCS) build state .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info tests/vm/node_modules
+	rm -rf .venv $(MINISTACK) $(AZURE) $(ALIBABA) $(FLASHER) $(DOCS) build state .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info tests/vm/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -5,6 +5,7 @@ import shutil
 import socket
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from tools.cloud.ca import Authority
 
@@ -32,29 +33,47 @@ def find() -> str | None:
     return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 
 
+def require() -> str:
+    """The same; FileNotFoundError, which says what brings it."""
+    if (program := find()) is None:
+        raise FileNotFoundError("mosquitto is not installed: on Debian and Ubuntu, apt install mosquitto")
+    return program
+
+
+def free_port() -> int:
+    """One that nobody listens on at this moment."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
 class Mosquitto:
     """A broker for clients with certificates of `authority`; what it keeps outlives `stop` and `start`.
 
     Args:
         folder: for its configuration, log and sessions.
+        hosts: what the server's certificate is for.
+        configuration: mosquitto.conf, with `{port}` and `{folder}` where those belong.
+        port: TCP's; 0 for one that is free.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        hosts: tuple[str, ...] = ("localhost", "127.0.0.1"),
+        configuration: str = _CONFIGURATION,
+        port: int = 0,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.authority = Authority(folder)
-        self.authority.server_context(("localhost", "127.0.0.1"))  # writes server.pem
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port: int = probe.getsockname()[1]
+        self.authority.server_context(hosts)  # writes server.pem
+        self.port: int = port or free_port()
         self._log = folder / "mosquitto.log"
         self._configuration = folder / "mosquitto.conf"
-        self._configuration.write_text(_CONFIGURATION.format(port=self.port, folder=folder))
+        self._configuration.write_text(configuration.format(port=self.port, folder=folder))
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        program = find()
-        if program is None:
-            raise FileNotFoundError("mosquitto is not installed: on Debian and Ubuntu, apt install mosquitto")
-        self._process = await asyncio.create_subprocess_exec(program, "-c", self._configuration)
+        self._process = await asyncio.create_subprocess_exec(require(), "-c", self._configuration)
         async with asyncio.timeout(_START_S):
             while not await self._listens():
                 if self._process.returncode is not None:
@@ -81,7 +100,7 @@ class Mosquitto:
             self._process.terminate()
             await self._process.wait()
 
-    async def __aenter__(self) -> "Mosquitto":
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 

@@ -106,7 +106,7 @@ class Client:
     def granted(self, topic: str) -> int | None:
         """The highest QoS of its subscriptions to a topic, None for none."""
         filters = self._session.subscriptions if self._session else {}
-        return max((qos for f, qos in filters.items() if topics.matches(f, topic)), default=None)
+        return max((qos for f, qos in filters.items() if _matches(f, topic)), default=None)
 
     def send(self, topic: str, payload: bytes, qos: int = 1) -> Message | None:
         """Send it a message with a QoS that its subscription allows; None where it has none."""
@@ -121,6 +121,11 @@ class Client:
         """Whether a message that was sent still waits for its PUBACK, or to go out."""
         session = self._session or self._front.router.session(self.identity.name)
         return session is not None and session.holds(message)
+
+    def subscribe(self, *filters: tuple[str, int]) -> None:
+        """Subscribe it, without a word, to filters with their QoS."""
+        if self._session is not None:
+            self._front.router.subscribe(self._session, filters)
 
     def end(self, reason: str, detail: str) -> None:
         """Disconnect it."""
@@ -207,3 +212,9 @@ class Client:
         for topic_filter, qos in allowed:
             self._front.router.send_retained(session, topic_filter, qos)
             self._manners.subscribed(self, topic_filter)
+
+
+def _matches(topic_filter: str, topic: str) -> bool:
+    """Whether a filter is for a topic; `a/#` is for `a`, too (4.7.1.2), which it is not on AWS."""
+    parent = topic_filter.removesuffix("/#")
+    return topics.matches(topic_filter, topic) or (parent != topic_filter and topics.matches(parent, topic))

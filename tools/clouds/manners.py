@@ -90,6 +90,9 @@ class Peer(Protocol):
     def holds(self, message: Message) -> bool:
         """Whether a message that was sent still waits for its PUBACK, or to go out."""
 
+    def subscribe(self, *filters: tuple[str, int]) -> None:
+        """Subscribe it, without a word, to filters with their QoS."""
+
     def end(self, reason: str, detail: str) -> None:
         """Disconnect it."""
 

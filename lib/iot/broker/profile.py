@@ -16,6 +16,7 @@ def way(section, name, hub):
         "keep_alive_s": section["keep_alive_s"],
         "telemetry": _topic(topics["telemetry"], name),
         "filters": [(_topic(topics["desired"], name), 1), (_topic(topics["commands"], name), 1)],
+        "whole": True,  # what is retained takes the place of what was
     }
     if "will" in section:
         will = section["will"]
@@ -28,7 +29,7 @@ def login(section, name, secrets, now_s):
     """User name, password and the seconds that they last, 0 for ever; None where the certificate says it."""
     if "user" not in section:
         return None
-    return section["user"].replace("{id}", name).encode(), secrets["password"], 0
+    return section["user"].replace("{id}", name).encode(), secrets["password"] or None, 0
 
 
 def check(section, name, topic, qos, retain):
@@ -46,7 +47,7 @@ def ask(section, name):
 
 def take(section, name, topic, payload):
     """What has come: ("state", desired, reply), or ("command", name, id, payload); None for nothing."""
-    document = borrow("iot.clouds.documents").read(payload)
+    document = borrow("iot.clouds.documents").read(payload or b"{}")
     if topic == _topic(section["topics"]["desired"], name):
         return ("state", document, None) if document else None
     _, called, execution = topic.rsplit("/", 2)

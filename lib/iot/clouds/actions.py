@@ -21,7 +21,10 @@ async def _ota(job):
     if not await borrow("iot.work.update").make_ready(system, is_wanted, jobs.changed):
         return
     if await job.execution.mark(actions.OTA):
-        borrow("iot.ota.pending").store(system.folder, found)
+        pending = borrow("iot.ota.pending")
+        pending.note(system.folder, found)
+        borrow("iot.probation").keep_reason(system.nvs, "")  # what an earlier one has left
+        pending.store(system.folder, found)
         system.turn("update_accepted", "job " + job.id)
         await job.gone()
 

@@ -7,7 +7,6 @@ import asyncio
 
 from micropython import const
 
-from iot.memory import borrow
 from iot.work import documents
 
 _ID_MAX = const(64)
@@ -64,7 +63,8 @@ class Execution:
     async def begin(self, timeout_min):
         """Has flash know that it has begun, and the cloud."""
         self._keep(_BEGUN)
-        await self._report("IN_PROGRESS", {})
+        self.members["status"] = "IN_PROGRESS"
+        await self._report("IN_PROGRESS", None)
         return True
 
     async def mark(self, before):
@@ -80,6 +80,8 @@ class Execution:
 
     async def tell(self, status, details):
         """Tells the cloud what has become of it, and has flash know that it is done or goes on."""
+        if self.members["status"] == "QUEUED":
+            await self._report("QUEUED", None)
         await self._report(status, documents.details(self.progress, found=documents.details(details)))
         if status != "IN_PROGRESS":
             self._keep(_DONE)
@@ -87,6 +89,7 @@ class Execution:
         return True
 
     async def _report(self, status, details):
+        """details: None where what is left of the job before shall go: clouds merge what is reported."""
         while True:
             receipt = self._post(status, details)
             if receipt and await receipt:
@@ -94,10 +97,7 @@ class Execution:
             await asyncio.sleep_ms(_ROOM_MS)
 
     def _post(self, status, details):
-        cloud = self.jobs.cloud
-        state = {"job": {"id": self.job_id, "status": status, "details": details}}
-        text = borrow("iot.clouds.documents").text(state)
-        return cloud.client.post(*borrow(cloud.profile).report(cloud.section, cloud.name, text))
+        return self.jobs.cloud.report({"job": {"id": self.job_id, "status": status, "details": details}})
 
     def _keep(self, state):
         self.jobs.system.store().job({"id": self.job_id.encode(), "state": state})

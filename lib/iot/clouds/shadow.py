@@ -31,7 +31,7 @@ class Shadow:
     def on(self, key, handler):
         """As iot.aws.shadow.Shadow.on."""
         self.fields[key] = [handler, None, ..., False]
-        self._cloud.takers["state"] = self._take
+        self._cloud.takers["state"] = self
         if self._cloud.client.connected:
             self._cloud.look()
 
@@ -41,9 +41,7 @@ class Shadow:
         Raises:
             ValueError: JSON has no word for it, or no message has room for it.
         """
-        cloud = self._cloud
-        text = borrow("iot.clouds.documents").text(state)
-        return bool(cloud.client.post(*borrow(cloud.profile).report(cloud.section, cloud.name, text)))
+        return bool(self._cloud.report(state))
 
     def desire(self, state):
         """ValueError: a device desires nothing there."""
@@ -56,13 +54,6 @@ class Shadow:
 
     def _refuse(self, why):
         raise ValueError("{}: {}".format(borrow(self._cloud.profile).CALLED, why))
-
-    def _take(self, desired):
-        if self.delta:
-            self.delta["state"].update(desired)
-        else:
-            self.delta = {"state": desired}
-        self.wake("work.calls")
 
     def wake(self, what):
         """Something is due for iot.work.calls."""

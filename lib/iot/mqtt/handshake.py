@@ -94,8 +94,8 @@ async def _greet(client, stream):
     framer = client.inbox.framer
     framer.reset()
     login = getattr(client, "login", None)  # of iot.clouds.client: as fresh as can be
-    client_id, login = client.client_id, login and login()
-    stream.write(connect(client_id.encode(), client.keep_alive_s, client.clean, client.will, login))
+    login = login and await login()
+    stream.write(connect(client.client_id.encode(), client.keep_alive_s, client.clean, client.will, login))
     await stream.drain()
     while (first := framer.next()) is None:
         count = await stream.readinto(framer.room())

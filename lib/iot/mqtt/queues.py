@@ -83,7 +83,7 @@ class Outbox:
     def __init__(self, size_bytes, window, counts, ring=None):
         self.counts = counts
         self.view = memoryview(ring or bytearray(size_bytes))
-        self._window = window
+        self.window = window
         self.receipts = []  # from the oldest to the youngest, as they lie in the ring
         self._writing = []  # those of QoS 0 that are being written
 
@@ -131,7 +131,7 @@ class Outbox:
         start = end = in_flight = 0
         for receipt in self.receipts:  # what is in flight, then what is to be sent: the same order
             if receipt.state < _SENT:
-                if receipt.packet_id and in_flight >= self._window:
+                if receipt.packet_id and in_flight >= self.window:
                     break
                 if not end:
                     start = receipt.offset

@@ -69,7 +69,9 @@ def again(error, order, folder, space, is_patch):
         the others: as for `judge`.
         is_patch: as that has returned it.
     """
-    if getattr(error, "status", 0) in _EXPIRED and order["asked"] + 1 != order["starts"]:
+    starts = order["starts"]
+    # Nobody has another URL where a job came with all that there is.
+    if getattr(error, "status", 0) in _EXPIRED and order.get("asked", starts - 1) + 1 != starts:
         names = ["job", "number", "starts"]
         text = "status {}: the next life asks for another URL".format(error.status)
     elif is_patch:

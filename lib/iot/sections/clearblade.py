@@ -7,6 +7,7 @@ from iot.sections.fields import HOST, HOST_MAX, NAME, checked, der, integer, mem
 
 _ENDPOINT = const("us-central1-mqtt.clearblade.com")
 _KEY_MAX = const(4096)
+_TOKEN_MAX_S = const(86400)
 _P256 = const(b"\x2a\x86\x48\xce\x3d\x03\x01\x07")  # its object identifier (RFC 5480)
 _ID = NAME + ".+~%{}"
 
@@ -15,11 +16,13 @@ def section(value):
     """The section, validated."""
     named = ("project", "location", "registry")
     required = named + ("root_ca", "key")
-    members = members_of("clearblade", value, ("endpoint", "port", "device_id") + required, required)
+    names = ("endpoint", "port", "device_id", "token_s")
+    members = members_of("clearblade", value, names + required, required)
     result = {
         "endpoint": string("clearblade.endpoint", members.get("endpoint", _ENDPOINT), 1, HOST_MAX, HOST),
         "port": integer("clearblade.port", members.get("port", 8883), 1, 65535),
         "device_id": string("clearblade.device_id", members.get("device_id", "{id}"), 1, 255, _ID),
+        "token_s": integer("clearblade.token_s", members.get("token_s", 3600), 60, _TOKEN_MAX_S),
         "root_ca": roots("clearblade.root_ca", members["root_ca"]),
         "key": der("clearblade.key", members["key"], _KEY_MAX, borrow("iot.crypto.pem").key),
     }
@@ -34,3 +37,4 @@ def _check(key):
     borrow("iot.crypto.loadable").check_key(key)
     if _P256 not in key:
         raise ValueError("not on P-256, which ES256 wants")
+    borrow("iot.crypto.p256").private_from_der(key)  # stricter: it reads what signs

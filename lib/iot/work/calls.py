@@ -21,7 +21,11 @@ async def run(shadows):
 
 
 def take(fields, delta):
-    """Gives each field its part of a delta, which is all that is desired and not reported."""
+    """Gives each field its part of a delta, which is all that is desired and not reported.
+
+    With `is_part` it is what is desired from now on: the rest stays as it is.
+    """
+    is_part = delta.get("is_part")
     for key, field in fields.items():
         path = key.split(".")
         value = find(delta.get("state"), path, ...)
@@ -31,8 +35,10 @@ def take(fields, delta):
             # what is not desired anew is not done anew.
             when = find(delta.get("metadata"), path, None)
             seen = binascii.crc32(json.dumps([value, when]).encode())
-            if seen == field[1]:
+            if seen == field[1] and not is_part:
                 continue
+        elif is_part:
+            continue
         field[1] = seen
         field[2] = value
 

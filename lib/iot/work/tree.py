@@ -10,6 +10,15 @@ def find(tree, path, default):
     return tree
 
 
+def merge(tree, part):
+    """Puts a part of a tree into it."""
+    for name, value in part.items():
+        if isinstance(value, dict) and isinstance(tree.get(name), dict):
+            merge(tree[name], value)
+        else:
+            tree[name] = value
+
+
 def nested(key, value):
     """The tree that has nothing but a value, at a key with dots."""
     for name in reversed(key.split(".")):

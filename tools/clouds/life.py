@@ -54,6 +54,7 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
             on_message,
         )
         operator: Base = await stack.enter_async_context(made)
+        world.hosts.update({name: ("127.0.0.1", port) for name, port in operator.hosts.items()})
         files = await stack.enter_async_context(Files(folder / "cloud"))
         timeline.say("cloud", "", f"{operator.CALLED}, stood in for at localhost:{operator.port}")
         product = Product() if args.updates else None
@@ -88,6 +89,7 @@ async def _show(shown: "Shown", unit: Unit, product: Product | None, timeout_s: 
         parts += [shown.state, shown.job, shown.command]
     if product:
         parts += [lambda: shown.update(product), lambda: shown.update_that_crashes(product)]
+    parts.append(shown.more)
     for part in parts:
         try:
             async with asyncio.timeout(timeout_s):
@@ -146,6 +148,12 @@ class Shown:
         """An update whose application fails is given up."""
         await self._update(product, f"{product.version}+worse", app_that_crashes(), "FAILED")
 
+    async def more(self) -> None:
+        """What this cloud alone has to show."""
+        for text, act in self._operator.more.items():
+            self._say("more", text)
+            self._say("more", await act())
+
     async def _update(self, product: Product, version: str, app: str | None, end: str) -> None:
         self._say("update", f"builds and signs version {version}")
         pack = await asyncio.to_thread(product.build, version, app)
@@ -162,7 +170,7 @@ class Shown:
         """Have the device do a job, and follow it to its `end`; OperatorError where that is another."""
         job = f"{kind}-{time.time_ns() // 1_000_000}"
         self._say(area, f"{job} for {self._device}: {text or json.dumps(document)}")
-        await self._operator.desire({"job": {"id": job, "document": document}})
+        await self._operator.begin(job, document)
         told = [""]
         while (status := told[-1].partition(" ")[0]) not in _ENDS:
             told.append(await until(lambda: self._news(job, told[-1])))
@@ -172,11 +180,8 @@ class Shown:
 
     def _news(self, job: str, before: str) -> str:
         """How the job stands, "" where that is nothing new."""
-        found = self._operator.reported().get("job")
-        if not isinstance(found, dict) or found.get("id") != job:
-            return ""
-        details = found.get("details") or {}
-        now = " ".join([str(found.get("status")), *(f"{name}={value}" for name, value in details.items())])
+        status, details = self._operator.state_of(job)
+        now = " ".join([status, *(f"{name}={value}" for name, value in details.items())])
         return now if now != before else ""
 
     def _say(self, area: str, text: str) -> None:

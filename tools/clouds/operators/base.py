@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,9 +27,12 @@ class Base:
 
     Attributes:
         CALLED: the cloud, for people.
+        hosts: ports on this machine by the names that devices know them by, once it has started.
+        more: what else there is to show, as a text and what does it and returns what has come of it.
     """
 
     CALLED = ""
+    more: Mapping[str, Callable[[], Awaitable[str]]] = {}
 
     def __init__(
         self,
@@ -40,6 +43,7 @@ class Base:
     ) -> None:
         self.folder, self.device = folder, device
         self.on_event, self.on_message = on_event, on_message
+        self.hosts: dict[str, int] = {}
 
     @property
     def port(self) -> int:
@@ -57,6 +61,17 @@ class Base:
     def reported(self) -> dict[str, Any]:
         """What the device has reported."""
         raise NotImplementedError
+
+    async def begin(self, job: str, document: dict[str, Any]) -> None:
+        """Give the device a job: most clouds have none, and it stands in the state. Raises OperatorError."""
+        await self.desire({"job": {"id": job, "document": document}})
+
+    def state_of(self, job: str) -> tuple[str, dict[str, str]]:
+        """What the device has said of a job: its status, "" for nothing, and details."""
+        found = self.reported().get("job")
+        if not isinstance(found, dict) or found.get("id") != job:
+            return "", {}
+        return str(found.get("status")), found.get("details") or {}
 
     async def command(self, name: str, payload: dict[str, Any]) -> str:
         """Send a command and return the device's answer. Raises OperatorError."""

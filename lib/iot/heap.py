@@ -93,7 +93,7 @@ def _until_free(size, wait_ms):
 
 
 def _total():
-    """Bytes of the heap; gc.mem_free() counts ESP-IDF's largest block, too, and a stack may come back late."""
+    """Bytes of the heap; gc.mem_free() counts ESP-IDF's largest block, and a stack may come back late."""
     return gc.mem_alloc() + gc.mem_free() - _idf()[1]
 
 

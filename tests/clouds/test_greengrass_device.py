@@ -105,8 +105,8 @@ async def test_a_claim_leads_home_where_all_comes_that_is_bridged(house: House) 
         operator.publish(f"cmd/{name}", b'{"led": true}')
         await until(lambda: (f"telemetry/{name}/answer", b'{"led": 1}') in heard, "the answer by the bridge")
         target = registry.arn(f"thing/{name}")
-        document = '{"action": "blink", "times": 1}'
-        house.cloud.jobs.create_job(jobId="b", targets=[target], document=document)
+        blink = '{"action": "blink", "times": 1}'
+        house.cloud.jobs.create_job(jobId="b", targets=[target], document=blink)
 
         def job() -> str:
             found = house.cloud.jobs.executions.describe_job_execution(jobId="b", thingName=name)

@@ -82,7 +82,7 @@ async def test_a_life_from_the_group_s_key_to_an_update(here: Home) -> None:
     hub.patch_desired(NAME, {"job": {"id": "2", "document": {"times": None, **document}}})
     await device.expect("I update: version 2.0 counts from now on", 2 * START_S)
     await until(lambda: hub.reported(NAME)["job"].get("status") == "SUCCEEDED")
-    assert hub.reported(NAME)["job"] == {"id": "2", "status": "SUCCEEDED"}
+    assert hub.reported(NAME)["job"] == {"id": "2", "status": "SUCCEEDED", "details": {}}
     assert (await status(device))["version"] == "2.0"
     assert seen(device, "jobs: 1: SUCCEEDED") == 1, "what is done is not done again"
     assert not secrets_in(device, *group.keys)

@@ -5,8 +5,8 @@ that it imports and that does not stay.
 """
 
 import ast
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +26,9 @@ KB = 1024
 # Bytes of heap of what stays: in all, or beside what NORMAL has, too.
 IN_USE = "NORMAL, all in use"  # beside jobs the application uses thing.shadow and thing.commands, too
 BUDGETS = {"NORMAL": 34 * KB, IN_USE: 40 * KB, "OTA": 30 * KB}
-OWN_BUDGETS = {"CONFIG": 20 * KB}
+# Any but AWS, with its services in use; its own is what it adds to what any connection keeps.
+OTHERS = "NORMAL, another cloud"
+OWN_BUDGETS = {"CONFIG": 20 * KB, OTHERS: 6 * KB}
 MOMENT_BUDGET = 8 * KB
 
 
@@ -93,20 +95,26 @@ class Moment:
 
 @dataclass
 class Sets:
-    """All of them; empty where there is no VM. in_use: what stays in NORMAL where all services are used."""
+    """All of them; empty where there is no VM.
+
+    in_use: what stays in NORMAL where all services are used; others: the same with another cloud than AWS,
+    and others_moments what is there for a moment then.
+    """
 
     stays: list[Stays]
     moments: list[Moment]
     in_use: Stays | None = None
+    others: Stays | None = None
+    others_moments: list[Moment] = field(default_factory=list)
 
     def all_stays(self) -> list[Stays]:
         """By mode, and what is in use."""
-        return [*self.stays, *([self.in_use] if self.in_use else [])]
+        return [*self.stays, *filter(None, (self.in_use, self.others))]
 
     def over_budget(self) -> list[str]:
         """What is too much, each with the heaviest."""
         stays = [fault for one in self.all_stays() for fault in one.over_budget()]
-        return stays + [fault for one in self.moments for fault in one.over_budget()]
+        return stays + [fault for one in self.moments + self.others_moments for fault in one.over_budget()]
 
 
 def heaviest(modules: dict[str, int]) -> str:
@@ -166,6 +174,7 @@ def measure(modules: list[str], build: Path) -> Sets:
         sets.stays.append(stays)
         sets.moments.extend(there)
     sets.in_use, _ = _least_kept(lambda: (_in_use(build), []))
+    sets.others, sets.others_moments = _least_kept(partial(_others, build))
     return sets
 
 
@@ -186,10 +195,20 @@ def _in_use(build: Path) -> Stays:
     return _stays(IN_USE, _actions(IN_USE, (*start.WAYS[modes.NORMAL], start.TOUCHED), [], build), touched)
 
 
+def _others(build: Path) -> tuple[Stays, list[Moment]]:
+    names, way = list(start.OTHERS_MOMENTS), start.OTHERS_WAY
+    actions = _actions(OTHERS, way, names, build)
+    on_the_way = len(actions) - 4 * len(names)
+    kept = [name for verb, names in start.actions(way[-1]) if verb == "keep" for name in names]
+    stay = [*modes.staying(modes.NORMAL, "azure"), *kept]
+    there = _moments(OTHERS, names, actions[on_the_way:], stay)
+    return _stays(OTHERS, actions[:on_the_way], stay), there
+
+
 def _measure(mode: str, names: list[str], build: Path) -> tuple[Stays, list[Moment]]:
     actions = _actions(mode, start.WAYS[mode], names, build)
     on_the_way = len(actions) - 4 * len(names)
-    there = [_moment(name, mode, actions[on_the_way + 4 * at :][:4]) for at, name in enumerate(names)]
+    there = _moments(mode, names, actions[on_the_way:], modes.staying(mode))
     return _stays(mode, actions[:on_the_way]), there
 
 
@@ -245,9 +264,16 @@ def _stays(mode: str, actions: list[vm_heap.Action], touched: Sequence[str] = ()
     return Stays(mode, total, modules, own, sum(action.names for action in library))
 
 
-def _moment(name: str, mode: str, actions: list[vm_heap.Action]) -> Moment:
+def _moments(
+    mode: str, names: list[str], actions: list[vm_heap.Action], stay: Collection[str]
+) -> list[Moment]:
+    """Those of these names, on top of what stays."""
+    return [_moment(name, mode, actions[4 * at :][:4], stay) for at, name in enumerate(names)]
+
+
+def _moment(name: str, mode: str, actions: list[vm_heap.Action], stay: Collection[str]) -> Moment:
     first, _, again, gone = actions
     there: dict[str, None] = {}
     start.from_the_ground_up(name, there)
-    modules = [module for module in there if module not in modes.staying(mode) and not is_package(module)]
+    modules = [module for module in there if module not in stay and not is_package(module)]
     return Moment(name, mode, again.bytes, again.bytes + gone.bytes, first.names, modules)

@@ -138,7 +138,7 @@ def moments_table(sets: set_size.Sets) -> Table:
     rows.add_column(f"at most {set_size.MOMENT_BUDGET}, on")
     rows.add_column("names", justify="right")
     rows.add_column("with")
-    for one in sorted(sets.moments, key=lambda one: -one.bytes):
+    for one in sorted(sets.moments + sets.others_moments, key=lambda one: -one.bytes):
         rows.add_row(one.name, f"{one.bytes}", one.on, f"{one.names}", " ".join(one.modules[:-1]))
     return rows
 
@@ -203,7 +203,8 @@ def as_json(measured: Measured, failures: list[str]) -> dict[str, Any]:
             for one in measured.sets.all_stays()
         },
         "moments": {
-            one.name: {**asdict(one), "budget": set_size.MOMENT_BUDGET} for one in measured.sets.moments
+            one.name: {**asdict(one), "budget": set_size.MOMENT_BUDGET}
+            for one in measured.sets.moments + measured.sets.others_moments
         },
         "boot": start_size.as_json(measured.starts),
     }

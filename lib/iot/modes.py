@@ -84,7 +84,7 @@ STAYING = {
 
 # With clouds other than AWS.
 _OTHERS = {
-    "cloud": _MQTT + ("iot.clouds.client", "iot.clouds.cloud"),
+    "cloud": _MQTT + ("iot.clouds.cloud",),
     "jobs": ("iot.clouds.jobs",),
 }
 

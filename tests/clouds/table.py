@@ -14,9 +14,14 @@ _AWS = "https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html"
 _AWS_QUOTAS = "https://docs.aws.amazon.com/general/latest/gr/iot-core.html"
 _AWS_TOPICS = "https://docs.aws.amazon.com/iot/latest/developerguide/topics.html"
 _AZURE = "https://learn.microsoft.com/azure/iot/iot-mqtt-connect-to-iot-hub"
+_AZURE_FILTERS = "https://github.com/Azure/azure-iot-middleware-freertos/pull/89"
 _AZURE_QUOTAS = "https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling"
 _CLEARBLADE = "https://clearblade.atlassian.net/wiki/spaces/IC/pages/2202566686"  # publishing over the bridge
-_GOOGLE_QUOTAS = "https://cloud.google.com/iot/quotas"  # of its predecessor
+_CLEARBLADE_MISSING = "https://clearblade.atlassian.net/wiki/spaces/IC/pages/2203582552"  # "Requirements"
+_CLEARBLADE_QUOTAS = "https://clearblade.atlassian.net/wiki/spaces/IC/pages/2203385926/Quotas+and+limits"
+_GOOGLE_TOPICS = (
+    "https://github.com/GoogleCloudPlatform/google-cloud-iot-arduino/issues/208"  # its predecessor's
+)
 _ALIBABA = "https://www.alibabacloud.com/help/en/iot/user-guide/mqtt-protocol"
 _ALIBABA_CONNECT = "https://www.alibabacloud.com/help/en/iot/user-guide/establish-mqtt-connections-over-tcp"
 _ALIBABA_TOPICS = "https://help.aliyun.com/en/iot/user-guide/use-custom-topics"
@@ -59,32 +64,32 @@ CELLS = [
     Cell("mqtt", "QoS 2", "a message: taken once; a subscription: granted QoS 2", _MQTT),
     Cell("aws", "retain", "kept; for a wildcard not sent", _AWS),
     Cell("azure", "retain", "taken with `mqtt-retain=true`", _AZURE),
-    Cell("clearblade", "retain", "taken, and not retained", _CLEARBLADE, said=False),
+    Cell("clearblade", "retain", "taken, and not retained", _CLEARBLADE_MISSING),
     Cell("alibaba", "retain", "taken, and not retained", _ALIBABA),
     Cell("mqtt", "retain", "kept; for a wildcard kept", _MQTT),
     Cell("aws", "will", "sent", _AWS),
     Cell("azure", "will", "taken as telemetry with `iothub-MessageType=Will`", _AZURE),
-    Cell("clearblade", "will", "not sent", _CLEARBLADE, said=False),
+    Cell("clearblade", "will", "not sent", _CLEARBLADE_MISSING),
     Cell("alibaba", "will", "not sent", _ALIBABA),
     Cell("mqtt", "will", "sent", _MQTT),
     Cell("aws", "two clients of one id", _OUT, _AWS_QUOTAS),
     Cell("azure", "two clients of one id", _OUT, _AZURE),
-    Cell("clearblade", "two clients of one id", _OUT, _GOOGLE_QUOTAS, said=False),
+    Cell("clearblade", "two clients of one id", _OUT, _CLEARBLADE_QUOTAS, said=False),
     Cell("alibaba", "two clients of one id", _OUT, _ALIBABA_CONNECT),
     Cell("mqtt", "two clients of one id", _OUT, _MQTT),
     Cell("aws", "the wildcard `#`", "granted", _AWS_TOPICS),
-    Cell("azure", "the wildcard `#`", "hangs up", _AZURE),
-    Cell("clearblade", "the wildcard `#`", "hangs up", _CLEARBLADE, said=False),
+    Cell("azure", "the wildcard `#`", "hangs up", _AZURE_FILTERS),
+    Cell("clearblade", "the wildcard `#`", "hangs up", _CLEARBLADE_MISSING, said=False),
     Cell("alibaba", "the wildcard `#`", "refused (0x80)", _ALIBABA_TOPICS, said=False),
     Cell("mqtt", "the wildcard `#`", "granted", _MQTT),
     Cell("aws", "a topic of one's own", "taken", _AWS_TOPICS),
-    Cell("azure", "a topic of one's own", "hangs up", _AZURE),
-    Cell("clearblade", "a topic of one's own", "hangs up", _CLEARBLADE),
+    Cell("azure", "a topic of one's own", "hangs up", _AZURE, said=False),
+    Cell("clearblade", "a topic of one's own", "hangs up", _GOOGLE_TOPICS),
     Cell("alibaba", "a topic of one's own", "hangs up", _ALIBABA_TOPICS, said=False),
     Cell("mqtt", "a topic of one's own", "taken", _MQTT),
     Cell("aws", "device to device", "delivered", _AWS_TOPICS),
-    Cell("azure", "device to device", "hangs up", _AZURE),
-    Cell("clearblade", "device to device", "hangs up", _CLEARBLADE),
+    Cell("azure", "device to device", "hangs up", _AZURE_FILTERS),
+    Cell("clearblade", "device to device", "hangs up", _CLEARBLADE_MISSING, said=False),
     Cell("alibaba", "device to device", "refused (0x80)", _ALIBABA_TOPICS),
     Cell("mqtt", "device to device", "delivered", _MQTT),
     Cell("aws", "silence, by keep-alive", "0 s: 1800 s, 10 s: 45 s, 300 s: 450 s, 3600 s: 1800 s",
@@ -98,7 +103,7 @@ CELLS = [
          _MQTT),
     Cell("aws", "size of a payload", "128 KB; 255 KB: hangs up", _AWS_QUOTAS),
     Cell("azure", "size of a payload", "255 KB; 256 KB: hangs up", _AZURE_QUOTAS),
-    Cell("clearblade", "size of a payload", "256 KB; 300 KB: hangs up", _GOOGLE_QUOTAS),
+    Cell("clearblade", "size of a payload", "256 KB; 300 KB: hangs up", _CLEARBLADE_QUOTAS),
     Cell("alibaba", "size of a payload", "256 KB; 300 KB: hangs up", _ALIBABA_LIMITS, said=False),
     Cell("mqtt", "size of a payload", "300 KB and more", _MOSQUITTO),
 ]  # fmt: skip

@@ -197,19 +197,34 @@ async def test_what_it_answers_by_hanging_up(running: Bench, cloud: ClearBlade, 
 
 async def test_a_configuration_comes_until_it_is_acknowledged(running: Bench, cloud: ClearBlade) -> None:
     peer = await lamp(running, cloud, clean=False)
-    peer.send(subscribe_packet(1, (CONFIG, 1)))
-    await peer.expect(0x90)
+    await peer.subscribe(CONFIG)
     await peer.message(acknowledge=False)
     peer.writer.transport.abort()
     await running.event("disconnected")
     cloud.set_config("lamp", b"new")
     assert cloud.device("lamp").config.acknowledged_s is None
     again = await lamp(running, cloud, clean=False)
+    await again.nothing_more()  # it keeps no sessions: who does not subscribe hears nothing
+    await again.subscribe(CONFIG)
     assert (await again.message()).payload == b"new"
     await until(lambda: cloud.device("lamp").config.acknowledged_s, "the acknowledgement")
-    await again.disconnect()
-    third = await lamp(running, cloud, clean=False)
-    await third.nothing_more()
+    await again.subscribe(CONFIG)
+    assert (await again.message()).payload == b"new", "each subscription has the latest"
+
+
+async def test_states_that_come_too_often_reset_the_connection(
+    running: Bench, cloud: ClearBlade, clock: Clock
+) -> None:
+    peer = await lamp(running, cloud)
+    for _ in range(100):
+        await peer.publish("/devices/lamp/state", b"once a second")
+        clock.now_s += 1
+    peer.send(publish_packet("/devices/lamp/state", b"at once", 1) * 61)
+    await peer.closed()
+    detail = (await running.event("disconnected")).detail
+    assert detail == "PUBLISH: more than 1 states a second, over a minute"
+    states = list(cloud.device("lamp").states)
+    assert states.count(b"at once") == len(states), "the newest are kept, and of those ten"
 
 
 async def test_a_command_is_for_one_who_listens(running: Bench, cloud: ClearBlade) -> None:
@@ -227,11 +242,13 @@ async def test_a_command_is_for_one_who_listens(running: Bench, cloud: ClearBlad
 
 def test_a_device_that_cannot_be(cloud: ClearBlade) -> None:
     large = ec.generate_private_key(ec.SECP384R1())
-    for name, key in (("x", KEY), ("a/b", KEY), ("lamp", KEY), ("new", large)):
+    for name, key in (("x", KEY), ("a/b", KEY), ("google", KEY), ("lamp", KEY), ("new", large)):
         with pytest.raises(ValueError, match=r"device id|public key: neither of P-256"):
             cloud.create_device(name, pem(key))
     with pytest.raises(ValueError, match="public key: not a PEM public key"):
         cloud.create_device("new", "-----BEGIN")
+    with pytest.raises(ValueError, match="public keys: 4, 3 at most"):
+        cloud.create_device("new", *[pem(KEY)] * 4)
     with pytest.raises(KeyError):
         cloud.device("new")
 

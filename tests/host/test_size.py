@@ -63,7 +63,10 @@ def measured(numbers: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
     build = tmp_path_factory.mktemp("size") / "mpy"
     shutil.copytree(size.BUILD, build)
     stays = [of(Stays, one) for one in numbers["stays"].values()]
-    sets = set_size.Sets(stays[:-1], [of(Moment, one) for one in numbers["moments"].values()], stays[-1])
+    moments = [of(Moment, one) for one in numbers["moments"].values()]
+    of_others = [one for one in moments if one.on not in start.WAYS]
+    moments = [one for one in moments if one.on in start.WAYS]
+    sets = set_size.Sets(stays[:-2], moments, stays[-2], stays[-1], of_others)
     starts = [
         start_size.Start(interpreter, [of(Memory, step) for step in one["steps"]], one["failure"])
         for interpreter, one in numbers["boot"].items()
@@ -226,7 +229,7 @@ def test_as_json(numbers: dict[str, Any]) -> None:
     for one in numbers["boot"].values():
         assert one["failure"] is None and one["steps"][-1]["free"] > 0
     if vm_heap.has_vm():
-        assert set(numbers["stays"]) == {*start.WAYS, set_size.IN_USE}
+        assert set(numbers["stays"]) == {*start.WAYS, set_size.IN_USE, set_size.OTHERS}
         assert all(one["bytes"] <= one["budget"] for one in numbers["moments"].values())
 
 
@@ -266,6 +269,20 @@ def test_what_stays_with_all_services_in_use(measured: size.Measured) -> None:
     assert set(in_use.own) == services and set(in_use.modules) == set(normal.modules) | services
     assert in_use.bytes > normal.bytes + 0.75 * in_use.own_bytes > normal.bytes + 3000
     assert in_use.bytes <= set_size.BUDGETS[in_use.mode]
+
+
+def test_what_another_cloud_keeps_is_bounded(measured: size.Measured) -> None:
+    """All but AWS keep the same; what differs is there for a moment."""
+    others = measured.sets.others
+    assert others and set_size.OWN_BUDGETS[others.mode] == 6144
+    assert set(others.own) == {f"iot.clouds.{name}" for name in ("cloud", "jobs", "shadow", "commands")}
+    assert 3000 < others.own_bytes <= 6144 and set(others.modules) - set(others.own) < set(
+        modes.staying(modes.NORMAL)
+    )
+    rooms = {one.name.split(".")[1] for one in measured.sets.others_moments if "profile" in one.name}
+    assert rooms == {"azure", "clearblade", "alibaba", "broker"}
+    for one in measured.sets.others_moments:
+        assert 0 < one.bytes <= set_size.MOMENT_BUDGET and one.left <= set_size.LEFT_BYTES, one
 
 
 def test_what_is_there_for_a_moment_gives_its_memory_back(measured: size.Measured) -> None:

@@ -59,7 +59,7 @@ async def _do(verb, what):
     from iot import memory
 
     if verb == "stay":
-        memory.stay(_held["iot.transitions"].modes.staying(what))
+        memory.stay(_held["iot.transitions"].modes.staying(*what.split("/")))
     elif verb == "load":
         await memory.load(what)
     elif verb == "keep":

@@ -33,6 +33,13 @@ def find() -> str | None:
     return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 
 
+def require() -> str:
+    """The same; FileNotFoundError, which says what brings it."""
+    if (program := find()) is None:
+        raise FileNotFoundError("mosquitto is not installed: on Debian and Ubuntu, apt install mosquitto")
+    return program
+
+
 def free_port() -> int:
     """One that nobody listens on at this moment."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -66,10 +73,7 @@ class Mosquitto:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        program = find()
-        if program is None:
-            raise FileNotFoundError("mosquitto is not installed: on Debian and Ubuntu, apt install mosquitto")
-        self._process = await asyncio.create_subprocess_exec(program, "-c", self._configuration)
+        self._process = await asyncio.create_subprocess_exec(require(), "-c", self._configuration)
         async with asyncio.timeout(_START_S):
             while not await self._listens():
                 if self._process.returncode is not None:

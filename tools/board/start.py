@@ -4,7 +4,7 @@ What stays in a mode and which modules a task needs are taken from lib/iot/modes
 actions, each a verb and names:
 
     import NAME…  as boot.py and main.py do
-    stay MODE     what does not stay in it goes
+    stay MODE     what does not stay in it goes; or MODE/CLOUD, a section of the configuration's
     load NAME…    modules, or what stays for a task: they stay
     keep NAME…    modules that are none of the mode's: they stay, too
     borrow NAME…  each for a moment
@@ -101,6 +101,22 @@ WAYS: dict[str, tuple[Step, ...]] = {
     "OTA": (*INIT, ("OTA", "stay OTA", "load console", "borrow iot.heap", "load wifi clock update")),
     "IDLE": (*INIT, ("IDLE", "stay IDLE", "load console", "borrow iot.heap", "load rescue")),
 }
+
+# Into NORMAL with any other cloud than AWS, and on to what its services keep: what differs is there for a
+# moment, by names that are put together.
+OTHER_CLOUDS = "azure clearblade alibaba broker"
+_OTHERS = {
+    "stay NORMAL": "stay NORMAL/azure",
+    "load cloud": "load " + " ".join(modes.staying_of("cloud", "azure")),
+    "load jobs application": "load " + " ".join(modes.staying_of("jobs", "azure")) + " application",
+    TOUCHED[-1]: "keep iot.clouds.shadow iot.clouds.commands",
+}
+OTHERS_WAY = tuple(tuple(_OTHERS.get(part, part) for part in step) for step in (*WAYS["NORMAL"], TOUCHED))
+OTHERS_MOMENTS = (
+    *(f"iot.{room}.profile" for room in OTHER_CLOUDS.split()),
+    *("iot.azure.claim", "iot.clouds.sending", "iot.clouds.whole"),
+    *("iot.clouds.execution", "iot.clouds.actions"),
+)
 
 
 def source(name: str) -> Path | None:

@@ -12,6 +12,8 @@ from tools.cloud.events import Event
 from .front import Front
 from .manners import Manners
 
+HOSTS = ("localhost", "127.0.0.1")
+
 
 class StandIn(Manners):
     """A vendor's manners with a front of their own. All it keeps but sessions and its CA ends with it.
@@ -26,7 +28,7 @@ class StandIn(Manners):
     def __init__(
         self,
         folder: Path,
-        hosts: tuple[str, ...] = ("localhost", "127.0.0.1"),
+        hosts: tuple[str, ...] = HOSTS,
         tell: Callable[[Event], None] = lambda event: None,
         clock: Callable[[], float] = time.time,
         server_chain: ServerChain = "p256",

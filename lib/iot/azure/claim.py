@@ -11,7 +11,7 @@ from micropython import const
 
 from iot import tls
 from iot.backoff import Backoff
-from iot.clouds.client import CloudClient
+from iot.clouds.cloud import CloudClient
 from iot.events import within
 from iot.memory import borrow
 from iot.mqtt.packet import Framer, MQTTError, Starved
@@ -104,7 +104,7 @@ class Claim:
         try:
             self._log.info("provisioning", "connecting to {} as {}", section["endpoint"], self.name)
             await client.connect()
-            answers = client.hear(_ANSWERS, 1, self._put)
+            answers = client.inbox.subscribe(_ANSWERS, 1, 1, self._put)
             client.connection.wake.set()
             if not await answers.acknowledged(_ANSWER_MS):
                 raise ClaimError("no answer to the subscription: " + (client.reason or "it was refused"))

@@ -1,8 +1,12 @@
 """What comes from a cloud other than AWS, and who gets it. Imported for the moment and forgotten."""
 
+from micropython import const
+
 from iot.memory import borrow
 
-_JOB = "job"  # the key of the state by which jobs come
+_JOB = const("job")  # the key of the state by which jobs come
+_MOST = const(4)  # commands at once
+_REMEMBERED = const(8)  # executions: with QoS 1 one may come twice
 
 
 def take(cloud, topic, payload):
@@ -22,21 +26,50 @@ def take(cloud, topic, payload):
     if kind == "state":
         desired, reply = found[1:3]
         if reply and not cloud.client.post(*reply):
-            cloud.look_later()
+            borrow("iot.clouds.sending").look_later(cloud)
         job = desired.pop(_JOB, None)
-        if "job" in takers:
-            takers["job"](job)
+        if "job" in takers and job is not None:  # not all of the state comes each time
+            _offer(takers["job"], job)
         if desired and "state" in takers:
-            takers["state"](desired, *found[3:])
+            _desire(takers["state"], desired, *found[3:])
     elif kind in ("refused", "again"):
         cloud.log.error("cloud", "{}", found[1])
         if kind == "again":
-            cloud.look_later()
+            borrow("iot.clouds.sending").look_later(cloud)
     elif "command" in takers:
-        takers["command"](*found[1:])
+        _command(takers["command"], *found[1:])
     else:
-        answer = borrow(cloud.profile).answer(
-            cloud.section, cloud.name, found[1], found[2], "REJECTED", "no commands here", None
-        )
-        if answer:
-            cloud.client.post(*answer)
+        borrow("iot.clouds.sending").answer(cloud, found[1:3], "REJECTED", "no commands here", None)
+
+
+def _offer(jobs, offered):
+    if offered != jobs.offered:
+        jobs.offered = offered
+        if jobs.job:
+            jobs.job.changed()
+        jobs.due.set()
+
+
+def _desire(shadow, desired, is_part=False):
+    """is_part: it was desired just now, and what else is desired stays so."""
+    if shadow.delta and is_part:
+        borrow("iot.work.tree").merge(shadow.delta["state"], desired)
+    else:
+        shadow.delta = {"state": desired, "is_part": is_part}
+    shadow.wake("work.calls")
+
+
+def _command(commands, name, identifier, payload, is_single=False):
+    """is_single: it never comes twice, and the next one may have its id."""
+    execution = name, identifier
+    if identifier and not is_single:
+        if execution in commands.known:
+            return
+        commands.known = commands.known[1 - _REMEMBERED :] + (execution,)
+    module = commands.module = commands.module or borrow("iot.work.command")
+    command = module.Command(commands, execution, payload, name)
+    if commands.running == _MOST:
+        command.refuse_busy()
+        return
+    commands.run(command.do())
+    commands.running += 1

@@ -1,76 +1,104 @@
-"""A thing's way to a cloud other than AWS, which its profile describes (docs/clouds.md)."""
+"""A thing's way to a cloud other than AWS, which its profile describes (docs/clouds.md).
+
+What stays in memory of it; what it does once in a while is in iot.clouds.sending, login and arrivals.
+"""
 
 import asyncio
-import time
 
 from micropython import const
 
-from iot import tls
-from iot.clouds.client import CloudClient
-from iot.events import within
 from iot.memory import borrow
+from iot.mqtt.client import Client
 
-_RENEWED_PART = const(85)  # percent of a login's life after which the next one takes its place
+_SENDING = const("iot.clouds.sending")
+_WHOLE = const("iot.clouds.whole")
 _LOOK_MS = const(1000)
-_AGAIN_MS = const(10000)
-_ANSWERS_MS = const(5000)
-_ANSWERS_LOOK_MS = const(20)
+
+
+class CloudClient(Client):
+    """An MQTT Client for clouds that take less than MQTT has, and want a login.
+
+    What the application says goes through the cloud's profile; what services say, as they say it.
+
+    Args:
+        owner: the Cloud; its `profile` knows what the cloud takes, its `login` is awaited for each CONNECT:
+            user name and password in bytes, or None.
+        client_id, arguments: as Client's.
+
+    Attributes:
+        own: the filter of what the cloud keeps for the thing, None where it keeps nothing.
+    """
+
+    own = None
+
+    def __init__(self, owner, client_id, *arguments):
+        Client.__init__(self, "-", *arguments)
+        self.client_id = client_id  # which may be longer than AWS takes
+        self.owner = owner
+        self.login = owner.login
+
+    def publish(self, topic, payload, qos=0, retain=False):
+        """As Client; ValueError for what the cloud does not take, in words."""
+        if topic != self.telemetry or self.owner.wraps or qos > 1 or retain:
+            payload = borrow(_SENDING).checked(self, topic, payload, qos, retain)
+        return Client.publish(self, topic, payload, qos, retain)
+
+    def post(self, topic, payload, retain=False):
+        """Queues a service's message of QoS 1, unchecked; as `publish` of Client."""
+        return borrow(_SENDING).post(self, topic, payload, retain)
+
+    def subscribe(self, topic_filter, qos=1, depth=8, put=None):
+        """As Client; ValueError for what the cloud does not take, in words.
+
+        Where the cloud keeps messages for the thing, None takes those, and what it returns has `properties`:
+        a function that makes {name: value} of a message's topic.
+        """
+        if put is None:
+            topic_filter, qos = borrow(_SENDING).checked_filter(self, topic_filter, qos)
+        subscription = Client.subscribe(self, topic_filter, qos, depth, put)
+        if topic_filter and topic_filter == self.own:
+            subscription.properties = self.properties
+        return subscription
+
+    def properties(self, topic):
+        """What stands in a message's topic, as {name: value}."""
+        return borrow(self.owner.profile).properties(topic)
 
 
 class Cloud:
-    """Keeps the thing connected, with a login that is renewed before it ends.
+    """Keeps the thing connected, with a login that is renewed before it ends; made by iot.clouds.entry.
 
     Args:
-        kind: the configuration's section.
-        section: that.
+        section: of the configuration.
         name: the thing's.
+        profile: the name of the module.
         store: called for the Store with its secrets.
         log: a Log.
         notify: as for iot.aws.cloud.Cloud.
-        ready: coroutine function that is awaited before each attempt: for network and clock.
-        outbox, inbox: of iot.mqtt.queues.
 
     Attributes:
         client: the CloudClient.
-        section, name, profile: that, and the name of its profile's module.
-        log: as given.
+        section, name, profile, store, log: as given.
         opener, turns: of requests by HTTPS (iot.work.aside).
         certificate_ends: None.
         wraps: whether telemetry has a form of the cloud's own.
+        whole: what iot.clouds.whole remembers where the cloud has a state whole or not at all, else None.
         heard: the Subscriptions of services.
-        takers: by kind of what comes, "state", "command" or "job", who is called with what the profile
-            makes of it.
+        takers: by kind of what comes, "state", "command" or "job", the Shadow, the Commands or the Jobs.
+        ends_ms, again_ms: of the Log's time: when the login is renewed, and when the state is asked for once
+            more; 0: never.
+        is_renewing: whether a connection ends for that.
     """
 
-    def __init__(self, kind, section, name, store, log, notify, ready, outbox, inbox):
-        self.section, self.name = section, name
-        self.profile = "iot." + ("broker" if kind == "mqtt" else kind) + ".profile"
+    certificate_ends = whole = None
+    wraps = is_renewing = False
+    ends_ms = again_ms = 0
+
+    def __init__(self, section, name, profile, store, log, notify):
+        self.section, self.name, self.profile = section, name, profile
         self.turns, self.takers = [], {}
-        self.certificate_ends = None
-        self._store, self.log, self._notify = store, log, notify
-        self._lasts_s = self._since_ms = self._again_ms = 0
-        self._is_renewing = False
-        hub = store().hub()
-        if hub:
-            self.section = section = dict(section, endpoint=hub)
-        way = borrow(self.profile).way(section, name, hub)
-        self.wraps = way.get("wraps", False)
-        self._whole = borrow("iot.clouds.whole").Whole(self) if way.get("whole") else None
-        self.opener = tls.Opener(way["host"], section["port"], self._credentials)
-        self.client = client = CloudClient(
-            self,
-            way["client_id"],
-            self.opener.open,
-            outbox,
-            inbox,
-            log,
-            self._on_client,
-            ready,
-            way["keep_alive_s"],
-        )
-        client.is_starved = tls.is_starved
-        client.telemetry, client.will, client.own = way["telemetry"], way.get("will"), way.get("inbox")
-        self.heard = [client.hear(topic_filter, qos, self._put) for topic_filter, qos in way["filters"]]
+        self.opener = self.client = self.heard = None
+        self.store, self.log, self._notify = store, log, notify
 
     async def run(self):
         """Stays connected, whenever network and clock are there."""
@@ -78,81 +106,52 @@ class Cloud:
             self.opener.prepare()  # takes a second, in which the radio connects
         except (OSError, ValueError, MemoryError):
             pass  # the first connection tries again, and tells
-        renewal = asyncio.create_task(self._renew())
+        watch = asyncio.create_task(self._watch())
         try:
             while True:
-                self._is_renewing = False
+                self.is_renewing = False
                 await self.client.run()
-                if not self._is_renewing:
+                if not self.is_renewing:
                     return
         finally:
-            renewal.cancel()
+            watch.cancel()
 
-    async def _renew(self):
-        """Ends each connection before its login ends, once all that was sent is answered: so none of it is
-        sent twice. What else there is waits in the outbox.
-        """
-        client = self.client
+    async def _watch(self):
         while True:
             await asyncio.sleep_ms(_LOOK_MS)
-            lasts_ms = self._lasts_s * 10 * _RENEWED_PART
             now_ms = self.log.uptime_ms()
-            if self._again_ms and now_ms > self._again_ms:
-                self._again_ms = 0
+            if 0 < self.again_ms < now_ms:
+                self.again_ms = 0
                 self.look()
-            is_due = lasts_ms and now_ms - self._since_ms > lasts_ms
-            if is_due and client.connected and not self.turns:
-                outbox = client.outbox
-                window, outbox.window = outbox.window, 0
-                try:
-                    await within(_ANSWERS_MS, self._answered())
-                    self.log.info("cloud", "the login is renewed")
-                    self._is_renewing = True
-                    await client.disconnect()
-                finally:
-                    outbox.window = window
-
-    async def _answered(self):
-        """Until nothing that was sent waits for its answer."""
-        while any([receipt.state for receipt in self.client.outbox.receipts]):
-            await asyncio.sleep_ms(_ANSWERS_LOOK_MS)
+            if 0 < self.ends_ms < now_ms and self.client.connected and not self.turns:
+                await borrow("iot.clouds.login").renew(self)
 
     async def login(self):
         """User name and password for a CONNECT, made now; None where the certificate says who it is."""
-        secrets = self._store().certificates()
-        found = borrow(self.profile).login(self.section, self.name, secrets, time.time())
-        if hasattr(found, "send"):  # a signature takes its time
-            found = await found
-        found = found or (None, None, 0)
-        self._lasts_s = found[2]
-        self._since_ms = self.log.uptime_ms()
-        if len(found) > 3:
-            self.client.client_id = found[3]
-        return None if found[0] is None else found[:2]
+        return await borrow("iot.clouds.login").login(self)
 
-    def _credentials(self):
-        store = self._store()
-        _, certificate, key = store.thing()
-        return store.certificates()["root_ca"], certificate, key if certificate else None
+    def credentials(self):
+        """Root certificates, certificate and key for a connection."""
+        return borrow("iot.clouds.login").credentials(self.store())
 
-    def _on_client(self, event, detail):
-        if event == "published":
-            self._notify(event, detail)
+    def on_client(self, event, detail):
+        """Takes what the client tells."""
+        if event != "published":
+            self._notify("connecting", event == "connecting")
+        if event == "connecting":
             return
-        self._notify("connecting", event == "connecting")
         if event == "connected":
             self.log.info("cloud", "connected, session kept: {}", detail)
-            self._notify("cloud_up", detail)
+            event = "cloud_up"
         elif event == "disconnected":
             self.log.warning("cloud", "disconnected: {}", detail)
-            if str(detail).startswith("refused"):
+            if detail.startswith("refused"):
                 borrow("iot.clouds.refusal").tell(self)
-            self._notify("cloud_down", detail)
-        elif event == "starved":
-            self._notify(event, detail)
+            event = "cloud_down"
+        self._notify(event, detail)
 
-    def _put(self, message):
-        """What comes for a service."""
+    def put(self, message):
+        """Takes what comes for a service."""
         try:
             borrow("iot.clouds.arrivals").take(self, *message)
         except Exception as error:  # such as no memory for it: it must not end the connection
@@ -160,18 +159,7 @@ class Cloud:
 
     def look(self):
         """There is a connection: the state is asked for, or where it comes with a subscription, that is."""
-        message = borrow(self.profile).ask(self.section, self.name)
-        if message:
-            if not self.client.post(*message):
-                self.look_later()
-            return
-        for subscription in self.heard:
-            subscription.granted = subscription.granted and None  # a refusal stands
-        self.client.inbox.changed()
-
-    def look_later(self):
-        """The cloud had no time for an answer, or the outbox no room for the question."""
-        self._again_ms = self.log.uptime_ms() + _AGAIN_MS
+        borrow(_SENDING).look(self)
 
     def report(self, state):
         """Reports a part of the thing's state; what is returned tells of it once it is awaited, and is false
@@ -180,7 +168,4 @@ class Cloud:
         Raises:
             ValueError: JSON has no word for it, or no message has room for it.
         """
-        if self._whole:
-            return self._whole.report(state)
-        text = borrow("iot.clouds.documents").text(state)
-        return self.client.post(*borrow(self.profile).report(self.section, self.name, text))
+        return borrow(_WHOLE if self.whole else _SENDING).report(self, state)

@@ -1,26 +1,30 @@
-"""Hears of commands, with clouds other than AWS: methods, services, messages."""
+"""What stays in memory of commands, with clouds other than AWS: methods, services, messages."""
 
 from micropython import const
 
 from iot.memory import borrow
 
-_MOST = const(4)  # at once
-_REMEMBERED = const(8)  # executions: with QoS 1 one may come twice
 _TIMEOUT_MAX_S = const(43200)
 
 
 class Commands:
-    """The thing's commands; arguments and attributes as those of iot.aws.commands.Commands."""
+    """The thing's commands; arguments and attributes as those of iot.aws.commands.Commands.
+
+    Attributes:
+        known: executions that have come.
+        module: iot.work.command, while it does any.
+    """
+
+    running = 0
+    module = None
+    known = ()
 
     def __init__(self, cloud, run, log):
         self.handlers = {}
         self.run = run
         self.log = log
-        self.running = 0
         self._cloud = cloud
-        self._known = []
-        self._module = None  # iot.work.command, while it does any
-        cloud.takers["command"] = self._take
+        cloud.takers["command"] = self
 
     def on(self, name, handler, timeout_s=10):
         """As iot.aws.commands.Commands.on; the name is the method's, the service's or the topic's."""
@@ -35,32 +39,13 @@ class Commands:
 
     def answer(self, execution, status, code=None, description=None, result=None):
         """Answers an execution, (name, id); false where the outbox has no room for that."""
-        cloud = self._cloud
-        message = borrow(cloud.profile).answer(
-            cloud.section, cloud.name, execution[0], execution[1], status, description, result
-        )
-        return cloud.client.post(*message) if message else True
+        return borrow("iot.clouds.sending").answer(self._cloud, execution, status, description, result)
 
     def ended(self):
         """A command is done."""
         self.running -= 1
         if not self.running:
-            self._module = None
-
-    def _take(self, name, identifier, payload, is_single=False):
-        """is_single: it never comes twice, and the next one may have its id."""
-        execution = name, identifier
-        if identifier and not is_single:
-            if execution in self._known:
-                return
-            self._known = self._known[1 - _REMEMBERED :] + [execution]
-        module = self._module = self._module or borrow("iot.work.command")
-        command = module.Command(self, execution, payload, name)
-        if self.running == _MOST:
-            command.refuse_busy()
-            return
-        self.run(command.do())
-        self.running += 1
+            self.module = None
 
 
 def make(name, jobs, run, on, log):

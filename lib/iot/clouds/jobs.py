@@ -19,6 +19,7 @@ class Jobs:
     Attributes:
         cloud: the Cloud.
         offered: what stands under `job`, None for nothing.
+        due: set while there is something to do.
     """
 
     update = None
@@ -28,8 +29,8 @@ class Jobs:
         self.system = system
         self.handlers = {}
         self.job = self.asked = self.offered = None
-        self._due = asyncio.Event()
-        cloud.takers["job"] = self._take
+        self.due = asyncio.Event()
+        cloud.takers["job"] = self
 
     def on(self, action, handler, timeout_min=0):
         """As iot.aws.jobs.Jobs.on."""
@@ -43,15 +44,15 @@ class Jobs:
 
     async def changed(self):
         """Returns once something else is offered."""
-        self._due.clear()
-        await self._due.wait()
-        self._due.set()
+        self.due.clear()
+        await self.due.wait()
+        self.due.set()
 
     async def run(self):
         """Does the jobs that come."""
         while True:
-            await self._due.wait()
-            self._due.clear()
+            await self.due.wait()
+            self.due.clear()
             while "trial" in self.system.tasks:  # no room for its code beside that
                 await asyncio.sleep_ms(_POLL_MS)
             try:
@@ -59,12 +60,4 @@ class Jobs:
             except Exception as error:  # there is no memory for it, or flash fails
                 self.system.log.warning("jobs", "tries again: {}", error)
                 await asyncio.sleep_ms(_PAUSE_MS)
-                self._due.set()
-
-    def _take(self, offered):
-        if offered is None or offered == self.offered:  # not all of the state comes each time
-            return
-        self.offered = offered
-        if self.job:
-            self.job.changed()
-        self._due.set()
+                self.due.set()

@@ -6,9 +6,7 @@ from micropython import const
 
 from iot.memory import borrow
 
-_TEXT = const(
-    "{} refuses {}: its id, key or password, or this clock, {:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z"
-)
+_TEXT = const("{} refuses {}: its id, key or password, or this clock, {:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z")
 
 
 def tell(cloud):

@@ -31,7 +31,7 @@ class Shadow:
     def on(self, key, handler):
         """As iot.aws.shadow.Shadow.on."""
         self.fields[key] = [handler, None, ..., False]
-        self._cloud.takers["state"] = self._take
+        self._cloud.takers["state"] = self
         if self._cloud.client.connected:
             self._cloud.look()
 
@@ -54,14 +54,6 @@ class Shadow:
 
     def _refuse(self, why):
         raise ValueError("{}: {}".format(borrow(self._cloud.profile).CALLED, why))
-
-    def _take(self, desired, is_part=False):
-        """is_part: it was desired just now, and what else is desired stays so."""
-        if self.delta and is_part:
-            borrow("iot.work.tree").merge(self.delta["state"], desired)
-        else:
-            self.delta = {"state": desired, "is_part": is_part}
-        self.wake("work.calls")
 
     def wake(self, what):
         """Something is due for iot.work.calls."""

@@ -1,6 +1,6 @@
 """What is reported, where a cloud has a state whole or not at all: all of this life in one document.
 
-It stays in memory for as long as there is such a cloud.
+Imported for the moment; `Cloud.whole` keeps what there is to remember.
 """
 
 import asyncio
@@ -14,59 +14,53 @@ _EVERY_MS = const(1000)  # ClearBlade takes no more
 _HEAD_BYTES = const(8)  # of a PUBLISH, beside its topic
 
 
-class Whole:
-    """Merges what is reported and sends it whole, at most once a second and one message at a time.
+def new():
+    """What a Cloud keeps of it."""
+    return {
+        "state": {},
+        "task": None,
+        "is_due": False,
+        "sent_ms": time.ticks_add(time.ticks_ms(), -_EVERY_MS),
+    }
 
-    Args:
-        cloud: the Cloud.
+
+def report(cloud, change):
+    """Merges a part of the state, None for what is no more, and has all of it sent: at most once a second,
+    and one message at a time. Returns a task, which ends once the cloud has it, false where that hangs up on it.
+
+    Raises:
+        ValueError: JSON has no word for it, or no message has room for all that is reported.
     """
+    whole = cloud.whole
+    borrow("iot.clouds.documents").text(change)
+    state = _merged(whole["state"], change)
+    topic, text = borrow("iot.clouds.sending").reported(cloud, state)[:2]
+    size, most = len(topic) + len(text.encode()) + _HEAD_BYTES, len(cloud.client.outbox.view)
+    if size > most:
+        text = "reported: {} bytes with all that was before; the limit is {}; None takes a member away"
+        raise ValueError(text.format(size, most))
+    whole["state"] = state
+    whole["is_due"] = True
+    if not whole["task"]:
+        whole["task"] = asyncio.create_task(_tell(cloud, whole))
+    return whole["task"]
 
-    def __init__(self, cloud):
-        self._cloud = cloud
-        self._state = {}
-        self._task = None
-        self._is_due = False
-        self._sent_ms = time.ticks_add(time.ticks_ms(), -_EVERY_MS)
 
-    def report(self, state):
-        """Takes a part of the state, None for what is no more. Returns a task, which ends once the cloud has
-        it, false where that hangs up on it.
-
-        Raises:
-            ValueError: JSON has no word for it, or no message has room for all that is reported.
-        """
-        borrow("iot.clouds.documents").text(state)
-        whole = _merged(self._state, state)
-        topic, text, _ = self._message(whole)
-        size, most = len(topic) + len(text.encode()) + _HEAD_BYTES, len(self._cloud.client.outbox.view)
-        if size > most:
-            text = "reported: {} bytes with all that was before; the limit is {}; None takes a member away"
-            raise ValueError(text.format(size, most))
-        self._state = whole
-        self._is_due = True
-        if not self._task or self._task.done():
-            self._task = asyncio.create_task(self._tell())
-        return self._task
-
-    async def _tell(self):
-        is_told = False
-        while self._is_due:
-            passed_ms = time.ticks_diff(time.ticks_ms(), self._sent_ms)
+async def _tell(cloud, whole):
+    is_told = False
+    try:
+        while whole["is_due"]:
+            passed_ms = time.ticks_diff(time.ticks_ms(), whole["sent_ms"])
             if 0 <= passed_ms < _EVERY_MS:  # below 0 after a week: ticks wrap
                 await asyncio.sleep_ms(_EVERY_MS - passed_ms)
-            self._sent_ms = time.ticks_ms()
-            receipt = self._cloud.client.post(*self._message(self._state))
+            whole["sent_ms"] = time.ticks_ms()
+            receipt = cloud.client.post(*borrow("iot.clouds.sending").reported(cloud, whole["state"]))
             if receipt:
-                self._is_due = False
+                whole["is_due"] = False
                 is_told = await receipt
-        return is_told
-
-    def _message(self, state):
-        """Topic, payload, and whether that is retained."""
-        cloud = self._cloud
-        text = borrow("iot.clouds.documents").text(state)
-        found = borrow(cloud.profile).report(cloud.section, cloud.name, text)
-        return found if len(found) > 2 else found + (False,)
+    finally:
+        whole["task"] = None  # with which this code would stay
+    return is_told
 
 
 def _merged(state, change):

@@ -3,12 +3,13 @@
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from tools.cloud import packet as mqtt
 from tools.cloud.events import Event
 from tools.clouds.manners import Asked, HangUp, Identity, Manners, Peer, Refused, Work, nothing
-from tools.clouds.standin import StandIn
+from tools.clouds.standin import HOSTS, StandIn
 
 from .devices import AUTOMATIC, CUSTOM_TOPICS, Device
 from .requests import BAD_PARAMETER, OK, AlinkError, OfflineError, Requests, parse, reply
@@ -16,7 +17,7 @@ from .sign import SignError, SignIn
 
 _ANSWER_S = 8.0
 _AUTOMATIC = "_ss"  # the option of a client id that has the platform subscribe
-# Requests of a device below thing/, by what each is answered.
+# Requests of a device below thing/ that are answered and go nowhere.
 _INFO = ("deviceinfo/update", "deviceinfo/delete")
 
 
@@ -31,8 +32,8 @@ class Alibaba(StandIn):
         session_expiry_s=7 * 24 * 3600,
     )
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(self, folder: Path, hosts: tuple[str, ...] = HOSTS, *more: Any, **options: Any) -> None:
+        super().__init__(folder, hosts, *more, **options)
         self._devices: dict[str, Device] = {}
         self._requests = Requests()
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tools.atomic import write_atomic
-from tools.bench.mosquitto import Mosquitto, free_port
+from tools.bench.mosquitto import Mosquitto, free_port, require
 
 # Two listeners, since one of mosquitto's asks for a password or for a certificate; they share all messages.
 _CONFIGURATION = """
@@ -56,6 +56,7 @@ class Broker(Mosquitto):
         port: int = 0,
         certificate_port: int = 0,
     ) -> None:
+        require()  # before anything is written
         self.certificate_port: int = certificate_port or free_port()
         configuration = _CONFIGURATION.format(listen=listen, certificate_port=self.certificate_port)
         super().__init__(folder, hosts, configuration, port)

@@ -2,18 +2,20 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from tools.cloud import packet as mqtt
 from tools.cloud.store import Message
 from tools.clouds.manners import Asked, HangUp, Identity, Manners, Peer, Refused, Work
-from tools.clouds.standin import StandIn
+from tools.clouds.standin import HOSTS, StandIn
 
 from .devices import Config, Device, NotSubscribedError
 from .token import TokenError, judge, load_key
 
 _CLIENT_ID = re.compile(r"projects/([^/]+)/locations/([^/]+)/registries/([^/]+)/devices/([^/]+)")
-_DEVICE_ID = re.compile(r"[A-Za-z][A-Za-z0-9+.%_~-]{2,254}")
+_DEVICE_ID = re.compile(r"(?!goog)[A-Za-z][A-Za-z0-9+.%_~-]{2,254}")
+_KEYS = 3
 _STATE_BYTES = _CONFIG_BYTES = 64 * 1024
 
 
@@ -25,18 +27,22 @@ class ClearBlade(StandIn):
         project, location, registry: what client ids name.
     """
 
+    states_per_s = 1.0  # which a device may report, over a minute; more of them reset the connection
+
     # It hangs up after 20 minutes without a packet, or after 1.5 keep-alives where those are shorter.
     limits = replace(Manners.limits, payload_bytes=256 * 1024, keep_alive_max_s=20 * 60 / 1.5)
 
     def __init__(
         self,
-        *arguments: Any,
+        folder: Path,
+        hosts: tuple[str, ...] = HOSTS,
+        *more: Any,
         project: str = "project",
         location: str = "us-central1",
         registry: str = "registry",
         **options: Any,
     ) -> None:
-        super().__init__(*arguments, **options)
+        super().__init__(folder, hosts, *more, **options)
         self._place = project, location, registry
         self._devices: dict[str, Device] = {}
         self._sent: dict[str, tuple[Peer, Message, Config]] = {}  # configurations that wait for a PUBACK
@@ -46,9 +52,12 @@ class ClearBlade(StandIn):
     def create_device(self, device_id: str, *public_keys: str) -> Device:
         """Make a device, whose tokens one of these keys (PEM) signs. Raises ValueError."""
         if not _DEVICE_ID.fullmatch(device_id):
-            raise ValueError(f"device id {device_id!r}: a letter, then 2 to 254 of A-Z a-z 0-9 + . % _ ~ -")
+            text = "a letter, then 2 to 254 of A-Z a-z 0-9 + . % _ ~ -, and not goog at the beginning"
+            raise ValueError(f"device id {device_id!r}: {text}")
         if device_id in self._devices:
             raise ValueError(f"device id {device_id}: there is one already")
+        if len(public_keys) > _KEYS:
+            raise ValueError(f"public keys: {len(public_keys)}, {_KEYS} at most")
         self._devices[device_id] = Device(device_id, [load_key(key) for key in public_keys])
         return self._devices[device_id]
 
@@ -100,7 +109,7 @@ class ClearBlade(StandIn):
         except (TokenError, UnicodeDecodeError) as error:
             why = error if isinstance(error, TokenError) else "not of ASCII characters"
             raise Refused(f"token: {why}", mqtt.BAD_USER_NAME_OR_PASSWORD) from None
-        return Identity(packet.client_id, "its token", until_s)
+        return Identity(packet.client_id, "its token", until_s, keeps_session=False)
 
     def publish(self, client: Peer, message: mqtt.Publish) -> Work:
         device = self._of(client)
@@ -111,6 +120,8 @@ class ClearBlade(StandIn):
             if kind == "state" and not subfolder:
                 if len(message.payload) > _STATE_BYTES:
                     raise HangUp(f"PUBLISH: state of {len(message.payload)} bytes, {_STATE_BYTES} at most")
+                if not device.may_report(self.front.clock(), self.states_per_s):
+                    raise HangUp(f"PUBLISH: more than {self.states_per_s:g} states a second, over a minute")
                 return lambda: device.states.append(message.payload)
         raise HangUp(f"PUBLISH: {message.topic}: a device has {device.topic}/events[/…] and …/state alone")
 
@@ -120,11 +131,6 @@ class ClearBlade(StandIn):
             return min(qos, 1)
         text = f"SUBSCRIBE: {topic_filter}: a device has {device.topic}/config and …/commands/# alone"
         raise HangUp(text)
-
-    def joined(self, client: Peer) -> None:
-        device = self._of(client)
-        if device.config.acknowledged_s is None:  # a session that was kept need not subscribe again
-            self._send_config(client, device)
 
     def subscribed(self, client: Peer, topic_filter: str) -> None:
         device = self._of(client)

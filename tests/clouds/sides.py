@@ -3,7 +3,7 @@
 import itertools
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -37,8 +37,12 @@ class Side(Protocol):
     kind: str
     folder: Path
     port: int
-    secrets: Sequence[str]
-    refusals: Sequence[tuple[str, str]]
+
+    @property
+    def secrets(self) -> Sequence[str]: ...
+
+    @property
+    def refusals(self) -> Sequence[tuple[str, str]]: ...
 
     async def start(self) -> None: ...
 
@@ -239,4 +243,8 @@ class BrokerSide:
         return self.said(answers)[0]
 
 
-SIDES: dict[str, type[Side]] = {side.kind: side for side in (ClearBladeSide, AlibabaSide, BrokerSide)}
+SIDES: dict[str, Callable[[Path], Side]] = {
+    "clearblade": ClearBladeSide,
+    "alibaba": AlibabaSide,
+    "mqtt": BrokerSide,
+}

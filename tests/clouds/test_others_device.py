@@ -72,7 +72,7 @@ async def here(tmp_path: Path, kind: str) -> AsyncIterator[Home]:
     if kind == "mqtt" and mosquitto.find() is None:
         pytest.skip("mosquitto is not installed: on Debian and Ubuntu, apt install mosquitto")
     umqtt.freeze()
-    side = SIDES[kind](tmp_path / "cloud")  # type: ignore[call-arg]
+    side = SIDES[kind](tmp_path / "cloud")
     await side.start()
     try:
         async with (

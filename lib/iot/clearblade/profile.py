@@ -2,13 +2,9 @@
 
 import json
 
-from micropython import const
-
 from iot.memory import borrow
 
 CALLED = "ClearBlade IoT Core"
-
-_CLAIMS = const('{{"iat":{},"exp":{},"aud":"{}"}}')
 
 
 def way(section, name, hub):
@@ -26,14 +22,8 @@ def way(section, name, hub):
 
 def login(section, name, secrets, now_s):
     """A coroutine for user name, password and the seconds that they last."""
-    return _login(section, secrets["key"], borrow("iot.clouds.epoch").unix_s(now_s))
-
-
-async def _login(section, key, now_s):
-    lasts_s = section["token_s"]
-    claims = _CLAIMS.format(now_s, now_s + lasts_s, section["project"])  # which has no quotes in it
-    token = await borrow("iot.clearblade.jwt").token(key, claims.encode())
-    return b"unused", token, lasts_s  # a user name is asked for by clients, and by nobody read
+    now_s = borrow("iot.clouds.epoch").unix_s(now_s)
+    return borrow("iot.clearblade.jwt").login(section, secrets["key"], now_s)
 
 
 def check(section, name, topic, qos, retain):

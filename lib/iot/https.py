@@ -5,6 +5,7 @@ iot.ota.download reads answers by itself: what it would share took 1 KB of what 
 """
 
 import asyncio
+import gc
 import time
 
 from micropython import const
@@ -18,7 +19,6 @@ _STEP_MS = const(20000)  # for a handshake, and from one piece to the next: want
 _ANSWER_MS = const(60000)  # for all of an answer
 _BEGIN_MS = const(60000)
 _LEAST_RATE = const(1024)  # bytes a second: slower is a server that holds the device
-_BUFFER_BYTES = const(4096)
 _WRITE_BYTES = const(1024)  # asyncio copies what TLS does not take at once
 _HEAD_BYTES = const(2048)  # of an answer, while the buffer has what is being sent
 _ANSWER_BYTES = const(1024)
@@ -45,10 +45,11 @@ def _authority(host, port):
     return host if port == _PORT else "{}:{}".format(host, port)
 
 
-async def request(method, url, load, body=None, length=0, headers=None, into=None):
+async def request(buffer, method, url, load, body=None, length=0, headers=None, into=None):
     """Makes a request and returns (status, fields, body); as thing.https has it, but for `load`.
 
     Args:
+        buffer: 1 KiB or more, through which it all goes.
         load: as for iot.tls.Opener.
 
     Raises:
@@ -67,7 +68,7 @@ async def request(method, url, load, body=None, length=0, headers=None, into=Non
     opener, host = Opener(host, port, load), _authority(host, port)
     lines, path = [_REQUEST.format(method, path, host, "".join(lines)).encode()], None
     try:
-        return await _exchange(opener, lines, names, body, length, into, method == "HEAD")
+        return await _exchange(opener, buffer, lines, names, body, length, into, method == "HEAD")
     except (OSError, ValueError, MemoryError) as error:
         may_pass = isinstance(error, OSError) or is_starved(error)
         text = " ".join(str(error).split()) or "no memory"
@@ -77,17 +78,17 @@ async def request(method, url, load, body=None, length=0, headers=None, into=Non
     raise OSError(text) if may_pass else ValueError(text)
 
 
-async def _exchange(opener, lines, names, body, length, into, is_head):
+async def _exchange(opener, buffer, lines, names, body, length, into, is_head):
+    gc.collect()
+    buffer = memoryview(buffer)
+    room, at = bytearray(_HEAD_BYTES), 0  # before what is small lies in between
     stream = await _in_time(opener.open())
     try:
         stream.write(lines.pop())  # of some KB, which so are nowhere else
         await _in_time(stream.drain())
-        buffer = bytearray(_BUFFER_BYTES)
-        room, at = buffer, 0
         if length:
-            room = bytearray(_HEAD_BYTES)
-            at = await _send(stream, memoryview(buffer), body, length, room)
-        view = memoryview(buffer)[:_ANSWER_BYTES] if into is None else memoryview(into)
+            at = await _send(stream, buffer, body, length, room)
+        view = buffer[:_ANSWER_BYTES] if into is None else memoryview(into)
         status, found, count = await _in_time(_answer(stream, room, names, at, view, is_head), _ANSWER_MS)
         fields = {str(name, "utf-8"): _text(found[name]) for name in names if name in found}
         return status, fields, view[:count] if into else bytes(view[:count])

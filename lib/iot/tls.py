@@ -17,20 +17,23 @@ class Opener:
     Args:
         host: name or address, as in the server's certificate.
         port: 1 to 65535.
-        load: called once; returns root certificates, certificate and key, as for iot.trust.context.
+        load: returns root certificates, certificate and key, as for iot.trust.context.
+
+    Attributes:
+        context: the SSLContext; None makes the next stream load another one.
     """
 
     def __init__(self, host, port, load):
         self._host = host
         self._port = port
         self._load = load
-        self._context = self._made = None
+        self.context = self._made = None
 
     def prepare(self):
         """Builds the SSLContext where there is none yet; errors as with iot.trust.context."""
-        if self._context is None:
+        if self.context is None:
             own = self._load()
-            self._context = borrow("iot.trust").context(*own, self._host)
+            self.context = borrow("iot.trust").context(*own, self._host)
 
     async def open(self):
         """A stream; the handshake runs in its first write or read. Its extra info `socket` is below TLS."""
@@ -42,6 +45,6 @@ class Opener:
 
     def wrap_socket(self, sock, **options):
         """For asyncio: TLS on `sock`, which stays known: once a write has failed, TLS reads nothing more."""
-        tls_socket = self._context.wrap_socket(sock, **options)
+        tls_socket = self.context.wrap_socket(sock, **options)
         self._made = tls_socket, {"socket": sock}
         return tls_socket

@@ -20,8 +20,10 @@ class Clock:
 class FakeCloud:
     def __init__(self, system, broker):
         self.turns = []
-        self.client = client(broker.open_stream, FakeLog(), system.on_client)
+        self.client = client(broker.open_stream, FakeLog(), system.on_client, packet_limit=512)
         self.run = self.client.run
+        self.opener = self
+        self.context = "certificates"
 
 
 class FakeSystem:
@@ -40,7 +42,7 @@ class FakeSystem:
         self.cloud = FakeCloud(self, self.broker)
         self.tasks = {"cloud": asyncio.create_task(self.cloud.run())}
         self.until = asyncio.Event()
-        self.calm, self.asked, self.seen = True, [], []
+        self.calm, self.asked, self.seen, self.rooms = True, [], [], []
         self.began = asyncio.Event()
         aside.borrow = lambda name: self
         self.https = aside.Aside(self).https
@@ -59,8 +61,9 @@ class FakeSystem:
     def certificates(self):
         return {"root_ca": b"the configuration's"}
 
-    async def request(self, *request):
-        self.asked.append((request[0], request[2]()[0]))
+    async def request(self, buffer, method, url, load, *_):
+        self.asked.append((method, load()[0]))
+        self.rooms.append(len(buffer))
         self.seen.append(
             (self.cloud.client.connected, self.calm, [one.closed for one in self.broker.streams])
         )
@@ -92,6 +95,7 @@ async def test_mqtt_takes_its_leave_and_comes_back_with_what_was_published_meanw
         asked = ask(system)
         await system.began.wait()
         assert system.seen == [(False, False, [True])], "there is one connection at a time"
+        assert system.cloud.context is None and system.rooms == [512], "memory is lent, not taken"
         assert len(system.broker.sent(DISCONNECT)) == 1 and "cloud" not in system.tasks
         receipt = system.cloud.client.publish("a/b", b"meanwhile", 1)
         assert receipt and not await receipt.wait(20)
@@ -123,6 +127,7 @@ async def test_with_psram_both_stay():
         asked = ask(system)
         await system.began.wait()
         assert system.seen == [(True, True, [False])] and "cloud" in system.tasks
+        assert system.cloud.context and system.rooms == [4096]
         assert await system.cloud.client.publish("a/b", b"meanwhile", 1).wait()
         system.until.set()
         await asked

@@ -82,6 +82,6 @@ async def test_what_fails_before_the_first_connection_is_for_that_to_tell():
             ran.set()
 
         cloud.client.run = run
-        with Without(cloud._opener, "prepare", error):
+        with Without(cloud.opener, "prepare", error):
             await cloud.run()
         assert ran.is_set()

@@ -78,7 +78,7 @@ async def picture(view):
     return count
 
 from iot import https
-status, found, text = await https.request("PUT", {url!r}, None, picture, {size}, {{"ETag": None}})
+status, found, text = await https.request(bytearray(4096), "PUT", {url!r}, None, picture, {size}, {{"ETag": None}})
 print(status, found, text, got[0] - 1)
 print(most, pieces)
 print(digest.digest())

@@ -15,6 +15,7 @@ from iot.memory import borrow
 _READY_MS = const(20000)  # for a network and a time
 _BACK_MS = const(20000)  # for MQTT to come back in between two requests
 _FLUSH_MS = const(2000)
+_BUFFER_BYTES = const(4096)
 _PLENTY_BYTES = const(1 << 20)  # only a chip with PSRAM has such a block (iot.heap)
 
 
@@ -70,7 +71,7 @@ class Aside:
                 raise OSError("no network, or no time")
             request = method, url, load, body, length, headers, into
             if memory.idf_largest() > _PLENTY_BYTES:
-                return await borrow("iot.https").request(*request)
+                return await borrow("iot.https").request(bytearray(_BUFFER_BYTES), *request)
             await self._until_calm(cloud.client)
             return await self._instead(cloud, request)
         finally:
@@ -98,7 +99,10 @@ class Aside:
         try:
             await gone.wait()
             system.tell("connecting", True)  # commands wait: memory has room for no more
-            return await borrow("iot.https").request(*request)
+            cloud.opener.context = None  # its certificates have no room beside another's
+            framer = cloud.client.inbox.framer
+            framer.reset()
+            return await borrow("iot.https").request(framer.room(), *request)
         finally:
             while not ending.done():
                 try:

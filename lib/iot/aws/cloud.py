@@ -43,16 +43,17 @@ class Cloud:
 
     Attributes:
         client: the MQTT Client.
+        opener: of its streams, an Opener.
         turns: of requests by HTTPS, an Event for each, the one that is made first (iot.aws.aside).
         certificate_ends: of the thing's certificate, e.g. "2049-12-31T23:59:59Z"; None until it was read.
     """
 
     def __init__(self, name, aws, store, refusals, log, notify, ready, outbox, inbox, keep_alive_s=60):
         self.name = name
-        self._opener = tls.Opener(aws["endpoint"], aws["port"], self._credentials)
+        self.opener = tls.Opener(aws["endpoint"], aws["port"], self._credentials)
         self.client = Client(
             name,
-            self._opener.open,
+            self.opener.open,
             outbox,
             inbox,
             log,
@@ -73,7 +74,7 @@ class Cloud:
     async def run(self):
         """Stays connected, whenever network and clock are there."""
         try:
-            self._opener.prepare()  # takes a second, in which the radio connects
+            self.opener.prepare()  # takes a second, in which the radio connects
         except (OSError, ValueError, MemoryError):
             pass  # the first connection tries again, and tells
         await self.client.run()

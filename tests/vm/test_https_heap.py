@@ -78,7 +78,8 @@ async def picture(view):
     return count
 
 from iot import https
-status, found, text = await https.request(bytearray(4096), "PUT", {url!r}, None, picture, {size}, {{"ETag": None}})
+headers = {{"ETag": None}}
+status, found, text = await https.request(bytearray(4096), "PUT", {url!r}, None, picture, {size}, headers)
 print(status, found, text, got[0] - 1)
 print(most, pieces)
 print(digest.digest())

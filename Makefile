@@ -94,9 +94,9 @@ $(ALIBABA)/ready: .venv/ready
 	fi
 	@touch $@
 
-run: .venv/ready  ## bring a simulated ESP32 to life against a local AWS IoT Core (ONCE=1, DEVICES=20, CHAIN=rsa)
+run: .venv/ready  ## bring a simulated ESP32 to life against a local AWS IoT Core (ONCE=1, DEVICES=20, CHAIN=rsa, CLOUD=azure|clearblade|alibaba|mqtt|greengrass)
 	@$(BIN)/python -m tools run --updates $(if $(filter-out 0,$(ONCE)),--once) $(if $(DEVICES),--devices $(DEVICES)) \
-	  $(if $(CHAIN),--server-chain $(CHAIN))
+	  $(if $(CHAIN),--server-chain $(CHAIN)) $(if $(CLOUD),--cloud '$(CLOUD)')
 
 dev: .venv/ready  ## bring what is saved in firmware/ or lib/ to a simulated device, or to the board on PORT=…, at once
 	@$(BIN)/python -m tools dev $(port)

@@ -152,7 +152,7 @@ packages:  # installs what some tests need, where the system's package manager m
 	@$(PYTHON) tests/programs.py
 
 test: packages setup $(MINISTACK)/ready $(AZURE)/ready $(ALIBABA)/ready  ## run all tests, four at a time: most of them wait for something
-	@echo "All tests: about ten minutes on two cores, longer where those have other work (make test-unit: some seconds)"
+	@echo "All tests: about twenty minutes on two cores, longer where those have other work (make test-unit: some seconds)"
 	@status=0; $(BIN)/python -m pytest tests -n 4 --dist worksteal || status=$$?; \
 	$(PYTHON) tests/programs.py --missing; exit $$status
 

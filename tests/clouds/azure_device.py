@@ -47,7 +47,7 @@ class Home(Site):
     clock: Clock
 
     def section(self, **members: Any) -> dict[str, Any]:
-        """A configuration's, for this hub or with `id_scope` for its DPS; a certificate may be given as one."""
+        """A configuration's, for this hub or with `id_scope` for its DPS; a certificate is `own`."""
         own = members.pop("own", None)
         if isinstance(own, Certified):
             members |= {"certificate": own.pem, "key": Path(own.key_path).read_text()}

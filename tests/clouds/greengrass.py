@@ -29,11 +29,13 @@ class Home:
         host: str = "127.0.0.1",
         name: str = "core",
         ca: str = "",
-        **bridged: Sequence[str],
+        up: Sequence[str] = ("telemetry/#",),
+        down: Sequence[str] = ("cmd/#",),
     ) -> Core:
         """A core that runs, for these things; of this CA, or of one of its own."""
         self._made += 1
-        core = Core(self._folder / (ca or f"ca{self._made}"), self.cloud, name, (host,), **bridged)
+        folder = self._folder / (ca or f"ca{self._made}")
+        core = Core(folder, self.cloud, name, (host,), up=up, down=down)
         core.associate(*things)
         await core.start()
         self.cores.append(core)

@@ -1,10 +1,9 @@
 """The other side of a device: what an operator does with a ClearBlade, an Alibaba, any broker."""
 
-import asyncio
 import itertools
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -38,8 +37,12 @@ class Side(Protocol):
     kind: str
     folder: Path
     port: int
-    secrets: Sequence[str]
-    refusals: Sequence[tuple[str, str]]
+
+    @property
+    def secrets(self) -> Sequence[str]: ...
+
+    @property
+    def refusals(self) -> Sequence[tuple[str, str]]: ...
 
     async def start(self) -> None: ...
 
@@ -136,7 +139,7 @@ class AlibabaSide:
     kind = "alibaba"
     secrets = (SECRET, SECRET.encode().hex())
     refusals = (
-        ("name", "refused by the broker: bad user name or password"),
+        ("name", "refused by the broker: not authorized"),
         ("key", "refused by the broker: bad user name or password"),
     )
 
@@ -187,14 +190,16 @@ class BrokerSide:
         self.folder = folder
         self.broker = Broker(folder, {"lamp": "another"}, HOSTS)
         self.port = self.broker.port
+        self.peer: PahoPeer | None = None
         self._ids = itertools.count(1)
 
     async def start(self) -> None:
         await self.broker.start()
 
     async def stop(self) -> None:
-        await self.peer.__aexit__(None, None, None)
         await self.broker.stop()
+        if self.peer is not None:
+            await self.peer.__aexit__(None, None, None)
 
     def section(self) -> dict[str, Any]:
         will = {"topic": "gone/{id}", "payload": "lost", "qos": 1}
@@ -210,25 +215,36 @@ class BrokerSide:
         await self.peer.__aenter__()
         await self.peer.subscribe("#")
 
-    def desire(self, state: dict[str, Any]) -> None:
-        self.peer.paho.publish(f"state/{NAME}/desired", json.dumps(state), qos=1, retain=True)
+    def publish(self, topic: str, document: dict[str, Any], retain: bool = False) -> None:
+        assert self.peer is not None
+        self.peer.paho.publish(topic, json.dumps(document), qos=1, retain=retain)
 
-    def heard(self, topic: str) -> list[Any]:
-        return [json.loads(one.payload) for one in list(self.peer.messages) if one.topic == topic]
+    def desire(self, state: dict[str, Any]) -> None:
+        self.publish(f"state/{NAME}/desired", state, retain=True)
+
+    def heard(self, topic: str) -> list[bytes]:
+        assert self.peer is not None
+        return [one.payload for one in list(self.peer.messages) if one.topic == topic]
+
+    def said(self, topic: str) -> list[dict[str, Any]]:
+        return [json.loads(payload) for payload in self.heard(topic)]
 
     def reported(self) -> dict[str, Any]:
-        return [{}, *self.heard(f"state/{NAME}/reported")][-1]
+        return [{}, *self.said(f"state/{NAME}/reported")][-1]
 
     def telemetry(self) -> list[dict[str, Any]]:
-        return self.heard(f"telemetry/{NAME}")
+        return self.said(f"telemetry/{NAME}")
 
     async def command(self, name: str, payload: dict[str, Any]) -> dict[str, Any]:
         identifier = str(next(self._ids))
-        self.peer.paho.publish(f"commands/{NAME}/{name}/{identifier}", json.dumps(payload), qos=1)
+        self.publish(f"commands/{NAME}/{name}/{identifier}", payload)
         answers = f"answers/{NAME}/{name}/{identifier}"
-        await until(lambda: self.heard(answers), "the answer")
-        await asyncio.sleep(0)
-        return self.heard(answers)[0]
+        await until(lambda: self.said(answers), "the answer")
+        return self.said(answers)[0]
 
 
-SIDES: dict[str, type[Side]] = {side.kind: side for side in (ClearBladeSide, AlibabaSide, BrokerSide)}
+SIDES: dict[str, Callable[[Path], Side]] = {
+    "clearblade": ClearBladeSide,
+    "alibaba": AlibabaSide,
+    "mqtt": BrokerSide,
+}

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.clouds.greengrass import Home, thing
 from tests.patience import until
@@ -14,6 +15,8 @@ from tests.system.house import START_S, WIFI, Site, seen
 from tests.system.impostor import impostor
 from tools import umqtt
 from tools.cloud import Cloud
+from tools.cloud.ca import Authority
+from tools.cloud.certificates import Key
 from tools.clouds.greengrass import SERVICES_DOWN, SERVICES_UP, template_body
 from tools.sim import Device, World
 
@@ -105,8 +108,8 @@ async def test_a_claim_leads_home_where_all_comes_that_is_bridged(house: House) 
         operator.publish(f"cmd/{name}", b'{"led": true}')
         await until(lambda: (f"telemetry/{name}/answer", b'{"led": 1}') in heard, "the answer by the bridge")
         target = registry.arn(f"thing/{name}")
-        document = '{"action": "blink", "times": 1}'
-        house.cloud.jobs.create_job(jobId="b", targets=[target], document=document)
+        blink = '{"action": "blink", "times": 1}'
+        house.cloud.jobs.create_job(jobId="b", targets=[target], document=blink)
 
         def job() -> str:
             found = house.cloud.jobs.executions.describe_job_execution(jobId="b", thingName=name)
@@ -159,8 +162,18 @@ async def test_a_core_of_another_ca_is_believed_once_discovery_says_so(house: Ho
         assert not any(stranger.heard), "who is not trusted learns nothing"
 
 
-async def test_without_the_internet_the_house_goes_on_over_a_restart(house: House) -> None:
-    core = await house.home.core(NAME)
+async def test_without_the_internet_the_house_goes_on_over_a_restart(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def new_key(authority: Authority) -> Key:
+        """As a real core: its CA may be P-256, its broker's key is RSA all the same."""
+        is_ca = not (house.folder / "mixed/ca.pem").exists()
+        return ec.generate_private_key(ec.SECP256R1()) if is_ca else rsa.generate_private_key(65537, 2048)
+
+    monkeypatch.setattr(Authority, "_new_key", new_key)
+    core = await house.home.core(NAME, ca="mixed")
+    monkeypatch.undo()
+    monkeypatch.setenv("SIM_SPEED", SPEED)
     device = house.lamp()
     await device.power_on()
     await connected(device, AT_CORE)

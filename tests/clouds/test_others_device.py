@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.clouds.sides import HOST, NAME, SIDES, ClearBladeSide, Side
+from tests.clouds.sides import HOST, NAME, SIDES, BrokerSide, ClearBladeSide, Side
 from tests.patience import until
 from tests.signers import Signer, root_of
 from tests.system.house import START_S, WIFI, Site, changes, seen, status
@@ -20,6 +20,7 @@ from tools.clouds.files import Files
 from tools.release import job, signatures
 from tools.release.manifest import APP, Manifest
 from tools.sim import Device, World
+from tools.sim.device import ROOT
 from tools.sim.packed import deployed
 
 FILES = "files.example.net"
@@ -71,7 +72,7 @@ async def here(tmp_path: Path, kind: str) -> AsyncIterator[Home]:
     if kind == "mqtt" and mosquitto.find() is None:
         pytest.skip("mosquitto is not installed: on Debian and Ubuntu, apt install mosquitto")
     umqtt.freeze()
-    side = SIDES[kind](tmp_path / "cloud")  # type: ignore[call-arg]
+    side = SIDES[kind](tmp_path / "cloud")
     await side.start()
     try:
         async with (
@@ -140,7 +141,7 @@ SENDS = """
         for number in range(500):
             while not thing.telemetry({"number": number}):
                 await asyncio.sleep_ms(20)
-            await asyncio.sleep_ms(100)
+            await asyncio.sleep_ms(40)
         thing.log.info("app", "all sent")
 """
 
@@ -149,7 +150,11 @@ async def test_tokens_end_in_the_middle_of_500_messages(here: Home) -> None:
     """By the device's clock it has the next one in time; once the cloud's says otherwise, and hangs up."""
     side = cast(ClearBladeSide, here.side)
     await here.let_in()
-    device = await here.start(changes(SENDS), token_s=60)
+    path = "lib/iot/sections/clearblade.py"
+    source = (ROOT / path).read_text()
+    assert source.count("60, _TOKEN_MAX_S") == 1
+    short = {path: source.replace("60, _TOKEN_MAX_S", "1, _TOKEN_MAX_S")}
+    device = await here.start(changes(SENDS) | short, token_s=8)
 
     def numbers() -> list[int]:
         return [one["number"] for one in side.telemetry()]
@@ -161,4 +166,19 @@ async def test_tokens_end_in_the_middle_of_500_messages(here: Home) -> None:
     await device.expect("all sent", 2 * START_S)
     await until(lambda: len(set(numbers())) == 500, "each message")
     assert numbers() == list(range(500)), "none twice"
-    assert seen(device, "cloud: the login is renewed")
+    assert seen(device, "cloud: the login is renewed") >= 2
+
+
+@pytest.mark.parametrize("kind", ["mqtt"])
+async def test_any_broker_takes_a_certificate_and_says_the_last_will(here: Home) -> None:
+    side = cast(BrokerSide, here.side)
+    await here.let_in()
+    certificate, key = side.broker.authority.issue()
+    here.world.hosts[HOST] = ("127.0.0.1", side.broker.certificate_port)
+    own = {"certificate": certificate, "key": key, "password": "", "user": "lamp"}
+    device = await here.start(changes(), **own)
+    await device.expect(r"app: telemetry \d+ acknowledged", START_S)
+    await until(side.telemetry, "telemetry")
+    await device.power_off()
+    await until(lambda: side.heard(f"gone/{NAME}"), "the last will")
+    assert side.heard(f"gone/{NAME}") == [b"lost"]

@@ -303,6 +303,12 @@ def test_signatures_of_updates_are_checked_within_the_budget_of_a_moment(measure
     assert weights["iot.ota.verify"] + weights["iot.crypto.p256"] <= set_size.MOMENT_BUDGET
 
 
+def test_a_token_is_signed_within_the_budget_of_a_moment(measured: size.Measured) -> None:
+    """Who asks for it stays while the arithmetic is there: what the profile has is gone by then."""
+    weights = {one.name: one.bytes for one in measured.sets.moments}
+    assert weights["iot.clearblade.jwt"] + weights["iot.crypto.p256"] <= set_size.MOMENT_BUDGET
+
+
 def test_a_request_by_https_is_made_within_the_budget_of_a_moment(measured: size.Measured) -> None:
     """What takes MQTT's place stays while the request is made, and nothing else of the room does."""
     weights = {one.name: one.bytes for one in measured.sets.moments}

@@ -64,6 +64,15 @@ def test_once_shows_the_timeline_and_ends_with_0(arguments: tuple[str, ...], way
         r"done: 5 messages acknowledged and received",
     )
     tells(result.stdout, *story)
+    asked = (
+        r'operator +shadow +desires of esp32-240ac4000001: {"led": true}',
+        r'operator +shadow +esp32-240ac4000001 reports {"led": true}',
+        r"operator +job +blink-\d+ IN_PROGRESS",
+        r"operator +job +blink-\d+ SUCCEEDED times=3 percent=100",
+        r"operator +command +led-off SUCCEEDED",
+        r"done: ",
+    )
+    tells(result.stdout, *asked)
     assert "http" not in result.stdout, "a page whose devices would have to reach localhost"
     assert "\x1b" not in result.stdout, "colour where there is no terminal"
     assert result.stderr == ""

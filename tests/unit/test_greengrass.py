@@ -1,5 +1,8 @@
 """Which way a device with Greengrass goes: to a core, to the next one, to AWS and back."""
 
+import asyncio
+
+from check import araises
 from fakes import FakeLog
 from iot.aws import greengrass
 from iot.backoff import Backoff
@@ -9,7 +12,10 @@ KEPT = [["a", 8883, 0], ["b", 8883, 1]]
 
 class Opener:
     def __init__(self, host="aws", port=8883, load=None):
-        self.host, self.context = host, "context"
+        self.host, self.context = host, None
+
+    def prepare(self):
+        self.context = "context"
 
     async def open(self):
         return self.host
@@ -166,6 +172,23 @@ async def test_a_core_that_lets_go_soon_is_a_bad_one_the_third_time():
     assert await several(4, system.ends, OSError(104), 30000) == ["a"] * 4
     system = FakeSystem()
     assert await several(4, system.ends, None) == ["a"] * 4, "MQTT that steps aside is none"
+
+
+async def test_who_does_not_answer_does_not_keep_the_others_waiting():
+    class Late:
+        TimeoutError = asyncio.TimeoutError
+
+        async def wait_for_ms(self, opening, timeout_ms):
+            assert await opening == "a" and timeout_ms == 3000
+            raise asyncio.TimeoutError
+
+    system = FakeSystem()
+    greengrass.asyncio = Late()
+    try:
+        await araises(OSError, "nobody answers", system.client.open_stream())
+    finally:
+        greengrass.asyncio = asyncio
+    assert await system.fails() == "b"
 
 
 async def test_what_is_on_trial_is_for_aws_to_judge():

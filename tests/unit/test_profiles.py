@@ -40,6 +40,15 @@ async def test_a_token_is_the_one_that_another_program_makes():
     assert other.rpartition(b".")[0] == TOKEN.rpartition(b".")[0] and len(other) == len(TOKEN)
 
 
+async def test_numbers_of_a_signature_that_are_shorter_have_their_zeros():
+    """Of the same program: the first number of the one, the second of the other has 31 bytes."""
+    for claims, signature in (
+        (b"736", b"AHqGdT2eQiCnFvoYg4gtRPOWdI3g2bsKxcflMwDKOcu3egKACr352QsE_BvEb6MIig9yyjhLMXeEnajWGLzyAw"),
+        (b"378", b"Z1YsnvOjCpO92n_D1tqoinR-QJcXHZ9mTGLDzmyMLd0AFWt7T4LppDcBnIpe8bjeW16qUGZrzAMPj2RsJLWwag"),
+    ):
+        assert (await jwt.token(key(CLAIM_KEY), claims)).rpartition(b".")[2] == signature
+
+
 async def test_a_login_of_clearblade_lasts_as_long_as_it_says():
     user, token, lasts_s = await clearblade.login(CLEARBLADE, "lamp", {"key": key(CLAIM_KEY)}, HERE_S + 0.7)
     assert (user, lasts_s) == (b"unused", 3600)

@@ -114,8 +114,7 @@ _OTHERS = {
 OTHERS_WAY = tuple(tuple(_OTHERS.get(part, part) for part in step) for step in (*WAYS["NORMAL"], TOUCHED))
 OTHERS_MOMENTS = (
     *(f"iot.{room}.profile" for room in OTHER_CLOUDS.split()),
-    *("iot.azure.claim", "iot.clouds.sending", "iot.clouds.whole"),
-    *("iot.clouds.execution", "iot.clouds.actions"),
+    *("iot.azure.claim", "iot.clouds.execution", "iot.clouds.actions"),
 )
 
 

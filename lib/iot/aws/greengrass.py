@@ -84,11 +84,16 @@ class Cores:
         self._change_counts(client, is_near)
         self._at, self._is_near, self._before = at, is_near, client.connection
         self._opened_ms = time.ticks_ms()
-        if is_near:
-            log.info("greengrass", "core at {}:{}", *self._cores[at][:2])
-        else:
+        opener = self._cloud.opener
+        if not is_near:
             log.info("greengrass", "no core: AWS IoT Core in its place")
-        return await self._cloud.opener.open()
+            return await opener.open()
+        log.info("greengrass", "core at {}:{}", *self._cores[at][:2])
+        opener.prepare()  # which holds the loop, and is not the core's fault
+        try:
+            return await asyncio.wait_for_ms(opener.open(), _ANSWER_MS)
+        except asyncio.TimeoutError:  # lwIP goes on for long, and others may be there
+            raise OSError("nobody answers")
 
     async def run(self):
         """Looks for a core while AWS is in its place, ever more rarely, and leads the client there."""

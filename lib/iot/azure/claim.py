@@ -14,7 +14,7 @@ from iot.backoff import Backoff
 from iot.clouds.cloud import CloudClient
 from iot.events import within
 from iot.memory import borrow
-from iot.mqtt.packet import Framer, MQTTError, Starved
+from iot.mqtt.packet import Framer, MQTTError, Refused, Starved
 from iot.mqtt.queues import Inbox, Outbox
 
 _OUTBOX_BYTES = const(1024)
@@ -55,8 +55,13 @@ async def run(system):
             notify("provisioned", name)
             return
         except (OSError, ValueError, MemoryError, MQTTError, ClaimError) as error:
-            log.warning("provisioning", "{}; will start over", error)
-            notify("unreached", str(error))
+            reason = str(error)
+            if isinstance(error, Refused):
+                reason += "; is {} the id scope, and the time?".format(
+                    system.stored["config"]["azure"]["id_scope"]
+                )
+            log.warning("provisioning", "{}; will start over", reason)
+            notify("unreached", reason)
             if isinstance(error, Starved) or tls.is_starved(error):
                 notify("starved", str(error))
             if isinstance(error, ClaimError):

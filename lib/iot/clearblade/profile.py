@@ -2,13 +2,9 @@
 
 import json
 
-from micropython import const
-
 from iot.memory import borrow
 
 CALLED = "ClearBlade IoT Core"
-
-_CLAIMS = const('{{"iat":{},"exp":{},"aud":"{}"}}')
 
 
 def way(section, name, hub):
@@ -26,26 +22,20 @@ def way(section, name, hub):
 
 def login(section, name, secrets, now_s):
     """A coroutine for user name, password and the seconds that they last."""
-    return _login(section, secrets["key"], borrow("iot.clouds.epoch").unix_s(now_s))
-
-
-async def _login(section, key, now_s):
-    lasts_s = section["token_s"]
-    claims = _CLAIMS.format(now_s, now_s + lasts_s, section["project"])  # which has no quotes in it
-    token = await borrow("iot.clearblade.jwt").token(key, claims.encode())
-    return b"unused", token, lasts_s  # a user name is asked for by clients, and by nobody read
+    now_s = borrow("iot.clouds.epoch").unix_s(now_s)
+    return borrow("iot.clearblade.jwt").login(section, secrets["key"], now_s)
 
 
 def check(section, name, topic, qos, retain):
     """Raises ValueError for a message that cannot be."""
-    events = _topic(name, "events")
-    if topic != events and not topic.startswith(events + "/"):
-        text = "{}: no topic of your own but {}/…; use thing.telemetry, and thing.shadow.report for state"
-        raise ValueError(text.format(CALLED, events))
     if retain:
         raise ValueError(CALLED + ": it retains nothing; use thing.shadow.report")
     if qos > 1:
         raise ValueError(CALLED + ": no QoS 2")
+    events = _topic(name, "events")
+    if topic != events and not topic.startswith(events + "/"):
+        text = "{}: no topic of your own but {}/…; use thing.telemetry, and thing.shadow.report for state"
+        raise ValueError(text.format(CALLED, events))
 
 
 def check_filter(section, name, topic_filter, qos):

@@ -26,7 +26,7 @@ def new():
 
 def report(cloud, change):
     """Merges a part of the state, None for what is no more, and has all of it sent: at most once a second,
-    and one message at a time. Returns a task, which ends once the cloud has it, false where that hangs up on it.
+    and one message at a time. Returns a task, which ends once the cloud has it: false where that hangs up.
 
     Raises:
         ValueError: JSON has no word for it, or no message has room for all that is reported.

@@ -18,7 +18,8 @@ from iot.sections.fields import (
 )
 
 _DPS = const("global.azure-devices-provisioning.net")
-_DEVICE = NAME + ".:%#*?!(),=@$'{}"
+_REGISTRATION = NAME + ".:{}"  # DPS
+_DEVICE = _REGISTRATION + "%*?!(),=@$'"  # IoT Hub; "#" and "+" no topic can have
 _SECRETS = const(("shared_access_key", "group_key", "certificate"))
 _KEY_MAX = const(128)  # characters of base64
 
@@ -34,7 +35,13 @@ def section(value):
     result = {
         "endpoint": string("azure.endpoint", members.get("endpoint", _DPS), 1, HOST_MAX, HOST),
         "port": integer("azure.port", members.get("port", 8883), 1, 65535),
-        "device_id": string("azure.device_id", members.get("device_id", "{id}"), 1, 128, _DEVICE),
+        "device_id": string(
+            "azure.device_id",
+            members.get("device_id", "{id}"),
+            1,
+            128,
+            _REGISTRATION if "id_scope" in members else _DEVICE,
+        ),
         "root_ca": roots("azure.root_ca", members["root_ca"]),
     }
     if "id_scope" in members:

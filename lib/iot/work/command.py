@@ -24,6 +24,7 @@ class Command:
         self._execution = execution
         self._payload = payload
         self._name = name
+        self._shown = name or execution
         self._answer = None
         self._answered = asyncio.Event()
 
@@ -42,10 +43,10 @@ class Command:
                 handler, timeout_s = found
                 timeout_ms = timeout_s * 1000
                 await self._run(handler, timeout_ms)
-            commands.log.info("commands", "{}: {}", self._execution, self._answer[0])
+            commands.log.info("commands", "{}: {}", self._shown, self._answer[0])
             while not self._publish():  # the outbox is full
                 if timeout_ms <= 0:
-                    commands.log.error("commands", "{}: not answered, the outbox is full", self._execution)
+                    commands.log.error("commands", "{}: not answered, the outbox is full", self._shown)
                     break
                 timeout_ms -= _RETRY_MS
                 await asyncio.sleep_ms(_RETRY_MS)
@@ -55,7 +56,7 @@ class Command:
             self._publish()
             raise
         except Exception as error:  # as of memory that is short
-            commands.log.exception("commands", self._execution, error)
+            commands.log.exception("commands", self._shown, error)
         finally:
             commands.ended()
 

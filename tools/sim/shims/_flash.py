@@ -55,6 +55,8 @@ class Blocks:
     def __init__(self, file, flash):
         self.file = file
         self._flash = flash
+        # A partition of another size may have been read from a board, or made for one.
+        self._count = (len(file) if hasattr(file, "__len__") else file.seek(0, 2)) // BLOCK_BYTES
 
     def readblocks(self, number, buffer, offset=0):
         self.file.seek(number * BLOCK_BYTES + offset)
@@ -65,7 +67,7 @@ class Blocks:
 
     def ioctl(self, request, argument):
         if request == _BLOCK_COUNT:
-            return BLOCKS
+            return self._count
         if request == _BLOCK_SIZE:
             return BLOCK_BYTES
         if request == _BLOCK_ERASE:

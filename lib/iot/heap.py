@@ -24,7 +24,7 @@ _PIECES_MOST = const(32)
 _ITEMS_KEPT = const(
     8
 )  # with fewer, in the very first block alone, MicroPython takes what was added for empty
-_SPARE_MS = const(1000)
+_SPARE_MS = const(5000)
 _WAIT_MS = const(10000)
 _IDLE_MS = const(25)  # for less than two ticks of 10 ms MicroPython keeps the processor busy
 
@@ -92,13 +92,18 @@ def _until_free(size, wait_ms):
         time.sleep_ms(_IDLE_MS)
 
 
+def _total():
+    """Bytes of the heap; gc.mem_free() counts ESP-IDF's largest block, and a stack may come back late."""
+    return gc.mem_alloc() + gc.mem_free() - _idf()[1]
+
+
 def _fill():
     """Fills the heap until it has grown; returns a list whose items are the first thing in what was added."""
     pieces: list = [None] * _PIECES_MOST  # at once: a list that grows leaves holes
-    size = gc.mem_alloc() + gc.mem_free()  # counts ESP-IDF's largest block, too
+    size = _total()
     for i in range(_PIECES_MOST):
         pieces[i] = [None] * _PIECE_ITEMS
-        if gc.mem_alloc() + gc.mem_free() != size:
+        if _total() != size:
             while len(pieces[i]) > _ITEMS_KEPT:
                 pieces[i].pop()  # its memory shrinks where it is
             return pieces[i]

@@ -72,10 +72,10 @@ async def test_a_life_from_the_group_s_key_to_an_update(here: Home) -> None:
     assert await hub.invoke(NAME, "beep", {"times": 2}) == (200, {"beeped": 2})
     assert await hub.invoke(NAME, "beep") == (200, {"beeped": 1})
     assert (await hub.invoke(NAME, "slow"))[0] == 504
-    status, body = await hub.invoke(NAME, "cough", 7)
-    assert status == 400 and "no JSON object" in body["reason"]
-    status, body = await hub.invoke(NAME, "cough", {})
-    assert status == 400 and "unknown command cough; known: beep, slow" in body["reason"]
+    code, body = await hub.invoke(NAME, "cough", 7)
+    assert code == 400 and "no JSON object" in body["reason"]
+    code, body = await hub.invoke(NAME, "cough", {})
+    assert code == 400 and "unknown command cough; known: beep, slow" in body["reason"]
     hub.send(NAME, b"pear", {"colour": "d\u00fcnn & gr\u00fcn"}, message_id="m1")
     await device.expect("heard b'pear' dünn & grün m1", START_S)
     await until(lambda: not hub.waiting(NAME))
@@ -117,10 +117,12 @@ async def test_tokens_end_in_the_middle_of_500_messages(here: Home) -> None:
         return [json.loads(taken.payload)["number"] for taken in here.azure.hub.telemetry]
 
     await until(lambda: seen(device, "cloud: the login is renewed"), "a token in time")
+    before = len(numbers())
+    await until(lambda: len(numbers()) > before + 20, "what comes by the next one")
     so_far = numbers()
     assert so_far == list(range(len(so_far))), "none lost, none twice"
-    here.clock.ahead_s = 1e6
-    await device.expect("cloud: disconnected: closed by the broker", START_S)
+    here.clock.ahead_s = 100
+    await device.expect("cloud: disconnected: refused by the broker", START_S)
     here.clock.ahead_s = 0
     await device.expect("all sent", 2 * START_S)
     await until(lambda: len(set(numbers())) == 500, "each message")

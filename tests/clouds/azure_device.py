@@ -60,7 +60,7 @@ class Home(Site):
         others: modules of the library that are other than they should be, by their paths.
         """
         device = self.device(packed=True)
-        device.deploy(changes(app) | (others or {}))
+        device.deploy(changes(app, REFUSALS_FOR_GOOD=2) | (others or {}))
         await self.normal(device, {"wifi": [WIFI], "azure": self.section(**members)})
         return device
 

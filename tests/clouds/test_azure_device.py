@@ -199,6 +199,9 @@ async def test_provisioning_is_refused_in_words_and_goes_on(here: Home) -> None:
     dps.remove("house")
     dps.enrol_group("house", key)
     await device.expect("app: acknowledged", 2 * START_S)
+    here.azure.hub.delete_device(NAME)
+    await device.expect("provisioning: connecting", 2 * START_S)
+    await device.expect("app: acknowledged", 2 * START_S)
     assert not secrets_in(device, key)
 
 

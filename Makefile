@@ -94,9 +94,9 @@ $(ALIBABA)/ready: .venv/ready
 	fi
 	@touch $@
 
-run: .venv/ready  ## bring a simulated ESP32 to life against a local AWS IoT Core (ONCE=1, DEVICES=20, CHAIN=rsa)
+run: .venv/ready  ## bring a simulated ESP32 to life against a local AWS IoT Core (ONCE=1, DEVICES=20, CHAIN=rsa, CLOUD=azure|clearblade|alibaba|mqtt|greengrass)
 	@$(BIN)/python -m tools run --updates $(if $(filter-out 0,$(ONCE)),--once) $(if $(DEVICES),--devices $(DEVICES)) \
-	  $(if $(CHAIN),--server-chain $(CHAIN))
+	  $(if $(CHAIN),--server-chain $(CHAIN)) $(if $(CLOUD),--cloud '$(CLOUD)')
 
 dev: .venv/ready  ## bring what is saved in firmware/ or lib/ to a simulated device, or to the board on PORT=…, at once
 	@$(BIN)/python -m tools dev $(port)
@@ -152,7 +152,7 @@ packages:  # installs what some tests need, where the system's package manager m
 	@$(PYTHON) tests/programs.py
 
 test: packages setup $(MINISTACK)/ready $(AZURE)/ready $(ALIBABA)/ready  ## run all tests, four at a time: most of them wait for something
-	@echo "All tests: about ten minutes on two cores, longer where those have other work (make test-unit: some seconds)"
+	@echo "All tests: about twenty minutes on two cores, longer where those have other work (make test-unit: some seconds)"
 	@status=0; $(BIN)/python -m pytest tests -n 4 --dist worksteal || status=$$?; \
 	$(PYTHON) tests/programs.py --missing; exit $$status
 

@@ -50,6 +50,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()  # what is there by now stays: the many collections of the tests need not look at it
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Behind a file: what it has loaded (botocore's models, say) stays, and is not looked at again either."""
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A worker of pytest-xdist hands over what its terminal summary would tell."""
     if hasattr(session.config, "workeroutput"):

@@ -23,12 +23,12 @@ class Keyboard:
 
     Args:
         devices: by their names; where there are several a line begins with a name, or its number from 1.
-        publish: sends a message.
+        publish: sends a message; None: a line goes to a device alone.
         timeline: where what is typed, and what is answered, is shown.
     """
 
     def __init__(
-        self, devices: Mapping[str, Console], publish: Callable[[str, bytes], None], timeline: Timeline
+        self, devices: Mapping[str, Console], publish: Callable[[str, bytes], None] | None, timeline: Timeline
     ) -> None:
         self._devices = devices
         self._publish = publish
@@ -38,20 +38,21 @@ class Keyboard:
         """Until nothing more is typed."""
         if not is_ours():
             return
-        self._say("a line goes to the device: help lists its commands; send TOPIC PAYLOAD goes to the cloud")
+        send = "; send TOPIC PAYLOAD goes to the cloud" if self._publish else ""
+        self._say(f"a line goes to the device: help lists its commands{send}")
         async for line in lines():
             word, _, rest = line.strip().partition(" ")
-            if word == _SEND:
-                self._send(rest.strip())
+            if word == _SEND and self._publish:
+                self._send(rest.strip(), self._publish)
             elif word:
                 await self._ask(line.strip())
 
-    def _send(self, line: str) -> None:
+    def _send(self, line: str, publish: Callable[[str, bytes], None]) -> None:
         topic, _, payload = line.partition(" ")
         if error := topics.topic_error(topic, Limits()):
             self._say(f"send {topic}: {error}", "yellow")
         else:
-            self._publish(topic, payload.encode())
+            publish(topic, payload.encode())
 
     async def _ask(self, line: str) -> None:
         name, line = self._addressee(line)

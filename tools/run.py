@@ -3,12 +3,10 @@
 import argparse
 import asyncio
 import contextlib
-import itertools
 import os
-import re
 import shlex
 import tempfile
-import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +14,17 @@ from rich.console import Console
 
 from tools import application
 from tools.ble.errors import BleError
-from tools.board import settings
 from tools.board.errors import BoardError, wrong_arguments
 from tools.cloud import Cloud, StateError
 from tools.cloud.ca import CHAINS
 from tools.cloud.endpoint import is_page, kept_port
 from tools.cloud.events import Event, printable
-from tools.configure import ConfigureError, configure
+from tools.configure import ConfigureError
 from tools.demonstration import demonstrate
 from tools.keyboard import Keyboard
-from tools.sim import Device, World
-from tools.sim.seldom import Seldom
-from tools.sim.wiring import WiringError, wire
+from tools.powering import MESSAGES, WIFI, RunError, last_lines, make_unit, start
+from tools.sim import World
+from tools.sim.wiring import WiringError
 from tools.subscriber import Subscriber
 from tools.timeline import Timeline
 from tools.units import Unit, allow_files, bring_up
@@ -43,6 +40,7 @@ EXAMPLES = """examples:
   python3 -m tools run --updates         then a signed update arrives, is tried and kept; another goes back
   python3 -m tools run --devices 20      twenty devices, each with its own name, certificate and policy
   python3 -m tools run --state DIR       keep cloud and flash in DIR, and go on with them the next time
+  python3 -m tools run --cloud azure     one device on another cloud, which a stand-in plays
 
 A line that is typed goes to the device's console (help, status, …); with several devices it begins with a
 number, as in: 2 status. `send TOPIC PAYLOAD` sends a message through the cloud. Ctrl-C ends.
@@ -50,20 +48,14 @@ number, as in: 2 status. `send TOPIC PAYLOAD` sends a message through the cloud.
 exit status: 0, also after Ctrl-C; 1 if it cannot start, or --once gets no messages; 2 for wrong arguments;
 130 if Ctrl-C ends --once"""
 
-MESSAGES = 5
-_WIFI = {"ssid": "Home", "password": "correct horse"}
-_TRIES = 3
-_TAKEN = re.compile(r"system: restarting: new configuration$")
+_CLOUDS = ("azure", "clearblade", "alibaba", "mqtt", "greengrass")
 _MTU_LEAST, _MTU_MOST = 23, 517
-_ACKNOWLEDGED = re.compile(r" I app: telemetry \d+ acknowledged")
-
-
-class RunError(Exception):
-    """Why there was no telemetry."""
+_ERRORS = (RunError, BoardError, StateError, BleError, ConfigureError, WiringError, OSError)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--once", action="store_true", help=f"end after {MESSAGES} messages of each device")
+    parser.add_argument("--cloud", choices=_CLOUDS, help="another cloud than AWS IoT Core, by its stand-in")
     parser.add_argument("--devices", type=int, default=1, metavar="N", help="how many devices (default 1)")
     parser.add_argument(
         "--state", type=Path, metavar="DIR", help="keep cloud and flash here (default: nowhere)"
@@ -107,16 +99,28 @@ def main(args: argparse.Namespace) -> int:
         return wrong_arguments("run", "--devices: 1 to 200")
     if not _MTU_LEAST <= args.mtu <= _MTU_MOST:
         return wrong_arguments("run", f"--mtu: {_MTU_LEAST} to {_MTU_MOST}")
+    if args.cloud and (args.devices > 1 or args.state or args.server_chain != "p256"):
+        return wrong_arguments(
+            "run", "--cloud has one device and keeps nothing: no --devices, --state, --server-chain"
+        )
     console = Console()
     try:
-        asyncio.run(run(args, Timeline(console)))
+        asyncio.run(_play(args)(args, Timeline(console)))
     except KeyboardInterrupt:
         if args.once:
             raise
-    except (RunError, BoardError, StateError, BleError, ConfigureError, WiringError, OSError) as error:
+    except _ERRORS as error:
         console.print(f"run: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
         return 1
     return 0
+
+
+def _play(args: argparse.Namespace) -> Callable[[argparse.Namespace, Timeline], Coroutine[Any, Any, None]]:
+    if not args.cloud:
+        return run
+    from tools.clouds import life  # noqa: PLC0415 - of no use for AWS
+
+    return life.run
 
 
 async def run(args: argparse.Namespace, timeline: Timeline) -> None:
@@ -139,7 +143,7 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
         if cloud.rest_url:
             timeline.say("cloud", "", f"what there is to see: python3 -m tools thing --state {state}")
         product = Product(None if args.once else reports()) if args.updates else None
-        world = await stack.enter_async_context(World({_WIFI["ssid"]: _WIFI["password"]}))
+        world = await stack.enter_async_context(World({WIFI["ssid"]: WIFI["password"]}))
         units = [
             make_unit(folder, world, number, args.micropython, args.sensors, timeline)
             for number in range(args.devices)
@@ -149,12 +153,16 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
             from tools.live import open_page  # noqa: PLC0415 - --once needs none of it
 
             await open_page(stack, cloud, folder / "cloud", world, units, product, timeline)
+
+        def document() -> dict[str, Any]:
+            return cloud.device_configuration([WIFI])
+
         for unit in units:
             stack.push_async_callback(unit.device.power_off)
         stack.enter_context(timeline.telling_silence(lambda: last_lines(units)))
         await bring_up(
             units,
-            lambda unit: start(unit, cloud, world, product, args, timeline),
+            lambda unit: start(unit, document, world, product, args, timeline),
             args.timeout,
             args.once,
             (BleError, ConfigureError, OSError),
@@ -183,32 +191,6 @@ async def show(
     except TimeoutError as error:
         unit.failure = str(error)
         timeline.say(unit.name, "run", f"given up: {error}", "bold red")
-
-
-def make_unit(
-    folder: Path,
-    world: World,
-    number: int,
-    micropython: str | None,
-    sensors: Path | None,
-    timeline: Timeline,
-) -> Unit:
-    """A device, with what that file says wired to its pins."""
-    mac = "24:0a:c4:00:{:02x}:{:02x}".format(*divmod(number + 1, 256))
-    name = settings.device_name(mac)
-
-    def on_line(line: str) -> None:
-        unit.on_line(line)
-        if not application.is_own() and _ACKNOWLEDGED.search(line):
-            unit.count(acknowledged=1)
-        timeline.device_line(name, line)
-
-    device = Device(folder / name, world, mac, micropython, on_line=on_line)
-    peripherals = device.chip.peripherals
-    wire(peripherals.wiring, sensors)
-    peripherals.on_io = Seldom(lambda what, text: timeline.say(name, "pins", f"{what} {text}", "dim"))
-    unit = Unit(device, name, MESSAGES)
-    return unit
 
 
 async def watch_cloud(
@@ -244,78 +226,3 @@ async def watch_cloud(
 
     cloud.on_event = on_event
     return subscriber
-
-
-async def start(
-    unit: Unit,
-    cloud: Cloud,
-    world: World,
-    product: Product | None,
-    args: argparse.Namespace,
-    timeline: Timeline,
-) -> None:
-    """Power the device on, and have it configured where it has no configuration yet."""
-    device = unit.device
-    if product:
-        await asyncio.to_thread(device.deploy, product.texts())
-    else:
-        await asyncio.to_thread(device.deploy if args.packed else device.install)
-        if not (args.once or args.packed):
-            device.add("firmware/settings.py", f"\nREPORTS = {reports()!r}\n")
-    await device.power_on()
-    mode = (await device.expect(r"system: mode (\w+)$", args.timeout))[1]
-    if mode == "CONFIG":
-        document = cloud.device_configuration([_WIFI])
-        await (configure_by_usb if args.usb else configure_by_phone)(unit, world, document, args, timeline)
-
-
-async def configure_by_usb(
-    unit: Unit, world: World, document: dict[str, Any], args: argparse.Namespace, timeline: Timeline
-) -> None:
-    """Type the configuration on the device's console."""
-    device = unit.device
-
-    async def ask(line: str) -> str:
-        await device.send(line)
-        return (await device.expect(r"^= (.*)$", args.timeout))[1]
-
-    timeline.say(unit.name, "usb", "configuring: Wi-Fi, endpoint and claim certificate")
-    await configure(ask, document, now_s=time.time())
-
-
-async def configure_by_phone(
-    unit: Unit, world: World, document: dict[str, Any], args: argparse.Namespace, timeline: Timeline
-) -> None:
-    """Have a simulated phone do what a person does: pick the device, type its code, configure."""
-    from tools.ble.phone import set_up  # noqa: PLC0415 - bumble takes its time
-
-    code = (await unit.device.expect(r"ble: code (\S+)$", args.timeout))[1]
-    told: list[str] = []
-
-    def progress(what: str, done: int, total: int) -> None:
-        if what not in told:
-            told.append(what)
-            timeline.say(unit.name, "phone", what if not total else f"{what} {total} bytes")
-
-    for left in reversed(range(_TRIES)):
-        try:
-            report = await set_up(world, unit.name, code, document, args.mtu, progress)
-            break
-        except BleError as error:  # a busy machine is bad air: people try again, too
-            if any(_TAKEN.search(line) for line in unit.device.lines):
-                return
-            if not left or error.name != "TIMEOUT":
-                raise
-            timeline.say(unit.name, "phone", f"again: {error}", "yellow")
-            told.clear()
-    frames = f"{report.sent} frames sent, {report.received} received"
-    timeline.say(unit.name, "phone", f"done in {report.seconds:.1f} s: {frames}, MTU {args.mtu}")
-
-
-def last_lines(units: list[Unit]) -> str:
-    """What the first devices said last: for want of anything newer."""
-    said = (
-        f"{unit.name} said last: {unit.device.lines[-1] if unit.device.lines else 'nothing'}"
-        for unit in units
-    )
-    return "; ".join(itertools.islice(said, 3))

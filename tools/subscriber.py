@@ -82,9 +82,9 @@ class Subscriber:
             await self._ready.wait()
         return self
 
-    def publish(self, topic: str, payload: bytes) -> None:
+    def publish(self, topic: str, payload: bytes, retain: bool = False) -> None:
         """Send a message with QoS 1."""
-        self._client.publish(topic, payload, qos=1)
+        self._client.publish(topic, payload, qos=1, retain=retain)
 
     async def __aexit__(self, *_: object) -> None:
         self._client.disconnect()

@@ -13,6 +13,7 @@ from iot.memory import borrow, heap_free, heap_total, idf_largest
 
 _RECORD_BYTES = const(17 * 1024)  # mbedTLS's buffer for what it receives, in one piece
 _EBUSY = const(16)  # as MicroPython passes on mbedTLS's MPI_ALLOC_FAILED
+_PUBKEY = const(-0x3B00)  # PK_INVALID_PUBKEY alone: the numbers of a certificate's RSA key found no room
 # mbedTLS's numbers are a sum of two: of what failed, and of why. Allocations have these, among the first
 # SSL, X509, PK, ECP, MD, CIPHER and PEM, among the second MPI and ASN1.
 _HIGH = const((0x7F00, 0x2880, 0x3F80, 0x4D80, 0x5180, 0x6180, 0x1180))
@@ -33,7 +34,7 @@ def is_starved(error):
     if isinstance(error, ValueError) and text in _UNPARSED:
         return True
     number = error.errno if isinstance(error, OSError) else None
-    if number in (errno.ENOMEM, _EBUSY):
+    if number in (errno.ENOMEM, _EBUSY, _PUBKEY):
         return True
     if isinstance(number, int) and number < 0 and (-number & 0xFF80 in _HIGH or -number & 0x7F in _LOW):
         return True

@@ -81,7 +81,8 @@ class Report:
 
     board       {"flash_read_ms", "psram", …}
     memory      {mode or "umqtt.simple": {"heap_free", "heap_piece", "idf_largest", "idf_lowest"}}, bytes
-    p256, rsa   what _memory_budgets names: of the cloud with that chain
+    p256, rsa   what _memory_budgets names, of the cloud with that chain; early_heap_free and
+                early_heap_piece: the least at any moment, as just after a connection
     config      {"failed": starts}
     start       {"ours": {"puback_ms", …}, "umqtt": {"puback_ms", …}, "ours_s", "umqtt_s", "ratio"}
     imports_ms  {module: its own time}

@@ -40,7 +40,7 @@ FLOORS = (
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(reversed(FLOORS)) for room in rooms}
 # These make the client; what speaks AWS with it is handed it.
-CONNECT = ("iot.aws.claim", "iot.aws.entry", "iot.aws.cloud", "iot.aws.line")
+CONNECT = ("iot.aws.claim", "iot.aws.entry", "iot.aws.cloud", "iot.aws.greengrass", "iot.aws.line")
 PEERS = ("mqtt", "tls", "wifi", "clock")
 # Beside the floors: the application gets iot handed in, and the scripts that the chip starts know the top.
 MAY_IMPORT = {

@@ -132,6 +132,20 @@ def test_a_configuration_that_was_begun_is_erased_with_the_rest():
     empty()
 
 
+def test_who_asks_for_greengrass_says_so_once_stored_and_leaves_tls_the_room_of_rsa():
+    store, _ = make()
+    for asked, is_light in ((None, True), (False, True), (True, False)):
+        document = claim()
+        if asked is not None:
+            document["aws"]["greengrass"] = asked
+        store.save(config.validate(document))
+        assert store.load()["aws"].get("greengrass") is (asked or None) and store.stored["light"] is is_light
+    Credentials(FOLDER).save("greengrass.cores", {"thing": b"x"})  # of iot.aws.discovery
+    store.erase()
+    assert os.listdir(FOLDER) == []
+    empty()
+
+
 def test_no_secret_key_is_kept_in_nvs():
     store, nvs = make()
     store.save(config.validate(claim()))

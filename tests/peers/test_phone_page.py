@@ -1,6 +1,7 @@
 """The page that sets a device up, in Chromium, whose Bluetooth reaches a simulated device."""
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -339,7 +340,7 @@ async def test_a_hidden_network_and_cloud_details_by_hand(here: Scene) -> None:
     for member, value in product["aws"].items():
         if member == "claim_key":
             await page.get_by_label("Claim key").set_input_files(pem_file("claim.pem.key", value))
-        elif await page.locator(f"#cloud-{member}").count():
+        elif await page.locator(f"#cloud-{member}").is_visible():
             await page.locator(f"#cloud-{member}").fill(value)
     await inspect(page, "5-check-by-hand")
     await here.button("Set up device").click()
@@ -396,6 +397,40 @@ async def test_settings_that_the_device_refuses_can_be_corrected(here: Scene) ->
     await page.get_by_label("Endpoint").fill("iot.example.com")
     await here.button("Set up device").click()
     await here.reach("done")
+
+
+async def test_the_fields_of_another_cloud_and_what_the_device_says_of_one(here: Scene) -> None:
+    page = here.page
+    product, here.site.product = here.site.product, None
+    assert product
+    secret = base64.b64encode(b"the key of a group of devices").decode()
+    await here.to_networks()
+    await here.to_check()
+    await page.get_by_label("Which cloud").select_option("azure")
+    await expect(page.get_by_label("Provisioning template")).to_be_hidden()
+    await page.get_by_label("Endpoint").fill(HOST)
+    await page.get_by_label("Root certificate").fill(product["aws"]["root_ca"])
+    await page.get_by_label("ID scope").fill("no scope")
+    key = page.get_by_label("Group’s key")
+    await expect(key).to_have_attribute("type", "password")
+    await here.button("Set up device").click()
+    await expect(page.locator("#cloud-problem")).to_have_text("Group’s key is missing.")
+    await expect(key).to_be_focused()
+    await key.fill(secret)
+    await here.button("Set up device").click()
+    await here.reach("check")
+    await here.told("azure.id_scope: has a character that is not allowed")
+    said = page.locator("[data-member=id_scope] #member-problem")
+    await expect(said).to_have_text("ID scope: has a character that is not allowed")
+    await expect(page.get_by_label("ID scope")).to_have_attribute("aria-invalid", "true")
+    assert secret not in await page.evaluate(_SHOWN)
+    await inspect(page, "5-check-azure")
+    await page.get_by_label("ID scope").fill("0ne00000001")
+    await expect(said).to_be_empty()
+    await here.button("Set up device").click()
+    await here.reach("done")
+    await here.device.expect(f"provisioning: connecting to {HOST} as ")
+    assert secret not in "".join([await page.evaluate(_KEPT), *here.visit.console, *here.device.lines])
 
 
 async def test_wrong_codes_make_the_device_pause(here: Scene) -> None:

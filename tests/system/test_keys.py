@@ -107,6 +107,20 @@ async def test_a_claim_that_is_refused_may_have_been_for_minutes(house: House) -
     assert seen(device, "making a key") == 1  # for all tries
 
 
+async def test_a_claim_for_minutes_is_enough_for_a_life(house: House) -> None:
+    template_name = house.configuration()["aws"]["template"]
+    made = house.cloud.registry.create_provisioning_claim(templateName=template_name)
+    claim = {"claim_certificate": made["certificatePem"], "claim_key": made["keyPair"]["PrivateKey"]}
+    device = house.device()
+    await house.telemetry(device, house.configuration(**claim))
+    await device.power_off()
+    house.cloud.registry.update_certificate(certificateId=made["certificateId"], newStatus="INACTIVE")
+    house.cloud.registry.delete_certificate(certificateId=made["certificateId"], forceDelete=True)
+    await device.power_on()
+    await device.expect(ACKNOWLEDGED, START_S)
+    assert seen(device, "making a key") == 1
+
+
 async def rotating(house: House) -> tuple[Device, dict[str, bytes]]:
     """A device that has a certificate, which it is about to replace, and that."""
     device = house.device(ROTATE_DAYS=0)

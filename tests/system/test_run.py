@@ -13,6 +13,7 @@ import pytest
 from tests.host.board.support import on_terminal, run_verb
 from tests.host.dashboard.browser import Api
 from tests.patience import PATIENCE_S
+from tools.bench import mosquitto
 from tools.cloud import Cloud
 
 
@@ -63,8 +64,51 @@ def test_once_shows_the_timeline_and_ends_with_0(arguments: tuple[str, ...], way
         r"done: 5 messages acknowledged and received",
     )
     tells(result.stdout, *story)
+    asked = (
+        r'operator +shadow +desires of esp32-240ac4000001: {"led": true}',
+        r'operator +shadow +esp32-240ac4000001 reports {"led": true}',
+        r"operator +job +blink-\d+ IN_PROGRESS",
+        r"operator +job +blink-\d+ SUCCEEDED times=3 percent=100",
+        r"operator +command +led-off SUCCEEDED",
+        r"done: ",
+    )
+    tells(result.stdout, *asked)
     assert "http" not in result.stdout, "a page whose devices would have to reach localhost"
     assert "\x1b" not in result.stdout, "colour where there is no terminal"
+    assert result.stderr == ""
+
+
+#: Of each cloud: what its stand-in tells of the device, and how a command is answered.
+CLOUDS = {
+    "azure": (r"provisioning +this is device .*connected from .* its token", "200 {}"),
+    "clearblade": (r"connected from .* its token", r'{"status": "SUCCEEDED"'),
+    "alibaba": (r"connected from .* its signature", r'"code": 200, "message": "SUCCEEDED"'),
+    "mqtt": (r"cloud +connected", r'{"status": "SUCCEEDED"}'),
+    "greengrass": (r"greengrass +core at .*associated with core", r'{"led": 0}'),
+}
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_a_life_on_another_cloud(cloud: str) -> None:
+    if cloud == "mqtt" and mosquitto.find() is None:
+        pytest.skip("mosquitto is not installed: on Debian and Ubuntu, apt install mosquitto")
+    told, answer = CLOUDS[cloud]
+    is_whole = cloud == "azure"
+    result = run("--once", "--cloud", cloud, "--updates" if is_whole else "--usb")
+    assert result.returncode == 0, result.stdout + result.stderr
+    story = (
+        r"stood in for at localhost:\d+",
+        r"system +restarting: new configuration",
+        "(?s:" + told + ")",
+        r'subscriber +\S.* {"count": 5',
+        r"operator +state +\S+ reports {\"led\": true}",
+        r"operator +job +blink-\d+ SUCCEEDED",
+        r"operator +command +led answered: .*" + re.escape(answer),
+        *((r"update-\S+ SUCCEEDED", r"update-\S+ FAILED .*a fault of this version") if is_whole else ()),
+        *((r"the core is switched off", r"is at AWS IoT Core") if cloud == "greengrass" else ()),
+        r"done: \d+ messages received",
+    )
+    tells(result.stdout, *story)
     assert result.stderr == ""
 
 
@@ -123,6 +167,8 @@ def test_once_says_what_is_missing() -> None:
     [
         (("--devices", "0"), "--devices: 1 to 200"),
         (("--mtu", "22"), "--mtu: 23 to 517"),
+        (("--cloud", "azure", "--devices", "2"), "--cloud has one device and keeps nothing"),
+        (("--cloud", "google"), "invalid choice"),
         (("--devices", "many"), "invalid int value"),
         (("--micropython", "/no/such/file"), "/no/such/file"),
     ],

@@ -98,6 +98,8 @@ def test_every_error_names_its_place_and_reason():
         (("aws", "parameters"), [], "aws.parameters: not a JSON object"),
         (("aws", "keys"), "chip", 'aws.keys: "device" or "service"'),
         (("aws", "keys"), ["service"], 'aws.keys: "device" or "service"'),
+        (("aws", "greengrass"), 1, "aws.greengrass: true or false"),
+        (("aws", "greengrass"), "true", "aws.greengrass: true or false"),
         (("aws", "secret"), SECRET, "aws.secret: unknown"),
         (("time",), {"ntp": []}, "time.ntp: a list of 1 to 4"),
         (("time",), {"ntp": ["a b"]}, "time.ntp[0]: has a character that is not allowed"),

@@ -585,18 +585,22 @@ async def test_a_start_that_was_done_at_an_earlier_try():
 
 async def test_a_start_that_is_refused():
     ended = {"executionState": {"status": "CANCELED"}}
-    for answers in (
-        [ServiceError("VersionMismatch", "", ended)] * 5,
-        [ServiceError("InvalidStateTransition", "", ended)] * 5,
-        [ServiceError("InvalidRequest", "")] * 5,
-        [ServiceError(None, None, {})] * 5,
-    ):
+
+    async def refused_by(error):
         b = Bench()
-        b.cloud.answers = [("j1/update", error) for error in answers]
+        b.cloud.answers = [("j1/update", error)] * 5
         one = b.cloud.add()
         await b.do()
         assert one["status"] == "QUEUED" and not b.ran
         assert len(b.cloud.updates()) == 3
+
+    # Each waits two seconds between its tries.
+    await asyncio.gather(
+        refused_by(ServiceError("VersionMismatch", "", ended)),
+        refused_by(ServiceError("InvalidStateTransition", "", ended)),
+        refused_by(ServiceError("InvalidRequest", "")),
+        refused_by(ServiceError(None, None, {})),
+    )
 
 
 async def test_a_cloud_that_offers_what_has_ended():

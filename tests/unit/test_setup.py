@@ -7,7 +7,7 @@ import sys
 import iot
 from documents import claim, own
 from fakes import FakeLog, Without
-from iot import config
+from iot import memory
 from iot.ble.codes import NAMES
 from iot.ble.requests import Requests
 from iot.ble.setup import Setup
@@ -221,6 +221,19 @@ async def test_documents_that_are_none():
             assert await b.commit(text_of(claim())) == told("CONFIG_DONE")
 
 
+async def test_what_is_wrong_is_told_in_a_mode_that_keeps_no_code_of_it():
+    wrong_port = own()
+    wrong_port["aws"]["port"] = 0
+    passing = ("iot.config", "iot.sections.")
+    memory.stay([name for name in sys.modules if name.startswith("iot.") and not name.startswith(passing)])
+    try:
+        async with Bench() as b:
+            detail = "aws.port: an integer from 1 to 65535"
+            failed(b, await b.commit(text_of(wrong_port)), "INVALID_VALUE", detail)
+    finally:
+        memory._STAYING[:] = []
+
+
 async def test_a_document_made_to_break_the_device():
     deep = claim()
     deep["app"] = "@"
@@ -247,8 +260,6 @@ async def test_a_name_that_is_too_long_is_told_in_part():
 async def test_no_memory_to_read_it():
     class FullHeap:
         """Stands in for iot.config."""
-
-        ConfigError = config.ConfigError
 
         @staticmethod
         def parse(text):

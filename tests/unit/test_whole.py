@@ -4,7 +4,9 @@ import asyncio
 import json
 
 from check import raises
+from fakes import FakeLog
 from iot.clouds import whole
+from iot.clouds.execution import Execution
 
 TOPICS = {"reported": "is/{id}"}
 
@@ -73,3 +75,31 @@ async def test_what_has_no_room_in_a_message_is_refused_and_leaves_the_state_as_
     await whole.report(cloud, {"text": "x" * 150})
     raises(ValueError, "the limit is 200", whole.report, cloud, {"b": "x" * 40})
     assert await whole.report(cloud, {"text": None, "b": "x" * 40}) is True
+
+
+class Jobs:
+    """What an Execution has of them, the System among it."""
+
+    def __init__(self, cloud):
+        self.cloud, self.system, self.log, self.kept = cloud, self, FakeLog(), None
+        cloud.report = lambda change: whole.report(cloud, change)
+
+    def store(self):
+        return self
+
+    def job(self, parts):
+        self.kept = parts["state"]
+
+
+async def test_a_job_ends_though_its_details_have_no_room_beside_the_state():
+    cloud = Cloud()
+    cloud.client.answered.set()
+    await whole.report(cloud, {"text": "x" * 100})
+    jobs = Jobs(cloud)
+    job = Execution(jobs, "1", {}, b"begun")
+    job.progress = {"percent": "x" * 100}
+    await job.tell_progress()
+    assert "jobs: 1: reported: " in jobs.log.lines[0]
+    await job.tell("SUCCEEDED", {"why": "x" * 100})
+    assert jobs.kept == b"done" and "jobs: 1: told without details: reported: " in jobs.log.lines[1]
+    assert cloud.client.posted[-1] == {"text": "x" * 100, "job": {"id": "1", "status": "SUCCEEDED"}}

@@ -73,7 +73,11 @@ class Mosquitto:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(require(), "-c", self._configuration)
+        program = require()
+        with self._log.open("ab") as log:  # for what it says before it has read where to
+            self._process = await asyncio.create_subprocess_exec(
+                program, "-c", self._configuration, stderr=log
+            )
         async with asyncio.timeout(_START_S):
             while not await self._listens():
                 if self._process.returncode is not None:

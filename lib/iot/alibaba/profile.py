@@ -53,13 +53,13 @@ def wrapped(payload):
 
 def check(section, name, topic, qos, retain):
     """Raises ValueError for a message that cannot be."""
-    if not topic.startswith(_own(section, name)):
-        text = "{}: no topic of your own but {}…; use thing.telemetry"
-        raise ValueError(text.format(CALLED, _own(section, name)))
     if retain:
         raise ValueError(CALLED + ": it retains nothing; use thing.shadow.report")
     if qos > 1:
         raise ValueError(CALLED + ": no QoS 2")
+    if not topic.startswith(_own(section, name)):
+        text = "{}: no topic of your own but {}…; use thing.telemetry"
+        raise ValueError(text.format(CALLED, _own(section, name)))
 
 
 def check_filter(section, name, topic_filter, qos):

@@ -114,12 +114,11 @@ class Setup:
     async def _check(self):
         await self._progress(step="checking")
         text = self.document.whole()
-        config = borrow("iot.config")
         try:
-            return config.parse(text)
-        except config.ConfigError as error:
+            return borrow("iot.config").parse(text)
+        except ValueError as error:  # a ConfigError, but of a section's own copy of iot.sections.fields
             self._document = None  # the next one is another
-            raise Refused(_NAME_OF[error.kind], str(error)[:_DETAIL_MAX])
+            raise Refused(_NAME_OF[getattr(error, "kind", "value")], str(error)[:_DETAIL_MAX])
         except MemoryError:  # many small objects take many times the memory of their text
             self._document = None
             raise Refused("TOO_LARGE", "no memory to read it")

@@ -28,14 +28,14 @@ def login(section, name, secrets, now_s):
 
 def check(section, name, topic, qos, retain):
     """Raises ValueError for a message that cannot be."""
-    events = _topic(name, "events")
-    if topic != events and not topic.startswith(events + "/"):
-        text = "{}: no topic of your own but {}/…; use thing.telemetry, and thing.shadow.report for state"
-        raise ValueError(text.format(CALLED, events))
     if retain:
         raise ValueError(CALLED + ": it retains nothing; use thing.shadow.report")
     if qos > 1:
         raise ValueError(CALLED + ": no QoS 2")
+    events = _topic(name, "events")
+    if topic != events and not topic.startswith(events + "/"):
+        text = "{}: no topic of your own but {}/…; use thing.telemetry, and thing.shadow.report for state"
+        raise ValueError(text.format(CALLED, events))
 
 
 def check_filter(section, name, topic_filter, qos):

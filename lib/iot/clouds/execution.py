@@ -76,7 +76,10 @@ class Execution:
     async def tell_progress(self):
         """Tells of `progress`; where the outbox is full, the next word has it."""
         self.is_new = False
-        self._post("IN_PROGRESS", self.progress)
+        try:
+            self._post("IN_PROGRESS", self.progress)
+        except ValueError as error:  # no room beside all else that is reported
+            self.jobs.system.log.warning("jobs", "{}: {}", self.job_id, error)
 
     async def tell(self, status, details):
         """Tells the cloud what has become of it, and has flash know that it is done or goes on."""
@@ -91,7 +94,14 @@ class Execution:
     async def _report(self, status, details):
         """details: None where what is left of the job before shall go: clouds merge what is reported."""
         while True:
-            receipt = self._post(status, details)
+            try:
+                receipt = self._post(status, details)
+            except ValueError as error:  # no room beside all else that is reported
+                if not details:
+                    raise
+                self.jobs.system.log.warning("jobs", "{}: told without details: {}", self.job_id, error)
+                details = None
+                continue
             if receipt and await receipt:
                 return
             await asyncio.sleep_ms(_ROOM_MS)

@@ -15,7 +15,7 @@ def checked(client, topic, payload, qos, retain):
     take.
     """
     owner = client.owner
-    if topic == client.telemetry and owner.wraps:
+    if topic == client.telemetry and owner.wraps and qos < 2 and not retain:
         return borrow(owner.profile).wrapped(payload)
     borrow(owner.profile).check(owner.section, owner.name, topic, qos, retain)
     return payload

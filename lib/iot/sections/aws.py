@@ -27,7 +27,7 @@ _PEM = ("root_ca", "claim_certificate", "claim_key", "certificate", "key")  # st
 
 def section(value):
     """The section `aws`, validated; as iot.config has it."""
-    allowed = ("endpoint", "port", "template", "parameters", "thing_name", "keys") + _PEM
+    allowed = ("endpoint", "port", "template", "parameters", "thing_name", "keys", "greengrass") + _PEM
     members = members_of("aws", value, allowed, ("endpoint", "root_ca"))
     result = {
         "endpoint": string("aws.endpoint", members["endpoint"], 1, HOST_MAX, HOST),
@@ -53,6 +53,11 @@ def section(value):
     result["keys"] = members.get("keys", "device")
     if result["keys"] not in ("device", "service"):
         raise ConfigError("aws.keys", '"device" or "service"')
+    greengrass = members.get("greengrass", False)
+    if not isinstance(greengrass, bool):
+        raise ConfigError("aws.greengrass", "true or false")
+    if greengrass:  # else nothing says so: other devices pay nothing for it
+        result["greengrass"] = True
     return result
 
 

@@ -17,6 +17,7 @@ _NEXT_SET = const("next")  # what takes its place once the broker has taken it
 _DOCUMENT = const("document")  # of which iot.console.configure may have left the start, with its keys
 _JOB = const("job")  # the last one of a cloud that keeps none (iot.clouds.execution)
 _RENEWAL = const("renewal")  # what iot.aws.renewal remembers of certificates that were asked for
+_CORES = const("greengrass.cores")  # what iot.aws.discovery keeps
 _BEFORE = const("before")  # the record of the configuration that comes back, while another is on trial
 _PART = const(">BH")  # length of a part's name, length of its bytes
 _PART_SIZE = const(3)
@@ -39,7 +40,8 @@ class Store:
 
     Attributes:
         stored: {"set": number, "cloud": name of its section, "config": with defaults filled in}, once it is
-            loaded also "light", as iot.crypto.x509.is_light; None where none is, or none was read.
+            loaded also "light", as iot.crypto.x509.is_light of all that it connects to; None where none
+            is, or none was read.
         on_trial: whether what `thing` found is a certificate that no broker has taken yet.
     """
 
@@ -62,8 +64,9 @@ class Store:
         if not own:
             return None
         config = stored["config"]
-        roots, endpoint = own.get("root_ca", b""), config[stored["cloud"]]["endpoint"]
-        stored["light"] = borrow("iot.crypto.x509").is_light(roots, endpoint)
+        roots, section = own.get("root_ca", b""), config[stored["cloud"]]
+        is_light = borrow("iot.crypto.x509").is_light(roots, section["endpoint"])
+        stored["light"] = is_light and _CORES[:10] not in section  # whose keys are RSA's
         return config
 
     def save(self, document, on_trial=False):
@@ -119,7 +122,7 @@ class Store:
         """
         self.stored = None
         self._record.store(_BEING_ERASED)
-        for name in _CONFIG_SETS + (_THING_SET, _NEXT_SET, _DOCUMENT, _RENEWAL, _BEFORE, _JOB):
+        for name in _CONFIG_SETS + (_THING_SET, _NEXT_SET, _DOCUMENT, _RENEWAL, _BEFORE, _JOB, _CORES):
             self._credentials.remove(name)
         self._record.erase()
 

@@ -15,8 +15,10 @@ from typing import Any
 import documents
 import pytest
 from documents import CLAIM_KEY, claim
+from rich.console import Console
 
 from tests.host.board.support import DEADLINE_S, ROOT, WIFI, Board, on_terminal, run_verb, wired
+from tools.board import configure as module
 from tools.board import document
 from tools.board.errors import BoardError
 
@@ -253,7 +255,6 @@ def speaks(answers: dict[bytes, bytes]) -> Callable[[bytes], bytes]:
     [
         ({b"configure": b"= error no such command; help lists them\r\n"}, "no such command", "tools deploy"),
         ({b"configure": b"SyntaxError: invalid syntax\r\n>>> "}, "at MicroPython's prompt", "reset button"),
-        ({}, "the board says nothing", "tools flash"),
     ],
 )
 async def test_other_boards(tmp_path: Path, answers: dict[bytes, bytes], what: str, remedy: str) -> None:
@@ -264,6 +265,14 @@ async def test_other_boards(tmp_path: Path, answers: dict[bytes, bytes], what: s
     first, second = done.err.splitlines()
     assert first.startswith(f"configure: {wire.port}: ") and what in first
     assert remedy in second
+
+
+async def test_a_board_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ANSWER_S", 0.5)
+    async with wired() as wire:
+        with pytest.raises(BoardError, match=f"{wire.port}: the board says nothing") as caught:
+            await module.configure_board(wire.port, claim(), DEADLINE_S, Console(quiet=True))
+    assert f"tools flash {wire.port}" in caught.value.remedy
 
 
 async def test_a_cable_pulled_in_the_middle(tmp_path: Path) -> None:

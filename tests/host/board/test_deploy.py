@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -300,18 +301,14 @@ def test_progress(product: Product, flash: Path) -> None:
     assert writing == sorted(writing) and all(done < total for done, total in writing)
 
 
-def pull_at_every_hundredth_byte(flash: Path, product: Product, update: bool) -> list[dict[str, bytes]]:
-    """What a board's flash holds at the next start, with the cable pulled ever later."""
+def pull_at_ever_later_bytes(before: Path, product: Product, step: int) -> list[dict[str, bytes]]:
+    """What a board's flash holds at the next start, with the cable pulled `step` bytes later each time."""
     seen: list[dict[str, bytes]] = []
     for number in range(1, 1000):
-        place = flash / f"{update}{number}"
-        if update:
-            bring_up_to_date(product, FakeBoard(place))
-            product.change("firmware/app.py", "new = True\n")
-            product.change("lib/iot/more.py", "more = True\n")
-        board = FakeBoard(place, pull_at=number * (200 if update else 800))
+        place = before.with_name(f"{number}")
+        shutil.copytree(before, place)
         try:
-            bring_up_to_date(product, board)
+            bring_up_to_date(product, FakeBoard(place, pull_at=number * step))
         except BoardError as error:
             assert "lost" in str(error) or "Ctrl-C" in str(error)
         else:
@@ -321,9 +318,6 @@ def pull_at_every_hundredth_byte(flash: Path, product: Product, update: bool) ->
         seen.append(
             {path: data for path, data in without_time(started).items() if not path.startswith("deploy/")}
         )
-        if update:
-            product.change("firmware/app.py", "def main(thing):\n    return thing\n")
-            product.remove("lib/iot/more.py")
     raise AssertionError("no end")
 
 
@@ -332,8 +326,10 @@ def test_a_pulled_cable_leaves_the_old_or_the_new(product: Product, flash: Path,
     before = FakeBoard(flash / "before")
     if update:
         bring_up_to_date(product, before)
+        product.change("firmware/app.py", "new = True\n")
+        product.change("lib/iot/more.py", "more = True\n")
     old = without_time(before)
-    seen = pull_at_every_hundredth_byte(flash, product, update)
+    seen = pull_at_ever_later_bytes(flash / "before", product, 200 if update else 800)
     after = FakeBoard(flash / "after")
     bring_up_to_date(product, after)
     new = without_time(after)

@@ -237,6 +237,21 @@ async def test_the_library_grows_the_heap_where_it_can(device: Device, run, micr
 
 
 @ON_CPYTHON
+async def test_with_psram_the_library_leaves_the_heap_as_it_is(device: Device, run) -> None:
+    device.install()
+    device.chip.memory.psram = 4 << 20
+    lines = await run(
+        FIGURES
+        + """
+    from iot import heap, memory
+    before = memory.heap_total()
+    print(heap.grow(100 * 1024), memory.heap_total() - before)
+    """
+    )
+    assert lines == ["None 0"]
+
+
+@ON_CPYTHON
 async def test_the_heap_grows_on_command(device: Device, load) -> None:
     load(
         FIGURES

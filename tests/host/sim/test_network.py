@@ -352,8 +352,11 @@ async def test_ntp_stays_silent_or_talks_nonsense(world: World, run) -> None:
     assert answer.startswith("b'\\xff")
 
 
-async def test_a_socket_s_deadline_passes_by_the_chip_s_clock(echo: Echo, run) -> None:
+async def test_a_socket_s_deadline_passes_by_the_chip_s_clock(
+    echo: Echo, device: Device, micropython, run
+) -> None:
     """And one that may wait reads all that is asked for, as a stream of MicroPython does."""
+    device.chip.clock.speed = 1 if micropython else 10
     program = """
     import errno
     sock = socket.socket()

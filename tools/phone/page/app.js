@@ -8,8 +8,9 @@ import { nameProblem, render } from "./networks.js";
 import * as secret from "./password.js";
 import * as product from "./product.js";
 import { ConnectionLost, Refused } from "./protocol.js";
-import { normalised } from "./session.js";
+import * as secrets from "./secrets.js";
 import { sending } from "./sending.js";
+import { normalised } from "./session.js";
 import * as steps from "./steps.js";
 import * as words from "./words.js";
 
@@ -135,16 +136,18 @@ function submitPassword(event) {
 
 // Check and send
 
-function check(error = "") {
+function check(error = "", detail = "") {
   $("check-device").textContent = connection.status.id ?? device.name;
   $("check-network").textContent = network.ssid;
   showEndpoint();
   $("cloud").open = product.missing() !== null || error !== "";
   steps.show("check", error);
+  product.blame(detail);
 }
 
 function showEndpoint() {
   $("cloud-problem").textContent = "";
+  product.blame();
   $("check-cloud").textContent = product.endpoint() || "not filled in yet";
 }
 
@@ -162,7 +165,7 @@ async function pickProduct() {
 
 async function pickKey(event) {
   try {
-    await product.takeKey(event.target);
+    await secrets.takeFile(event.target);
     $("cloud-problem").textContent = "";
   } catch (error) {
     $("cloud-problem").textContent = error.message;
@@ -207,7 +210,7 @@ function refused(error) {
   }
   const { step, text } = words.forResult(error.result, error.detail);
   if (step === "password" && network.security !== "open") askPassword(text);
-  else if (step === "check") check(text);
+  else if (step === "check") check(text, error.detail);
   else if (step === "password") steps.show("network", text);
   else failed(error);
 }
@@ -224,6 +227,7 @@ function goBack(from, to) {
 }
 
 function wire() {
+  product.show();
   $("pick-go").addEventListener("click", () => steps.busy($("pick-go"), "Connecting …", () => pick(link.name)));
   $("pick-all").addEventListener("click", () => steps.busy($("pick-all"), "Connecting …", () => pick("")));
   $("code-input").addEventListener("input", (event) => label.group(event.target));
@@ -235,7 +239,7 @@ function wire() {
   $("cloud-file").addEventListener("change", pickProduct);
   for (const id of ["cloud-claim_key", "cloud-key"]) $(id).addEventListener("change", pickKey);
   $("cloud").addEventListener("input", showEndpoint);
-  $("cloud-kind").addEventListener("change", product.showKind);
+  for (const id of ["cloud-name", "cloud-kind"]) $(id).addEventListener("change", product.show);
   $("check-form").addEventListener("submit", submitCheck);
   $("again").addEventListener("click", () => location.reload());
   addEventListener("hashchange", () => location.reload()); // another label was scanned

@@ -1,11 +1,11 @@
 // Keeps the page on the phone: where a device is set up there may be no network yet.
 
-const VERSION = "f9fb230a"; // of the files below, and a test's to check: a changed file needs another
+const VERSION = "bd039830"; // of the files below, and a test's to check: a changed file needs another
 const CACHE = `setup-${VERSION}`;
 const FILES = [
-  "./", "common.css", "style.css", "icon.svg", "manifest.webmanifest", "app.js", "certificates.js", "client.js", "connection.js", "device.js",
-  "elsewhere.js", "frames.js", "label.js", "networks.js", "password.js", "product.js", "protocol.js", "sending.js", "session.js",
-  "steps.js", "words.js",
+  "./", "common.css", "style.css", "icon.svg", "manifest.webmanifest", "app.js", "certificates.js", "client.js", "clouds.js", "connection.js", "device.js",
+  "elsewhere.js", "frames.js", "label.js", "networks.js", "password.js", "product.js", "protocol.js", "sending.js", "secrets.js",
+  "session.js", "steps.js", "words.js",
 ];
 const FRESH = "product.json"; // asked for anew each time; the last one serves without a network
 

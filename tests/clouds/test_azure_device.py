@@ -209,7 +209,9 @@ async def test_provisioning_is_refused_in_words_and_goes_on(here: Home) -> None:
 
 
 @pytest.mark.parametrize("way", ["hub", "an enrolment", "a group's CA", "an enrolment's key"])
-async def test_certificates_and_a_key_of_its_own_get_in(here: Home, way: str, tmp_path: Path) -> None:
+async def test_certificates_and_a_key_of_its_own_get_in_and_the_example_runs(
+    here: Home, way: str, tmp_path: Path
+) -> None:
     azure, name = here.azure, NAME
     section: dict[str, Any] = {"id_scope": azure.dps.id_scope}
     ca = certified(tmp_path, "house", ca=True)
@@ -224,6 +226,15 @@ async def test_certificates_and_a_key_of_its_own_get_in(here: Home, way: str, tm
         by = {} if "key" in way else {"certificate_pem": own.pem}
         enrolment = azure.dps.enrol(NAME, device_id=name, **by)
     section |= {"shared_access_key": enrolment.keys[0]} if "key" in way else {"own": own}
-    device = await here.start(LISTENS, **section)
-    await device.expect("app: acknowledged", START_S)
-    assert azure.hub.telemetry[0].device_id == name == (await status(device))["thing"]
+    device = await here.start(None, **section)
+    await device.expect(
+        "W app: Azure IoT Hub: no topic of your own; use thing.commands, thing.shadow", START_S
+    )
+    await device.expect(r"app: telemetry \d+ acknowledged", START_S)
+    taken = azure.hub.telemetry[0]
+    assert taken.device_id == name == (await status(device))["thing"]
+    assert {"count", "starts", "temperature"} <= json.loads(taken.payload).keys()
+    azure.hub.patch_desired(name, {"led": 0, "job": {"id": "1", "document": {"action": "blink", "times": 1}}})
+    await until(lambda: azure.hub.reported(name).get("job", {}).get("status") == "SUCCEEDED")
+    assert azure.hub.reported(name)["led"] == 0
+    assert await azure.hub.invoke(name, "led", {"on": True}) == (200, {})

@@ -113,13 +113,8 @@ class System:
             self.event, self.reason = event, reason
 
     def service(self, kind):
-        """What the thing's `shadow` or `commands` is, loaded when the application first touches it."""
+        """What iot.services makes of this kind, such as the thing's `shadow` when it is first touched."""
         return borrow("iot.services").make(self, kind)
-
-    def line(self):
-        """A Line to the cloud, for the mode OTA; its code stays until that is closed."""
-        memory.keep(*borrow("iot.modes").STAYING["claim"])
-        return borrow("iot.aws.line").Line(self)
 
     def record(self, key, size):
         """A Record, its code being in memory for as long as it is used. OSError where there is no flash."""

@@ -228,7 +228,7 @@ async def _enter_ota(system, _):
     from iot.ota.update import Update
 
     nvs, settings, log = system.nvs, system.settings, system.log
-    update = Update(system.folder, nvs, settings, log, system.store, system.turn, system.line)
+    update = Update(system.folder, nvs, settings, log, system.store, system.turn, system.service)
     if await update.check():
         _start_network(system, system.stored["config"])
         _begin(system, update=update.run(system.clock.ready))

@@ -31,17 +31,17 @@ class Update:
         store: called for the Store, which has the root certificates.
         over: called with ("update_over", what has come of it): it is installed, or never will be, or another
             life is to try.
-        line: called for a connection to the cloud (iot.aws.line).
+        service: called with "line" for a connection to the cloud (iot.aws.line).
     """
 
-    def __init__(self, folder, nvs, settings, log, store, over, line):
+    def __init__(self, folder, nvs, settings, log, store, over, service):
         self._folder = folder
         self._nvs = nvs
         self._settings = settings
         self._log = log
         self._store = store
         self._over = over
-        self._line = line
+        self._service = service
         self._buffer = bytearray(_BUFFER_BYTES)
         self._order = self._version = self._target = None
         self._source = self._get = None  # URL and size, and what brings the file
@@ -96,7 +96,7 @@ class Update:
     async def _ask(self, ready):
         """Has the cloud tell what the job asks for: the next life judges it, with a heap that is whole."""
         await ready()
-        line = self._line()
+        line = self._service("line")
         try:
             await line.open()
             await line.take_up(self._order)
@@ -134,7 +134,7 @@ class Update:
         if not stream or self._is_patch:
             await self._get(url, self._roots, *part)
             return
-        line = self._line()
+        line = self._service("line")
         try:
             await line.open(_PACKET_BYTES)
             await self._get(line, stream, *part, self._log)

@@ -25,16 +25,20 @@ EXAMPLES = """examples:
   python3 -m tools configure --check board.json      only say whether it is valid
 
 FILE is the JSON that docs/configuration.md describes. Where a certificate or a key belongs it may name a PEM
-file, relative to its own folder: "root_ca": "AmazonRootCA1.pem". `python3 -m tools cloud --write-config FILE`
-writes one. A product file (`python3 -m tools product`) has no network: --wifi names it. Passwords and keys go
-to the board; nothing shows or reads them back.
+file, relative to its own folder. `python3 -m tools cloud --write-config FILE` writes one for AWS; another
+cloud's has its section in place of `aws`, such as
+  {"wifi": [{"ssid": "Home", "password": "correct horse"}],
+   "azure": {"id_scope": "0ne00000001", "group_key": "…", "root_ca": "DigiCertGlobalRootG2.pem"}}
+A product file (`python3 -m tools product`) has no network: --wifi names it. Passwords and keys go to the
+board; nothing shows or reads them back.
 
 exit status: 0 when the board has reached its cloud with it, 1 if not, 2 for wrong arguments"""
 
 _MODE = r" system: mode (\w+)$"
 _WORKING = "NORMAL"
 # What a board tells on its way to the cloud: that it is there, that it is back in CONFIG, or what went wrong.
-_NEWS = r" I (cloud: connected|system: mode CONFIG)|( [WE] (?:wifi|clock|provisioning|cloud|memory): .*)$"
+_AREAS = "wifi|clock|provisioning|greengrass|cloud|memory"
+_NEWS = rf" I (cloud: connected|system: mode CONFIG)|( [WE] (?:{_AREAS}): .*)$"
 _REACH_S = 120.0
 
 

@@ -34,9 +34,9 @@ _PEM = "The member holds PEM text, or the name of a PEM file relative to the JSO
 def load(path: Path, wifi: list[dict[str, str]] | None = None) -> dict[str, Any]:
     """Read and validate a configuration file; its certificates and keys come back as plain PEM.
 
-    A member of `aws` that is for a certificate or a key holds its PEM text, or the name of a PEM file,
-    relative to the folder of `path`. A name has a dot in it: base64 has none, so that a key that lost its
-    first line is not taken for a name and shown.
+    A member of the cloud's section that is for a certificate or a key holds its PEM text, or the name of a
+    PEM file, relative to the folder of `path`. A name has a dot in it: base64 has none, so that a key that
+    lost its first line is not taken for a name and shown.
 
     Args:
         path: the file.
@@ -117,6 +117,11 @@ def cloud_of(document: Any) -> str:
     """The name of the section that is a cloud's; "aws" where there is none."""
     found = [name for name in CLOUDS if isinstance(document, dict) and name in document]
     return found[0] if found else "aws"
+
+
+def endpoint_of(product: dict[str, Any]) -> str:
+    """What devices with a valid product, or configuration, will call."""
+    return str(validate({"wifi": _ANY_WIFI, **product})[cloud_of(product)]["endpoint"])
 
 
 def _clean(member: str, text: str) -> str:

@@ -10,13 +10,14 @@ from .errors import run_verb, wrong_arguments
 
 EXAMPLES = """examples:
   python3 -m tools product product.json --from board.json
-      what a configuration has beside its networks
+      what a configuration has beside its networks, for whichever cloud it is
   python3 -m tools product product.json --endpoint x-ats.iot.eu-central-1.amazonaws.com \\
       --root AmazonRootCA1.pem --template FleetTemplate --claim claim.pem claim.key
 
 A product file is a configuration without `wifi`, its certificates and keys inside. The page reads it
 (python3 -m tools phone --product), and so do `configure` and `ble configure`, where --wifi names the network.
-It has the claim's key: who gets it can register devices, as far as the provisioning hook lets them.
+It has the claim's key: who gets it can register devices, as far as the provisioning hook lets them. For
+another cloud than AWS write the configuration (docs/configuration.md) and take it by --from.
 
 exit status: 0, 1 if it did not work, 2 for wrong arguments"""
 
@@ -63,7 +64,7 @@ def _run(args: argparse.Namespace) -> int:
     for warning in document.product_warnings(product):
         print(f"{args.out}: warning: {warning}", file=sys.stderr)
     document.save_product(args.out, product)
-    print(f"{args.out}: devices will call {product['aws']['endpoint']}")
+    print(f"{args.out}: devices will call {document.endpoint_of(product)}")
     print(f"next: python3 -m tools phone --product {args.out}")
     return 0
 

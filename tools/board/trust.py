@@ -1,7 +1,7 @@
 """Whether certificates, keys and endpoint of a valid configuration can ever lead to a connection.
 
-The device's own validator knows neither the date nor AWS; what it lets through is looked at here. What surely
-cannot work is an error, what may work, or will stop to, is a warning; both tell the remedy.
+The device's own validator knows neither the date nor the clouds; what it lets through is looked at here. What
+surely cannot work is an error, what may work, or will stop to, is a warning; both tell the remedy.
 """
 
 import re
@@ -52,74 +52,74 @@ class Finding:
 
 
 def findings(document: dict[str, Any], now: datetime | None = None) -> list[Finding]:
-    """What is found in a document that iot.config has validated, errors first; `now` is for tests.
+    """What is found in a document that iot.config has validated, errors first; `now` is for tests."""
+    from iot.config import CLOUDS  # noqa: PLC0415 # the path to it is laid by tools.board.document
 
-    Of other clouds than AWS nothing is known here.
-    """
-    if "aws" not in document:
-        return []
-    aws = document["aws"]
+    cloud = next(name for name in CLOUDS if name in document)
+    section = document[cloud]
     now = now or datetime.now(UTC)
-    found = [*_endpoint(aws), *_roots(aws, now)]
+    found = [*_endpoint(cloud, section), *_roots(cloud, section, now)]
     for certificate, key in _PAIRS:
-        if certificate in aws:
-            found += _pair(aws, certificate, key, now)
+        if certificate in section:
+            found += _pair(cloud, section, certificate, key, now)
     return sorted(found, key=lambda finding: not finding.is_error)
 
 
-def _endpoint(aws: dict[str, Any]) -> Iterator[Finding]:
-    endpoint = aws["endpoint"]
+def _endpoint(cloud: str, section: dict[str, Any]) -> Iterator[Finding]:
+    endpoint = section["endpoint"]
     if _LOOPBACK.match(endpoint):
         text = f"{endpoint} is the device itself, unless it is a simulated one"
-        yield Finding("aws.endpoint", text, _HOST, False)
+        yield Finding(f"{cloud}.endpoint", text, _HOST, False)
     if not _AWS.search(endpoint.lower()):
         return
     if not _DATA.match(endpoint):
-        yield Finding("aws.endpoint", "not an ATS data endpoint, and no root of Amazon's is for it", _ATS)
-    if aws["port"] != _AWS_PORT:
+        yield Finding(
+            f"{cloud}.endpoint", "not an ATS data endpoint, and no root of Amazon's is for it", _ATS
+        )
+    if section["port"] != _AWS_PORT:
         text = f"AWS takes certificates at {_AWS_PORT}; at 443 it wants ALPN, which MicroPython has not"
-        yield Finding("aws.port", text, f"Leave it out, or say {_AWS_PORT}.")
+        yield Finding(f"{cloud}.port", text, f"Leave it out, or say {_AWS_PORT}.")
 
 
-def _roots(aws: dict[str, Any], now: datetime) -> Iterator[Finding]:
+def _roots(cloud: str, section: dict[str, Any], now: datetime) -> Iterator[Finding]:
     from iot.crypto import pem  # noqa: PLC0415 # the path to it is laid by tools.board.document
 
-    roots = [root for root in map(_loaded, pem.certificates(aws["root_ca"])) if root]
+    roots = [root for root in map(_loaded, pem.certificates(section["root_ca"])) if root]
     late = [root for root in roots if root.not_valid_after_utc < now]
     for root in late:
         remedy = "Take the one that its authority uses now."
         text = f"{_name(root)} expired on {root.not_valid_after_utc:%Y-%m-%d}"
-        yield Finding("aws.root_ca", text, remedy, len(late) == len(roots))
+        yield Finding(f"{cloud}.root_ca", text, remedy, len(late) == len(roots))
     if (
-        not _AWS.search(aws["endpoint"].lower())
+        not _AWS.search(section["endpoint"].lower())
         or not roots
         or {_hash(root) for root in roots} & AMAZON_ROOTS
     ):
         return
     if any("Amazon" in _organizations(root) for root in roots):  # an intermediate one
-        yield Finding("aws.root_ca", "no root of Amazon's, but one that Amazon may change", _ROOT, False)
+        yield Finding(f"{cloud}.root_ca", "no root of Amazon's, but one that Amazon may change", _ROOT, False)
     else:
         text = f"no root of Amazon's, as AWS's endpoints need, but {_name(roots[0])}"
-        yield Finding("aws.root_ca", text, _ROOT)
+        yield Finding(f"{cloud}.root_ca", text, _ROOT)
 
 
-def _pair(aws: dict[str, Any], name: str, key_name: str, now: datetime) -> Iterator[Finding]:
-    certificate = _loaded(aws[name])
+def _pair(cloud: str, section: dict[str, Any], name: str, key_name: str, now: datetime) -> Iterator[Finding]:
+    certificate = _loaded(section[name])
     if certificate is None:
         return
     if certificate.not_valid_after_utc < now:
         text = f"expired on {certificate.not_valid_after_utc:%Y-%m-%d}"
-        yield Finding(f"aws.{name}", text, "Make a new one, with its key.")
+        yield Finding(f"{cloud}.{name}", text, "Make a new one, with its key.")
     if certificate.not_valid_before_utc > now:
         text = f"not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
-        yield Finding(f"aws.{name}", text, "Wait, or set this computer's clock right.", False)
+        yield Finding(f"{cloud}.{name}", text, "Wait, or set this computer's clock right.", False)
     try:
-        key = serialization.load_der_private_key(aws[key_name], None)
+        key = serialization.load_der_private_key(section[key_name], None)
     except (TypeError, ValueError):
-        yield Finding(f"aws.{key_name}", "damaged", _KEY)
+        yield Finding(f"{cloud}.{key_name}", "damaged", _KEY)
         return
     if key.public_key() != certificate.public_key():
-        yield Finding(f"aws.{key_name}", "not the key of the certificate", _KEY)
+        yield Finding(f"{cloud}.{key_name}", "not the key of the certificate", _KEY)
 
 
 def _loaded(der: bytes) -> x509.Certificate | None:

@@ -47,7 +47,7 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
             timeline.say("subscriber", "", f"{printable(place)} {text}", "green")
             unit.count(acknowledged=int(application.is_own()), received=1)
 
-        made = importlib.import_module(f"tools.clouds.operators.{args.cloud}").Operator(
+        made = _operators(args.cloud).Operator(
             folder / "cloud",
             unit.name,
             lambda event: timeline.say("cloud", "", str(event), "dim"),
@@ -80,6 +80,14 @@ async def run(args: argparse.Namespace, timeline: Timeline) -> None:
         if unit.failure:
             raise RunError(f"{unit.failure}\n{unit}")
         timeline.say("", "", f"done: {unit.received} messages received", "bold green")
+
+
+def _operators(cloud: str) -> Any:
+    try:
+        return importlib.import_module(f"tools.clouds.operators.{cloud}")
+    except ModuleNotFoundError as error:
+        remedy = "pip install 'esp32-aws-iot[clouds]'; make setup does it"
+        raise RunError(f"{cloud}: {error.name} is missing: {remedy}") from None
 
 
 async def _show(shown: "Shown", unit: Unit, product: Product | None, timeout_s: float) -> None:

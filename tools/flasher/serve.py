@@ -156,7 +156,7 @@ async def _run(args: argparse.Namespace) -> int:
         async with Flasher(made, args.port, product, args.host) as page:
             print(f"Open {page.flasher_url} in Chrome or Edge; Ctrl-C ends", flush=True)
             if product:
-                print(f"Devices that it sets up will call {product['aws']['endpoint']}", flush=True)
+                print(f"Devices that it sets up will call {document.endpoint_of(product)}", flush=True)
             await stop.wait()
     return 0
 

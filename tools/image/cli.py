@@ -101,9 +101,7 @@ def _run(args: argparse.Namespace) -> int:
     if code:
         print(f"code   {spell_code(code)}: the image is for the board with this label")
     if product:
-        print(
-            f"cloud  {product['aws']['endpoint']}; the claim's key is in the file: it is for your eyes only"
-        )
+        print(f"cloud  {document.endpoint_of(product)}; its key is in the file: it is for your eyes only")
     print(f"done   {args.out}: {len(made.image.data):,} bytes, SHA-256 {told['sha256']}")
     print(f"next   python3 -m tools flash PORT {args.out}")
     return 0

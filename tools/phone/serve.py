@@ -116,7 +116,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         type=Path,
         help="a product file (python3 -m tools product), or a configuration, whose wifi is left out; its "
-        "claim key goes to everyone who opens the page",
+        "keys go to everyone who opens the page",
     )
 
 
@@ -133,7 +133,7 @@ async def _run(args: argparse.Namespace) -> int:
         async with Page(args.port, product, args.host) as page:
             print(f"Open {page.url} in Chrome or Edge; Ctrl-C ends", flush=True)
             if product:
-                print(f"Devices that it sets up will call {product['aws']['endpoint']}", flush=True)
+                print(f"Devices that it sets up will call {document.endpoint_of(product)}", flush=True)
             await stop.wait()
     return 0
 

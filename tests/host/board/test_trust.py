@@ -91,6 +91,16 @@ def test_roots_that_are_not_amazon_s() -> None:
     assert found(root_ca=fake) == []  # another's broker
 
 
+def test_another_cloud_s_certificates_and_endpoint_are_looked_at_as_aws_s() -> None:
+    late = make.pem(make.certificate("secp256r1", "Old", end=PAST))
+    section = {"endpoint": "localhost", "user": "lamp", "password": "secret", "root_ca": late}
+    found = findings(config.validate({"wifi": [{"ssid": "Home"}], "mqtt": section}), NOW)
+    assert [(str(finding), finding.is_error) for finding in found] == [
+        ('mqtt.root_ca: "Old" expired on 2026-06-01', True),
+        ("mqtt.endpoint: localhost is the device itself, unless it is a simulated one", False),
+    ]
+
+
 def test_dates() -> None:
     kind = "secp256r1"
     late = make.pem(make.certificate(kind, "Old", end=PAST))

@@ -14,6 +14,7 @@ import esp32
 from micropython import const
 
 _STEP_MOST = const(48 * 1024)  # below the heap's first size: it never takes more at once
+_MOST_BYTES = const(108 * 1000)  # more than any step makes of the first 56 KiB, and less than twice those
 _STEP_LEAST = const(8 * 1024)
 _THREADS_MOST = const(6)
 _SPARE_BYTES = const(24 * 1024)
@@ -66,6 +67,13 @@ def grow(reserved):
             lock.release()
     _until_free(free - step - _SLACK_BYTES, _WAIT_MS)  # else there would be nothing for the radio
     return kept
+
+
+def most(total):
+    """Bytes that the heap may have from now on. Where it has doubled before its time, for want of a piece, that
+    is less than it has, and TLS has no room in this life.
+    """
+    return min(total, _MOST_BYTES) if _idf()[1] < _PLENTY_BYTES else total
 
 
 def _idf():

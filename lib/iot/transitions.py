@@ -269,8 +269,11 @@ async def _begin_always(system):
 
 def _grow_heap(system, reserved=_RESERVED):
     """Before a radio is on, and once in a life."""
-    system.heap = borrow("iot.heap").grow(reserved)
-    system.heap_total = memory.heap_total()
+    heap = borrow("iot.heap")
+    system.heap, total = heap.grow(reserved), memory.heap_total()
+    system.heap_total = heap.most(total)
+    if system.heap_total < total:
+        system.heap = True  # the next look at the heap sees that it is too large, and has the chip restart
 
 
 def _start_network(system, config):

@@ -54,13 +54,13 @@ class Home(Site):
         where = {} if "id_scope" in members else {"endpoint": HUB}
         return {"root_ca": self.azure.root_pem, **where, **members}
 
-    async def start(self, app: str, others: dict[str, str] | None = None, **members: Any) -> Device:
-        """A device with this application that was configured; it has begun NORMAL.
+    async def start(self, app: str | None, others: dict[str, str] | None = None, **members: Any) -> Device:
+        """A device with this application, or the example, that was configured; it has begun NORMAL.
 
         others: modules of the library that are other than they should be, by their paths.
         """
         device = self.device(packed=True)
-        device.deploy(changes(app) | (others or {}))
+        device.deploy(changes(app, REFUSALS_FOR_GOOD=2) | (others or {}))
         await self.normal(device, {"wifi": [WIFI], "azure": self.section(**members)})
         return device
 

@@ -2,15 +2,17 @@
 
 import json
 
-from check import raises
+from check import araises, raises
 from documents import CLAIM_KEY, OWN_KEY
 from iot.alibaba import profile as alibaba
 from iot.broker import profile as broker
 from iot.clearblade import jwt
 from iot.clearblade import profile as clearblade
+from iot.clouds import login
 from iot.clouds.epoch import unix_s
 from iot.crypto import hmac256
 from iot.crypto.pem import key
+from iot.mqtt.packet import MQTTError
 
 NOW_S = 1767225600  # since 1970
 HERE_S = 2 * NOW_S - unix_s(NOW_S)  # as time.time() says it here
@@ -53,6 +55,23 @@ async def test_a_login_of_clearblade_lasts_as_long_as_it_says():
     user, token, lasts_s = await clearblade.login(CLEARBLADE, "lamp", {"key": key(CLAIM_KEY)}, HERE_S + 0.7)
     assert (user, lasts_s) == (b"unused", 3600)
     assert token.split(b".")[1] == jwt._coded(b'{"iat":1767225600,"exp":1767229200,"aud":"house-7"}')
+
+
+class Cloud:
+    """A ClearBlade's whose stored key is none."""
+
+    name, profile, section = "lamp", "iot.clearblade.profile", CLEARBLADE
+
+    def store(self):
+        return self
+
+    def certificates(self):
+        return {"key": b"secret"}
+
+
+async def test_a_login_that_cannot_be_made_says_so_and_nothing_secret():
+    error = await araises(MQTTError, "no login: private key", login.login(Cloud()))
+    assert "secret" not in str(error)
 
 
 def test_clearblade_s_way():

@@ -46,6 +46,16 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+async def accepts(port: int) -> bool:
+    """Whether anybody takes a connection there."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
 class Mosquitto:
     """A broker for clients with certificates of `authority`; what it keeps outlives `stop` and `start`.
 
@@ -91,12 +101,7 @@ class Mosquitto:
         return self._process.pid
 
     async def _listens(self) -> bool:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        except OSError:
-            return False
-        writer.close()
-        return True
+        return await accepts(self.port)
 
     async def stop(self) -> None:
         """Terminate it: connections break without a goodbye, what it promised to keep it writes down."""

@@ -40,11 +40,16 @@ class ClaimError(Exception):
         self.pause_s = pause_s
 
 
-async def run(system):
-    """Registers until it has worked, telling the system as iot.aws.claim does."""
+async def run(system, tries=None):
+    """Registers until it has worked, telling the system as iot.aws.claim does.
+
+    Args:
+        tries: after so many that failed it gives up; None: never.
+    """
     log, notify = system.log, system.tell
     backoff = Backoff(_FIRST_MS, _MOST_MS)
-    while True:
+    tried = 0
+    while tried != tries:
         await system.clock.ready()
         pause_ms = backoff.next_ms()
         try:
@@ -69,7 +74,11 @@ async def run(system):
         finally:
             notify("connecting", False)
         gc.collect()  # what the broken-off try took for TLS makes room for the next
+        tried += 1
         await asyncio.sleep_ms(pause_ms)
+    reason = "after {} tries".format(tried)
+    log.warning("provisioning", "given up {}", reason)
+    notify("provisioning_failed", reason)
 
 
 class Claim:

@@ -78,7 +78,7 @@ class Cloud:
 
     Attributes:
         client: the CloudClient.
-        section, name, profile, store, log: as given.
+        section, name, profile, store, log, notify: as given.
         opener, turns: of requests by HTTPS (iot.work.aside).
         certificate_ends: None.
         wraps: whether telemetry has a form of the cloud's own.
@@ -88,17 +88,18 @@ class Cloud:
         ends_ms, again_ms: of the Log's time: when the login is renewed, and when the state is asked for once
             more; 0: never.
         is_renewing: whether a connection ends for that.
+        refusals: after so many in a row the thing is provisioned anew; 0: never.
     """
 
     certificate_ends = whole = None
     wraps = is_renewing = False
-    ends_ms = again_ms = 0
+    ends_ms = again_ms = refusals = 0
 
     def __init__(self, section, name, profile, store, log, notify):
         self.section, self.name, self.profile = section, name, profile
         self.turns, self.takers = [], {}
         self.opener = self.client = self.heard = None
-        self.store, self.log, self._notify = store, log, notify
+        self.store, self.log, self.notify = store, log, notify
 
     async def run(self):
         """Stays connected, whenever network and clock are there."""
@@ -137,7 +138,7 @@ class Cloud:
     def on_client(self, event, detail):
         """Takes what the client tells."""
         if event != "published":
-            self._notify("connecting", event == "connecting")
+            self.notify("connecting", event == "connecting")
         if event == "connecting":
             return
         if event == "connected":
@@ -146,9 +147,9 @@ class Cloud:
         elif event == "disconnected":
             self.log.warning("cloud", "disconnected: {}", detail)
             if detail.startswith("refused"):
-                borrow("iot.clouds.refusal").tell(self)
+                borrow("iot.clouds.refusal").tell(self, detail)
             event = "cloud_down"
-        self._notify(event, detail)
+        self.notify(event, detail)
 
     def put(self, message):
         """Takes what comes for a service."""

@@ -1,6 +1,10 @@
 """Makes what the mode NORMAL has of a cloud other than AWS. Imported for the moment and forgotten."""
 
+from micropython import const
+
 from iot.memory import borrow
+
+_TRIES_TO_REPLACE = const(3)
 
 
 def make(system, kind, name, buffers):
@@ -26,6 +30,7 @@ def make(system, kind, name, buffers):
     way = borrow(profile).way(section, name, hub)
     cloud = Cloud(section, name, profile, store, system.log, system.tell)
     cloud.wraps = way.get("wraps", False)
+    cloud.refusals = settings.REFUSALS_FOR_GOOD if hub else 0
     if way.get("whole"):
         cloud.whole = borrow("iot.clouds.whole").new()
     cloud.opener = tls.Opener(way["host"], section["port"], cloud.credentials)
@@ -50,5 +55,7 @@ def make(system, kind, name, buffers):
 
 
 def claim(system, kind, besides):
-    """The coroutine by which the thing gets a name and a host (Azure's provisioning service)."""
-    return borrow("iot." + kind + ".claim").run(system)
+    """The coroutine by which the thing gets a name and a host (Azure's provisioning service), or others in
+    place of those.
+    """
+    return borrow("iot." + kind + ".claim").run(system, _TRIES_TO_REPLACE if besides else None)

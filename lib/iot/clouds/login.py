@@ -7,6 +7,7 @@ from micropython import const
 
 from iot.events import within
 from iot.memory import borrow
+from iot.mqtt.packet import MQTTError
 
 _RENEWED_PART = const(85)  # percent of a login's life after which the next one takes its place
 _ANSWERS_MS = const(5000)
@@ -16,9 +17,12 @@ _ANSWERS_LOOK_MS = const(20)
 async def login(cloud):
     """As Cloud.login."""
     secrets = cloud.store().certificates()
-    found = borrow(cloud.profile).login(cloud.section, cloud.name, secrets, time.time())
-    if hasattr(found, "send"):  # a signature takes its time
-        found = await found
+    try:
+        found = borrow(cloud.profile).login(cloud.section, cloud.name, secrets, time.time())
+        if hasattr(found, "send"):  # a signature takes its time
+            found = await found
+    except ValueError as error:
+        raise MQTTError("no login: " + str(error))
     user, password, lasts_s, *client_id = found or (None, None, 0)
     cloud.ends_ms = lasts_s and cloud.log.uptime_ms() + lasts_s * 10 * _RENEWED_PART
     if client_id:

@@ -246,9 +246,26 @@ async def test_with_psram_the_library_leaves_the_heap_as_it_is(device: Device, r
     from iot import heap, memory
     before = memory.heap_total()
     print(heap.grow(100 * 1024), memory.heap_total() - before)
+    print(heap.most(4_000_000))
     """
     )
-    assert lines == ["None 0"]
+    assert lines == ["None 0", "4000000"]
+
+
+@ON_CPYTHON
+async def test_a_heap_that_has_doubled_before_its_time_has_more_than_it_may(device: Device, run) -> None:
+    device.install()
+    lines = await run(
+        FIGURES
+        + """
+    from iot import heap, memory
+    held = []
+    while memory.heap_total() == 56_000:
+        held.append(bytearray(4096))
+    print(memory.heap_total(), heap.grow(100 * 1024), heap.most(memory.heap_total()))
+    """
+    )
+    assert lines == ["112000 None 108000"]
 
 
 @ON_CPYTHON

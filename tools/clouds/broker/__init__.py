@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tools.atomic import write_atomic
-from tools.bench.mosquitto import Mosquitto, free_port, require
+from tools.bench.mosquitto import Mosquitto, accepts, free_port, require
 
 # Two listeners, since one of mosquitto's asks for a password or for a certificate; they share all messages.
 _CONFIGURATION = """
@@ -62,6 +62,9 @@ class Broker(Mosquitto):
         super().__init__(folder, hosts, configuration, port)
         self._passwords = folder / "passwords"
         self.set_passwords(passwords)
+
+    async def _listens(self) -> bool:
+        return await super()._listens() and await accepts(self.certificate_port)
 
     @property
     def root_pem(self) -> str:

@@ -70,7 +70,7 @@ def grow(reserved):
 
 
 def most(total):
-    """Bytes that the heap may have from now on: less than it has where it doubled before its time, so that TLS
+    """Bytes that the heap may have from now on: less than it has where it doubled before its time, so TLS
     has no room in this life.
     """
     return min(total, _MOST_BYTES) if _idf()[1] < _PLENTY_BYTES else total

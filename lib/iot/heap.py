@@ -70,8 +70,8 @@ def grow(reserved):
 
 
 def most(total):
-    """Bytes that the heap may have from now on. Where it has doubled before its time, for want of a piece, that
-    is less than it has, and TLS has no room in this life.
+    """Bytes that the heap may have from now on: less than it has where it doubled before its time, so TLS
+    has no room in this life.
     """
     return min(total, _MOST_BYTES) if _idf()[1] < _PLENTY_BYTES else total
 

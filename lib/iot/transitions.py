@@ -6,6 +6,7 @@ that stays may refer to a function of it, which would keep it all.
 
 import asyncio
 import binascii
+import gc
 import os
 import sys
 
@@ -178,7 +179,9 @@ async def _enter_config(system, _):
 
 async def _enter_normal(system, besides):
     config, kind = system.stored["config"], system.stored["cloud"]
+    gc.collect()  # else the heap, nearly full until it gets its last size, may double for what comes now
     thing = None if besides else system.store().thing()
+    gc.collect()
     # Before all else: above the many small things, they would part what is free there.
     settings = system.settings
     buffers = thing and (bytearray(settings.OUTBOX_BYTES), bytearray(settings.PACKET_LIMIT))

@@ -411,10 +411,10 @@ async def test_the_fields_of_another_cloud_and_what_the_device_says_of_one(here:
     await page.get_by_label("Endpoint").fill(HOST)
     await page.get_by_label("Root certificate").fill(product["aws"]["root_ca"])
     await page.get_by_label("ID scope").fill("no scope")
-    key = page.get_by_label("Group’s key")
+    key = page.get_by_label("Group’s key")  # noqa: RUF001
     await expect(key).to_have_attribute("type", "password")
     await here.button("Set up device").click()
-    await expect(page.locator("#cloud-problem")).to_have_text("Group’s key is missing.")
+    await expect(page.locator("#cloud-problem")).to_have_text("Group’s key is missing.")  # noqa: RUF001
     await expect(key).to_be_focused()
     await key.fill(secret)
     await here.button("Set up device").click()

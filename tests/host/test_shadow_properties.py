@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from iot.aws import shadow_document as rules
+from iot.work.tree import find, nested
 
 from tools.cloud.shadows.document import Document, delta
 
@@ -77,6 +78,6 @@ def test_a_handled_delta_is_no_delta_any_more(desired: dict[str, Any], reported:
     document = Document().updated({"reported": reported, "desired": desired}, 0)
     difference = delta(document.state.get("desired", {}), document.state.get("reported", {}))
     for key in difference:
-        value = rules.find(difference, key.split("."), ...)
-        document = document.updated({"reported": rules.nested(key, value)}, 0)
+        value = find(difference, key.split("."), ...)
+        document = document.updated({"reported": nested(key, value)}, 0)
     assert document.delta()[0] == {}

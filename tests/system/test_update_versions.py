@@ -1,5 +1,6 @@
 """New versions that are no good, each in its own way: the one before comes back, and says why."""
 
+import os
 from dataclasses import dataclass, field
 
 import pytest
@@ -28,7 +29,7 @@ SPOILS = """
         nvs.commit()
         raise ValueError("pear")
 """
-FILLS = """
+FILLS = f"""
     import os
 
     async def main(thing):
@@ -41,7 +42,9 @@ FILLS = """
                 except OSError as error:
                     print("full", error.errno)
         raise ValueError("pear")
-"""
+
+    PAD = {os.urandom(8000).hex()!r}
+"""  # larger than the next one, which has no more room than it leaves
 TAKES = """
     import asyncio
 

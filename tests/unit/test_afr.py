@@ -57,7 +57,7 @@ def test_documents_that_ask_for_what_cannot_be():
         ("filepath", document(filepath="/firmware.bin")),
         ("filepath", document(filepath=None)),
         ("filesize", document(filesize=0)),
-        ("filesize", document(filesize=163841)),
+        ("filesize", document(filesize=196609)),
         ("filesize", document(filesize="600")),
         ("filesize", document(filesize=True)),
         ("sig-sha256-ecdsa", document(sig_sha256_ecdsa="")),

@@ -18,6 +18,10 @@ except ImportError:
     fcntl = None  # type: ignore[assignment]
 
 flash_shim = load_shim("_flash")
+# A chip with two application slots has 960 KB, into which packs go, but not the library's sources: what is
+# installed from those has 2 MB, as where there is one slot.
+_PACKED_MOST_BYTES = 500_000
+_SOURCES_BLOCKS = 512
 _FOLDER = 0x4000
 
 
@@ -253,14 +257,15 @@ def _is_there(vfs: VfsLfs2, path: str) -> bool:
 
 
 @functools.cache
-def _formatted() -> bytes:
-    data = Memory(b"\xff" * flash_shim.BLOCK_BYTES * flash_shim.BLOCKS)
+def _formatted(count: int = flash_shim.BLOCKS) -> bytes:
+    data = Memory(b"\xff" * flash_shim.BLOCK_BYTES * count)
     VfsLfs2.mkfs(blocks(data))
     return bytes(data)
 
 
 @functools.lru_cache(maxsize=4)
 def _installed(files: tuple[tuple[str, bytes], ...]) -> bytes:
-    data = Memory(_formatted())
+    is_large = sum(map(len, dict(files).values())) > _PACKED_MOST_BYTES
+    data = Memory(_formatted(_SOURCES_BLOCKS if is_large else flash_shim.BLOCKS))
     _put(_mounted(data), dict(files))
     return bytes(data)

@@ -1,9 +1,7 @@
 # The flash chip: each change of it is one write, and the power can fail at any of them.
 
 BLOCK_BYTES = 4096
-# Of the `vfs` partition: 2 MB, as on 4 MB with one application slot. Where there are two it has 960 KB, into
-# which a board's packs go, but not the sources that a simulated device runs.
-BLOCKS = 512
+BLOCKS = 240  # of the `vfs` partition: 983,040 bytes on 4 MB with two application slots
 _BLOCK_COUNT, _BLOCK_SIZE, _BLOCK_ERASE = 4, 5, 6  # requests to a block device
 _EIO = 5
 

@@ -53,7 +53,7 @@ async def main(thing):
     thing.commands.on("led", lambda payload: switch(led, payload))
     while True:
         try:
-            thing.publish("telemetry/" + thing.name, measure(sensor), qos=1)
+            thing.telemetry(measure(sensor))
         except OSError as error:
             thing.log.warning("app", "the sensor on pin {} is silent: {}", SENSOR_PIN, error)
         await rhythm.pause()

@@ -120,6 +120,7 @@ async def test_two_megabytes_from_a_camera_to_the_page_and_nothing_is_left(
         print(f"from click to 2 MB on ministack: {statistics.median(took_s):.2f} s, the median of {TIMES}")
         await desired(another, name)
         await device.power_off()
+        await written(another, f"/aws/lambda/{life.name}-camera-outcome")
         down = await asyncio.to_thread(life.aws, "down", "camera", "--yes")
         assert down["ok"] and down["value"]["removed"], down
         await life.remove(name)
@@ -153,6 +154,17 @@ async def click(browser: Browser, path: str) -> float:
     assert status == 200 and asked["id"], asked
     await browser.until(path, lambda it: any(one["id"] == asked["id"] for one in it.get("pictures", ())))
     return time.monotonic() - begin_s
+
+
+async def written(aws: Aws, group: str) -> None:
+    """Wait until a function has written its last line: it makes its log group anew where that is gone."""
+    logs, before, count = aws.client("logs"), -1, 0
+    async with asyncio.timeout(PATIENCE_S):
+        while count != before:
+            before = count
+            await asyncio.sleep(4 * _LOOK_S)
+            found = await asyncio.to_thread(logs.filter_log_events, logGroupName=group)
+            count = len(found["events"])
 
 
 async def desired(aws: Aws, name: str) -> None:

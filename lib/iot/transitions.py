@@ -179,14 +179,16 @@ async def _enter_config(system, _):
 
 async def _enter_normal(system, besides):
     config, kind = system.stored["config"], system.stored["cloud"]
-    gc.collect()  # else the heap, nearly full until it gets its last size, may double for what comes now
-    thing = None if besides else system.store().thing()
-    gc.collect()
-    # Before all else: above the many small things, they would part what is free there.
     settings = system.settings
-    buffers = thing and (bytearray(settings.OUTBOX_BYTES), bytearray(settings.PACKET_LIMIT))
-    if "wifi" not in system.tasks:
+    gc.collect()  # else the heap, nearly full until it gets its last size, may double for what comes now
+    # Before all else: above the many small things, they would part what is free there.
+    buffers = bytearray(settings.OUTBOX_BYTES), bytearray(settings.PACKET_LIMIT)
+    is_first = "wifi" not in system.tasks
+    if is_first:
         _grow_heap(system, _RESERVED_LIGHT if system.stored["light"] else _RESERVED)
+    thing = None if besides else system.store().thing()
+    buffers = thing and buffers
+    if is_first:
         await load(*modes.STAYING["wifi"])
         await load(*modes.STAYING["clock"])
         _start_network(system, config)  # the radio connects while the rest is loaded

@@ -13,12 +13,10 @@ from iot.sections.fields import (
     size_of,
     string,
 )
+from iot.storage.schema import CLOUDS, cloud
 
 _NETWORKS_MAX = const(8)
 _PLAIN_MAX = const(1900)  # bytes of all that is no certificate: it must fit twice into a 16 KiB NVS
-
-#: Of them a configuration has exactly one: iot.sections has a module for each.
-CLOUDS = ("aws", "azure", "clearblade", "alibaba", "mqtt")
 
 
 def parse(text):
@@ -39,10 +37,10 @@ def validate(document):
     ConfigError names the first wrong member.
     """
     members = members_of("", document, ("wifi", "time", "ota", "app") + CLOUDS, ("wifi",))
-    cloud = _cloud(members)
+    name = _cloud(members)
     result = {
         "wifi": list_of("wifi", members["wifi"], 1, _NETWORKS_MAX, _network),
-        cloud: borrow("iot.sections." + cloud).section(members[cloud]),
+        name: borrow("iot.sections." + name).section(members[name]),
         "time": _time(members.get("time", {})),
         "ota": _ota(members.get("ota", {})),
         "app": object_of("app", members.get("app", {})),
@@ -61,16 +59,14 @@ def validate(document):
 
 def plain(document):
     """A copy of a validated `document` without certificates, keys and passwords of clouds."""
-    copy = dict(document)
-    for cloud in CLOUDS:
-        if cloud in copy:
-            copy[cloud] = {k: v for k, v in copy[cloud].items() if not isinstance(v, bytes)}
+    copy, name = dict(document), cloud(document)
+    copy[name] = {k: v for k, v in copy[name].items() if not isinstance(v, bytes)}
     return copy
 
 
 def _cloud(members):
     """Which cloud it is for."""
-    found = [cloud for cloud in CLOUDS if cloud in members]
+    found = [name for name in CLOUDS if name in members]
     if not found:
         raise ConfigError("aws", "missing (or another cloud: {})".format(", ".join(CLOUDS[1:])), "missing")
     if len(found) > 1:

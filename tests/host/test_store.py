@@ -220,6 +220,28 @@ def test_a_configuration_on_trial_has_the_one_before_it_beside_it():
     empty()
 
 
+def test_what_another_cloud_has_assigned_gives_way_with_its_configuration():
+    """The thing of the cloud before is there as long as that may come back."""
+    azure = {"id_scope": "0ne1", "root_ca": ROOT, "group_key": "A" * 44}
+    for is_kept in (False, True):
+        store, _ = make()
+        store.save(config.validate(claim()))
+        store.save_thing("broker.example.com", "lamp-1", OWN, OWN_KEY)
+        before = store.thing()
+        assert before[0] == "lamp-1" and store.hub() is None
+        store.save(config.validate({"wifi": claim()["wifi"], "azure": azure}), True)
+        store.save_assigned("lamp-2", "hub.example.net")
+        assert store.thing() == ("lamp-2", None, None) and store.hub() == "hub.example.net"
+        assert store.settle_configuration(is_kept)
+        store.load()
+        if is_kept:
+            assert (store.thing()[0], store.hub()) == ("lamp-2", "hub.example.net")
+        else:
+            assert store.thing() == before and store.hub() is None
+        assert sorted(os.listdir(FOLDER)) == ["config" + str(int(is_kept)), "thing"]
+        empty()
+
+
 def test_one_that_a_person_brings_ends_a_trial():
     store, _ = make()
     store.save(config.validate(claim()))

@@ -1,9 +1,11 @@
 """What comes from a cloud other than AWS: who gets it, once or again, and what is said where nobody does."""
 
+import asyncio
 import json
 
 from fakes import FakeLog
 from iot.clouds import arrivals
+from iot.clouds import cloud as cloud_module
 from iot.work.calls import take
 
 METHOD = "$iothub/methods/POST/beep/?$rid=1"
@@ -127,3 +129,35 @@ def test_where_nobody_takes_commands_that_is_the_answer():
     [(topic, text)] = cloud.said
     assert topic == "$iothub/methods/res/400/?$rid=1"
     assert json.loads(text) == {"reason": "no commands here"}
+
+
+class Renewal:
+    """In the place of iot.clouds.login: the first renewal finds no memory."""
+
+    def __init__(self):
+        self.asked = 0
+
+    async def renew(self, cloud):
+        self.asked += 1
+        if self.asked == 1:
+            raise MemoryError("no memory")
+        cloud.ends_ms = 0
+
+
+async def test_a_renewal_that_fails_is_told_and_tried_again():
+    log, renewal = FakeLog(), Renewal()
+    log.uptime_ms = lambda: 5
+    cloud = cloud_module.Cloud({}, "lamp", "iot.azure.profile", None, log, None)
+    cloud.client, cloud.ends_ms = cloud, 1
+    cloud.connected = True
+    before, cloud_module.borrow = cloud_module.borrow, lambda name: renewal
+    watch = asyncio.create_task(cloud._watch())
+    try:
+        for _ in range(1000):
+            if not cloud.ends_ms:
+                break
+            await asyncio.sleep_ms(10)
+    finally:
+        cloud_module.borrow = before
+        watch.cancel()
+    assert renewal.asked == 2 and len(log.lines) == 1 and "no memory" in log.lines[0]

@@ -12,7 +12,7 @@ from iot.aws.provisioning import Provisioning, ProvisioningError, parameters
 from iot.backoff import Backoff
 from iot.memory import borrow
 from iot.mqtt.client import Client
-from iot.mqtt.packet import Framer, MQTTError, Refused, Starved
+from iot.mqtt.packet import Framer, MQTTError, Refused
 from iot.mqtt.queues import Inbox, Outbox
 
 _OUTBOX_BYTES = const(2048)
@@ -73,9 +73,7 @@ class Claim:
             gc.collect()  # what the broken-off try took for TLS makes room for the next
             tried += 1
             await asyncio.sleep_ms(backoff.next_ms())
-        reason = "after {} tries".format(tried)
-        self._log.warning("provisioning", "given up {}", reason)
-        notify("provisioning_failed", reason)
+        borrow("iot.work.provisioning").given_up(tried, self._log, notify)
 
     async def _try(self, notify):
         """The thing's name once all is stored, or None."""
@@ -95,10 +93,7 @@ class Claim:
             reason = str(error)
             if isinstance(error, Refused):
                 reason += self._end()
-            self._log.warning("provisioning", "{}; will start over", reason)
-            notify("unreached", reason)
-            if isinstance(error, Starved) or tls.is_starved(error):
-                notify("starved", str(error))
+            borrow("iot.work.provisioning").failed(error, reason, self._log, notify)
         finally:
             notify("connecting", False)
 

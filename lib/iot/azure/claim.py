@@ -14,7 +14,7 @@ from iot.backoff import Backoff
 from iot.clouds.cloud import CloudClient
 from iot.events import within
 from iot.memory import borrow
-from iot.mqtt.packet import Framer, MQTTError, Refused, Starved
+from iot.mqtt.packet import Framer, MQTTError, Refused
 from iot.mqtt.queues import Inbox, Outbox
 
 _OUTBOX_BYTES = const(1024)
@@ -65,10 +65,7 @@ async def run(system, tries=None):
                 reason += "; is {} the id scope, and the time?".format(
                     system.stored["config"]["azure"]["id_scope"]
                 )
-            log.warning("provisioning", "{}; will start over", reason)
-            notify("unreached", reason)
-            if isinstance(error, Starved) or tls.is_starved(error):
-                notify("starved", str(error))
+            borrow("iot.work.provisioning").failed(error, reason, log, notify)
             if isinstance(error, ClaimError):
                 pause_ms = max(pause_ms, 1000 * error.pause_s)
         finally:
@@ -76,9 +73,7 @@ async def run(system, tries=None):
         gc.collect()  # what the broken-off try took for TLS makes room for the next
         tried += 1
         await asyncio.sleep_ms(pause_ms)
-    reason = "after {} tries".format(tried)
-    log.warning("provisioning", "given up {}", reason)
-    notify("provisioning_failed", reason)
+    borrow("iot.work.provisioning").given_up(tried, log, notify)
 
 
 class Claim:

@@ -6,7 +6,7 @@ from iot.work import actions
 
 async def _ota(job):
     """An update, whose manifest is in the document (docs/updates.md)."""
-    jobs, system, found = job.execution.jobs, job.system, {"job": job.id, "number": None}
+    system, found = job.system, {"job": job.id, "number": None}
     try:
         found.update(borrow("iot.ota.request").order(job.document))
         if found["stream"]:
@@ -14,13 +14,11 @@ async def _ota(job):
     except ValueError as error:
         job.reject(str(error))
 
-    def is_wanted():
-        offered = jobs.offered
-        return isinstance(offered, dict) and offered.get("id") == job.id
-
-    if not await borrow("iot.work.update").make_ready(system, is_wanted, jobs.changed):
+    execution = job.execution
+    update = borrow("iot.work.update")
+    if not await update.make_ready(system, execution.is_offered, execution.jobs.changed):
         return
-    if await job.execution.mark(actions.OTA):
+    if await execution.mark(actions.OTA):
         pending = borrow("iot.ota.pending")
         pending.note(system.folder, found)
         borrow("iot.probation").keep_reason(system.nvs, "")  # what an earlier one has left

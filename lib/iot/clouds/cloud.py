@@ -125,7 +125,10 @@ class Cloud:
                 self.again_ms = 0
                 self.look()
             if 0 < self.ends_ms < now_ms and self.client.connected and not self.turns:
-                await borrow("iot.clouds.login").renew(self)
+                try:
+                    await borrow("iot.clouds.login").renew(self)
+                except Exception as error:  # such as no memory for it: the cloud hangs up in time
+                    self.log.exception("cloud", "renewal", error)
 
     async def login(self):
         """User name and password for a CONNECT, made now; None where the certificate says who it is."""

@@ -55,10 +55,14 @@ class Execution:
         """Something else is offered."""
         self.wake.set()
 
+    def is_offered(self):
+        """Whether it still stands there."""
+        offered = self.jobs.offered
+        return isinstance(offered, dict) and offered.get("id") == self.job_id
+
     async def is_over(self):
         """Whether another one has taken its place."""
-        offered = self.jobs.offered
-        return not isinstance(offered, dict) or offered.get("id") != self.job_id
+        return not self.is_offered()
 
     async def begin(self, timeout_min):
         """Has flash know that it has begun, and the cloud."""

@@ -11,7 +11,8 @@ from micropython import const
 
 #: Of the form. 0 wrote no version. A later one says here what it gives meaning to, for those that read it.
 _VERSION = const(1)
-_CLOUDS = const(("aws", "azure", "clearblade", "alibaba", "mqtt"))  # as iot.config
+#: Sections that are a cloud's: a configuration has exactly one, and iot.sections a module for each.
+CLOUDS = ("aws", "azure", "clearblade", "alibaba", "mqtt")
 
 
 def written(number, plain):
@@ -37,7 +38,7 @@ def read(value):
 
 def cloud(plain):
     """The name of the section of `plain` that is a cloud's; LookupError where it has none."""
-    for name in _CLOUDS:
+    for name in CLOUDS:
         if name in plain:
             return name
     raise LookupError

@@ -113,6 +113,8 @@ class Store:
         # What leads to them goes before the other's certificates.
         for name in (_BEFORE, other) if is_kept else (_BEFORE, other, _NEXT_SET):
             self._credentials.remove(name)
+        if is_kept and "hub" in (self._credentials.load(_NEXT_SET) or ()):  # there is no certificate to try
+            self.settle(True)
         return True
 
     def erase(self):
@@ -147,34 +149,29 @@ class Store:
         "{id}" in the name is the device's own.
         """
         self.on_trial = False
-        stored = self._stored()
-        if stored is None:
+        if self._stored() is None:
             return None
         section = self._section()
-        known = section.get("device_id" if stored["cloud"] != "aws" else "thing_name")
+        known = section.get("thing_name", section.get("device_id"))
         if known and "id_scope" not in section:
             own = self.certificates()
             return known, own.get("certificate"), own.get("key")
-        for name in (_NEXT_SET, _THING_SET):
-            parts = self._credentials.load(name)
-            if parts and parts["endpoint"] == _origin(section):
-                self.on_trial = name == _NEXT_SET
-                own = parts if "key" in parts else self.certificates()
-                return str(parts["name"], "utf-8"), own.get("certificate"), own.get("key")
-        return None
+        name, parts = self._earned()
+        if name is None:
+            return None
+        self.on_trial = name == _NEXT_SET
+        own = parts if "key" in parts else self.certificates()
+        return str(parts["name"], "utf-8"), own.get("certificate"), own.get("key")
 
     def hub(self):
         """The host that provisioning has assigned to the thing (Azure's), None where none has."""
-        for name in (_NEXT_SET, _THING_SET):
-            parts = self._credentials.load(name)
-            if parts and "hub" in parts and parts["endpoint"] == _origin(self._section()):
-                return str(parts["hub"], "utf-8")
-        return None
+        hub = self._earned()[1].get("hub")
+        return hub and str(hub, "utf-8")
 
     def save_assigned(self, name, hub):
         """Stores what provisioning of the configuration's has assigned: the thing's name, and its host."""
         parts = {"name": name.encode(), "endpoint": _origin(self._section()), "hub": hub.encode()}
-        self._credentials.save(_THING_SET, parts)
+        self._save_earned(parts, False)
 
     def job(self, parts=None):
         """What is known of the last job where the cloud does not keep it: {name: bytes}, or None."""
@@ -198,11 +195,7 @@ class Store:
             "certificate": pem.certificate(certificate),
             "key": pem.key(key),
         }
-        if on_trial or self._credentials.load(_BEFORE):
-            self._credentials.save(_NEXT_SET, parts)
-        else:
-            self._credentials.save(_THING_SET, parts)
-            self._credentials.remove(_NEXT_SET)
+        self._save_earned(parts, on_trial)
 
     def settle(self, is_kept):
         """Ends the trial: the certificate takes the place of the one before it, or is thrown away."""
@@ -218,6 +211,22 @@ class Store:
             return state
         parts = self._credentials.load(_RENEWAL)
         return parts[_RENEWAL] if parts else None
+
+    def _earned(self):
+        """The set that this configuration's endpoint gave: its name and its parts; (None, {}) for none."""
+        origin = _origin(self._section())
+        for name in (_NEXT_SET, _THING_SET):
+            parts = self._credentials.load(name)
+            if parts and parts["endpoint"] == origin:
+                return name, parts
+        return None, {}
+
+    def _save_earned(self, parts, on_trial):
+        if on_trial or self._credentials.load(_BEFORE):
+            self._credentials.save(_NEXT_SET, parts)
+        else:
+            self._credentials.save(_THING_SET, parts)
+            self._credentials.remove(_NEXT_SET)
 
     def _section(self):
         stored = self._stored()

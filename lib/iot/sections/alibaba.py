@@ -1,6 +1,12 @@
 """The section `alibaba` of a configuration: Alibaba Cloud IoT Platform, a service that is ending."""
 
-from iot.sections.fields import HOST, HOST_MAX, NAME, ConfigError, integer, members_of, roots, string
+from iot.sections.fields import (
+    NAME,
+    ConfigError,
+    members_of,
+    server,
+    string,
+)
 
 _DEVICE = NAME + ".:@{}"
 
@@ -14,11 +20,12 @@ def section(value):
         secret = str(secret, "utf-8")
     if not isinstance(secret, str):
         raise ConfigError("alibaba.device_secret", "not a text")
-    return {
-        "endpoint": string("alibaba.endpoint", members["endpoint"], 1, HOST_MAX, HOST),
-        "port": integer("alibaba.port", members.get("port", 8883), 1, 65535),
-        "product_key": string("alibaba.product_key", members["product_key"], 1, 32, NAME),
-        "device_id": string("alibaba.device_id", members.get("device_id", "{id}"), 1, 32, _DEVICE),
-        "device_secret": string("alibaba.device_secret", secret, 1, 64).encode(),
-        "root_ca": roots("alibaba.root_ca", members["root_ca"]),
-    }
+    result = server("alibaba", members)
+    result.update(
+        {
+            "product_key": string("alibaba.product_key", members["product_key"], 1, 32, NAME),
+            "device_id": string("alibaba.device_id", members.get("device_id", "{id}"), 1, 32, _DEVICE),
+            "device_secret": string("alibaba.device_secret", secret, 1, 64).encode(),
+        }
+    )
+    return result

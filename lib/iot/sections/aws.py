@@ -3,15 +3,12 @@
 from micropython import const
 
 from iot.sections.fields import (
-    HOST,
-    HOST_MAX,
     NAME,
     ConfigError,
-    integer,
     members_of,
     object_of,
     pair,
-    roots,
+    server,
     size_of,
     string,
     together,
@@ -29,11 +26,7 @@ def section(value):
     """The section `aws`, validated; as iot.config has it."""
     allowed = ("endpoint", "port", "template", "parameters", "thing_name", "keys", "greengrass") + _PEM
     members = members_of("aws", value, allowed, ("endpoint", "root_ca"))
-    result = {
-        "endpoint": string("aws.endpoint", members["endpoint"], 1, HOST_MAX, HOST),
-        "port": integer("aws.port", members.get("port", 8883), 1, 65535),
-        "root_ca": roots("aws.root_ca", members["root_ca"]),
-    }
+    result = server("aws", members)
     claim = together("aws", members, ("template", "claim_certificate", "claim_key"))
     own = together("aws", members, ("thing_name", "certificate", "key"))
     if not claim and not own:

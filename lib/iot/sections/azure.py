@@ -5,15 +5,12 @@ import binascii
 from micropython import const
 
 from iot.sections.fields import (
-    HOST,
-    HOST_MAX,
     NAME,
     ConfigError,
     checked,
-    integer,
     members_of,
     pair,
-    roots,
+    server,
     string,
 )
 
@@ -32,18 +29,18 @@ def section(value):
         raise ConfigError(
             "azure.endpoint", "missing (the hub's name, or id_scope for provisioning)", "missing"
         )
-    result = {
-        "endpoint": string("azure.endpoint", members.get("endpoint", _DPS), 1, HOST_MAX, HOST),
-        "port": integer("azure.port", members.get("port", 8883), 1, 65535),
-        "device_id": string(
-            "azure.device_id",
-            members.get("device_id", "{id}"),
-            1,
-            128,
-            _REGISTRATION if "id_scope" in members else _DEVICE,
-        ),
-        "root_ca": roots("azure.root_ca", members["root_ca"]),
-    }
+    result = server("azure", members, _DPS)
+    result.update(
+        {
+            "device_id": string(
+                "azure.device_id",
+                members.get("device_id", "{id}"),
+                1,
+                128,
+                _REGISTRATION if "id_scope" in members else _DEVICE,
+            ),
+        }
+    )
     if "id_scope" in members:
         result["id_scope"] = string("azure.id_scope", members["id_scope"], 1, 64, NAME)
     secrets = [name for name in _SECRETS if name in members]

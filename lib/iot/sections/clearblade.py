@@ -3,7 +3,15 @@
 from micropython import const
 
 from iot.memory import borrow
-from iot.sections.fields import HOST, HOST_MAX, NAME, checked, der, integer, members_of, roots, string
+from iot.sections.fields import (
+    NAME,
+    checked,
+    der,
+    integer,
+    members_of,
+    server,
+    string,
+)
 
 _ENDPOINT = const("us-central1-mqtt.clearblade.com")
 _KEY_MAX = const(4096)
@@ -18,14 +26,14 @@ def section(value):
     required = named + ("root_ca", "key")
     names = ("endpoint", "port", "device_id", "token_s")
     members = members_of("clearblade", value, names + required, required)
-    result = {
-        "endpoint": string("clearblade.endpoint", members.get("endpoint", _ENDPOINT), 1, HOST_MAX, HOST),
-        "port": integer("clearblade.port", members.get("port", 8883), 1, 65535),
-        "device_id": string("clearblade.device_id", members.get("device_id", "{id}"), 1, 255, _ID),
-        "token_s": integer("clearblade.token_s", members.get("token_s", 3600), 60, _TOKEN_MAX_S),
-        "root_ca": roots("clearblade.root_ca", members["root_ca"]),
-        "key": der("clearblade.key", members["key"], _KEY_MAX, borrow("iot.crypto.pem").key),
-    }
+    result = server("clearblade", members, _ENDPOINT)
+    result.update(
+        {
+            "device_id": string("clearblade.device_id", members.get("device_id", "{id}"), 1, 255, _ID),
+            "token_s": integer("clearblade.token_s", members.get("token_s", 3600), 60, _TOKEN_MAX_S),
+            "key": der("clearblade.key", members["key"], _KEY_MAX, borrow("iot.crypto.pem").key),
+        }
+    )
     checked("clearblade.key", _check, result["key"])
     for name in named:
         result[name] = string("clearblade." + name, members[name], 1, 255, _ID)

@@ -107,6 +107,15 @@ def roots(path, value):
     return b"".join(found)
 
 
+def server(name, members, endpoint=None):
+    """Endpoint, port and root certificates of the section of that name; `endpoint` is the usual one."""
+    return {
+        "endpoint": string(name + ".endpoint", members.get("endpoint", endpoint), 1, HOST_MAX, HOST),
+        "port": integer(name + ".port", members.get("port", 8883), 1, 65535),
+        "root_ca": roots(name + ".root_ca", members["root_ca"]),
+    }
+
+
 def pair(path, members, certificate, key):
     """A certificate and its key in DER; ConfigError where they do not belong together."""
     pem, loadable = borrow("iot.crypto.pem"), borrow("iot.crypto.loadable")

@@ -3,14 +3,12 @@
 from micropython import const
 
 from iot.sections.fields import (
-    HOST,
-    HOST_MAX,
     NAME,
     ConfigError,
     integer,
     members_of,
     pair,
-    roots,
+    server,
     string,
     together,
 )
@@ -34,14 +32,14 @@ def section(value):
     """The section, validated; `topics` by template, `will` as {"topic", "payload", "qos", "retain"}."""
     names = ("endpoint", "port", "device_id", "user", "password", "keep_alive_s", "topics", "will")
     members = members_of("mqtt", value, names + ("root_ca", "certificate", "key"), ("endpoint", "root_ca"))
-    result = {
-        "endpoint": string("mqtt.endpoint", members["endpoint"], 1, HOST_MAX, HOST),
-        "port": integer("mqtt.port", members.get("port", 8883), 1, 65535),
-        "device_id": string("mqtt.device_id", members.get("device_id", "{id}"), 1, 128, _ID),
-        "keep_alive_s": integer("mqtt.keep_alive_s", members.get("keep_alive_s", 60), 10, 65535),
-        "root_ca": roots("mqtt.root_ca", members["root_ca"]),
-        "topics": _topics(members.get("topics", {})),
-    }
+    result = server("mqtt", members)
+    result.update(
+        {
+            "device_id": string("mqtt.device_id", members.get("device_id", "{id}"), 1, 128, _ID),
+            "keep_alive_s": integer("mqtt.keep_alive_s", members.get("keep_alive_s", 60), 10, 65535),
+            "topics": _topics(members.get("topics", {})),
+        }
+    )
     if together("mqtt", members, ("certificate", "key")):
         result["certificate"], result["key"] = pair("mqtt", members, "certificate", "key")
     if "user" in members and "key" in members:  # Event Grid wants a name, and no password, beside one

@@ -9,10 +9,23 @@ import json
 import sys
 from typing import Any
 
+import paho.mqtt.client as paho
 from linkkit import linkkit
 
-_CALLBACKS = ("on_connect", "on_disconnect", "on_subscribe_topic", "on_topic_message", "on_thing_prop_post",
-              "on_thing_prop_changed", "on_thing_event_post", "on_publish_topic")  # fmt: skip
+_CALLBACKS = ("on_connect", "on_disconnect", "on_subscribe_topic", "on_topic_message", "on_thing_enable",
+              "on_thing_prop_post", "on_thing_prop_changed", "on_thing_event_post", "on_publish_topic")  # fmt: skip
+
+
+class OneWriter(paho.Client):
+    """Leaves all writing to the thread that reads.
+
+    The kit publishes from two others, and paho would write there at once: one in ten lives of it ended with a
+    damaged TLS record, for ssl's connections are not for two threads (before Python 3.13).
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.on_socket_register_write = lambda *_: None
 
 
 def say(name: str, *told: Any) -> None:
@@ -24,6 +37,7 @@ def say(name: str, *told: Any) -> None:
 
 def main() -> None:
     asked = json.loads(sys.argv[1])
+    paho.Client = OneWriter
     kit = linkkit.LinkKit("localhost", asked["product"], asked["device"], asked["secret"])
     kit.config_mqtt(port=asked["port"], cadata=asked["cadata"])
     kit.thing_setup(asked["model"])

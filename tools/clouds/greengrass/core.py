@@ -13,6 +13,7 @@ from tools.cloud import Cloud, Event
 from tools.cloud import packet as mqtt
 from tools.cloud.ca import ServerChain, certificate_id
 from tools.cloud.errors import ResourceNotFoundException
+from tools.started import Started
 
 from ..front import Front
 from ..manners import Asked, Identity, Manners, Peer, Refused, Work
@@ -21,7 +22,7 @@ from .bridge import Bridge
 _HIGHEST_QOS = 1  # as the cloud's own; the front hangs up on a PUBLISH of 2
 
 
-class Core:
+class Core(Started):
     """A core of the local cloud: `async with Core(folder, cloud, "core") as core: …`.
 
     Args:
@@ -84,13 +85,6 @@ class Core:
         """End all connections."""
         await self.bridge.stop()
         await self._front.stop()
-
-    async def __aenter__(self) -> "Core":
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
 
 
 class _Home(Manners):

@@ -67,30 +67,13 @@ $(FLASHER)/ready: tools/flasher/package.json
 	if ! $(PIP) $$pins 2>/dev/null; then echo "No C++ compiler: the tests of deltas will be skipped"; exit 0; fi; \
 	touch $@
 
-# Another AWS, in an environment of its own: it wants an exact botocore. Made anew when its pins change, and only then.
-$(MINISTACK)/ready: .venv/ready
-	@pins=$$($(call PINS,project["optional-dependencies"]["ministack"])); \
+# What wants other versions than .venv has, or is of use to few, is in an environment of its own, by the name of its
+# extra. Made anew when its pins change, and only then.
+$(MINISTACK)/ready $(AZURE)/ready $(ALIBABA)/ready $(DOCS)/ready: .%/ready: .venv/ready
+	@pins=$$($(call PINS,project["optional-dependencies"]["$*"])); \
 	if [ "$$pins" != "$$(cat $@ 2>/dev/null)" ]; then \
-	  echo "Getting ministack"; rm -rf $(MINISTACK); $(BIN)/python -m venv $(MINISTACK); \
-	  $(MINISTACK)/bin/pip install -qq --disable-pip-version-check $$pins; echo "$$pins" >$@; \
-	fi
-	@touch $@
-
-# Microsoft's device SDK, which wants a paho-mqtt of its own; as ministack.
-$(AZURE)/ready: .venv/ready
-	@pins=$$($(call PINS,project["optional-dependencies"]["azure"])); \
-	if [ "$$pins" != "$$(cat $@ 2>/dev/null)" ]; then \
-	  echo "Getting Azure's device SDK"; rm -rf $(AZURE); $(BIN)/python -m venv $(AZURE); \
-	  $(AZURE)/bin/pip install -qq --disable-pip-version-check $$pins; echo "$$pins" >$@; \
-	fi
-	@touch $@
-
-# Alibaba's link kit, as that.
-$(ALIBABA)/ready: .venv/ready
-	@pins=$$($(call PINS,project["optional-dependencies"]["alibaba"])); \
-	if [ "$$pins" != "$$(cat $@ 2>/dev/null)" ]; then \
-	  echo "Getting Alibaba's link kit"; rm -rf $(ALIBABA); $(BIN)/python -m venv $(ALIBABA); \
-	  $(ALIBABA)/bin/pip install -qq --disable-pip-version-check $$pins; echo "$$pins" >$@; \
+	  echo "Setting up $(@D)"; rm -rf $(@D); $(BIN)/python -m venv $(@D); \
+	  $(@D)/bin/pip install -qq --disable-pip-version-check $$pins; echo "$$pins" >$@; \
 	fi
 	@touch $@
 
@@ -103,15 +86,6 @@ dev: .venv/ready  ## bring what is saved in firmware/ or lib/ to a simulated dev
 
 camera: .venv/ready  ## a simulated camera, its service and its page, all of it on this computer (ONCE=1, PICTURES=dir)
 	@$(BIN)/python -m tools camera $(if $(filter-out 0,$(ONCE)),--once) $(if $(PICTURES),--pictures '$(PICTURES)')
-
-# The documentation's own environment: nobody needs it but who builds the site.
-$(DOCS)/ready: .venv/ready
-	@pins=$$($(call PINS,project["optional-dependencies"]["docs"])); \
-	if [ "$$pins" != "$$(cat $@ 2>/dev/null)" ]; then \
-	  echo "Getting MkDocs"; rm -rf $(DOCS); $(BIN)/python -m venv $(DOCS); \
-	  $(DOCS)/bin/pip install -qq --disable-pip-version-check $$pins; echo "$$pins" >$@; \
-	fi
-	@touch $@
 
 docs: $(DOCS)/ready  ## build the documentation as a site in build/site, its links checked
 	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --quiet

@@ -19,6 +19,7 @@ from tools.cloud import Cloud, StateError
 from tools.cloud.ca import CHAINS
 from tools.cloud.endpoint import is_page, kept_port
 from tools.cloud.events import Event, printable
+from tools.cloud.fleet import MAY_ALL
 from tools.configure import ConfigureError
 from tools.demonstration import demonstrate
 from tools.keyboard import Keyboard
@@ -210,12 +211,7 @@ async def watch_cloud(
             for name in by_name.keys() & set(topic.split("/")):
                 by_name[name].count(acknowledged=1, received=1)
 
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}],
-    }
-    certificate, key = cloud.create_identity(policy)
-    identity = (cloud.root_ca, certificate, key)
+    identity = cloud.root_ca, *cloud.create_identity(MAY_ALL)
     subscriber = Subscriber(folder, "localhost", cloud.port, *identity, "#", on_message)
     await stack.enter_async_context(subscriber)
 

@@ -170,11 +170,15 @@ def measure(modules: list[str], build: Path) -> Sets:
     sets = Sets([], [])
     for mode in start.WAYS:
         names = sorted(borrowed.get(mode, []))
-        stays, there = _least_kept(partial(_measure, mode, names, build))
+        once = partial(_measure, mode, start.WAYS[mode], names, build, modes.staying(mode))
+        stays, there = _least_kept(once)
         sets.stays.append(stays)
         sets.moments.extend(there)
-    sets.in_use, _ = _least_kept(lambda: (_in_use(build), []))
-    sets.others, sets.others_moments = _least_kept(partial(_others, build))
+    in_use = (*start.WAYS[modes.NORMAL], start.TOUCHED)
+    sets.in_use, _ = _least_kept(partial(_measure, IN_USE, in_use, [], build, touched=_kept(start.TOUCHED)))
+    stay = [*modes.staying(modes.NORMAL, "azure"), *_kept(start.OTHERS_WAY[-1])]
+    others = partial(_measure, OTHERS, start.OTHERS_WAY, list(start.OTHERS_MOMENTS), build, stay, stay)
+    sets.others, sets.others_moments = _least_kept(others)
     return sets
 
 
@@ -190,26 +194,27 @@ def _least_kept(once: Callable[[], tuple[Stays, list[Moment]]]) -> tuple[Stays, 
         runs.append(once())
 
 
-def _in_use(build: Path) -> Stays:
-    touched = [name for verb, names in start.actions(start.TOUCHED) if verb == "keep" for name in names]
-    return _stays(IN_USE, _actions(IN_USE, (*start.WAYS[modes.NORMAL], start.TOUCHED), [], build), touched)
+def _measure(
+    mode: str,
+    way: tuple[start.Step, ...],
+    names: list[str],
+    build: Path,
+    stay: Collection[str] = (),
+    touched: Sequence[str] = (),
+) -> tuple[Stays, list[Moment]]:
+    """What a way into `mode` leaves, and the momentary sets of `names` on top of that.
 
-
-def _others(build: Path) -> tuple[Stays, list[Moment]]:
-    names, way = list(start.OTHERS_MOMENTS), start.OTHERS_WAY
-    actions = _actions(OTHERS, way, names, build)
+    stay: what these need not bring. touched: as _stays has it.
+    """
+    actions = _actions(mode, way, names, build)
     on_the_way = len(actions) - 4 * len(names)
-    kept = [name for verb, names in start.actions(way[-1]) if verb == "keep" for name in names]
-    stay = [*modes.staying(modes.NORMAL, "azure"), *kept]
-    there = _moments(OTHERS, names, actions[on_the_way:], stay)
-    return _stays(OTHERS, actions[:on_the_way], stay), there
+    there = [_moment(name, mode, actions[on_the_way + 4 * at :][:4], stay) for at, name in enumerate(names)]
+    return _stays(mode, actions[:on_the_way], touched), there
 
 
-def _measure(mode: str, names: list[str], build: Path) -> tuple[Stays, list[Moment]]:
-    actions = _actions(mode, start.WAYS[mode], names, build)
-    on_the_way = len(actions) - 4 * len(names)
-    there = _moments(mode, names, actions[on_the_way:], modes.staying(mode))
-    return _stays(mode, actions[:on_the_way]), there
+def _kept(step: start.Step) -> list[str]:
+    """What a step leaves beside the mode's own."""
+    return [name for verb, names in start.actions(step) if verb == "keep" for name in names]
 
 
 def _actions(mode: str, way: tuple[start.Step, ...], names: list[str], build: Path) -> list[vm_heap.Action]:
@@ -262,13 +267,6 @@ def _stays(mode: str, actions: list[vm_heap.Action], touched: Sequence[str] = ()
     shared = modes.staying(modes.NORMAL)
     own = {name: size for name, size in modules.items() if name not in shared}
     return Stays(mode, total, modules, own, sum(action.names for action in library))
-
-
-def _moments(
-    mode: str, names: list[str], actions: list[vm_heap.Action], stay: Collection[str]
-) -> list[Moment]:
-    """Those of these names, on top of what stays."""
-    return [_moment(name, mode, actions[4 * at :][:4], stay) for at, name in enumerate(names)]
 
 
 def _moment(name: str, mode: str, actions: list[vm_heap.Action], stay: Collection[str]) -> Moment:

@@ -4,13 +4,14 @@ import json
 import re
 import shutil
 import subprocess
-from base64 import urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from iot import config
 from iot.ble.frames import split
 from playwright.async_api import Browser, expect
 
@@ -18,6 +19,7 @@ from tests.patience import until
 from tests.peers.chromium import Visit, needs_chromium
 from tests.peers.inspection import inspect
 from tools import phone
+from tools.cloud.ca import Authority
 from tools.phone.serve import PAGE, version
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +28,12 @@ IPHONE = (
 )
 FIREFOX = "Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0"
 NO_BLUETOOTH = 'Object.defineProperty(Navigator.prototype, "bluetooth", {value: undefined});'
+WIFI = {"wifi": [{"ssid": "Home"}]}
+_THROUGH_THE_FORM = """async (given) => {
+  const product = await import("./product.js");
+  product.fill(given);
+  return product.missing()?.text ?? await product.merged({});
+}"""
 PRODUCT = {"aws": {"endpoint": "iot.example.com", "root_ca": "…"}}
 
 
@@ -324,3 +332,32 @@ def test_the_service_worker_keeps_all_files_and_tells_this_version() -> None:
     assert f'VERSION = "{version()}"' in worker, (
         f'the page has changed: write VERSION = "{version()}" in sw.js'
     )
+
+
+@in_browser
+async def test_the_form_has_what_devices_take_of_each_cloud_and_loses_none_of_it(
+    site: phone.Page, visit: Visit, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    certificate, key = authority.issue()
+    own = {"certificate": certificate, "key": key}
+    place = {"endpoint": "cloud.example.com", "root_ca": authority.root_pem}
+    claim = {"template": "Home", "claim_certificate": certificate, "claim_key": key, "keys": "service"}
+    secret = b64encode(b"of a device or a group").decode()
+    registry = {"project": "p", "location": "us-central1", "registry": "lamps"}
+    login = {"user": "lamp", "password": "hunter2"}
+    products: list[tuple[str, dict[str, Any]]] = [
+        *(("aws", one) for one in (claim, {"thing_name": "lamp", **own})),
+        *(("azure", {"device_id": "lamp", **one}) for one in ({"shared_access_key": secret}, own)),
+        ("azure", {"id_scope": "0ne1", "group_key": secret}),
+        ("clearblade", {"key": key, **registry}),
+        ("alibaba", {"product_key": "pk", "device_id": "lamp", "device_secret": "hunter2"}),
+        *(("mqtt", {"port": 8884, **one}) for one in (login, own, {**login, **own}, {"user": "lamp", **own})),
+    ]
+    assert {cloud for cloud, _ in products} == set(config.CLOUDS)
+    await visit.page.goto(site.url)
+    for cloud, members in products:
+        product = {cloud: {**place, **members}}
+        made = await visit.page.evaluate(_THROUGH_THE_FORM, product)
+        assert isinstance(made, dict), (cloud, members.keys(), made)
+        assert config.validate({**WIFI, **made}) == config.validate({**WIFI, **product}), members.keys()

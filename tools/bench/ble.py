@@ -11,11 +11,11 @@ from tools.ble.client import Client
 from tools.ble.over_bumble import OverBumble
 from tools.ble.protocol import CHANNELS, CONFIG
 from tools.cloud import Cloud
+from tools.cloud.fleet import MAY_ALL
 from tools.sim import Device, World
 
 MTUS = (23, 247)
 _WIFI = {"ssid": "Home", "password": "correct horse"}
-_POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]}
 _START_S = 30
 _NO_FRAME = 0x00  # neither the first of a message nor the last: the device passes over it
 
@@ -33,7 +33,7 @@ async def measure(runs: int, micropython: str | None = None) -> dict[int, dict[s
 def _document(cloud: Cloud) -> dict[str, Any]:
     """A configuration with a certificate and a key of the thing's own."""
     document = cloud.device_configuration([_WIFI])
-    certificate, key = cloud.create_identity(_POLICY)
+    certificate, key = cloud.create_identity(MAY_ALL)
     own = {"thing_name": "bench", "certificate": certificate, "key": key}
     root = {name: document["aws"][name] for name in ("endpoint", "port", "root_ca")}
     return {**document, "aws": root | own}

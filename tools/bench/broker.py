@@ -12,13 +12,10 @@ from pathlib import Path
 from tools.bench import mosquitto
 from tools.bench.streams import client_context
 from tools.cloud import Cloud
+from tools.cloud.fleet import MAY_ALL
 
 _ROOT = Path(__file__).resolve().parents[2]
 _START_S = 60
-_POLICY = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}],
-}
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ async def start_mosquitto(folder: Path) -> AsyncIterator[Endpoint]:
 @asynccontextmanager
 async def start_cloud(folder: Path) -> AsyncIterator[Endpoint]:
     cloud = Cloud(folder / "state")  # makes the folder
-    pair, root_pem = cloud.create_identity(_POLICY), cloud.root_ca
+    pair, root_pem = cloud.create_identity(MAY_ALL), cloud.root_ca
     await cloud.stop()
     log = folder / "cloud.log"
     with log.open("wb") as output:

@@ -4,10 +4,9 @@ import asyncio
 import shutil
 import socket
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tools.cloud.ca import Authority
+from tools.started import Started
 
 _START_S = 20
 
@@ -56,7 +55,7 @@ async def accepts(port: int) -> bool:
     return True
 
 
-class Mosquitto:
+class Mosquitto(Started):
     """A broker for clients with certificates of `authority`; what it keeps outlives `stop` and `start`.
 
     Args:
@@ -108,12 +107,3 @@ class Mosquitto:
         if self._process and self._process.returncode is None:
             self._process.terminate()
             await self._process.wait()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()

@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from . import checks, topics
+from . import checks, speaker, topics
 from . import connection as wire
 from . import packet as mqtt
 from .authorization import Authorization, connect_variables, connection_variables
 from .ca import certificate_id
 from .errors import InternalFailureException, ResourceNotFoundException
-from .events import Event, shown
+from .events import shown
 from .limits import Limits, TokenBucket
 from .registry import Registry
-from .router import Router
 from .session import Session
+from .speaker import Speaker
 from .store import Message
 
 _LOOK_S = 0.02
@@ -33,13 +33,11 @@ class Service(Protocol):
         """Do what is due and drop what has expired; called once a second."""
 
 
-class Server(Protocol):
+class Server(speaker.Server, Protocol):
     """The broker, as one of its clients sees it."""
 
     registry: Registry
-    router: Router
     limits: Limits
-    tell: Callable[[Event], None]
     tell_messages: bool
     misbehaves: Callable[["Client", mqtt.Packet], str]
     monotonic: Callable[[], float]
@@ -62,7 +60,7 @@ class Server(Protocol):
         """A connected client's connection ended; `will` is to be published."""
 
 
-class Client:
+class Client(Speaker):
     """A peer, from the TLS handshake to the end. Its identity is its certificate.
 
     What its policies deny closes the connection without a word, CONNECT too: AWS sends no CONNACK then
@@ -70,17 +68,12 @@ class Client:
     """
 
     def __init__(self, broker: Server, address: str) -> None:
-        self.address = address
-        self.client_id = ""
-        self.certificate_id = ""
+        super().__init__(broker, broker.limits, address)
         self.keep_alive_s = 0
         self.connected_s = 0.0
         self.local_address = ("", 0)
         self.discarded = 0
         self._broker = broker
-        self._limits = broker.limits
-        self._session: Session | None = None
-        self._will: mqtt.Will | None = None
 
     # wire.Handler
 
@@ -114,36 +107,15 @@ class Client:
         else:
             self._dispatch(self._session, packet)
 
-    def drained(self) -> None:
-        if self._session is not None:
-            self._session.pump()
-
     def closed(self, reason: str, detail: str) -> None:
         if self.discarded:
             detail += f"; {self.discarded} publishes over {self._limits.publishes_per_s:g}/s were discarded"
-        if self._session is None:
-            self._tell("refused", reason, detail)
-            return
-        session, self._session = self._session, None
-        if session.dropped:
-            detail += f"; {session.dropped} messages to it were dropped"
-        will = None if reason == wire.CLIENT_INITIATED_DISCONNECT else self._will
-        self._broker.left(self, session, reason, detail, will)
+        super().closed(reason, detail)
 
     # session.Receiver
 
-    @property
-    def writable(self) -> bool:
-        return self._connection.writable
-
     def may_receive(self, topic: str) -> bool:
         return self._authorization.allows("iot:Receive", f"topic/{topic}")
-
-    def deliver(self, packet: mqtt.Publish) -> None:
-        self._connection.send(mqtt.publish(packet))
-
-    def fail(self, error: InternalFailureException) -> None:
-        self._close(wire.SERVER_ERROR, str(error))
 
     # For the broker and its services
 
@@ -195,12 +167,6 @@ class Client:
             self._will = None
         self._close(reason, detail)
 
-    def _tell(self, kind: str, reason: str, detail: str) -> None:
-        self._broker.tell(Event(kind, self.address, self.client_id, self.certificate_id, reason, detail))
-
-    def _close(self, reason: str, detail: str, last: bytes = b"") -> None:
-        self._connection.close(reason, detail, last)
-
     def _has_active_certificate(self) -> bool:
         """Whether the certificate is ACTIVE at this moment; closes the connection where it is not."""
         try:
@@ -211,6 +177,9 @@ class Client:
         if status != "ACTIVE":
             self._close(wire.AUTH_ERROR, f"certificate {self.certificate_id[:12]}… is {status}")
         return status == "ACTIVE"
+
+    def _left(self, session: Session, reason: str, detail: str, will: mqtt.Will | None) -> None:
+        self._broker.left(self, session, reason, detail, will)
 
     # Packets
 
@@ -237,12 +206,9 @@ class Client:
         self._will = packet.will
         self.keep_alive_s = packet.keep_alive_s
         session, present = self._broker.joining(self, packet.clean_session)
-        self._session = session
-        self._connection.send(mqtt.connack(mqtt.ACCEPTED, present))
-        self._connection.established(self._limits.keep_alive_s(packet.keep_alive_s))
         name = self._connection.server_name()
         asked = f"asked for {name}" if name else "no server name (SNI), which AWS requires"
-        self._tell("connected", "session kept" if present else "new session", asked)
+        self._accept(packet, session, present, asked)
         self._broker.joined(self)
         session.attach(self)
 
@@ -256,23 +222,6 @@ class Client:
             connection_variables(self.address, self._connection.server_name()),
             connect_variables(not packet.clean_session, will_topic),
         )
-
-    def _dispatch(self, session: Session, packet: mqtt.Packet) -> None:
-        match packet:
-            case mqtt.Publish():
-                self._publish(packet)
-            case mqtt.Puback():
-                session.acknowledge(packet.packet_id)
-                session.pump()
-            case mqtt.Subscribe():
-                self._subscribe(session, packet)
-            case mqtt.Unsubscribe():
-                self._broker.router.unsubscribe(session, packet.filters)
-                self._connection.send(mqtt.unsuback(packet.packet_id))
-            case mqtt.Pingreq():
-                self._connection.send(mqtt.pingresp())
-            case mqtt.Disconnect():
-                self._close(wire.CLIENT_INITIATED_DISCONNECT, "")
 
     def _publish(self, packet: mqtt.Publish) -> None:
         if not self._publishes.take(self._broker.monotonic()):

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tools.started import Started
+
 from . import fleet
 from .account import Account
 from .broker import Broker
@@ -45,7 +47,7 @@ class ControlPlaneError(OSError):
     """The control plane cannot listen where it should."""
 
 
-class Cloud:
+class Cloud(Started):
     """AWS IoT Core's device side on this machine: `async with Cloud(folder) as cloud: …`.
 
     One thread's: call it where its event loop runs.
@@ -254,13 +256,6 @@ class Cloud:
             await self._provisioning.stop()
             await self._broker.stop()
         self._database.close()
-
-    async def __aenter__(self) -> "Cloud":
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
 
     def create_identity(self, policy_document: dict[str, Any]) -> tuple[str, str]:
         """(certificate, key), PEM, with a policy of its own: for a client that is no provisioned thing."""

@@ -7,6 +7,9 @@ from typing import Any
 Arn = Callable[[str], str]
 """Makes the ARN of a resource such as `topic/a/b`."""
 
+# For a client of an operator's own, which is no device.
+MAY_ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]}
+
 _NAME = "${iot:Connection.Thing.ThingName}"  # not the name itself: 13 long ones are over a policy's limit
 
 

@@ -11,7 +11,6 @@ from aiohttp import web
 
 from . import topics
 from .authorization import Authorization, connection_variables
-from .ca import certificate_id
 from .errors import (
     AwsError,
     ForbiddenException,
@@ -22,7 +21,7 @@ from .errors import (
 )
 from .events import Event
 from .limits import Limits
-from .listener import SHUTDOWN_S, Listener
+from .listener import SHUTDOWN_S, Listener, address, identity, server_name
 from .registry import Registry
 from .router import Router
 
@@ -68,7 +67,7 @@ class HttpsPublish:
 
     async def _publish(self, request: web.Request) -> web.Response:
         topic = request.match_info["topic"]
-        address, identifier = _peer(request)
+        who, identifier = address(request), identity(request)
         qos = _QOS.get(request.query.get("qos", "0"))
         retain = _RETAIN.get(request.query.get("retain", "false"))
         if qos is None or retain is None:
@@ -80,7 +79,7 @@ class HttpsPublish:
         payload = await request.read()
         self._check_certificate(identifier)
         authorization = Authorization(
-            self._registry, identifier, "", connection_variables(address, _server_name(request))
+            self._registry, identifier, "", connection_variables(who, server_name(request))
         )
         for action in ("iot:Publish", "iot:RetainPublish") if retain else ("iot:Publish",):
             if not authorization.allows(action, f"topic/{topic}"):
@@ -113,8 +112,7 @@ class HttpsPublish:
             error.status = refused.status
         except AwsError as refused_by_us:
             error = refused_by_us
-        address, identifier = _peer(request)
-        self._tell(Event("rejected", address, "", identifier, error.code, f"HTTPS: {error}"))
+        self._tell(Event("rejected", address(request), "", identity(request), error.code, f"HTTPS: {error}"))
         told = "" if isinstance(error, InternalFailureException | ForbiddenException) else str(error)
         return _answer(error.status, told or error.code.removesuffix("Exception"), error.code)
 
@@ -131,18 +129,3 @@ def _answer(status: int, message: str, code: str = "") -> web.Response:
     headers = {"x-amzn-ErrorType": code} if code else {}
     body = {"message": message, "traceId": str(uuid.uuid4())}
     return web.json_response(body, status=status, headers=headers)
-
-
-def _peer(request: web.Request) -> tuple[str, str]:
-    """Its address, and its certificate's id."""
-    transport = request.transport
-    if transport is None:  # it has gone
-        return "", ""
-    host, port = transport.get_extra_info("peername")[:2]
-    certificate = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
-    return f"{host}:{port}", certificate_id(certificate)
-
-
-def _server_name(request: web.Request) -> str:
-    transport = request.transport
-    return getattr(transport.get_extra_info("ssl_object"), "server_name", "") if transport else ""

@@ -2,9 +2,11 @@
 
 import asyncio
 import ssl
+from typing import Any
 
 from aiohttp import web
 
+from .ca import certificate_id
 from .limits import Limits
 
 SHUTDOWN_S = 3
@@ -55,6 +57,21 @@ def address(http: web.BaseRequest) -> str:
     """Who asks; "" where that is gone."""
     peer = http.transport.get_extra_info("peername") if http.transport else None
     return f"{peer[0]}:{peer[1]}" if peer else ""
+
+
+def identity(http: web.BaseRequest) -> str:
+    """The id of who asks' certificate; "" where that is gone."""
+    return certificate_id(_tls(http).getpeercert(binary_form=True)) if http.transport else ""
+
+
+def server_name(http: web.BaseRequest) -> str:
+    """The name that was asked for (SNI), "" for none."""
+    return getattr(_tls(http), "server_name", "") if http.transport else ""
+
+
+def _tls(http: web.BaseRequest) -> Any:
+    assert http.transport  # it is there
+    return http.transport.get_extra_info("ssl_object")
 
 
 class _Full(asyncio.Protocol):

@@ -5,12 +5,12 @@ from typing import Protocol
 
 from tools.cloud import connection as wire
 from tools.cloud import packet as mqtt
-from tools.cloud import topics
+from tools.cloud import speaker, topics
 from tools.cloud.ca import certificate_id
 from tools.cloud.errors import InternalFailureException
-from tools.cloud.events import Event, shown
-from tools.cloud.router import Router
+from tools.cloud.events import shown
 from tools.cloud.session import Session
+from tools.cloud.speaker import Speaker
 from tools.cloud.store import Message
 
 from .manners import Asked, HangUp, Identity, Manners, Refused
@@ -18,12 +18,10 @@ from .manners import Asked, HangUp, Identity, Manners, Refused
 _NOBODY = Identity("")
 
 
-class Server(Protocol):
+class Server(speaker.Server, Protocol):
     """The front, as one of its clients sees it."""
 
-    router: Router
     manners: Manners
-    tell: Callable[[Event], None]
     tell_messages: bool
     clock: Callable[[], float]
 
@@ -36,19 +34,14 @@ class Server(Protocol):
         """A connected client's connection ended; `will` is due."""
 
 
-class Client:
+class Client(Speaker):
     """A peer, from the TLS handshake to the end."""
 
     def __init__(self, front: Server, address: str) -> None:
-        self.address = address
-        self.client_id = ""
-        self.certificate_id = ""
+        super().__init__(front, front.manners.limits, address)
         self.identity = _NOBODY
         self._front = front
         self._manners = front.manners
-        self._limits = front.manners.limits
-        self._session: Session | None = None
-        self._will: mqtt.Will | None = None
 
     # wire.Handler
 
@@ -74,32 +67,10 @@ class Client:
             last = mqtt.connack(mqtt.SERVER_UNAVAILABLE) if new and self._session is None else b""
             self._close(wire.SERVER_ERROR, str(error), last)
 
-    def drained(self) -> None:
-        if self._session is not None:
-            self._session.pump()
-
-    def closed(self, reason: str, detail: str) -> None:
-        if self._session is None:
-            self._tell("refused", reason, detail)
-            return
-        session, self._session = self._session, None
-        will = None if reason == wire.CLIENT_INITIATED_DISCONNECT else self._will
-        self._front.left(self, session, reason, detail, will)
-
     # session.Receiver
-
-    @property
-    def writable(self) -> bool:
-        return self._connection.writable
 
     def may_receive(self, topic: str) -> bool:
         return True
-
-    def deliver(self, packet: mqtt.Publish) -> None:
-        self._connection.send(mqtt.publish(packet))
-
-    def fail(self, error: InternalFailureException) -> None:
-        self._close(wire.SERVER_ERROR, str(error))
 
     # manners.Peer
 
@@ -139,11 +110,8 @@ class Client:
             self._close(wire.AUTH_ERROR, f"it has ended: {self.identity.detail}")
         return ended
 
-    def _tell(self, kind: str, reason: str, detail: str) -> None:
-        self._front.tell(Event(kind, self.address, self.client_id, self.certificate_id, reason, detail))
-
-    def _close(self, reason: str, detail: str, last: bytes = b"") -> None:
-        self._connection.close(reason, detail, last)
+    def _left(self, session: Session, reason: str, detail: str, will: mqtt.Will | None) -> None:
+        self._front.left(self, session, reason, detail, will)
 
     # Packets
 
@@ -161,29 +129,9 @@ class Client:
         self._will = packet.will
         clean = packet.clean_session or not self.identity.keeps_session
         session, present = self._front.joining(self, clean)
-        self._session = session
-        self._connection.send(mqtt.connack(mqtt.ACCEPTED, present))
-        self._connection.established(self._limits.keep_alive_s(packet.keep_alive_s))
-        self._tell("connected", "session kept" if present else "new session", self.identity.detail)
+        self._accept(packet, session, present, self.identity.detail)
         session.attach(self)
         self._manners.joined(self)
-
-    def _dispatch(self, session: Session, packet: mqtt.Packet) -> None:
-        match packet:
-            case mqtt.Publish():
-                self._publish(packet)
-            case mqtt.Puback():
-                session.acknowledge(packet.packet_id)
-                session.pump()
-            case mqtt.Subscribe():
-                self._subscribe(session, packet)
-            case mqtt.Unsubscribe():
-                self._front.router.unsubscribe(session, packet.filters)
-                self._connection.send(mqtt.unsuback(packet.packet_id))
-            case mqtt.Pingreq():
-                self._connection.send(mqtt.pingresp())
-            case mqtt.Disconnect():
-                self._close(wire.CLIENT_INITIATED_DISCONNECT, "")
 
     def _publish(self, packet: mqtt.Publish) -> None:
         if packet.qos > 1:

@@ -1,17 +1,16 @@
 """Files by HTTPS for devices of another cloud: what in the vendor's world is any web server's."""
 
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from aiohttp import web
 
 from tools.cloud.ca import Authority
 from tools.cloud.limits import Limits
 from tools.cloud.listener import SHUTDOWN_S, Listener
+from tools.started import Started
 
 
-class Files:
+class Files(Started):
     """A port of its own: `GET /NAME`, also a part of it (Range).
 
     Args:
@@ -21,39 +20,21 @@ class Files:
 
     def __init__(self, folder: Path, hosts: tuple[str, ...] = ("localhost", "127.0.0.1")) -> None:
         self._host = hosts[0]
-        self._files: dict[str, bytes] = {}
+        self._files = folder / "files"
+        self._files.mkdir(exist_ok=True)
         context = Authority(folder).server_context(hosts, mutual=False, file="files.pem")
         app = web.Application()
-        app.router.add_get("/{name}", self._get)
+        app.router.add_static("/", self._files)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
         self._listener = Listener(runner, context, Limits())
 
     def put(self, name: str, data: bytes) -> str:
         """Keep a file; returns its URL."""
-        self._files[name] = data
+        (self._files / name).write_bytes(data)
         return f"https://{self._host}:{self._port}/{name}"
 
-    async def __aenter__(self) -> Self:
+    async def start(self) -> None:
         self._port = await self._listener.start("127.0.0.1", 0)
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def stop(self) -> None:
         await self._listener.stop()
-
-    async def _get(self, request: web.Request) -> web.Response:
-        data = self._files.get(request.match_info["name"])
-        if data is None:
-            raise web.HTTPNotFound
-        try:
-            asked = request.http_range
-        except ValueError:
-            raise web.HTTPRequestRangeNotSatisfiable from None
-        first, end, _ = asked.indices(len(data))
-        if asked == slice(None, None, 1):
-            return web.Response(body=data)
-        if first >= end:
-            raise web.HTTPRequestRangeNotSatisfiable
-        headers = {"Content-Range": f"bytes {first}-{end - 1}/{len(data)}"}
-        return web.Response(status=206, body=data[first:end], headers=headers)

@@ -50,7 +50,6 @@ class Front:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.manners = manners
-        self.hosts = hosts
         self.tell = tell
         self.tell_messages = False
         self.clock = clock

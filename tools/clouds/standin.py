@@ -3,11 +3,10 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tools.cloud.ca import ServerChain
 from tools.cloud.events import Event
+from tools.started import Started
 
 from .front import Front
 from .manners import Manners
@@ -15,7 +14,7 @@ from .manners import Manners
 HOSTS = ("localhost", "127.0.0.1")
 
 
-class StandIn(Manners):
+class StandIn(Manners, Started):
     """A vendor's manners with a front of their own. All it keeps but sessions and its CA ends with it.
 
     Args:
@@ -42,15 +41,6 @@ class StandIn(Manners):
     async def stop(self) -> None:
         """Disconnect everyone and stop listening."""
         await self.front.stop()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     @property
     def port(self) -> int:

@@ -12,6 +12,7 @@ from tools.board import settings
 from tools.cloud import Cloud
 from tools.cloud.endpoint import kept_port
 from tools.cloud.errors import ResourceNotFoundException
+from tools.cloud.fleet import MAY_ALL
 from tools.configure import configure
 from tools.news import News
 from tools.sim import Device, World
@@ -20,7 +21,6 @@ from tools.subscriber import Subscriber
 WIFI = {"ssid": "Home", "password": "correct horse"}
 MAC = "24:0a:c4:00:00:01"
 WAIT_S = 200  # a machine under load is ten times slower
-_ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]}
 _MESSAGES = 10_000
 _LOOK_S = 0.05
 _JSON = "application/json"
@@ -70,7 +70,7 @@ class Scene:
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(self.cloud)
             await stack.enter_async_context(self.world)
-            certificate, key = self.cloud.create_identity(_ALL)
+            certificate, key = self.cloud.create_identity(MAY_ALL)
             identity = (self.cloud.root_ca, certificate, key)
             place = (self.folder, "localhost", self.cloud.port)
             self._subscriber = Subscriber(*place, *identity, "#", self._received)

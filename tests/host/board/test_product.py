@@ -61,6 +61,25 @@ async def test_of_a_configuration(tmp_path: Path) -> None:
     assert document.load_product(out) == document.load_product(tmp_path / "board.json")
 
 
+async def test_of_another_cloud_s_configuration_whose_certificate_and_key_are_files(tmp_path: Path) -> None:
+    (tmp_path / "root.pem").write_text(ROOT)
+    (tmp_path / "lamp.pem").write_text(claim()["aws"]["claim_key"])
+    section = {"project": "p", "location": "l", "registry": "r", "root_ca": "root.pem", "key": "lamp.pem"}
+    board, out, again = (tmp_path / name for name in ("board.json", "product.json", "again.json"))
+    board.write_text(json.dumps({"wifi": [{"ssid": "Home"}], "clearblade": section}))
+    done = await run_verb("product", str(out), "--from", str(board))
+    assert (done.status, done.err) == (0, "")
+    assert "devices will call us-central1-mqtt.clearblade.com\n" in done.out
+    assert [*product(out)] == ["clearblade"] and product(out)["clearblade"]["key"].startswith("-----BEGIN")
+    done = await run_verb("configure", "--check", str(out), "--wifi", "Home:correct horse")
+    assert (done.status, done.out) == (0, f"{out}: valid\n")
+    document.save(again, document.load(board))
+    assert document.load(again) == document.load(board) and "BEGIN" not in again.read_text()
+    (tmp_path / "lamp.pem").unlink()
+    done = await run_verb("configure", "--check", str(board))
+    assert done.status == 1 and f"{board}: clearblade.key: {tmp_path / 'lamp.pem'}" in done.err
+
+
 async def test_whoever_configures_names_the_network(tmp_path: Path, pem: list[str]) -> None:
     out = tmp_path / "product.json"
     assert (await run_verb("product", str(out), *pem)).status == 0

@@ -3,13 +3,12 @@
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from tools.cloud import packet as mqtt
 from tools.cloud.events import Event
 from tools.clouds.manners import Asked, HangUp, Identity, Manners, Peer, Refused, Work, nothing
-from tools.clouds.standin import HOSTS, StandIn
+from tools.clouds.standin import StandIn
 
 from .devices import AUTOMATIC, CUSTOM_TOPICS, Device
 from .requests import BAD_PARAMETER, OK, AlinkError, OfflineError, Requests, parse, reply
@@ -32,8 +31,9 @@ class Alibaba(StandIn):
         session_expiry_s=7 * 24 * 3600,
     )
 
-    def __init__(self, folder: Path, hosts: tuple[str, ...] = HOSTS, *more: Any, **options: Any) -> None:
-        super().__init__(folder, hosts, *more, **options)
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.on_post: Callable[[Device, dict[str, Any]], None] = lambda device, values: None
         self._devices: dict[str, Device] = {}
         self._requests = Requests()
 
@@ -135,7 +135,7 @@ class Alibaba(StandIn):
         """What gives the data of an answer to a device's request, None for its own answers. Raises HangUp."""
         match name.split("/"):
             case ["event", "property", "post"]:
-                return lambda params: _reported(device, params)
+                return lambda params: self._reported(device, params)
             case ["event", identifier, "post"]:
                 return lambda params: _happened(device, identifier, params)
             case ["property", "desired", "get"]:
@@ -167,12 +167,12 @@ class Alibaba(StandIn):
         if request.get("sys") != {"ack": 0}:
             client.send(f"{topic}_reply", answer)
 
-
-def _reported(device: Device, params: Any) -> dict[str, Any]:
-    values = {name: _value(value) for name, value in params.items()}
-    device.properties |= values
-    device.posts.append(values)
-    return {}
+    def _reported(self, device: Device, params: Any) -> dict[str, Any]:
+        values = {name: _value(value) for name, value in params.items()}
+        device.properties |= values
+        device.posts.append(values)
+        self.on_post(device, values)
+        return {}
 
 
 def _happened(device: Device, identifier: str, params: Any) -> dict[str, Any]:

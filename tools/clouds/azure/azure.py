@@ -1,35 +1,24 @@
 """An IoT Hub and its DPS behind one port: a CONNECT's user name says for which of them it is."""
 
 import ssl
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tools.cloud import packet as mqtt
-from tools.cloud.ca import ServerChain
-from tools.cloud.events import Event
 
-from ..front import Front
 from ..manners import Asked, Identity, Manners, Peer, Work
+from ..standin import HOSTS, StandIn
 from .hub import Hub
 from .provisioning import Claim, Provisioning
 
 _DPS_HOST = "global.azure-devices-provisioning.net"
 
 
-class Azure(Manners):
-    """Its state but for sessions ends with it. `hub` and `dps` are what their services' SDKs do.
+class Azure(StandIn):
+    """`hub` and `dps` are what their services' SDKs do. Its arguments are StandIn's.
 
-    Args:
-        folder: see Front.
-        hosts: the hub's names, of which the first is the one that DPS tells.
-        tell: called with each Event; must not raise.
-        clock: seconds since 1970.
-        server_chain: what the server shows in a handshake.
-
-    Raises:
-        StateError: the folder is in use, or damaged.
+    The first of the hosts, which are the hub's names, is the one that DPS tells.
     """
 
     # 1.5 keep-alives are at most 29.45 minutes; "a device can only subscribe to five topics at a time".
@@ -38,33 +27,11 @@ class Azure(Manners):
     )
     verify = ssl.CERT_OPTIONAL
 
-    def __init__(
-        self,
-        folder: Path,
-        hosts: tuple[str, ...] = ("localhost", "127.0.0.1"),
-        tell: Callable[[Event], None] = lambda event: None,
-        clock: Callable[[], float] = time.time,
-        server_chain: ServerChain = "p256",
-    ) -> None:
-        self.front = Front(folder, self, (*hosts, _DPS_HOST), tell, clock, server_chain)
-        self.hub = Hub(hosts, self.front.client, self.front.trust, clock)
-        self.dps = Provisioning(self.hub, self.front.trust, clock, self.front.say)
-
-    @property
-    def port(self) -> int:
-        return self.front.port
-
-    @property
-    def root_pem(self) -> str:
-        return self.front.root_pem
-
-    async def start(self, listen: str = "127.0.0.1", port: int = 0) -> int:
-        """Listen; returns the port, 0 takes any free one. Raises OSError."""
-        return await self.front.start(listen, port)
-
-    async def stop(self) -> None:
-        """Disconnect everyone and stop listening."""
-        await self.front.stop()
+    def __init__(self, folder: Path, hosts: tuple[str, ...] = HOSTS, *more: Any, **options: Any) -> None:
+        super().__init__(folder, (*hosts, _DPS_HOST), *more, **options)
+        front = self.front
+        self.hub = Hub(hosts, front.client, front.trust, front.clock)
+        self.dps = Provisioning(self.hub, front.trust, front.clock, front.say)
 
     # Manners
 

@@ -1,18 +1,20 @@
 """The stand-in itself: devices by their public keys, and what their messages mean."""
 
 import re
+from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tools.cloud import packet as mqtt
 from tools.cloud.store import Message
 from tools.clouds.manners import Asked, HangUp, Identity, Manners, Peer, Refused, Work
-from tools.clouds.standin import HOSTS, StandIn
+from tools.clouds.standin import StandIn
 
 from .devices import Config, Device, NotSubscribedError
 from .token import TokenError, judge, load_key
 
+T = TypeVar("T")
 _CLIENT_ID = re.compile(r"projects/([^/]+)/locations/([^/]+)/registries/([^/]+)/devices/([^/]+)")
 _DEVICE_ID = re.compile(r"(?!goog)[A-Za-z][A-Za-z0-9+.%_~-]{2,254}")
 _KEYS = 3
@@ -34,15 +36,14 @@ class ClearBlade(StandIn):
 
     def __init__(
         self,
-        folder: Path,
-        hosts: tuple[str, ...] = HOSTS,
-        *more: Any,
+        *arguments: Any,
         project: str = "project",
         location: str = "us-central1",
         registry: str = "registry",
         **options: Any,
     ) -> None:
-        super().__init__(folder, hosts, *more, **options)
+        super().__init__(*arguments, **options)
+        self.on_message: Callable[[str, bytes], None] = lambda topic, payload: None
         self._place = project, location, registry
         self._devices: dict[str, Device] = {}
         self._sent: dict[str, tuple[Peer, Message, Config]] = {}  # configurations that wait for a PUBACK
@@ -116,13 +117,13 @@ class ClearBlade(StandIn):
         kind, _, subfolder = message.topic.removeprefix(device.topic + "/").partition("/")
         if message.topic.startswith(device.topic + "/"):
             if kind == "events":
-                return lambda: device.events.append((subfolder, message.payload))
+                return lambda: self._take(message, device.events, (subfolder, message.payload))
             if kind == "state" and not subfolder:
                 if len(message.payload) > _STATE_BYTES:
                     raise HangUp(f"PUBLISH: state of {len(message.payload)} bytes, {_STATE_BYTES} at most")
                 if not device.may_report(self.front.clock(), self.states_per_s):
                     raise HangUp(f"PUBLISH: more than {self.states_per_s:g} states a second, over a minute")
-                return lambda: device.states.append(message.payload)
+                return lambda: self._take(message, device.states, message.payload)
         raise HangUp(f"PUBLISH: {message.topic}: a device has {device.topic}/events[/…] and …/state alone")
 
     def subscribe(self, client: Peer, topic_filter: str, qos: int) -> int:
@@ -150,6 +151,10 @@ class ClearBlade(StandIn):
 
     def _of(self, client: Peer) -> Device:
         return self._devices[client.client_id.rpartition("/")[2]]
+
+    def _take(self, message: mqtt.Publish, kept: deque[T], what: T) -> None:
+        kept.append(what)
+        self.on_message(message.topic, message.payload)
 
     def _send_config(self, peer: Peer, device: Device) -> None:
         message = peer.send(f"{device.topic}/config", device.config.data)

@@ -10,8 +10,8 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tools.cloud import Cloud, topics
+from tools.cloud.fleet import MAY_ALL
 
-_ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]}
 _RETRY_S = 1, 5
 
 # What shadows and jobs need, for things at home: what they ask, and what AWS says.
@@ -49,7 +49,7 @@ class Bridge:
         self._is_subscribed = False
         identity = folder / "bridge.pem"
         identity.touch(mode=0o600)
-        identity.write_text("".join(cloud.create_identity(_ALL)), encoding="ascii")
+        identity.write_text("".join(cloud.create_identity(MAY_ALL)), encoding="ascii")
         context = ssl.create_default_context(cadata=cloud.root_ca)
         context.load_cert_chain(os.fspath(identity))
         self._mqtt = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name, clean_session=False)

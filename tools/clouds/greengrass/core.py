@@ -12,16 +12,17 @@ from pathlib import Path
 from tools.cloud import Cloud, Event
 from tools.cloud import packet as mqtt
 from tools.cloud.ca import ServerChain, certificate_id
-from tools.cloud.errors import ResourceNotFoundException
+from tools.started import Started
 
 from ..front import Front
 from ..manners import Asked, Identity, Manners, Peer, Refused, Work
 from .bridge import Bridge
+from .rights import is_of
 
 _HIGHEST_QOS = 1  # as the cloud's own; the front hangs up on a PUBLISH of 2
 
 
-class Core:
+class Core(Started):
     """A core of the local cloud: `async with Core(folder, cloud, "core") as core: …`.
 
     Args:
@@ -85,13 +86,6 @@ class Core:
         await self.bridge.stop()
         await self._front.stop()
 
-    async def __aenter__(self) -> "Core":
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
 
 class _Home(Manners):
     """Lets in things that are associated with the core, by the certificates that the cloud knows them by."""
@@ -106,17 +100,9 @@ class _Home(Manners):
         thing = asked.packet.client_id
         if thing not in self._core.things:
             raise Refused(f"{thing} is not associated with {self._core.name}", mqtt.BAD_USER_NAME_OR_PASSWORD)
-        if not self._is_of(thing, certificate_id(asked.certificate)):
+        if not is_of(self._registry, thing, certificate_id(asked.certificate)):
             raise Refused(f"the certificate is not {thing}'s", mqtt.BAD_USER_NAME_OR_PASSWORD)
         return Identity(thing, f"associated with {self._core.name}")
-
-    def _is_of(self, thing: str, identifier: str) -> bool:
-        try:
-            found = self._registry.describe_certificate(certificateId=identifier)["certificateDescription"]
-        except ResourceNotFoundException:
-            return False
-        things = self._registry.list_principal_things(principal=found["certificateArn"])["things"]
-        return found["status"] == "ACTIVE" and thing in things
 
     def publish(self, client: Peer, message: mqtt.Publish) -> Work:
         """Any topic, reserved ones too: what nobody at home subscribed to, and no bridge takes, is lost."""

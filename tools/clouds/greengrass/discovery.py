@@ -11,12 +11,12 @@ from aiohttp import web
 
 from tools.cloud import Cloud
 from tools.cloud.authorization import Authorization, connection_variables
-from tools.cloud.ca import Authority, certificate_id
-from tools.cloud.errors import ResourceNotFoundException
+from tools.cloud.ca import Authority
 from tools.cloud.limits import Limits
-from tools.cloud.listener import SHUTDOWN_S, Listener, address
+from tools.cloud.listener import SHUTDOWN_S, Listener, address, identity, server_name
 
 from .core import Core
+from .rights import is_of
 
 PORT = 8443
 
@@ -74,21 +74,12 @@ class Discovery:
         return _said(200, {"GGGroups": [self._group(core) for core in cores]})
 
     def _may(self, request: web.Request, thing: str) -> bool:
-        transport = request.transport
-        if transport is None:  # it has gone
+        identifier = identity(request)
+        if not is_of(self._registry, thing, identifier):
             return False
-        tls = transport.get_extra_info("ssl_object")
-        identifier = certificate_id(tls.getpeercert(binary_form=True))
-        try:
-            found = self._registry.describe_certificate(certificateId=identifier)["certificateDescription"]
-        except ResourceNotFoundException:
-            return False
-        things = self._registry.list_principal_things(principal=found["certificateArn"])["things"]
-        variables = connection_variables(address(request), getattr(tls, "server_name", ""))
-        allowed = Authorization(self._registry, identifier, "", variables).allows(
-            "greengrass:Discover", f"thing/{thing}"
-        )
-        return found["status"] == "ACTIVE" and thing in things and allowed
+        variables = connection_variables(address(request), server_name(request))
+        authorization = Authorization(self._registry, identifier, "", variables)
+        return authorization.allows("greengrass:Discover", f"thing/{thing}")
 
     def _group(self, core: Core) -> dict[str, object]:
         places = [

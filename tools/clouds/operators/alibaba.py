@@ -1,18 +1,16 @@
 """Alibaba Cloud's IoT Platform: properties that are posted and set, services that are called."""
 
-import asyncio
 import json
 from typing import Any
 
-from tools.clouds.alibaba import Alibaba, OfflineError
+from tools.clouds.alibaba import Alibaba, Device, OfflineError
 
-from .base import Base, OperatorError
+from .base import Fronted, OperatorError
 
-_LOOK_S = 0.05
 _PRODUCT = "a1Esp32"
 
 
-class Operator(Base):
+class Operator(Fronted[Alibaba]):
     """Does what the platform's console does: sets properties, calls services."""
 
     CALLED = "Alibaba Cloud IoT Platform, a service that is ending"
@@ -20,26 +18,13 @@ class Operator(Base):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._cloud = Alibaba(self.folder, tell=self.on_event)
+        self._cloud.on_post = self._on_post
         self._device = self._cloud.create_device(_PRODUCT, self.device)
-
-    async def start(self) -> None:
-        await self._cloud.start()
-        self._following = asyncio.create_task(self._follow())
-
-    async def stop(self) -> None:
-        self._following.cancel()
-        await self._cloud.stop()
-
-    @property
-    def port(self) -> int:
-        return self._cloud.port
 
     def section(self) -> dict[str, Any]:
         return {
             "alibaba": {
-                "endpoint": "localhost",
-                "port": self.port,
-                "root_ca": self._cloud.root_pem,
+                **self.place(),
                 "product_key": _PRODUCT,
                 "device_secret": self._device.secret,
             }
@@ -57,10 +42,5 @@ class Operator(Base):
         except (OfflineError, TimeoutError) as error:
             raise OperatorError(str(error)) from None
 
-    async def _follow(self) -> None:
-        """Tell of what comes, which the stand-in keeps for whoever looks."""
-        while True:
-            await asyncio.sleep(_LOOK_S)
-            while self._device.posts:
-                posted = self._device.posts.popleft()
-                self.on_message("properties posted", json.dumps(posted).encode())
+    def _on_post(self, _device: Device, posted: dict[str, Any]) -> None:
+        self.on_message("properties posted", json.dumps(posted).encode())

@@ -4,10 +4,10 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, Generic, Protocol, TypeVar
 
 from tools.cloud.events import Event
+from tools.started import Started
 
 _LOOK_S = 0.05
 
@@ -16,7 +16,7 @@ class OperatorError(Exception):
     """The cloud cannot do that with the device now; its text says why."""
 
 
-class Base:
+class Base(Started):
     """One cloud with one device.
 
     Args:
@@ -77,26 +77,50 @@ class Base:
         """Send a command and return the device's answer. Raises OperatorError."""
         raise NotImplementedError
 
-    async def start(self) -> None:
+
+class Reached(Protocol):
+    """What listens on one port: a stand-in, a broker."""
+
+    @property
+    def port(self) -> int:
+        """Where."""
+
+    @property
+    def root_pem(self) -> str:
+        """The certificate (PEM) that devices have to trust."""
+
+    async def start(self) -> object:
         """Listen. Raises OSError."""
-        raise NotImplementedError
 
     async def stop(self) -> None:
         """Stop listening."""
-        raise NotImplementedError
 
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
+Cloud = TypeVar("Cloud", bound=Reached)
+
+
+class Fronted(Base, Generic[Cloud]):
+    """One cloud behind one port, `_cloud`."""
+
+    _cloud: Cloud
+
+    async def start(self) -> None:
+        await self._cloud.start()
+
+    async def stop(self) -> None:
+        await self._cloud.stop()
+
+    @property
+    def port(self) -> int:
+        return self._cloud.port
+
+    def place(self) -> dict[str, Any]:
+        """What all sections have."""
+        return {"endpoint": "localhost", "port": self.port, "root_ca": self._cloud.root_pem}
 
 
 def merged(state: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    """`state` with `change` in it, where null removes (JSON Merge Patch, RFC 7396)."""
+    """`state` with the members of `change` in place of its own; null removes one."""
     return {name: value for name, value in {**state, **change}.items() if value is not None}
 
 

@@ -1,6 +1,5 @@
 """ClearBlade IoT Core: the device signs its tokens; configurations, states, commands."""
 
-import asyncio
 import json
 from typing import Any
 
@@ -9,13 +8,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tools.clouds.clearblade import ClearBlade, NotSubscribedError
 
-from .base import Base, OperatorError, merged, read, until
+from .base import Fronted, OperatorError, merged, read, until
 
-_LOOK_S = 0.05
 _ANSWERS = "answers"  # the subfolder of events where the device answers commands: the cloud itself hears none
 
 
-class Operator(Base):
+class Operator(Fronted[ClearBlade]):
     """Desires by the device's configuration, which is replaced whole; hears by events and states."""
 
     CALLED = "ClearBlade IoT Core, the successor of Google's"
@@ -23,21 +21,10 @@ class Operator(Base):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._cloud = ClearBlade(self.folder, tell=self.on_event)
+        self._cloud.on_message = self._on_message
         self._desired: dict[str, Any] = {}
         self._reported: dict[str, Any] = {}
         self._answers: list[str] = []
-
-    async def start(self) -> None:
-        await self._cloud.start()
-        self._following = asyncio.create_task(self._follow())
-
-    async def stop(self) -> None:
-        self._following.cancel()
-        await self._cloud.stop()
-
-    @property
-    def port(self) -> int:
-        return self._cloud.port
 
     def section(self) -> dict[str, Any]:
         key = ec.generate_private_key(ec.SECP256R1())
@@ -51,9 +38,7 @@ class Operator(Base):
         _, project, _, location, _, registry, *_ = self._cloud.client_id(self.device).split("/")
         return {
             "clearblade": {
-                "endpoint": "localhost",
-                "port": self.port,
-                "root_ca": self._cloud.root_pem,
+                **self.place(),
                 "project": project,
                 "location": location,
                 "registry": registry,
@@ -76,20 +61,10 @@ class Operator(Base):
             raise OperatorError(str(error)) from None
         return await until(lambda: self._answers.pop() if self._answers else "")
 
-    async def _follow(self) -> None:
-        """Tell of what comes, which the stand-in keeps for whoever looks."""
-        while True:
-            await asyncio.sleep(_LOOK_S)
-            try:
-                device = self._cloud.device(self.device)
-            except KeyError:  # not made yet
-                continue
-            while device.events:
-                folder, payload = device.events.popleft()
-                if folder.partition("/")[0] == _ANSWERS:
-                    self._answers.append(payload.decode(errors="replace"))
-                self.on_message("/".join(filter(None, (f"{device.topic}/events", folder))), payload)
-            while device.states:
-                payload = device.states.popleft()
-                self._reported = read(payload)
-                self.on_message(f"{device.topic}/state", payload)
+    def _on_message(self, topic: str, payload: bytes) -> None:
+        kind, _, folder = topic.removeprefix(f"/devices/{self.device}/").partition("/")
+        if kind == "state":
+            self._reported = read(payload)
+        elif folder.partition("/")[0] == _ANSWERS:
+            self._answers.append(payload.decode(errors="replace"))
+        self.on_message(topic, payload)

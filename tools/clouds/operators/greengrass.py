@@ -5,6 +5,7 @@ from typing import Any
 
 from tools.cloud import Cloud
 from tools.cloud.errors import ResourceNotFoundException
+from tools.cloud.fleet import MAY_ALL
 from tools.clouds.greengrass import SERVICES_DOWN, SERVICES_UP, Core, Discovery, template_body
 from tools.subscriber import Subscriber
 
@@ -14,7 +15,6 @@ _REGION = "iot.eu-central-1.amazonaws.com"
 _ENDPOINT, _DISCOVERY = f"local-ats.{_REGION}", f"greengrass-ats.{_REGION}"
 _TEMPLATE = "Home"
 _HOSTS = ("localhost", _ENDPOINT, _DISCOVERY)
-_ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iot:*", "Resource": "*"}]}
 
 
 class Operator(Base):
@@ -41,7 +41,7 @@ class Operator(Base):
         core.associate(self.device)
         await core.start()
         self._cores.append(core)
-        identity = self._cloud.create_identity(_ALL)
+        identity = self._cloud.create_identity(MAY_ALL)
         self._client = Subscriber(
             self.folder, "localhost", self._cloud.port, self._cloud.root_ca, *identity, "#", self._on_message
         )

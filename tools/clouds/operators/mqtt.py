@@ -8,10 +8,10 @@ from typing import Any
 from tools.clouds.broker import Broker
 from tools.subscriber import Subscriber
 
-from .base import Base, merged, read, until
+from .base import Fronted, merged, read, until
 
 
-class Operator(Base):
+class Operator(Fronted[Broker]):
     """Talks to the device by another client of the broker, which shows a certificate."""
 
     CALLED = "any broker: mosquitto with passwords and TLS"
@@ -23,30 +23,24 @@ class Operator(Base):
         self._reported: dict[str, Any] = {}
         self._answers: dict[str, bytes] = {}
         self._numbers = itertools.count(1)
-        self._broker = Broker(self.folder, {self.device: self._password})
+        self._cloud = Broker(self.folder, {self.device: self._password})
 
     async def start(self) -> None:
-        await self._broker.start()
-        identity = self._broker.root_pem, *self._broker.authority.issue()
+        await super().start()
+        identity = self._cloud.root_pem, *self._cloud.authority.issue()
         self._client = Subscriber(
-            self.folder, "localhost", self._broker.certificate_port, *identity, "#", self._on_message
+            self.folder, "localhost", self._cloud.certificate_port, *identity, "#", self._on_message
         )
         await self._client.__aenter__()
 
     async def stop(self) -> None:
         await self._client.__aexit__()
-        await self._broker.stop()
-
-    @property
-    def port(self) -> int:
-        return self._broker.port
+        await super().stop()
 
     def section(self) -> dict[str, Any]:
         return {
             "mqtt": {
-                "endpoint": "localhost",
-                "port": self.port,
-                "root_ca": self._broker.root_pem,
+                **self.place(),
                 "user": "{id}",
                 "password": self._password,
             }

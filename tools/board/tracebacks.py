@@ -3,6 +3,7 @@
 import re
 from functools import cache
 
+from . import shared
 from .files import ROOT, compile_as_it_is
 from .private import rom_names
 
@@ -27,4 +28,4 @@ def _names(path: str) -> dict[str, str]:
         return {}
     source = file.read_bytes()
     module = compile_as_it_is(source, f"lib/{path}.py")
-    return {name.decode(): own.decode() for own, name in rom_names(module, source).items()}
+    return shared.own_names() | {name.decode(): own.decode() for own, name in rom_names(module, source).items()}

@@ -3,7 +3,11 @@
 import asyncio
 import gc
 
+from micropython import const
+
 from iot.memory import borrow
+
+_STREAM_BYTES = const(1536)  # of MicroPython's heap in one piece: what a TLS stream is made of
 
 
 def is_starved(error):
@@ -27,24 +31,33 @@ class Opener:
         self._host = host
         self._port = port
         self._load = load
-        self.context = self._made = None
+        self.context = self._made = self._room = None
 
     def prepare(self):
         """Builds the SSLContext where there is none yet; errors as with iot.trust.context."""
         if self.context is None:
+            self._keep_room()
             own = self._load()
             self.context = borrow("iot.trust").context(*own, self._host)
 
     async def open(self):
         """A stream; the handshake runs in its first write or read. Its extra info `socket` is below TLS."""
         self.prepare()
-        gc.collect()  # now it costs nothing, and leaves what comes larger pieces
+        gc.collect()  # what the last stream was made of, makes room for this one
+        self._keep_room()
         await asyncio.open_connection(self._host, self._port, ssl=self, server_hostname=self._host)
         made, self._made = self._made, None
         return asyncio.StreamReader(*made)  # in MicroPython one Stream reads and writes
 
     def wrap_socket(self, sock, **options):
         """For asyncio: TLS on `sock`, which stays known: once a write has failed, TLS reads nothing more."""
+        self._room = None
+        gc.collect()  # now it costs nothing
         tls_socket = self.context.wrap_socket(sock, **options)
         self._made = tls_socket, {"socket": sock}
         return tls_socket
+
+    def _keep_room(self):
+        """Holds a place among what is there already: else a stream would part what is free above."""
+        if self._room is None:
+            self._room = bytearray(_STREAM_BYTES)

@@ -86,7 +86,7 @@ def test_a_failure_says_what_and_where():
     found = failure(caught("pear"))
     assert found["type"] == "KeyError" and "pear" in found["message"]
     file, _, line = found["place"].rpartition(":")
-    assert file.endswith("test_documents.py") and int(line) > 50
+    assert "test_documents." in file and int(line) > 50
     assert "message" not in failure(ValueError())
 
 

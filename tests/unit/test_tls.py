@@ -88,7 +88,25 @@ async def test_one_context_serves_every_connection():
 
 async def test_garbage_is_collected_before_each_handshake_and_the_name_is_verified():
     fake, _, _ = await opened(2)
-    assert fake.steps == ["collect", ("connect", "cloud", 8883), ("wrap", "sock", "cloud")] * 2
+    assert fake.steps == ["collect", ("connect", "cloud", 8883), "collect", ("wrap", "sock", "cloud")] * 2
+
+
+async def test_a_place_is_kept_for_a_stream_until_it_is_made():
+    """From before its certificates are read, so that it lies low, and does not part what is free above."""
+    rooms = []
+    load = lambda: rooms.append(len(opener._room)) or (b"-----root", b"own", b"key")  # noqa: E731
+    fake, before = FakeTls(), sys.modules.get("tls")
+    sys.modules["tls"] = fake
+    try:
+        opener = tls.Opener("cloud", 8883, load)
+        opener.prepare()
+        rooms.append(len(opener._room))
+        opener.wrap_socket("sock", server_hostname="cloud")
+    finally:
+        del sys.modules["tls"]
+        if before:
+            sys.modules["tls"] = before
+    assert rooms == [1536, 1536] and opener._room is None and fake.steps == [("wrap", "sock", "cloud")]
 
 
 async def test_mbedtls_is_given_one_root_at_a_time():

@@ -1,11 +1,12 @@
-"""The library as a chip gets it, compiled and with its private names short: it does what its source does."""
+"""The library as a chip gets it, compiled and with names that are in ROM: it does what its source does."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.vm.test_vm import FOLDERS, ROOT, TIMEOUT_S, VERSIONS, names_in, run, vm_command
-from tools.board.files import compile_for_chip, library_files
+from tests.vm.test_vm import FOLDERS, ROOT, TIMEOUT_S, UNIT, VERSIONS, names_in, run, vm_command
+from tools.board import shared
+from tools.board.files import compile_as_it_is, compile_for_chip, library_files
 
 # Those dual tests that neither look at nor replace anything private.
 FILES = (
@@ -26,10 +27,21 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def unit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tests, which mean the library's names."""
+    folder = tmp_path_factory.mktemp("unit")
+    for file in UNIT.glob("*.py"):
+        module = shared.in_rom(compile_as_it_is(file.read_bytes(), f"unit/{file.name}"))
+        (folder / file.with_suffix(".mpy").name).write_bytes(module)
+    return folder
+
+
 @pytest.mark.parametrize("file", FILES)
 @pytest.mark.timeout(TIMEOUT_S)
-def test_what_is_deployed_does_the_same(file: str, deployed: Path) -> None:
-    folders = {deployed if folder.name == "lib" else folder: there for folder, there in FOLDERS.items()}
+def test_what_is_deployed_does_the_same(file: str, deployed: Path, unit: Path) -> None:
+    there = {ROOT / "lib": deployed, UNIT: unit}
+    folders = {there.get(folder, folder): target for folder, target in FOLDERS.items()}
     parts, output = run(file, vm_command(file, folders, VERSIONS[0]))
     failed = [part for part in parts.values() if not part.startswith("PASSED")]
     assert parts.keys() == set(names_in(ROOT / f"tests/unit/{file}.py")) and not failed, output

@@ -111,7 +111,8 @@ def values(folder: Path) -> dict[str, Any]:
 
 def look_again() -> None:
     """Forget what was found in the device's files as a whole: they have changed since."""
-    for known in (known_elsewhere, passed_by_name, start.imports, start.order, pack.in_a_start, texts.kept_once):
+    names = (known_elsewhere, passed_by_name, shared.in_use, texts.kept_once)
+    for known in (*names, start.imports, start.order, pack.in_a_start):
         known.cache_clear()
 
 

@@ -40,7 +40,7 @@ def table(module: bytes) -> list[bytes]:
 
 
 def renamed(module: bytes, names: Mapping[bytes, int | bytes]) -> bytes:
-    """An .mpy in which each name that is a key is another: in ROM, the one with that number, or a shorter one."""
+    """An .mpy in which each name that is a key is another: that text, or the one in ROM with that number."""
     parts, done = [], 0
     for start, end in _places(module):
         if (new := names.get(module[start:end])) is not None:

@@ -1,4 +1,4 @@
-"""Gives names that only the library's own modules call each other by, names that MicroPython has in ROM anyway.
+"""Gives what only the library's modules call each other by, names that MicroPython has in ROM anyway.
 
 Beside tools.board.private, which does that for what is one module's alone. MicroPython keeps every other name
 for ever, and takes 4.5 KB for the 621st on a chip: those of an application count, too. The list is kept in
@@ -9,10 +9,12 @@ shared_names.txt, so that a name stays what it is from one build to the next, an
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import chain
 from pathlib import Path
+
+from tools import application
 
 from .parameters import renamed
 from .parsing import parse
@@ -21,7 +23,7 @@ from .start import order, source
 ROOT = Path(__file__).resolve().parents[2]
 LIST = Path(__file__).with_name("shared_names.txt")
 # Names of MicroPython's own that neither the library nor what it works with uses, and that nothing looks for
-# in an object of ours: the VM from npm and the images of 1.25 and later have them all (tests/vm/test_shared.py).
+# in an object of ours. The VM from npm and the images of 1.25 and later have them (tests/vm/test_shared.py).
 IN_ROM = """
 AUTO BFINT16 BFINT32 BFINT8 BFUINT16 BFUINT32 BFUINT8 BF_LEN BF_POS BIG_ENDIAN EACCES EADDRINUSE EALREADY
 EBADF ECONNABORTED ECONNREFUSED EEXIST EHOSTUNREACH EINPROGRESS EINVAL EIO EISDIR ENOBUFS ENODEV ENOTCONN
@@ -39,43 +41,56 @@ splitlines sqrt symmetric_difference ticks_cpu ticks_us time_ns trunc uctypes un
 wait_for
 """.split()  # noqa: SIM905
 # What an application has in its hands, each with its methods.
-_API = ("thing", "application", "log", "events", "https", "storage/user_bytes", "ble/packets", "work/job", "work/command")
+_API = (
+    "thing", "application", "log", "events", "https", "storage/user_bytes", "ble/packets", "work/job",
+    "work/command",
+)  # fmt: skip
 
 
 def in_rom(module: bytes) -> bytes:
     """A compiled module of the library's with the names of the list in ROM."""
-    return renamed(module, _kept())
+    return renamed(module, in_use())
 
 
 def own_names() -> dict[str, str]:
     """What those names of MicroPython's stand for in the library's modules."""
-    return {rom.decode(): own.decode() for own, rom in _kept().items()}
+    return {rom.decode(): own.decode() for own, rom in in_use().items()}
 
 
 @cache
-def _kept() -> dict[bytes, bytes]:
-    pairs = (line.split() for line in LIST.read_bytes().splitlines()) if LIST.exists() else ()
-    return {own: rom for own, rom in pairs}
+def in_use() -> dict[bytes, bytes]:
+    """The list, without the words of the application: whatever it takes up, it finds."""
+    folder = application.folder(ROOT)
+    words = _words(file for file in application.files(folder) if file.suffix == ".py")
+    return {own.encode(): rom.encode() for own, rom in listed().items() if own not in words}
+
+
+def listed() -> dict[str, str]:
+    """What the list has: names of the library's, and MicroPython's in their place."""
+    return dict(line.split() for line in LIST.read_text("utf-8").splitlines()) if LIST.exists() else {}
+
+
+def chosen() -> dict[str, str]:
+    """What the list has to have: what it has, stays, and then what a start loads comes first."""
+    names, first = candidates(), _words(filter(None, map(source, order())))
+    kept = {own: rom for own, rom in listed().items() if own in names}
+    new = sorted(names - kept.keys(), key=lambda name: (name not in first, name))
+    return kept | dict(zip(new, (rom for rom in IN_ROM if rom not in kept.values()), strict=False))
 
 
 def candidates() -> set[str]:
     """Names that the library gives, and that nobody else can mean."""
-    trees = {file: parse(file.read_bytes()) for file in (ROOT / "lib/iot").rglob("*.py")}
-    given = set(chain.from_iterable(map(_given, trees.values())))
-    return {
-        name
-        for name in given - set(chain.from_iterable(map(_texts, trees.values()))) - _others()
-        if not name.startswith("_") and len(name) > 1
-    }
+    trees = [parse(file.read_bytes()) for file in (ROOT / "lib/iot").rglob("*.py")]
+    given = set(chain.from_iterable(map(_given, trees)))
+    names = given - set(chain.from_iterable(map(_told, trees))) - _others()
+    return {name for name in names if len(name) > 1 and not name.startswith("_")}
 
 
 def _given(tree: ast.Module) -> Iterator[str]:
-    """Names of functions, classes, globals, attributes and parameters; of an exception's class, which is told, not."""
+    """Names of functions, classes, globals, attributes and parameters."""
     for node in ast.walk(tree):
         match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                yield node.name
-            case ast.ClassDef() if not any(re.search("Error|Exception", ast.unparse(base)) for base in node.bases):
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 yield node.name
             case ast.Name(ctx=ast.Store()):
                 yield node.id
@@ -85,27 +100,27 @@ def _given(tree: ast.Module) -> Iterator[str]:
                 yield node.arg
 
 
-def _texts(tree: ast.Module) -> Iterator[str]:
-    """All words of texts that may stand for names: of JSON, events, attributes; and of modules."""
+def _told(tree: ast.Module) -> Iterator[str]:
+    """Words of texts, which may stand for names: of attributes, of members of JSON; names of exceptions."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield from (node.value, *node.value.split("."))
-        elif isinstance(node, ast.alias):
-            yield node.asname or ""
-        elif isinstance(node, ast.ClassDef) and any(re.search("Error|Exception", ast.unparse(b)) for b in node.bases):
-            yield node.name
+        match node:
+            case ast.Constant(value=str(text)):
+                yield from (text, *text.split("."))
+            case ast.ClassDef() if re.search("Error|Exception", " ".join(map(ast.unparse, node.bases))):
+                yield node.name
 
 
 def _others() -> set[str]:
-    """Words of all that works with the library and is not compiled with it, and what it calls itself."""
-    files = [
-        *(ROOT / name for name in ("boot.py", "main.py", "lib/pack.py")),
-        *(ROOT / "firmware").rglob("*.py"),
-        *(ROOT / "tests/board").rglob("*.py"),
-        *(ROOT / "tests/vm").glob("*.py"),
-        *(ROOT / "lib/iot/ble").rglob("*.py"),  # what it calls is aioble's
-    ]
-    words = set(chain.from_iterable(re.findall(r"\w+", file.read_text("utf-8")) for file in files))
+    """Words of all that works with the library and is not compiled with it, and of what it is known by."""
+    words = _words(
+        [
+            *(ROOT / name for name in ("boot.py", "main.py", "lib/pack.py")),
+            *(ROOT / "firmware").rglob("*.py"),
+            *(ROOT / "lib/iot/ble").rglob("*.py"),  # what it calls is aioble's
+            *(ROOT / "tests/board").rglob("*.py"),
+            *(ROOT / "tests/vm").glob("*.py"),
+        ]
+    )
     for file in (ROOT / ".venv/stubs").rglob("*.pyi"):  # MicroPython's
         words.update(_given(parse(file.read_bytes())))
     for page in (*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"):
@@ -113,21 +128,10 @@ def _others() -> set[str]:
             words.update(re.findall(r"\w+", code))
     for module in _API:
         words.update(_given(parse((ROOT / f"lib/iot/{module}.py").read_bytes())))
-    for file in (ROOT / "lib/iot").rglob("*"):  # modules and packages
-        words.add(file.stem)
-    return words
+    return words | {file.stem for file in (ROOT / "lib/iot").rglob("*")}  # modules and packages
 
 
-def chosen() -> dict[str, str]:
-    """Of those as many as MicroPython has names for, what a start loads first; what the list has, keeps its own."""
-    names, first = candidates(), _words_of_a_start()
-    kept = {own.decode(): rom.decode() for own, rom in _kept().items() if own.decode() in names}
-    new = sorted(names - kept.keys(), key=lambda name: (name not in first, name))
-    return kept | dict(zip(new, (rom for rom in IN_ROM if rom not in kept.values()), strict=False))
-
-
-def _words_of_a_start() -> set[str]:
-    files = filter(None, map(source, order()))
+def _words(files: Iterable[Path]) -> set[str]:
     return set(chain.from_iterable(re.findall(r"\w+", file.read_text("utf-8")) for file in files))
 
 

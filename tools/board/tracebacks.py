@@ -28,4 +28,5 @@ def _names(path: str) -> dict[str, str]:
         return {}
     source = file.read_bytes()
     module = compile_as_it_is(source, f"lib/{path}.py")
-    return shared.own_names() | {name.decode(): own.decode() for own, name in rom_names(module, source).items()}
+    own = {name.decode(): own.decode() for own, name in rom_names(module, source).items()}
+    return shared.own_names() | own

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.text import Text
 
+from tools.board.view import own_names
 from tools.cloud.events import printable
 from tools.timeline import AREAS, LEVELS
 
@@ -56,8 +57,8 @@ class Show:
 def _text(found: Found) -> Text:
     level = str(found.get("level", "I"))[:1].upper()
     area = printable(str(found.get("area") or ""))
-    said = found.get("text")
-    rest = {name: value for name, value in found.items() if name not in _NO_MEMBERS}
+    said = _own(found.get("text"))
+    rest = {name: _own(value) for name, value in found.items() if name not in _NO_MEMBERS}
     words = said if isinstance(said, str) else json.dumps(rest, ensure_ascii=False)
     left_out = f" ({found['left_out']} left out)" if found.get("left_out") else ""
     line = Text().append(f"{_local(str(found.get('time', '')))}  ", style="dim")
@@ -66,6 +67,11 @@ def _text(found: Found) -> Text:
     if area:
         line.append(f"{area}: ", style=AREAS.get(area, "dim"))
     return line.append(printable(words + left_out), style=LEVELS.get(level, ""))
+
+
+def _own(value: object) -> object:
+    """A crash's traceback with its functions' own names; any other value as it is."""
+    return own_names(value) if isinstance(value, str) else value
 
 
 def _local(time: str) -> str:

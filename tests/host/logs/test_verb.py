@@ -17,11 +17,13 @@ from tests.host.thing.conftest import PATIENCE, Done, in_process
 from tests.host.thing.device import Device, register
 from tests.patience import PATIENCE_S, block_until
 from tests.peers.cloud_thread import CloudThread
+from tools.board.shared import listed
 from tools.dashboard.history import History
 from tools.logs import arguments, devices
 from tools.logs.devices import Devices
 from tools.logs.drain.drain import Drain, Report
 from tools.logs.serve import Server
+from tools.logs.showing import Show
 
 Logs = Callable[..., Done]
 
@@ -130,3 +132,12 @@ def test_what_was_kept_since_then(
 def test_no_time(text: str) -> None:
     with pytest.raises(Exception, match="10m, 2h"):
         arguments.since(text)
+
+
+def test_a_crash_has_its_functions_own_names(capsys: pytest.CaptureFixture[str]) -> None:
+    """A device calls the library's by names of MicroPython's (tools.board.shared)."""
+    name = listed()["acknowledge"]
+    traceback = f'Traceback (most recent call last):\n  File "/pack/iot/mqtt/queues.mpy", line 1, in {name}\n'
+    Show(as_json=False).line({"source": "lamp", "kind": "crash", "type": "KeyError", "traceback": traceback})
+    shown = capsys.readouterr().out
+    assert "in acknowledge" in shown and name not in shown

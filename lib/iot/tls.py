@@ -36,15 +36,15 @@ class Opener:
     def prepare(self):
         """Builds the SSLContext where there is none yet; errors as with iot.trust.context."""
         if self.context is None:
-            self._keep_room()
+            # Holds a place among what is there already: else a stream would part what is free above all that.
+            self._room = bytearray(_STREAM_BYTES)
             own = self._load()
             self.context = borrow("iot.trust").context(*own, self._host)
 
     async def open(self):
         """A stream; the handshake runs in its first write or read. Its extra info `socket` is below TLS."""
         self.prepare()
-        gc.collect()  # what the last stream was made of, makes room for this one
-        self._keep_room()
+        gc.collect()
         await asyncio.open_connection(self._host, self._port, ssl=self, server_hostname=self._host)
         made, self._made = self._made, None
         return asyncio.StreamReader(*made)  # in MicroPython one Stream reads and writes
@@ -52,12 +52,7 @@ class Opener:
     def wrap_socket(self, sock, **options):
         """For asyncio: TLS on `sock`, which stays known: once a write has failed, TLS reads nothing more."""
         self._room = None
-        gc.collect()  # now it costs nothing
+        gc.collect()  # now it costs nothing, and what the last stream was made of makes room for this one
         tls_socket = self.context.wrap_socket(sock, **options)
         self._made = tls_socket, {"socket": sock}
         return tls_socket
-
-    def _keep_room(self):
-        """Holds a place among what is there already: else a stream would part what is free above."""
-        if self._room is None:
-            self._room = bytearray(_STREAM_BYTES)

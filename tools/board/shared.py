@@ -82,7 +82,7 @@ def candidates() -> set[str]:
     """Names that the library gives, and that nobody else can mean."""
     trees = [parse(file.read_bytes()) for file in (ROOT / "lib/iot").rglob("*.py")]
     given = set(chain.from_iterable(map(_given, trees)))
-    names = given - set(chain.from_iterable(map(_told, trees))) - _others()
+    names = given - set(chain.from_iterable(map(_told, trees))) - set(_gathered(trees)) - _others()
     return {name for name in names if len(name) > 1 and not name.startswith("_")}
 
 
@@ -108,6 +108,20 @@ def _told(tree: ast.Module) -> Iterator[str]:
                 yield from (text, *text.split("."))
             case ast.ClassDef() if re.search("Error|Exception", " ".join(map(ast.unparse, node.bases))):
                 yield node.name
+
+
+def _gathered(trees: list[ast.Module]) -> Iterator[str]:
+    """What is passed by name to functions that take any names, of which they make texts."""
+    nodes = list(chain.from_iterable(map(ast.walk, trees)))
+    functions = [
+        node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.args.kwarg
+    ]
+    gather = {function.name for function in functions} | {"dict"}
+    gather |= {node.name for node in nodes if isinstance(node, ast.ClassDef) and {*node.body} & {*functions}}
+    for node in nodes:
+        match node:
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in gather:
+                yield from (keyword.arg for keyword in node.keywords if keyword.arg)
 
 
 def _others() -> set[str]:

@@ -1,5 +1,6 @@
 """Names that only the library's modules call each other by: in ROM, and the same in all of them."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from tools.board import files, private, shared
 from tools.board.parameters import table
 from tools.board.view import own_names
 
+LIBRARY = [*(files.ROOT / "lib/iot").rglob("*.py")]
 QUEUES, CLIENT = "lib/iot/mqtt/queues.py", "lib/iot/mqtt/client.py"
 
 
@@ -47,6 +49,14 @@ def test_what_modules_share_is_in_rom_in_all_of_them() -> None:
 def test_what_others_mean_stays(name: str) -> None:
     """An application, a person who reads an error, JSON, an import, aioble, MicroPython."""
     assert name not in shared.candidates()
+
+
+def test_what_is_gathered_by_name_becomes_a_text_and_stays() -> None:
+    tree = ast.parse(
+        "class Box:\n  def __init__(self, **sizes): pass\nBox(width=1)\nbox.fill(height=2)\ndict(depth=3)"
+    )
+    assert set(shared._gathered([tree])) == {"width", "depth"}
+    assert {"networks", "clientToken"} <= set(shared._gathered([ast.parse(f.read_bytes()) for f in LIBRARY]))
 
 
 def test_what_an_application_takes_up_it_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

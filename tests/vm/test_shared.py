@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.vm.test_vm import VERSIONS, VM
 from tools.board.shared import IN_ROM
 
@@ -28,7 +29,7 @@ def names_made(version: str, words: list[str], folder: Path) -> int:
     assert node
     script.write_text(SCRIPT)
     command = [node, str(VM / "run.mjs"), str(script), f"--vm={version}", "--", *words]
-    output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=60).stdout
+    output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=PATIENCE_S).stdout
     before, after = map(int, re.findall(r"n_qstr=(\d+)", output))
     return after - before
 

@@ -133,6 +133,7 @@ def _others() -> set[str]:
             *(ROOT / "lib/iot/ble").rglob("*.py"),  # what it calls is aioble's
             *(ROOT / "tests/board").rglob("*.py"),
             *(ROOT / "tests/vm").glob("*.py"),
+            ROOT / "tools/bench/update_heap.py",
         ]
     )
     for file in (ROOT / ".venv/stubs").rglob("*.pyi"):  # MicroPython's

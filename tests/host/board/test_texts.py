@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.vm.test_vm import VERSIONS, VM
 from tools.board import files, texts
 from tools.board.parameters import table
@@ -50,5 +51,5 @@ def test_they_say_what_they_said(version: str, tmp_path: Path) -> None:
         "import crate\nasync def main(_):\n    print('|'.join(crate.told(len)))\n    return 0\n"
     )
     command = ["node", str(VM / "run.mjs"), str(script), f"--vm={version}", f"{tmp_path / 'lib'}=/lib"]
-    output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=60).stdout
+    output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=PATIENCE_S).stdout
     assert output == "12|ä iot.starving|iot.endings|ä|iot.starving\n"

@@ -167,10 +167,10 @@ async def test_a_port_of_another_machine(scheme: str) -> None:
                 port = await asyncio.to_thread(open_port, far.name)
                 heard.clear()
                 port.write(b"out\xff")
+                while heard != b"out\xff":  # what comes the other way before that has nobody to go to
+                    await asyncio.sleep(0.01)
                 wire.write(b"in\xff")
                 assert await asyncio.to_thread(port.read, 3) == b"in\xff"
-                while heard != b"out\xff":
-                    await asyncio.sleep(0.01)
                 await asyncio.to_thread(close_port, port)
             if scheme == "rfc2217":
                 assert far.uart.levels[-1] == (True, True)

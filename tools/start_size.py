@@ -13,7 +13,10 @@ from tools.board import start
 # Of the chip's heap, with its tables: once lib/iot/heap.py has given it its last size, and before that.
 HEAP_BYTES, FIRST_HEAP_BYTES = 92 * 1024, 56 * 1024
 HEAVIEST = 5
+# Names that MicroPython keeps before there is a table of 4.5 KB more; and an application's own.
+NAMES, OWN_NAMES = 620, 40
 
+_NAMES = re.compile(r"n_qstr=(\d+)")
 _MEM_INFO = re.compile(
     r"GC: total: (?P<total>\d+), used: (?P<used>\d+), free: (?P<free>\d+).*\n.*max free sz: (?P<piece>\d+)"
 )
@@ -21,13 +24,14 @@ _MEM_INFO = re.compile(
 
 @dataclass
 class Memory:
-    """Bytes of the heap behind a step: in all, in use, free, and the largest free piece."""
+    """Bytes of the heap behind a step: in all, in use, free, the largest free piece; and how many names."""
 
     step: str
     total: int
     used: int
     free: int
     piece: int
+    names: int = 0
 
 
 @dataclass
@@ -53,10 +57,10 @@ def measure(build: Path, heap_bytes: int = HEAP_BYTES) -> list[Start]:
 def table(measured: Start) -> Table:
     """The steps of a start for a person."""
     rows = Table(f"a start in {measured.interpreter}", box=None)
-    for title in ("in use", "free", "largest piece"):
+    for title in ("in use", "free", "largest piece", "names"):
         rows.add_column(title, justify="right")
     for step in measured.steps:
-        rows.add_row(step.step, *(f"{number}" for number in (step.used, step.free, step.piece)))
+        rows.add_row(step.step, *(f"{number}" for number in (step.used, step.free, step.piece, step.names)))
     return rows
 
 
@@ -69,13 +73,15 @@ def as_json(starts: list[Start]) -> dict[str, Any]:
 
 
 def _start(run: vm_heap.Run, steps: int) -> Start:
-    _, *parts = run.output.split("STEP ")
-    memory = []
+    before, *parts = run.output.split("STEP ")
+    memory: list[Memory] = []
+    names = others = max(map(int, _NAMES.findall(before)), default=0)  # what the steps are gone through with
     for part in parts:
+        names = max(map(int, _NAMES.findall(part)), default=names)
         if found := _MEM_INFO.search(part):
             numbers = {name: int(number) for name, number in found.groupdict().items()}
             numbers["piece"] *= 16 * run.factor
-            memory.append(Memory(part.splitlines()[0], **numbers))
+            memory.append(Memory(part.splitlines()[0], **numbers, names=names - others))
     failure = _failure(memory, run.output, steps, FIRST_HEAP_BYTES * run.factor)
     if failure:
         loads = [(action.bytes, action.name) for action in run.actions()]
@@ -99,4 +105,6 @@ def _failure(memory: list[Memory], output: str, steps: int, first_bytes: int) ->
         name = output.rpartition("STEP ")[2].partition("\n")[0]
         why = output.rpartition("FAILED ")[2] if "FAILED " in output else output
         return f"{name}: {' '.join(why.split())}"
+    if memory[-1].names > NAMES - OWN_NAMES:
+        return f"{memory[-1].names} names; with an application's own {OWN_NAMES} there may be {NAMES}"
     return None

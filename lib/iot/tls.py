@@ -44,7 +44,7 @@ class Opener:
     async def open(self):
         """A stream; the handshake runs in its first write or read. Its extra info `socket` is below TLS."""
         self.prepare()
-        gc.collect()
+        gc.collect()  # the socket and its buffers find what the last connection had
         await asyncio.open_connection(self._host, self._port, ssl=self, server_hostname=self._host)
         made, self._made = self._made, None
         return asyncio.StreamReader(*made)  # in MicroPython one Stream reads and writes

@@ -182,7 +182,7 @@ async def _enter_normal(system, besides):
     settings = system.settings
     gc.collect()  # else the heap, nearly full until it gets its last size, may double for what comes now
     # Before all else: above the many small things, they would part what is free there.
-    buffers = bytearray(settings.OUTBOX_BYTES), bytearray(settings.PACKET_LIMIT)
+    buffers = None if besides else (bytearray(settings.OUTBOX_BYTES), bytearray(settings.PACKET_LIMIT))
     is_first = "wifi" not in system.tasks
     if is_first:
         _grow_heap(system, _RESERVED_LIGHT if system.stored["light"] else _RESERVED)

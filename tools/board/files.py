@@ -17,7 +17,7 @@ from tools import application, sources
 
 from . import pack, shared, start, texts
 from .errors import BoardError
-from .parameters import passed_by_name, without_names
+from .parameters import passed_by_name, renamed, without_names
 from .parsing import parse
 from .private import in_rom, known_elsewhere
 
@@ -123,7 +123,7 @@ def compile_for_chip(source: bytes, name: str, architecture: str = "xtensawin") 
     """
     if name.startswith("lib/iot/"):
         text, marks = texts.marked(source)
-        module = texts.as_names(compile_as_it_is(text, name, architecture), marks)
+        module = renamed(compile_as_it_is(text, name, architecture), marks)
         module = shared.in_rom(in_rom(without_names(module, source), source))
     else:
         module = compile_as_it_is(source, name, architecture)

@@ -46,12 +46,12 @@ def renamed(module: bytes, names: Mapping[bytes, int | bytes]) -> bytes:
         if (new := names.get(module[start:end])) is not None:
             text = b"" if isinstance(new, int) else new + b"\0"
             number = new << 1 | 1 if isinstance(new, int) else len(new) << 1
-            parts += [module[done : start - _size(end - start)], _number_bytes(number), text]
+            parts += [module[done : start - len(_bytes(end - start << 1))], _bytes(number), text]
             done = end + len(b"\0")
     return b"".join([*parts, module[done:]])
 
 
-def _number_bytes(number: int) -> bytes:
+def _bytes(number: int) -> bytes:
     """A number below 16384 as an .mpy has it."""
     return bytes((number,)) if number < 128 else bytes((number >> 7 | 128, number & 127))
 
@@ -67,11 +67,6 @@ def _places(module: bytes) -> Iterator[tuple[int, int]]:
             continue
         at = start + (length >> 1) + 1
         yield start, at - 1
-
-
-def _size(length: int) -> int:
-    """Bytes that the number before a name of that length takes."""
-    return 1 if length << 1 < 128 else 2
 
 
 def _number(module: bytes, at: int) -> tuple[int, int]:

@@ -53,27 +53,30 @@ def in_rom(module: bytes, source: bytes) -> bytes:
 def rom_names(module: bytes, source: bytes) -> dict[bytes, bytes]:
     """By private names of the module, in its table's order, those in ROM: of which there may be too few."""
     tree = parse(source)
-    own = {name.encode() for name in _defined(tree) - known_elsewhere() - set(_shared(tree))}
+    own = {name.encode() for name in _private(tree) - known_elsewhere() - set(_shared(tree))}
     words = set(re.findall(rb"\w+", source))
     free = (name for name in _NUMBERS if name not in words)
     return dict(zip((name for name in table(module) if name in own), free, strict=False))
+
+
+def _private(tree: ast.Module) -> set[str]:
+    return {name for name in given(tree) if _is_private(name)}
 
 
 def _is_private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__") and name != "_"
 
 
-def _defined(tree: ast.Module) -> set[str]:
-    """Private names that a module gives: to functions, globals, attributes of its own objects."""
-    found = set()
+def given(tree: ast.Module) -> Iterator[str]:
+    """Names that a module gives: to functions, classes, globals, attributes of its own objects."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
-        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            found.add(node.attr)
-    return {name for name in found if _is_private(name)}
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                yield node.name
+            case ast.Name(ctx=ast.Store()):
+                yield node.id
+            case ast.Attribute(ctx=ast.Store()):
+                yield node.attr
 
 
 @cache

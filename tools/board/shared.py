@@ -18,6 +18,7 @@ from tools import application
 
 from .parameters import renamed
 from .parsing import parse
+from .private import given
 from .start import order, source
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,7 +68,7 @@ def in_use() -> dict[bytes, bytes]:
 
 def listed() -> dict[str, str]:
     """What the list has: names of the library's, and MicroPython's in their place."""
-    return dict(line.split() for line in LIST.read_text("utf-8").splitlines()) if LIST.exists() else {}
+    return dict(line.split() for line in LIST.read_text("utf-8").splitlines())
 
 
 def chosen() -> dict[str, str]:
@@ -81,23 +82,15 @@ def chosen() -> dict[str, str]:
 def candidates() -> set[str]:
     """Names that the library gives, and that nobody else can mean."""
     trees = [parse(file.read_bytes()) for file in (ROOT / "lib/iot").rglob("*.py")]
-    given = set(chain.from_iterable(map(_given, trees)))
-    names = given - set(chain.from_iterable(map(_told, trees))) - set(_gathered(trees)) - _others()
+    names = set(chain.from_iterable(map(_given, trees)))
+    names -= set(chain.from_iterable(map(_told, trees))) | set(_gathered(trees)) | _others()
     return {name for name in names if len(name) > 1 and not name.startswith("_")}
 
 
 def _given(tree: ast.Module) -> Iterator[str]:
     """Names of functions, classes, globals, attributes and parameters."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                yield node.name
-            case ast.Name(ctx=ast.Store()):
-                yield node.id
-            case ast.Attribute(ctx=ast.Store()):
-                yield node.attr
-            case ast.arg():
-                yield node.arg
+    yield from given(tree)
+    yield from (node.arg for node in ast.walk(tree) if isinstance(node, ast.arg))
 
 
 def _told(tree: ast.Module) -> Iterator[str]:

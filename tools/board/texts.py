@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 
-from .parameters import renamed
 from .parsing import parse
 from .start import TOUCHED, actions, modes, source
 
@@ -18,7 +17,7 @@ _SHORT, _LONG = 10, 127  # characters: of shorter ones mpy-cross makes names its
 
 
 def marked(text: bytes) -> tuple[bytes, dict[bytes, bytes]]:
-    """A module's source with a short mark for each such text, and what the marks stand for."""
+    """A module's source with a short mark for each such text, and the names that are to take their place."""
     marks: dict[str, bytes] = {}
     lines = text.splitlines(keepends=True)
     places = [
@@ -29,11 +28,6 @@ def marked(text: bytes) -> tuple[bytes, dict[bytes, bytes]]:
             mark = marks.setdefault(own, b"@%d" % len(marks))
             lines[line] = lines[line][:start] + b'"%b"' % mark + lines[line][end:]
     return b"".join(lines), {mark: own.encode() for own, mark in marks.items()}
-
-
-def as_names(module: bytes, marks: dict[bytes, bytes]) -> bytes:
-    """The compiled module, with the texts in place of their marks."""
-    return renamed(module, marks)
 
 
 @cache

@@ -44,6 +44,7 @@ class Show:
         if self.is_done:
             return 0
         self.shown += 1
+        found = {name: _own(value) for name, value in found.items()}
         if self._as_json:
             self._console.out(json.dumps(found), highlight=False)
         else:
@@ -57,8 +58,8 @@ class Show:
 def _text(found: Found) -> Text:
     level = str(found.get("level", "I"))[:1].upper()
     area = printable(str(found.get("area") or ""))
-    said = _own(found.get("text"))
-    rest = {name: _own(value) for name, value in found.items() if name not in _NO_MEMBERS}
+    said = found.get("text")
+    rest = {name: value for name, value in found.items() if name not in _NO_MEMBERS}
     words = said if isinstance(said, str) else json.dumps(rest, ensure_ascii=False)
     left_out = f" ({found['left_out']} left out)" if found.get("left_out") else ""
     line = Text().append(f"{_local(str(found.get('time', '')))}  ", style="dim")
@@ -70,7 +71,7 @@ def _text(found: Found) -> Text:
 
 
 def _own(value: object) -> object:
-    """A crash's traceback with its functions' own names; any other value as it is."""
+    """A traceback with its functions' own names; any other value as it is."""
     return own_names(value) if isinstance(value, str) else value
 
 

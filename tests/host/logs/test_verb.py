@@ -138,6 +138,8 @@ def test_a_crash_has_its_functions_own_names(capsys: pytest.CaptureFixture[str])
     """A device calls the library's by names of MicroPython's (tools.board.shared)."""
     name = listed()["acknowledge"]
     traceback = f'Traceback (most recent call last):\n  File "/pack/iot/mqtt/queues.mpy", line 1, in {name}\n'
-    Show(as_json=False).line({"source": "lamp", "kind": "crash", "type": "KeyError", "traceback": traceback})
-    shown = capsys.readouterr().out
-    assert "in acknowledge" in shown and name not in shown
+    for as_json in (False, True):
+        found = {"source": "lamp", "kind": "crash", "type": "KeyError", "traceback": traceback}
+        Show(as_json).line(found)
+        shown = capsys.readouterr().out
+        assert "in acknowledge" in shown and name not in shown

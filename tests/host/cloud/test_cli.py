@@ -98,8 +98,11 @@ def test_wrong_arguments() -> None:
 
 @asynccontextmanager
 async def running(*arguments: str) -> AsyncIterator[asyncio.StreamReader]:
-    """The verb while it runs, from its first line on: ends with 0 when it is told to."""
-    command = [sys.executable, "-m", "tools", "cloud", "--port", "0", *arguments]
+    """The verb while it runs, from its first line on: ends with 0 when it is told to.
+
+    Without the page, whose line comes among the others whenever it is there.
+    """
+    command = [sys.executable, "-m", "tools", "cloud", "--no-page", "--port", "0", *arguments]
     process = await asyncio.create_subprocess_exec(*command, cwd=REPOSITORY, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     try:

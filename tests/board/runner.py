@@ -1,5 +1,6 @@
 """Programs of the tests' own on a board: loaded into its RAM, started, and left running on its console."""
 
+import ast
 import base64
 import json
 import time
@@ -9,6 +10,7 @@ from typing import Any
 
 from tools.board.files import compile_for_chip
 from tools.board.repl import Repl
+from tools.board.tracebacks import own_names
 
 CHIP = Path(__file__).with_name("chip")
 _ANSWER_S = 60
@@ -55,6 +57,26 @@ read_ms = time.ticks_diff(time.ticks_us(), start_us) / 50000
 regions = esp32.idf_heap_info(esp32.HEAP_DATA)
 print(json.dumps({"flash_read_ms": read_ms, "psram": sum([region[0] for region in regions]) > 1000000}))
 """
+
+
+def watched() -> dict[str, tuple[tuple[str, str, str], ...]]:
+    """What trial.py watches: by module, the class ("" is the module itself), the function, and the place."""
+    tables = [
+        node for node in ast.parse((CHIP / "trial.py").read_bytes()).body if isinstance(node, ast.Assign)
+    ]
+    table: dict[str, tuple[tuple[str, str, str], ...]]
+    (table,) = (ast.literal_eval(node.value) for node in tables if ast.unparse(node.targets[0]) == "WATCHED")
+    return table
+
+
+def names_there() -> dict[str, dict[str, str]]:
+    """By module, what trial.py watches there under another name than its own: own name and that."""
+    found = {}
+    for module, places in watched().items():
+        there = {own: name for name, own in own_names(module.replace(".", "/")).items()}
+        meant = {name for place in places for name in place[:2]}
+        found[module] = {name: there[name] for name in meant if name in there}
+    return found
 
 
 class Runner(Repl):

@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from tests.board.report import UMQTT, drift, most_free
 from tests.board.rig import ALL, ANSWER_S, LIFE_S, LIMITS, NO_NTP, Rig, until
+from tests.board.runner import names_there
 from tests.system.house import STATUS
 from tools.cloud import Cloud
 from tools.configure import ConfigureError
@@ -173,7 +174,7 @@ async def test_the_same_with_umqtt_simple(rig: Rig) -> None:
     wifi = (options.ssid, options.password) if options.password else (options.ssid,)
     pems = ", ".join(repr(pem.encode()) for pem in (rig.cloud.root_ca, certificate, key))
     where = f"{wifi}, {options.host!r}, {rig.cloud.port}, b'telemetry/umqtt'"
-    code = f"simple.run({where}, {pems}, {RATED})"
+    code = f"simple.run({where}, {pems}, {RATED}, {options.ntp!r})"
     await rig.start(f"import simple; {code}", "simple")
     figures = await rig.told("simple: figures")
     rig.report["start"]["umqtt"] = figures["start"]
@@ -201,7 +202,8 @@ class Trial:
 async def begin_trial(rig: Rig, arguments: str = "") -> Trial:
     if not rig.thing:
         await rig.online()
-    await rig.start(f"import trial; trial.Trial({arguments}).run()", "holds", "trial")
+    names = f"names={names_there()}"
+    await rig.start(f"import trial; trial.Trial({names}, {arguments}).run()", "holds", "trial")
     return Trial(rig, await rig.told("trial: started"))
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.vm.test_vm import FOLDERS, ROOT, TIMEOUT_S, UNIT, VERSIONS, names_in, run, vm_command
+from tests.board.runner import names_there, watched
+from tests.vm.test_vm import FOLDERS, ROOT, TIMEOUT_S, UNIT, VERSIONS, VM, check, names_in, run, vm_command
 from tools.board import shared
 from tools.board.files import compile_as_it_is, compile_for_chip, library_files
 
@@ -45,3 +46,29 @@ def test_what_is_deployed_does_the_same(file: str, deployed: Path, unit: Path) -
     parts, output = run(file, vm_command(file, folders, VERSIONS[0]))
     failed = [part for part in parts.values() if not part.startswith("PASSED")]
     assert parts.keys() == set(names_in(ROOT / f"tests/unit/{file}.py")) and not failed, output
+
+
+THERE = """
+import sys
+
+sys.modules["tls"] = sys  # which the VM has not
+
+def test_there():
+    for module, owner, name in {places}:
+        __import__(module)
+        there = sys.modules[module]
+        assert callable(getattr(getattr(there, owner) if owner else there, name)), (module, owner, name)
+"""
+
+
+@pytest.mark.timeout(TIMEOUT_S)
+def test_what_the_board_tests_watch_has_these_names_there(deployed: Path, tmp_path: Path) -> None:
+    names = names_there()
+    places = [
+        (module, *(names[module].get(name, name) for name in (owner, function)))
+        for module, watches in watched().items()
+        for owner, function, _ in watches
+    ]
+    (tmp_path / "test_it.py").write_text(THERE.format(places=places))
+    folders = {deployed: "/lib", tmp_path: "/unit", VM / "shims": "/vm"}
+    check("test_there", run("test_it", vm_command("test_it", folders, VERSIONS[0])))

@@ -16,13 +16,17 @@ def readable(line: str) -> str:
 
 
 def _own(found: re.Match[str]) -> str:
-    name = _names(found[1]).get(found[2], found[2])
+    name = own_names(found[1]).get(found[2], found[2])
     return found[0][: -len(found[2])] + name
 
 
 @cache
-def _names(path: str) -> dict[str, str]:
-    """By each name that a module has in place of its own, that; nothing where it is not of this checkout."""
+def own_names(path: str) -> dict[str, str]:
+    """By each name that a module has in place of its own, that; nothing where it is not of this checkout.
+
+    Args:
+        path: the module's below lib/, without its ending.
+    """
     file = ROOT / "lib" / f"{path}.py"
     if not file.exists():
         return {}

@@ -16,8 +16,8 @@ _PAYLOAD = '{"temperature": 21.5, "humidity": 48.0, "uptime": 123456, "rssi": -6
 
 # What runs in the loop, under names that tell more than those of its tasks: by module, the owner ("" is the
 # module itself), the function there, and the place.
-_WATCHED = {
-    "iot.application": (("", "run", "application"),),
+WATCHED = {
+    "iot.application": (("Application", "run", "application"),),
     "iot.clock.keeper": (("Clock", "run", "clock"),),
     "iot.console.lines": (("", "run", "console"),),
     "iot.storage.user_bytes": (("Flash", "run", "flash"),),
@@ -72,11 +72,13 @@ class Trial:
     """What is measured, and the application: it does what messages on cmd/NAME ask for.
 
     watchdog_ms: instead of the settings' time.
+    names: by module, what is called by another name there than in its source (tools/board/private.py).
     """
 
-    def __init__(self, watchdog_ms=None):
+    def __init__(self, watchdog_ms=None, names=None):
         self._start_ms = time.ticks_ms()
         self._watchdog_ms = watchdog_ms
+        self._names = names or {}
         self._reached = {}
         self._holds = Holds()
         self._imports = None
@@ -93,9 +95,12 @@ class Trial:
 
     def _found(self, module):
         """Have what a module brings into the loop timed."""
-        for owner_name, name, place in _WATCHED.get(module, ()):
-            owner = getattr(sys.modules[module], owner_name) if owner_name else sys.modules[module]
-            timed = self._holds.call if name == "context" else self._holds.coroutine
+        there = self._names.get(module, {})
+        for class_name, function, place in WATCHED.get(module, ()):
+            owner, name = sys.modules[module], there.get(function, function)
+            if class_name:
+                owner = getattr(owner, there.get(class_name, class_name))
+            timed = self._holds.call if function == "context" else self._holds.coroutine
             setattr(owner, name, timed(place, getattr(owner, name)))
         if module == "iot.system":
             system = sys.modules[module].System

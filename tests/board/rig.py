@@ -17,7 +17,7 @@ import pytest
 
 from tests import patience
 from tests.board.report import Report
-from tests.board.runner import Runner
+from tests.board.runner import Runner, compiled
 from tools.board.deploy import Deployment, deploy
 from tools.board.errors import BoardError
 from tools.board.link import Link
@@ -317,6 +317,25 @@ class Rig:
             await asyncio.to_thread(runner.prepare)
             await asyncio.to_thread(runner.load, *modules)
             await asyncio.to_thread(runner.start, code)
+        await self.link.send("")
+
+    async def restart_once(self, code: str, module: str, *more: str) -> None:
+        """Reset the board into code on `module` of chip/, and `more` of it; the next reset leads out of it.
+
+        In a life of its own there is as much memory as the firmware has; a soft reset leaves the radio on.
+        """
+        names = (module, *more)
+        cleared = "; ".join(f"os.remove('/{name}.mpy')" for name in names)
+        main = (
+            f"import os\nos.rename('/main.off', '/main.py')\nfrom {module} import *\n{cleared}\n"
+            f"del os\n{code}\n"
+        )
+        async with self.repl() as runner:
+            for name in names:
+                await asyncio.to_thread(runner.write_file, f"/{name}.mpy", compiled(name))
+            await asyncio.to_thread(runner.exec, "import os\nos.rename('/main.py', '/main.off')")
+            await asyncio.to_thread(runner.write_file, "/main.py", main.encode())
+            await asyncio.to_thread(runner.start, "import machine; machine.reset()")
         await self.link.send("")
 
     # Coming and going.

@@ -59,6 +59,11 @@ print(json.dumps({"flash_read_ms": read_ms, "psram": sum([region[0] for region i
 """
 
 
+def compiled(name: str) -> bytes:
+    """A module of chip/, for a board."""
+    return compile_for_chip((CHIP / f"{name}.py").read_bytes(), f"{name}.py")
+
+
 def watched() -> dict[str, tuple[tuple[str, str, str], ...]]:
     """What trial.py watches: by module, the class ("" is the module itself), the function, and the place."""
     tables = [
@@ -75,7 +80,8 @@ def names_there() -> dict[str, dict[str, str]]:
     for module, places in watched().items():
         there = {own: name for name, own in own_names(module.replace(".", "/")).items()}
         meant = {name for place in places for name in place[:2]}
-        found[module] = {name: there[name] for name in meant if name in there}
+        if given := {name: there[name] for name in meant if name in there}:
+            found[module] = given
     return found
 
 
@@ -101,7 +107,7 @@ class Runner(Repl):
         """Import modules of chip/, each after those it needs."""
         self.exec(_RAM, _ANSWER_S)
         for name in names:
-            code = compile_for_chip((CHIP / f"{name}.py").read_bytes(), f"{name}.py")
+            code = compiled(name)
             for start in range(0, len(code), _CHUNK_BYTES):
                 piece = base64.b64encode(code[start : start + _CHUNK_BYTES]).decode()
                 self.exec(f"ram.data.extend(binascii.a2b_base64('{piece}'))", _ANSWER_S)

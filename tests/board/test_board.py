@@ -202,8 +202,7 @@ class Trial:
 async def begin_trial(rig: Rig, arguments: str = "") -> Trial:
     if not rig.thing:
         await rig.online()
-    names = f"names={names_there()}"
-    await rig.start(f"import trial; trial.Trial({names}, {arguments}).run()", "holds", "trial")
+    await rig.restart_once(f"Trial(names={names_there()}, {arguments}).run()", "trial", "holds")
     return Trial(rig, await rig.told("trial: started"))
 
 

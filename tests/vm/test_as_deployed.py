@@ -65,7 +65,7 @@ def test_there():
 def test_what_the_board_tests_watch_has_these_names_there(deployed: Path, tmp_path: Path) -> None:
     names = names_there()
     places = [
-        (module, *(names[module].get(name, name) for name in (owner, function)))
+        (module, *(names.get(module, {}).get(name, name) for name in (owner, function)))
         for module, watches in watched().items()
         for owner, function, _ in watches
     ]

@@ -186,15 +186,16 @@ async def _enter_normal(system, besides):
     is_first = "wifi" not in system.tasks
     if is_first:
         _grow_heap(system, _RESERVED_LIGHT if system.stored["light"] else _RESERVED)
-    thing = None if besides else system.store().thing()
-    buffers = thing and buffers
     if is_first:
         await load(*modes.STAYING["wifi"])
         await load(*modes.STAYING["clock"])
-        _start_network(system, config)  # the radio connects while the rest is loaded
+        _start_network(system, config)
+        await asyncio.sleep_ms(0)  # the radio connects while the rest is loaded
         _begin(system, probation=borrow("iot.probation").watch(system))
         config = {kind: config[kind], "app": config["app"]}  # what else there is, has its owner
         system.stored = {"set": system.stored["set"], "cloud": kind, "config": config}
+    thing = None if besides else system.store().thing()
+    buffers = thing and buffers
     if thing is None:
         await load(*modes.STAYING["claim"])
         _begin(system, claim=_entry(kind).claim(system, kind, besides))

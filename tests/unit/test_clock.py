@@ -147,10 +147,9 @@ async def test_the_era_of_2036():
     """NTP's seconds wrap in February 2036; MicroPython's own 31 bits in January 2034 and 2068."""
     for offset_s in (0, 7 * YEAR_S, 9 * YEAR_S, 10 * YEAR_S, 29 * YEAR_S):
         chip = Chip({"a": Server(offset_s), "b": Server(offset_s)})
+        chip.at(25000, lambda chip=chip: chip.made.tell("cloud_up", True))
         await started(chip, 30000)
         assert chip.made.state == "sntp" and abs(chip.off_s() - offset_s) <= 1, offset_s
-        with chip:
-            chip.made.tell("cloud_up", True)
         assert abs(chip.nvs.values["last_time"] - NOW_S - offset_s) < 60
     for offset_s in (31 * YEAR_S, 42 * YEAR_S, 60 * YEAR_S, 100 * YEAR_S, -YEAR_S):
         chip = Chip({"a": Server(offset_s), "b": Server(offset_s)})
@@ -162,16 +161,21 @@ async def test_it_is_remembered_after_a_connection_alone():
     chip = Chip({"a": Server(), "b": Server()})
     clock = await started(chip, 7 * 3600 * 1000)
     assert clock.state == "sntp" and chip.nvs.values == {}
-    with chip:
-        clock.tell("cloud_up", False)
-    assert abs(chip.nvs.values["last_time"] - chip.time()) < 5
-    writes = chip.nvs.writes
-    with chip:
+    chip = Chip({"a": Server(), "b": Server()})
+    writes = []
+
+    def remembered():
+        assert abs(chip.nvs.values["last_time"] - chip.time()) < 5
+        writes.append(chip.nvs.writes)
         for event in ("cloud_down", "cloud_up", "provisioned") * 20:
-            clock.tell(event, "lost")
-    assert chip.nvs.writes == writes, "a connection that comes and goes wears no flash"
+            chip.made.tell(event, "lost")
+
+    chip.at(10000, lambda: chip.made.tell("cloud_up", False))
+    chip.at(12000, remembered)
+    await started(chip)
+    assert [chip.nvs.writes] == writes, "a connection that comes and goes wears no flash"
     await started(chip, 7 * 3600 * 1000)
-    assert chip.nvs.writes == writes, "another start of which nobody reached the cloud"
+    assert [chip.nvs.writes] == writes, "another start of which nobody reached the cloud"
 
 
 async def test_what_is_borne_out_is_judged_once_and_remembered_though_no_server_answers_any_more():
@@ -180,7 +184,6 @@ async def test_what_is_borne_out_is_judged_once_and_remembered_though_no_server_
     first = []
 
     def borne_out():
-        chip.made.tell("cloud_up", False)
         first.append(chip.nvs.values["last_time"])
         look, chip.nvs.get_i32 = chip.nvs.get_i32, None  # where who judges looks
         for event in ("cloud_up", "provisioned"):
@@ -189,21 +192,24 @@ async def test_what_is_borne_out_is_judged_once_and_remembered_though_no_server_
         for server in servers.values():
             server.error = OSError(-202)
 
-    chip.at(10000, borne_out)
+    chip.at(10000, lambda: chip.made.tell("cloud_up", False))
+    chip.at(12000, borne_out)
     await started(chip, 7 * 3600 * 1000)
     assert abs(chip.nvs.values["last_time"] - first[0] - 6 * 3600) < 120
 
 
 async def test_what_came_of_a_connection_is_heard_without_memory():
     chip = Chip({"a": Server(), "b": Server()})
-    clock = await started(chip)
 
     def no_memory(key):
         raise MemoryError("memory allocation failed")
 
-    chip.nvs.get_i32 = no_memory
-    with chip:
-        clock.tell("provisioned", "thing")
+    def provisioned():
+        chip.nvs.get_i32 = no_memory
+        chip.made.tell("provisioned", "thing")
+
+    chip.at(15000, provisioned)
+    await started(chip)
     assert chip.log.lines[-1] == "clock: memory allocation failed"
 
 
@@ -236,10 +242,9 @@ async def test_a_lie_does_not_move_a_clock_that_is_right():
 
 async def test_two_that_agree_lead_back_from_a_lie_that_was_remembered():
     chip = Chip({"a": Server(), "b": Server()}, remembering(NOW_S + 20 * YEAR_S))
+    chip.at(15000, lambda: chip.made.tell("cloud_up", False))
     await started(chip)
     assert chip.made.state == "sntp" and abs(chip.off_s()) <= 1
-    with chip:
-        chip.made.tell("cloud_up", False)
     assert abs(chip.nvs.values["last_time"] - NOW_S) < 60
 
 
@@ -366,10 +371,9 @@ async def test_a_time_that_is_handed_over_is_an_estimate_of_the_next_start():
     chip = Chip({"a": Server(packet=silent)})
     tell(chip, NOW_S + UNIX_2000_S)
     after_a_cut = Chip({"a": Server(packet=silent)}, chip.nvs)
+    after_a_cut.at(15000, lambda: after_a_cut.made.tell("cloud_up", False))
     await started(after_a_cut)
     assert after_a_cut.made.source == ("told",) and -10 <= after_a_cut.off_s() <= 0
-    with after_a_cut:
-        after_a_cut.made.tell("cloud_up", False)
     assert list(after_a_cut.nvs.values) == ["last_time"], "from now on it knows better"
 
 
@@ -430,10 +434,13 @@ async def test_ticks_that_wrap():
 async def test_a_flash_that_fails_is_no_reason_to_be_without_a_time():
     for error in (OSError(-0x1105, "ESP_ERR_NVS_NOT_ENOUGH_SPACE"), OverflowError("x")):
         chip = Chip({"a": Server()}, remembering(NOW_S - DAY_S + 60))
+
+        def up(chip=chip, error=error):
+            chip.nvs.cut_at, chip.nvs.cut_by = chip.nvs.writes + 1, error
+            chip.made.tell("cloud_up", False)
+
+        chip.at(15000, up)
         clock = await started(chip)
-        chip.nvs.cut_at, chip.nvs.cut_by = chip.nvs.writes + 1, error
-        with chip:
-            clock.tell("cloud_up", False)
         assert clock.borne_out and clock.state == "sntp" and "is not remembered" in chip.log.lines[-1]
     chip = Chip({"a": Server(), "b": Server()})
     with Without(chip.nvs, "get_i32", OSError("worn")):

@@ -41,7 +41,7 @@ class Clock:
         self.state = "unset"
         self.source = None
         self.doubted = []
-        self.borne_out = False
+        self.borne_out = self._unkept = False
         self.changed = asyncio.Event()
 
     async def ready(self):
@@ -56,25 +56,34 @@ class Clock:
 
     def tell(self, event, detail):
         """Takes what came of a connection: it bears the time out, or its certificate's dates are wrong."""
-        good = event in ("cloud_up", "provisioned")
-        if good and self.borne_out:  # no news; the next adjustment remembers it
-            return
-        if good or "validity" in str(detail):  # so mbedTLS says that dates are wrong
-            try:
-                borrow("iot.clock.adjust").judge(self, good)
-            except MemoryError as error:  # of what came of it, others have to hear all the same
-                self.log.warning("clock", "{}", error)
+        if event in ("cloud_up", "provisioned"):
+            if not self.borne_out:  # else it is no news: the next adjustment remembers it
+                self.borne_out = self._unkept = True
+        elif "validity" in str(detail):  # so mbedTLS says that dates are wrong
+            self.borne_out = False
+            self._judge()
+
+    def _judge(self):
+        self._unkept = False
+        try:
+            borrow("iot.clock.adjust").judge(self)
+        except MemoryError as error:  # of what came of it, others have to hear all the same
+            self.log.warning("clock", "{}", error)
 
     async def run(self):
         """Asks the servers, for ever: until one answers, then a few times a day."""
         retry_s = _RETRY_FIRST_S
         while True:
-            await self._online()
             certain = False
             try:
-                certain = await borrow("iot.clock.adjust").adjust(self)  # a few times a day
+                if self.state != "unset":  # else they are loaded while there is no network as yet
+                    await self._online()
+                adjust, sntp = borrow("iot.clock.adjust"), borrow("iot.clock.sntp")
+                await self._online()
+                certain = await adjust.adjust(self, sntp)  # a few times a day
             except (OSError, MemoryError) as error:
                 self.log.warning("clock", "{}", error)
+            adjust = sntp = None
             if certain:
                 pause_s, retry_s = _RESYNC_S, _RETRY_FIRST_S
             elif self.state == "unset":
@@ -84,5 +93,7 @@ class Clock:
             # A wait for `changed` with a deadline would take two tasks more, nearly all of the time.
             for _ in range(pause_s):
                 await asyncio.sleep_ms(1000)
+                if self._unkept:  # not at once: much is to be done as a connection begins
+                    self._judge()
                 if self.state == "unset":
                     break

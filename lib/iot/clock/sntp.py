@@ -18,7 +18,7 @@ _EPOCH_1970 = const(2208988800)
 _LIFE_S = const(30 * 365 * 86400)  # of a firmware, at most
 
 _AGAIN_MS = const(2000)
-_POLL_MS = const(20)
+_POLL_MS = const(10)
 _PACKETS_A_TURN = const(8)
 
 

@@ -17,13 +17,16 @@ _STABLE_MS = const(30000)  # a connection that lasted this long starts the backo
 _CONNECT_INTERVAL_MS = const(1000)  # AWS refuses a client id that connects more often
 
 
-def _is_plain(topic, size, qos):
+def _is_plain(topic, size, qos, retain=False):
     """Whether topic or filter, of `size` bytes, and QoS are what anybody can have, with no closer look."""
     return (
         qos in (0, 1)
-        and topic[:1] not in "$"  # as an empty one is, too
         and size <= 256
-        and topic.count("/") <= 7
+        and (
+            topic.count("/") <= 7
+            if topic[:1] not in "$"  # as an empty one is, too
+            else topic[:12] == "$aws/things/" and not retain
+        )
         and not ("+" in topic or "#" in topic or "\0" in topic)
     )
 
@@ -255,7 +258,7 @@ class Client:
         """A PUBLISH as (what is before the payload, payload as bytes); ValueError if it cannot be."""
         name = topic.encode()
         is_document = isinstance(payload, (dict, list))
-        if (is_document and not _is_json(payload)) or not _is_plain(topic, len(name), qos):
+        if (is_document and not _is_json(payload)) or not _is_plain(topic, len(name), qos, retain):
             borrow("iot.mqtt.checks").message(topic, qos, retain, payload if is_document else None)
         if is_document:
             payload = json.dumps(payload)

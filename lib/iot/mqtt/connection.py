@@ -45,7 +45,7 @@ class Connection:
         self.wake = asyncio.Event()
         self.pinging = self._ping_due = client.doubt > 0
         self.closed = self.answered = False
-        self.bug = self.error = None
+        self.bug = self.error = self._requests = None
         self._client = client
         self._stream = stream
         self._changed = asyncio.Event()
@@ -162,7 +162,8 @@ class Connection:
             self.pinging = False
             self._changed.set()
         elif kind in (_SUBACK, _UNSUBACK):
-            borrow("iot.mqtt.requests").answer(client, first, framer)
+            self._requests = self._requests or borrow("iot.mqtt.requests")  # the next answer comes soon
+            self._requests.answer(client, first, framer)
         else:
             raise malformed(first, "kind")
         if kind != _PINGRESP:
@@ -218,6 +219,7 @@ class Connection:
         look_ms = min(1000, timeout_ms // 8 + 1, keep_alive_ms // 8 or 1000)
         while True:
             await asyncio.sleep_ms(look_ms)
+            self._requests = None
             now_ms = time.ticks_ms()
             idle_ms = time.ticks_diff(now_ms, self._sent_ms)
             if self._writing and idle_ms >= timeout_ms:

@@ -10,7 +10,7 @@ from iot.memory import borrow
 _JOIN_MS = const(20000)  # association and key exchange
 _ADDRESS_MS = const(40000)  # from then on, for DHCP: a router that has just started takes its time
 _SURE_MS = const(8000)  # the driver's three attempts; before, status() may be that of another network
-_POLL_MS = const(100)  # the driver has to be asked: a WLAN of MicroPython calls nobody back
+_POLL_MS = const(20)  # the driver has to be asked: a WLAN of MicroPython calls nobody back
 _RECONNECTS = const(2)  # then status() tells the reason, which it does not while the driver goes on trying
 _UNSET = const("0.0.0.0")  # noqa: S104
 _IDLE = const(1000)  # the first of MicroPython's own numbers; those below are reasons to disconnect

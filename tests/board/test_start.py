@@ -50,7 +50,7 @@ async def umqtt(rig: Rig) -> AsyncIterator[None]:
     main = (
         "import simple\n"
         f"simple.run({wifi}, {options.host!r}, {rig.cloud.port}, b'telemetry/umqtt', "
-        "*[open('/simple.' + name, 'rb').read() for name in ('ca', 'crt', 'key')], 0, {options.ntp!r})\n"
+        f"*[open('/simple.' + name, 'rb').read() for name in ('ca', 'crt', 'key')], 0, {options.ntp!r})\n"
     )
     files = {
         "/simple.mpy": compile_for_chip((CHIP / "simple.py").read_bytes(), "simple.py"),

@@ -60,6 +60,10 @@ class Cloud:
         self.subscriptions.append(Subscription(topic_filter, put))
         return self.subscriptions[-1]
 
+    async def flush(self, timeout_ms):
+        """Nothing else waits."""
+        return True
+
     def publish(self, topic, document, qos=0):
         assert qos == 1 and self.connected
         payload = json.dumps(document).encode()

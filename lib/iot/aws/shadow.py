@@ -13,6 +13,7 @@ from iot.memory import borrow
 
 _PATCHES = const(8)  # then they are joined
 _WAITING_BYTES = const(4096)
+_FLUSH_MS = const(1000)
 _PAUSE_MS = const(5000)
 _AROUND_BYTES = const(192)  # of a message, beside its topic and what the request is about
 
@@ -176,6 +177,8 @@ class Shadows:
             while self._at_work[what]:
                 self._at_work[what] = False
                 try:
+                    if what != "work.calls":  # what waits goes first: to load this takes a moment
+                        await self.jobs.client.flush(_FLUSH_MS)
                     await borrow("iot." + what).run(self)
                 except Exception as error:  # such as no memory for it
                     self.log.exception("shadow", "will try again", error)

@@ -25,17 +25,13 @@ _ESTIMATE_MS = const(8000)  # without an answer for so long, an estimate has to 
 _DOUBT_MS = const(2000)  # and where a time was wrong already
 
 
-async def adjust(clock, sntp):
+async def adjust(clock):
     """Sets the chip's clock as well as can be; True for SNTP.
-
-    Args:
-        clock: the Clock.
-        sntp: the module iot.clock.sntp.
 
     Raises:
         OSError, MemoryError: it is left as it is.
     """
-    state = await _adjust(clock, sntp)
+    state = await _adjust(clock)
     if state not in (None, clock.state):
         _become(clock, state)
         clock.log.info("clock", "set by {}", state)
@@ -43,7 +39,7 @@ async def adjust(clock, sntp):
     return state == "sntp"
 
 
-async def _adjust(clock, sntp):
+async def _adjust(clock):
     """Sets the chip's clock; returns "sntp", "estimate" or, where it is left as it is, None."""
     built_s = _built(clock.built)
     told_s, last_s = _kept(clock.nvs)
@@ -64,7 +60,7 @@ async def _adjust(clock, sntp):
                     return (host,)
         return None
 
-    answers = await _ask(clock, sntp, built_s, accepted)
+    answers = await _ask(clock, built_s, accepted)
     for host in tuple(answers):
         # What was wrong once may be right again, by the time with which the cloud was reached.
         if host in clock.doubted and not (clock.borne_out and abs(answers[host] - time.time()) < _NEAR_S):
@@ -156,13 +152,13 @@ def tell(seconds, built, nvs, clock):
     return True
 
 
-async def _ask(clock, sntp, built, accepted):
+async def _ask(clock, built, accepted):
     """What servers say that were not wrong yet; whatever that raises, it takes its time and is in the log."""
     wait_ms = _DOUBT_MS if clock.doubted else _ESTIMATE_MS
     hosts = [host for host in clock.hosts if clock.borne_out or host not in clock.doubted]
     start_ms = time.ticks_ms()
     try:
-        answers = await sntp.ask(hosts, built, wait_ms, accepted, clock.log)
+        answers = await borrow("iot.clock.sntp").ask(hosts, built, wait_ms, accepted, clock.log)
         if not answers:
             clock.hosts.append(clock.hosts.pop(0))  # the first one's name may have taken all the time
         return answers

@@ -74,16 +74,12 @@ class Clock:
         """Asks the servers, for ever: until one answers, then a few times a day."""
         retry_s = _RETRY_FIRST_S
         while True:
+            await self._online()
             certain = False
             try:
-                if self.state != "unset":  # else they are loaded while there is no network as yet
-                    await self._online()
-                adjust, sntp = borrow("iot.clock.adjust"), borrow("iot.clock.sntp")
-                await self._online()
-                certain = await adjust.adjust(self, sntp)  # a few times a day
+                certain = await borrow("iot.clock.adjust").adjust(self)  # a few times a day
             except (OSError, MemoryError) as error:
                 self.log.warning("clock", "{}", error)
-            adjust = sntp = None
             if certain:
                 pause_s, retry_s = _RESYNC_S, _RETRY_FIRST_S
             elif self.state == "unset":

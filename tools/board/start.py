@@ -56,17 +56,10 @@ TOUCHED: Step = (
 # Into NORMAL as the thing, and on to the first connection with a `status`.
 STEPS: tuple[Step, ...] = (
     *INIT,
-    (
-        GROWS,
-        "stay NORMAL",
-        "load console",
-        "make BUFFERS",
-        "borrow iot.heap",
-        "borrow iot.storage.record iot.storage.store",
-    ),
+    (GROWS, "stay NORMAL", "load console", "make BUFFERS", "borrow iot.heap"),
     ("Wi-Fi", "load wifi clock", "hold iot.probation"),
     ("joining", "hold iot.wifi.join", "borrow iot.storage.rtc", "hold iot.wifi.scan"),
-    ("MQTT", "load cloud"),
+    ("MQTT", "borrow iot.storage.record iot.storage.store", "load cloud"),
     ("thing", "load jobs application", "borrow iot.aws.entry iot.storage.nvs"),
     ("begun", "drop iot.transitions"),
     (

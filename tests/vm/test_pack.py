@@ -262,6 +262,18 @@ def test_boot_mounts_it(flash: Flash) -> None:
     assert printed == ["/pack/iot/long.mpy ['errno', 'esp', 'machine', 'micropython', 'os'] 0"]
 
 
+def test_boot_goes_on_where_a_chip_has_no_240_mhz(flash: Flash) -> None:
+    slow = b"def freq(hz):\n    print(hz)\n    raise ValueError('frequency must be at most 160MHz')\n"
+    flash.put({"boot.py": (ROOT / "boot.py").read_bytes(), "lib/machine.py": slow})
+    printed = flash.run("""
+        with open("/boot.py") as file:
+            exec(file.read(), {})
+        from firmware import app
+        print(app.WHO)
+    """)
+    assert printed == ["240000000", "pack"]
+
+
 def test_boot_mounts_an_update(flash: Flash) -> None:
     update = packed(SOURCES | {"firmware/app.py": "WHO = 'update'\n"})
     manifest = f"iot-update 1\nsize {len(update)}\n".encode()

@@ -178,6 +178,14 @@ async def test_it_is_remembered_after_a_connection_alone():
     assert [chip.nvs.writes] == writes, "another start of which nobody reached the cloud"
 
 
+async def test_it_is_remembered_at_once_where_a_restart_follows():
+    chip = Chip({"a": Server(), "b": Server()})
+    clock = await started(chip)
+    with chip:
+        clock.tell("provisioned", "thing")
+    assert abs(chip.nvs.values["last_time"] - chip.time()) < 5
+
+
 async def test_what_is_borne_out_is_judged_once_and_remembered_though_no_server_answers_any_more():
     servers = {"a": Server(), "b": Server()}
     chip = Chip(servers)

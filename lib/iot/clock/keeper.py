@@ -59,6 +59,8 @@ class Clock:
         if event in ("cloud_up", "provisioned"):
             if not self.borne_out:  # else it is no news: the next adjustment remembers it
                 self.borne_out = self._unkept = True
+                if event == "provisioned":  # the chip restarts now
+                    self._judge()
         elif "validity" in str(detail):  # so mbedTLS says that dates are wrong
             self.borne_out = False
             self._judge()

@@ -183,10 +183,8 @@ async def _enter_normal(system, besides):
     gc.collect()  # else the heap, nearly full until it gets its last size, may double for what comes now
     # Before all else: above the many small things, they would part what is free there.
     buffers = None if besides else (bytearray(settings.OUTBOX_BYTES), bytearray(settings.PACKET_LIMIT))
-    is_first = "wifi" not in system.tasks
-    if is_first:
+    if "wifi" not in system.tasks:
         _grow_heap(system, _RESERVED_LIGHT if system.stored["light"] else _RESERVED)
-    if is_first:
         await load(*modes.STAYING["wifi"])
         await load(*modes.STAYING["clock"])
         _start_network(system, config)

@@ -9,8 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.board.rig import ALL, Rig
-from tests.board.runner import CHIP
-from tools.board.files import compile_for_chip
+from tests.board.runner import compiled
 
 pytestmark = [pytest.mark.memory, pytest.mark.asyncio(loop_scope="session")]
 
@@ -53,7 +52,7 @@ async def umqtt(rig: Rig) -> AsyncIterator[None]:
         f"*[open('/simple.' + name, 'rb').read() for name in ('ca', 'crt', 'key')], 0, {options.ntp!r})\n"
     )
     files = {
-        "/simple.mpy": compile_for_chip((CHIP / "simple.py").read_bytes(), "simple.py"),
+        "/simple.mpy": compiled("simple"),
         "/simple.ca": rig.cloud.root_ca.encode(),
         "/simple.crt": certificate.encode(),
         "/simple.key": key.encode(),

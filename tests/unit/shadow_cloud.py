@@ -40,6 +40,7 @@ class Cloud:
             "cut" (it is done, and the connection ends), or (code, message) of a refusal; then all are done.
         asked: (topic behind PREFIX, state or None) of all requests.
         full: the outbox takes nothing.
+        waits: something else waits to go out.
     """
 
     def __init__(self, outbox_bytes=2048, packet_limit=3072):
@@ -47,7 +48,7 @@ class Cloud:
         self.outbox, self.inbox = Sized(outbox_bytes), Sized(packet_limit)
         self.next = []
         self.asked = []
-        self.full = False
+        self.full = self.waits = False
         self.subscriptions = []
         self.shadows = {}  # by what is behind PREFIX: [version, desired, reported, when each was desired]
         self._now = 1700000000
@@ -61,8 +62,11 @@ class Cloud:
         return self.subscriptions[-1]
 
     async def flush(self, timeout_ms):
-        """Nothing else waits."""
-        return True
+        """Until what waits has gone out, which is nothing but for `waits`."""
+        while self.waits and timeout_ms > 0:
+            await asyncio.sleep_ms(1)
+            timeout_ms -= 1
+        return not self.waits
 
     def publish(self, topic, document, qos=0):
         assert qos == 1 and self.connected

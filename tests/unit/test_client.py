@@ -325,6 +325,15 @@ async def test_a_lost_suback_is_asked_for_again():
         assert len(b.broker.streams) == 1
 
 
+async def test_a_connection_that_has_ended_holds_no_code_for_answers():
+    b = Bench()
+    async with b:
+        assert await b.client.subscribe("a").acknowledged(1000)
+        connection = b.client.connection
+        connection._requests = "the module"  # as a moment ago; once a second it is let go of anyway
+    assert connection.closed and connection._requests is None
+
+
 async def test_a_refused_subscription_is_told_and_not_repeated():
     b = Bench(timeout_ms=60)
     b.broker.grants = 0x80

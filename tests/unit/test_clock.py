@@ -186,6 +186,21 @@ async def test_it_is_remembered_at_once_where_a_restart_follows():
     assert abs(chip.nvs.values["last_time"] - chip.time()) < 5
 
 
+async def test_a_time_that_comes_behind_the_connection_is_not_taken_for_wrong():
+    """The servers' first answer is under way as the cloud is reached with an estimate that is far from it."""
+    chip = Chip({"a": Server(packet=silent), "b": Server(packet=silent)})
+
+    def answer():
+        for server in chip.servers.values():
+            server.packet, server.late_ms = bytes, 1000
+
+    chip.at(20000, answer)
+    chip.at(23500, lambda: chip.made.tell("cloud_up", False))
+    clock = await started(chip, 40000)
+    assert [how for _, how in chip.events] == ["estimate", "sntp"] and 23500 < chip.events[1][0] < 25000
+    assert clock.state == "sntp" and not any(["dates speak against" in line for line in chip.log.lines])
+
+
 async def test_what_is_borne_out_is_judged_once_and_remembered_though_no_server_answers_any_more():
     servers = {"a": Server(), "b": Server()}
     chip = Chip(servers)

@@ -30,6 +30,23 @@ async def test_what_is_desired_is_handled_and_reported():
         assert not b.log.lines
 
 
+async def test_what_waits_goes_out_before_it_asks():
+    async with Bench() as b:
+        b.cloud.waits = True
+        b.shadow.on("led", Heard())
+        await asyncio.sleep_ms(50)
+        assert not b.cloud.asked and b.jobs.requests is None, "their code is not even loaded"
+        b.cloud.waits = False
+        await b.until(lambda: b.cloud.asked == [("/get", None)])
+
+
+async def test_what_waits_for_too_long_does_not_keep_it_from_asking():
+    async with Bench() as b:
+        b.cloud.waits = True
+        b.shadow.on("led", Heard())
+        await b.until(lambda: b.cloud.asked == [("/get", None)])
+
+
 async def test_what_a_handler_returns_is_reported():
     async def later(value):
         await asyncio.sleep_ms(1)

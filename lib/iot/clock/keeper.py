@@ -91,7 +91,8 @@ class Clock:
             # A wait for `changed` with a deadline would take two tasks more, nearly all of the time.
             for _ in range(pause_s):
                 await asyncio.sleep_ms(1000)
-                if self._unkept:  # not at once: much is to be done as a connection begins
+                # Not at once: much is to be done as a connection begins. Another time may be set since.
+                if self._unkept and self.borne_out:
                     self._judge()
                 if self.state == "unset":
                     break

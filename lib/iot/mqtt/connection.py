@@ -103,7 +103,8 @@ class Connection:
         except OSError:
             pass  # the stream is gone either way
         finally:
-            self._stream = None  # with the tasks some 2 KB, of which the next connection has need
+            # With the tasks some 2 KB, of which the next connection has need.
+            self._stream = self._requests = None
             client.outbox.rewind()
             if bug:
                 client.log.exception("mqtt", reason, bug)

@@ -2,12 +2,17 @@
 
 import argparse
 import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from littlefs import lfs
 
 from tools.sim import Device, World, cli
-from tools.sim.files import Image
+from tools.sim.cpython.lfs import Memory, VfsLfs2
+from tools.sim.files import Image, blocks
 
 SECRET = bytes(range(256)) * 30
 
@@ -90,3 +95,28 @@ async def test_a_device_with_power_is_not_written_to(
         assert "in use by a device that has power" in capsys.readouterr().err
         assert sim(folder, "cp", ":main.py", str(tmp_path / "out")) == 0
     assert (tmp_path / "out").read_bytes() == b"print()\n"
+
+
+@pytest.mark.parametrize("name, path", [("file_open", "/new"), ("dir_open", "/")])
+def test_ctrl_c_in_the_midst_of_littlefs_leaves_it_whole(
+    monkeypatch: pytest.MonkeyPatch, name: str, path: str
+) -> None:
+    """On the chip it comes between two bytecodes; littlefs never loses what it has open."""
+    real: Callable[..., Any] = getattr(lfs, name)
+
+    def interrupted(*arguments: object) -> object:
+        opened = real(*arguments)
+        signal.raise_signal(signal.SIGINT)
+        return opened
+
+    device = blocks(Memory(b"\xff" * 4096 * 8))
+    VfsLfs2.mkfs(device)
+    vfs = VfsLfs2(device)
+    for _ in range(20):  # what littlefs had lost, one of the next had the place of
+        monkeypatch.setattr(lfs, name, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            list(vfs.ilistdir(path)) if name == "dir_open" else vfs.open(path, "wb")
+        monkeypatch.setattr(lfs, name, real)
+        with vfs.open("/kept", "wb") as file:
+            file.write(b"all")
+        assert ("kept", 0x8000, 0, 3) in list(vfs.ilistdir("/"))

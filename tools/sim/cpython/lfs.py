@@ -107,14 +107,11 @@ class VfsLfs2:
 
     def open(self, path, mode="r", buffering=-1, encoding=None):
         flags, binary = _flags(mode)
-        handle = self._call(lfs.file_open, self._at(path), flags)
-        file = (_File if binary else _TextFile)(self, handle)
-        self._files.add(file)
-        return file
+        return self._call(self._opened, self._at(path), flags, _File if binary else _TextFile)
 
     def ilistdir(self, path="/"):
         """Yield (name, type, 0, size in bytes)."""
-        for name, kind, size in self._listed(self._at(path)):
+        for name, kind, size in self._call(self._listed, self._at(path)):
             if name not in (".", ".."):
                 yield (name, kind, 0, size)
 
@@ -140,16 +137,23 @@ class VfsLfs2:
     def rename(self, old, new):
         self._call(lfs.rename, self._at(old), self._at(new))
 
-    def _listed(self, path):
-        with self._lock:
-            found = []
-            handle = self._call(lfs.dir_open, path)
-            try:
-                while entry := self._call(lfs.dir_read, handle):
-                    found.append((entry.name, _kind(entry), entry.size))
-            finally:
-                self._call(lfs.dir_close, handle)
-            return found
+    # Whole calls, for `_call`: littlefs points to what is open, and Ctrl-C may not lose that on the way.
+
+    def _opened(self, fs, path, flags, kind):
+        file = kind(self, lfs.file_open(fs, path, flags))
+        self._files.add(file)
+        return file
+
+    @staticmethod
+    def _listed(fs, path):
+        found = []
+        handle = lfs.dir_open(fs, path)
+        try:
+            while entry := lfs.dir_read(fs, handle):
+                found.append((entry.name, _kind(entry), entry.size))
+        finally:
+            lfs.dir_close(fs, handle)
+        return found
 
     def _at(self, path):
         return "/" + path.strip("/") if path.startswith("/") else (self._cwd + "/" + path).strip("/")

@@ -1,6 +1,7 @@
 """A TLS port for MQTT: accepts connections, within limits, and sees each of them to its end."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Callable
@@ -50,6 +51,9 @@ class Port:
 
     async def stop(self) -> None:
         """Stop listening and end every connection; no task is left when it returns."""
+        # asyncio would accept whoever comes at this moment, for a future that is cancelled by then.
+        with contextlib.suppress(NotImplementedError):  # Windows's loop has no readers
+            asyncio.get_running_loop().remove_reader(self._listener)
         await end([self._accepting])
         self._listener.close()
         await end(list(self.connections))

@@ -10,6 +10,7 @@ from check import araises, raises
 from fakes import Without
 from iot.backoff import Backoff
 from iot.mqtt import client as module
+from iot.mqtt import connection
 from iot.mqtt.client import Client
 from iot.mqtt.packet import Framer, MQTTError, Refused, Starved
 from iot.mqtt.queues import Inbox, Outbox
@@ -325,13 +326,36 @@ async def test_a_lost_suback_is_asked_for_again():
         assert len(b.broker.streams) == 1
 
 
+async def test_the_code_for_answers_is_loaded_once_for_those_that_come_together():
+    loaded, real = [], connection.borrow
+
+    def counted(name):
+        loaded.append(name)
+        return real(name)
+
+    b = Bench(timeout_ms=60_000)
+    b.broker.grants = False
+    connection.borrow = counted
+    try:
+        async with b:
+            subscriptions = [b.client.subscribe(topic) for topic in "abcdefgh"]
+            await b.broker.until_sent(SUBSCRIBE, 8)
+            ids = [subscription.packet_id.to_bytes(2, "big") for subscription in subscriptions]
+            b.stream.feed(b"".join([b"\x90\x03" + packet_id + b"\x00" for packet_id in ids]))
+            for subscription in subscriptions:
+                assert await subscription.acknowledged(1000)
+    finally:
+        connection.borrow = real
+    assert loaded.count("iot.mqtt.requests") == 1
+
+
 async def test_a_connection_that_has_ended_holds_no_code_for_answers():
     b = Bench()
     async with b:
         assert await b.client.subscribe("a").acknowledged(1000)
-        connection = b.client.connection
-        connection._requests = "the module"  # as a moment ago; once a second it is let go of anyway
-    assert connection.closed and connection._requests is None
+        ended = b.client.connection
+        ended._requests = "the module"  # as a moment ago; once a second it is let go of anyway
+    assert ended.closed and ended._requests is None
 
 
 async def test_a_refused_subscription_is_told_and_not_repeated():

@@ -5,6 +5,7 @@ import struct
 import sys
 
 from fakes import FakeLog, FakeNVS, forget
+from iot import events  # noqa: F401 - whose waits are in real time
 
 UNIX_2000_S = 946684800
 NTP_2000_S = 3155673600

@@ -414,6 +414,53 @@ def tell_running(chip):
     adjust.tell(chip.true_s() + UNIX_2000_S, BUILT, chip.nvs, chip.made)
 
 
+async def test_a_time_that_is_handed_over_while_the_radio_connects_counts():
+    chip = Chip({"a": Server()})  # alone far from all that was known
+    with chip:
+        clock = chip.clock()
+
+        async def online():
+            if not clock.source:
+                tell_running(chip)
+
+        clock.online = online
+        await chip.run(clock, 500)
+    assert clock.state == "sntp" and clock.source == ("a",)
+
+
+async def test_without_a_network_in_time_nobody_is_asked():
+    chip = Chip({"a": Server()}, remembering(NOW_S))
+    with chip:
+        clock = chip.clock()
+        clock.online = asyncio.Event().wait
+        from iot.clock import adjust
+
+        assert not await adjust.adjust(clock, 1) and clock.state == "unset"
+    assert not chip.servers["a"].requests and not chip.events
+
+
+async def test_only_at_the_start_its_code_waits_for_the_network():
+    calls = []
+
+    class Adjust:
+        async def adjust(self, clock, wait_ms):
+            calls.append(wait_ms)
+            return False
+
+    async def online():
+        calls.append("online")
+
+    chip = Chip({})
+    with chip:
+        clock = chip.clock(["a"])
+        clock.online = online
+        from iot.clock import keeper
+
+        keeper.borrow = lambda name: Adjust()
+        await chip.run(clock, 2500)
+    assert calls == [10000, "online", 0, "online", 0]
+
+
 async def test_a_server_near_to_the_time_handed_over_is_enough():
     chip = Chip({"a": Server()})
     tell(chip, NOW_S + UNIX_2000_S - 3600)

@@ -11,12 +11,14 @@ import time
 import machine
 from micropython import const
 
+from iot.events import within
 from iot.memory import borrow
 
 _LAST = const("last_time")  # of the last times that the cloud bore out
 _TOLD = const("told_time")  # by phone, cable or console, since then
 _DEPLOYED = const("/built.txt")  # year, month, day, hour, minute, second
 _UNIX_2000_S = const(946684800)
+_OFFLINE = const(0)
 _LIFE_S = const(30 * 365 * 86400)  # of a firmware, at most
 _NEAR_S = const(86400)
 _SAME_S = const(10)  # two servers that differ by less agree
@@ -25,13 +27,18 @@ _ESTIMATE_MS = const(8000)  # without an answer for so long, an estimate has to 
 _DOUBT_MS = const(2000)  # and where a time was wrong already
 
 
-async def adjust(clock):
-    """Sets the chip's clock as well as can be; True for SNTP.
+async def adjust(clock, wait_ms=0):
+    """Sets the chip's clock as well as can be; True for SNTP, None where no network came to ask it.
+
+    Args:
+        wait_ms: for a network: what needs none is done meanwhile; 0 where there is one.
 
     Raises:
         OSError, MemoryError: it is left as it is.
     """
-    state = await _adjust(clock)
+    state = await _adjust(clock, wait_ms)
+    if state == _OFFLINE:
+        return None
     if state not in (None, clock.state):
         _become(clock, state)
         clock.log.info("clock", "set by {}", state)
@@ -39,12 +46,17 @@ async def adjust(clock):
     return state == "sntp"
 
 
-async def _adjust(clock):
-    """Sets the chip's clock; returns "sntp", "estimate" or, where it is left as it is, None."""
+async def _adjust(clock, wait_ms):
+    """Sets the chip's clock; returns "sntp", "estimate", _OFFLINE or, where it is left as it is, None."""
     built_s = _built(clock.built)
     told_s, last_s = _kept(clock.nvs)
     last_s = max(last_s, built_s)
+    sntp = borrow("iot.clock.sntp")
+    if wait_ms and not await within(wait_ms, clock.online()):
+        return _OFFLINE
     near = [told_s, last_s]
+    if clock.source == ("told",):  # perhaps meanwhile
+        near.append(time.time())
     if clock.borne_out:
         near.append(time.time())
         _remember(clock)
@@ -60,7 +72,7 @@ async def _adjust(clock):
                     return (host,)
         return None
 
-    answers = await _ask(clock, built_s, accepted)
+    answers = await _ask(clock, sntp, built_s, accepted)
     for host in tuple(answers):
         # What was wrong once may be right again, by the time with which the cloud was reached.
         if host in clock.doubted and not (clock.borne_out and abs(answers[host] - time.time()) < _NEAR_S):
@@ -152,13 +164,13 @@ def tell(seconds, built, nvs, clock):
     return True
 
 
-async def _ask(clock, built, accepted):
+async def _ask(clock, sntp, built, accepted):
     """What servers say that were not wrong yet; whatever that raises, it takes its time and is in the log."""
     wait_ms = _DOUBT_MS if clock.doubted else _ESTIMATE_MS
     hosts = [host for host in clock.hosts if clock.borne_out or host not in clock.doubted]
     start_ms = time.ticks_ms()
     try:
-        answers = await borrow("iot.clock.sntp").ask(hosts, built, wait_ms, accepted, clock.log)
+        answers = await sntp.ask(hosts, built, wait_ms, accepted, clock.log)
         if not answers:
             clock.hosts.append(clock.hosts.pop(0))  # the first one's name may have taken all the time
         return answers

@@ -6,6 +6,7 @@ from micropython import const
 
 from iot.memory import borrow
 
+_CONNECT_MS = const(10000)  # for which its code is kept at a start, as the radio connects
 _RETRY_UNSET_S = const(1)
 _RETRY_FIRST_S = const(15)
 _RETRY_MOST_S = const(3600)
@@ -36,7 +37,7 @@ class Clock:
         self.built = built
         self.nvs = nvs
         self.log = log
-        self._online = online
+        self.online = online
         self.notify = notify
         self.state = "unset"
         self.source = None
@@ -49,7 +50,7 @@ class Clock:
 
         Only then certificates can be judged.
         """
-        await self._online()
+        await self.online()
         while self.state == "unset":
             self.changed.clear()
             await self.changed.wait()
@@ -74,14 +75,18 @@ class Clock:
 
     async def run(self):
         """Asks the servers, for ever: until one answers, then a few times a day."""
-        retry_s = _RETRY_FIRST_S
+        retry_s, wait_ms = _RETRY_FIRST_S, _CONNECT_MS
         while True:
-            await self._online()
+            if not wait_ms:
+                await self.online()
             certain = False
             try:
-                certain = await borrow("iot.clock.adjust").adjust(self)  # a few times a day
+                certain = await borrow("iot.clock.adjust").adjust(self, wait_ms)  # a few times a day
             except (OSError, MemoryError) as error:
                 self.log.warning("clock", "{}", error)
+            wait_ms = 0
+            if certain is None:
+                continue
             if certain:
                 pause_s, retry_s = _RESYNC_S, _RETRY_FIRST_S
             elif self.state == "unset":

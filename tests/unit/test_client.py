@@ -326,6 +326,33 @@ async def test_a_lost_suback_is_asked_for_again():
         assert len(b.broker.streams) == 1
 
 
+async def test_subscriptions_leave_together_but_no_more_than_one_that_ends():
+    b = Bench(timeout_ms=60_000)
+    writes, take = [], b.broker.take
+
+    def taken(stream, data):
+        begun = len(b.broker.packets)
+        take(stream, data)
+        writes.append([first for first, _ in b.broker.packets[begun:]])
+
+    b.broker.take = taken
+    async with b:
+        await b.broker.until(lambda: b.client.connected)
+        subscriptions = [b.client.subscribe("a/%d" % number) for number in range(6)]
+        b.client.publish("t", b"x", qos=1)
+        for subscription in subscriptions:
+            assert await subscription.acknowledged(1000)
+        assert writes[1:3] == [[0x82] * 6, [0x32]]
+        for subscription in subscriptions[:2]:
+            subscription.close()
+        await b.broker.until_sent(UNSUBSCRIBE, 2)
+        assert writes[3:] == [[0xA2], [0xA2]]
+        long = [b.client.subscribe("a" * 250) for _ in range(5)]  # 258 bytes a packet
+        for subscription in long:
+            assert await subscription.acknowledged(1000)
+        assert writes[5:] == [[0x82] * 2, [0x82] * 2, [0x82]]
+
+
 async def test_the_code_for_answers_is_loaded_once_for_those_that_come_together():
     loaded, real = [], connection.borrow
 

@@ -155,6 +155,24 @@ async def test_while_in_doubt_nothing_goes_together_and_then_it_does_again():
     await life.client.disconnect()
 
 
+async def test_while_in_doubt_each_subscription_waits_for_the_one_before():
+    life = Life()
+    life.broker.grants = False
+    for topic in "abc":
+        life.client.subscribe(topic)
+    attempt = asyncio.create_task(life.connection())
+    await life.broker.until_sent(SUBSCRIBE, 3)
+    life.broker.streams[-1].hang_up()
+    await attempt
+    attempt = asyncio.create_task(life.connection())
+    await life.broker.until_sent(SUBSCRIBE, 4)
+    await life.client.ping()
+    assert len(life.broker.sent(SUBSCRIBE)) == 4
+    life.broker.streams[-1].hang_up()
+    await attempt
+    await life.client.disconnect()
+
+
 async def hung_up_in_flight(life, error=None, late_ms=0):
     """A connection that ends while a message is on its way."""
     attempt = asyncio.create_task(life.connection())

@@ -25,6 +25,7 @@ _DISCONNECT = const(0xE0)
 
 _ACKS_BYTES = const(4 * 32)  # PUBACKs that wait for the writer; while there are more, the reader waits
 _PACKETS_PER_TURN = const(8)  # then the reader lets other tasks run
+_REQUESTS_BYTES = const(512)  # of subscriptions in one write, or one over it
 
 
 class Connection:
@@ -206,12 +207,15 @@ class Connection:
             return b"\xc0\x00"  # PINGREQ
         if client.doubt and borrow("iot.mqtt.culprit").wait(client):
             return None
-        if subscription := client.inbox.due():
+        requests = b""  # in one write: each would take TLS and lwIP as long as all together
+        while len(requests) < _REQUESTS_BYTES and (subscription := client.inbox.due()):
             subscription.packet_id = -subscription.packet_id or client.packet_id()
             subscription.sent_ms = time.ticks_ms()
             qos = None if subscription.closed else subscription.qos
-            return packet.request(subscription.packet_id, subscription.topic_filter.encode(), qos)
-        return client.outbox.take(client.doubt)
+            requests += packet.request(subscription.packet_id, subscription.topic_filter.encode(), qos)
+            if client.doubt or subscription.closed:  # to look for the next one that is, takes a module
+                break
+        return requests or client.outbox.take(client.doubt)
 
     async def _watch(self):
         client = self._client

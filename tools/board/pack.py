@@ -1,8 +1,9 @@
 """Makes the one file that holds a device's modules; lib/pack.py reads it on the device, and tells its form.
 
-Modules are deflated, which takes a quarter off them. Those that no start loads are deflated with a
-dictionary, where they are smaller so: a pack is 2.4 KB less. In a start, each look into it would cost
-milliseconds. A pack's last file, which only tools read, lists the paths of the others.
+Modules are deflated, which takes a quarter off them; of those that a start loads, others only where it takes
+as much. Those that no start loads are deflated with a dictionary, where they are smaller so: a pack is 2.4 KB
+less. In a start, each look into it would cost milliseconds. A pack's last file, which only tools read, lists
+the paths of the others.
 """
 
 import binascii
@@ -28,7 +29,7 @@ _MOST_RECORDS = 0xFFFF // _RECORD_SIZE
 _DEFLATED = 1 << 23  # in an offset
 _WINDOW_BITS, _OLD_WINDOW_BITS = 10, 9
 _MEMORY_LEVEL = 9
-# Of a block that is stored, and not its stream's last: three bits in a byte, its size and that inverted.
+# Of a block that is stored: 1 for its stream's last; its size, and that inverted.
 _BLOCK_HEADER = struct.Struct("<BHH")
 
 
@@ -82,11 +83,21 @@ def files(modules: dict[str, bytes], dictionary: bytes) -> list[tuple[str, bytes
     # To search a place in a file of littlefs takes longer than to read a module.
     first = [*filter(modules.get, in_a_start())]
     alone = {path: deflated(modules[path]) for path in dict.fromkeys([*first, *sorted(modules)])}
+    alone.update({path: _quick(modules[path], alone[path]) for path in first})
     behind = {path: deflated(modules[path], dictionary) for path in alone if path not in first}
     behind = {path: data for path, data in behind.items() if len(data) < len(alone[path])}
-    block = _BLOCK_HEADER.pack(0, len(dictionary), len(dictionary) ^ 0xFFFF) + dictionary
     before = [(path, data) for path, data in alone.items() if path not in behind]
-    return [*before, (DICTIONARY, block), *behind.items()]
+    return [*before, (DICTIONARY, _block(dictionary, last=False)), *behind.items()]
+
+
+def _quick(module: bytes, data: bytes) -> bytes:
+    """What a start loads: to inflate it takes longer than to read more, and has to be worth it."""
+    return data if len(data) * 4 <= len(module) * 3 else _block(module, last=True)
+
+
+def _block(data: bytes, last: bool) -> bytes:
+    """A block that is stored (RFC 1951, 3.2.4)."""
+    return _BLOCK_HEADER.pack(last, len(data), len(data) ^ 0xFFFF) + data
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 import binascii
 import random
+import struct
 from pathlib import PurePosixPath
 
 import pytest
@@ -128,6 +129,18 @@ def test_modules_lie_in_the_order_of_a_start() -> None:
         DICTIONARY,
         *sorted(there - {*starting}),
     ]
+
+
+def test_what_a_start_loads_is_deflated_only_where_that_takes_a_quarter_off() -> None:
+    less, more = bytes(range(256)) + bytes(80), bytes(range(256)) + bytes(120)
+    assert len(deflated(less)) * 4 > len(less) * 3 and len(deflated(more)) * 4 < len(more) * 3
+    modules = {"iot/log.mpy": less, "iot/system.mpy": more, "iot/https.mpy": less}
+    data = pack(modules)
+    found = {path: data[at.start : at.start + at.size] for path, at in read_from(data).items()}
+    assert found["iot/log.mpy"] == b"\x01" + struct.pack("<HH", len(less), len(less) ^ 0xFFFF) + less
+    assert found["iot/system.mpy"] == deflated(more)
+    assert len(found["iot/https.mpy"]) <= len(deflated(less))
+    assert unpack(data) == modules
 
 
 def test_two_paths_of_one_checksum() -> None:

@@ -33,11 +33,17 @@ class Pack:
     """A read-only file system of modules.
 
     One open file is enough: an import reads a module to its end before it runs it.
+
+    Attributes:
+        mounted: the one that is, of the class.
+        index: its bytes, which may be moved (iot.bt_memory).
     """
+
+    mounted = None  # type: Pack | None
 
     def __init__(self, file, index, window_bits, units):
         self._file = file
-        self._index = index
+        self.index = index
         self._window_bits = window_bits
         self._dictionary = int.from_bytes(index[4:_RECORD_SIZE], "big")
         self._units = units
@@ -65,12 +71,12 @@ class Pack:
 
     def _find(self, path):
         key = binascii.crc32(path[1:]).to_bytes(4, "big")
-        at = self._index.find(key)
+        at = self.index.find(key)
         while at % _RECORD_SIZE:  # found across two records, or at -1
             if at < 0:
                 raise OSError(_ENOENT)
-            at = self._index.find(key, at + 1)
-        return int.from_bytes(self._index[at + 4 : at + _RECORD_SIZE], "big")
+            at = self.index.find(key, at + 1)
+        return int.from_bytes(self.index[at + 4 : at + _RECORD_SIZE], "big")
 
 
 def start():
@@ -142,7 +148,8 @@ def mount(path):
         files = [name.partition(".")[0] for name in os.listdir("/lib")]
     except OSError:  # nobody has copied anything
         files = []
-    os.mount(choice(files)(file, index, head[4] or _OLD_WINDOW_BITS, head[5]), _MOUNT)
+    Pack.mounted = choice(files)(file, index, head[4] or _OLD_WINDOW_BITS, head[5])
+    os.mount(Pack.mounted, _MOUNT)
     # A built-in module that is not in sys.modules is looked for in all of sys.path at each import.
     others = sys.path[:]
     sys.path[:] = (_MOUNT,)  # where that is quick

@@ -51,6 +51,7 @@ class System:
         stored: what the Store has read of the configuration, None where there is none.
         document: the file with what the console has got of a configuration, None where none has begun.
         memory: bytes of heap in use, and free, before the last command.
+        buffers: of a connection, where they are none of the heap's (iot.bt_memory).
         heap: keeps what the heap was given (iot.heap), None where it was left as it is.
         heap_total: bytes that it then had, and keeps.
         held_ms: the longest that the loop was held since it was told.
@@ -69,7 +70,8 @@ class System:
         self.tasks = {}
         self.counts = {}
         self.nvs = self.flash = self.wifi = self.clock = self.cloud = self.jobs = self.thing = None
-        self.watchdog = self.heap = self.load_application = self.document = self.event = self.stored = None
+        self.watchdog = self.heap = self.buffers = None
+        self.load_application = self.document = self.event = self.stored = None
         self.application = self.starved_reason = self.unreached = self.asked_ms = self._configure = None
         self.calm = asyncio.Event()
         self.calm.set()

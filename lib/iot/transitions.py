@@ -123,6 +123,8 @@ async def _leave(system, staying):
         client = system.cloud.client
         await client.disconnect()  # takes leave of the broker, so that it sends no last will
         system.counts["lost"] += len(client.outbox)
+        # A task of the application's may go on, and where it would write may be the next one's.
+        client.outbox.view = memoryview(b"")
         system.cloud = system.jobs = None
     system.calm.set()
     for name in ending:
@@ -182,7 +184,10 @@ async def _enter_normal(system, besides):
     settings = system.settings
     gc.collect()  # else the heap, nearly full until it gets its last size, may double for what comes now
     # Before all else: above the many small things, they would part what is free there.
-    buffers = None if besides else (bytearray(settings.OUTBOX_BYTES), bytearray(settings.PACKET_LIMIT))
+    sizes = settings.OUTBOX_BYTES, settings.PACKET_LIMIT
+    if "wifi" not in system.tasks:
+        system.buffers = borrow("iot.bt_memory").take(*sizes)
+    buffers = system.buffers or (None if besides else [bytearray(size) for size in sizes])
     if "wifi" not in system.tasks:
         _grow_heap(system, _RESERVED_LIGHT if system.stored["light"] else _RESERVED)
         await load(*modes.STAYING["wifi"])
@@ -196,7 +201,7 @@ async def _enter_normal(system, besides):
     buffers = thing and buffers
     if thing is None:
         await load(*modes.STAYING["claim"])
-        _begin(system, claim=_entry(kind).claim(system, kind, besides))
+        _begin(system, claim=_entry(kind).claim(system, kind, besides, system.buffers))
     else:
         await load(*modes.staying_of("cloud", kind))
         await load(*modes.staying_of("jobs", kind))

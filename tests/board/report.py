@@ -51,7 +51,7 @@ def _memory_budgets(chain: str) -> Iterator[Budget]:
         ("its largest piece", "heap_piece", 8 * KB),
         ("ESP-IDF's lowest ever", "idf_lowest", 10 * KB),
         ("ESP-IDF's largest block", "idf_largest", 14 * KB),
-        ("held by an application", "application_bytes", 16 * KB),
+        ("held by an application", "application_bytes", 20 * KB),
     ):
         yield Budget(f"{chain}: {name}", (chain, member), limit, "bytes", at_least=True)
 

@@ -35,7 +35,7 @@ FLOORS = (
     ("sections",),
     ("clock", "wifi", "identity", "probation", "starving", "deaths", "trust"),
     ("storage", "mqtt", "application", "thing"),
-    ("crypto", "events", "log", "backoff", "modes", "heap", "jsontext", "endings"),
+    ("crypto", "events", "log", "backoff", "modes", "heap", "bt_memory", "jsontext", "endings"),
     ("memory",),
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(reversed(FLOORS)) for room in rooms}
@@ -49,8 +49,8 @@ MAY_IMPORT = {
     "main": ("iot.heap", "iot.memory", "iot.system", "iot.rescue.life", "firmware"),
     "firmware": ("firmware",),
 }
-# Bluetooth LE has one module; aioble is deployed with the product.
-ONE_USER = {"aioble": "iot.ble.service", "bluetooth": "iot.ble.service"}
+# Bluetooth LE has one module, and one that keeps others from it; aioble is deployed with the product.
+ONE_USER = {"aioble": ("iot.ble.service",), "bluetooth": ("iot.ble.service", "iot.bt_memory")}
 # Not every chip has Bluetooth (ESP32-S2), a board need not have aioble, nor a pack, nor a product a root for
 # its updates: importing it shows that.
 MAY_MISS = {"iot.ble.config_mode": "ImportError", "boot": "ImportError", "iot.ota.kept": "ImportError"}
@@ -145,7 +145,7 @@ def imports(name: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 def import_breach(name: str, imported: str) -> str | None:
     package, target = top(name), top(imported)
-    if target in STOCK or ONE_USER.get(target) == name:
+    if target in STOCK or name in ONE_USER.get(target, ()):
         return None
     if package in MAY_IMPORT:
         allowed = MAY_IMPORT[package]

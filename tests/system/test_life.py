@@ -384,13 +384,18 @@ async def test_a_refused_certificate_is_replaced_by_the_claim(house: House) -> N
 
 
 async def test_no_bluetooth_outside_of_config(house: House) -> None:
-    """There is no memory for it beside TLS; in CONFIG there is, and in the same words it is found."""
+    """There is no memory for it beside TLS, and its own has NORMAL's buffers; in CONFIG it is found."""
     found = """
         import sys
 
         async def main(thing):
-            names = [name for name in sys.modules if name.partition(".")[0] in ("aioble", "bluetooth")]
+            names = [name for name in sys.modules if name.partition(".")[0] == "aioble"]
             names += [name for name in sys.modules if name.startswith("iot.ble")]
+            try:
+                import bluetooth
+                names.append(bluetooth.BLE.__name__)
+            except AttributeError as error:
+                thing.log.info("app", "{}", error)
             print("found:", *sorted(names))
 
         setup = main
@@ -398,9 +403,10 @@ async def test_no_bluetooth_outside_of_config(house: House) -> None:
     device = house.device(found)
     await device.power_on()
     in_config = (await device.expect(r"^found:(.*)$", START_S))[1].split()
-    assert {"aioble", "bluetooth", "iot.ble.service"} <= set(in_config)
+    assert {"aioble", "BLE", "iot.ble.service"} <= set(in_config)
     await send_configuration(device, house.configuration())
     await device.expect(r"system: mode NORMAL", START_S)
+    await device.expect(r"app: 'Bluetooth, whose memory NORMAL uses,' object has no attribute 'BLE'", START_S)
     assert (await device.expect(r"^found:(.*)$", START_S))[1].split() == []
 
 

@@ -31,14 +31,14 @@ EBADF ECONNABORTED ECONNREFUSED EEXIST EHOSTUNREACH EINPROGRESS EINVAL EIO EISDI
 EOPNOTSUPP EPERM FLOAT32 FLOAT64 FileIO FrameBuffer FrameBuffer1 GS2_HMSB GS4_HMSB GS8 GZIP IOBase
 LITTLE_ENDIAN Loop MONO_HLSB MONO_HMSB MONO_VLSB MVLSB NATIVE OrderedDict POLLERR POLLHUP POLLIN POLLOUT PTR
 RGB565 RingIO SingletonGenerator Task TaskQueue TextIOWrapper UINT UINT64 ULONG ULONGLONG USHORT VOID ZLIB
-abs_tol acos acosh addressof appendleft asin asinh atan atan2 atanh blit block_size bytearray_at byteorder
+abs_tol acos acosh addressof appendleft asin asinh atan atan2 atanh blit block_size byteorder
 bytes_at calcsize call_exception_handler ceil cmath copysign cur_task default_exception_handler dict_view
 ellipse erf erfc errorcode execfile expm1 fabs fill fill_rect floor fmod framebuf frexp funcs get_event_loop
 get_exception_handler getrandbits heap_lock heap_unlock heapify heappop heappush heapq hline ilistdir
 intersection intersection_update ipoll isclose isdisjoint isenabled isfinite isinf islower isnan issubset
 issuperset isupper keepends ldexp lgamma libc_ver localtime log10 log2 modf namedtuple opt_level polar poly
 qstr_info queue_read radians rel_tol return_exceptions scroll set_exception_handler sizeof sleep_us
-splitlines sqrt symmetric_difference ticks_cpu ticks_us time_ns trunc uctypes union unregister vline
+splitlines sqrt symmetric_difference ticks_cpu ticks_us time_ns trunc union unregister vline
 wait_for
 """.split()  # noqa: SIM905
 # What an application has in its hands, each with its methods.

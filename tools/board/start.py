@@ -56,9 +56,16 @@ TOUCHED: Step = (
 # Into NORMAL as the thing, and on to the first connection with a `status`.
 STEPS: tuple[Step, ...] = (
     *INIT,
-    (GROWS, "stay NORMAL", "load console", "make BUFFERS", "borrow iot.heap"),
+    (GROWS, "stay NORMAL", "load console", "borrow iot.bt_memory", "make BUFFERS", "borrow iot.heap"),
     ("Wi-Fi", "load wifi clock", "hold iot.probation"),
-    ("joining", "hold iot.wifi.join", "borrow iot.storage.rtc", "hold iot.wifi.scan"),
+    (
+        "joining",
+        "hold iot.wifi.join",
+        "borrow iot.storage.rtc",
+        "hold iot.clock.adjust",
+        "borrow iot.storage.nvs",
+        "hold iot.clock.sntp iot.wifi.scan",
+    ),
     ("MQTT", "borrow iot.storage.record iot.storage.store", "load cloud"),
     ("thing", "load jobs application", "borrow iot.aws.entry iot.storage.nvs"),
     ("begun", "drop iot.transitions"),
@@ -76,7 +83,7 @@ STEPS: tuple[Step, ...] = (
         *TOUCHED[1:],
     ),
     ("joined", "drop iot.wifi.scan", "hold iot.wifi.attempt", "drop iot.wifi.attempt iot.wifi.join"),
-    ("clock", "hold iot.clock.adjust iot.clock.sntp", "drop iot.clock.sntp iot.clock.adjust"),
+    ("clock", "drop iot.clock.sntp iot.clock.adjust"),
     ("connection", "borrow iot.mqtt.handshake"),
     ("reached", "drop iot.probation"),
     ("status", "borrow iot.console.status"),

@@ -90,6 +90,7 @@ class Chip:
             self.silence()
         elif self._ble:
             self._ble.stop(farewell=True)
+        self.memory.bluetooth = self.has_bluetooth
         self.memory.start(wifi=self.station.active)
 
     def silence(self) -> None:

@@ -3,7 +3,7 @@
 import errno
 
 # What was measured on MicroPython v1.25.
-_REGIONS = (  # of ESP-IDF's heap after the start: total, free, lowest
+_REGIONS = (  # of ESP-IDF's heap after the start: total, free, lowest; the first two where there is Bluetooth
     (240, 4, 4),
     (7288, 4, 4),
     (16648, 4468, 4304),
@@ -73,6 +73,7 @@ class Memory:
         tls, handshake: bytes that a TLS connection takes, and takes more in its handshake; with certificates
             as AWS's (RSA-2048, a chain of three) 35,000 and 7,000.
         psram: bytes of PSRAM, from the next start on; 0 where the chip has none.
+        bluetooth: whether ESP-IDF's heap leaves a place for its controller, from the next start on.
     """
 
     def __init__(self) -> None:
@@ -80,6 +81,7 @@ class Memory:
         self.heap_piece: int | None = None
         self.tls, self.handshake = 26_000, 6_500
         self.psram = 0
+        self.bluetooth = True
         self._face: Exception | str | None = None
         self._least: int | None = None
         self._number = 0
@@ -89,7 +91,7 @@ class Memory:
         """All is as after a reset; `wifi`: but for Wi-Fi, which goes on."""
         self.heap_total = _HEAP_TOTAL
         self._growth = 0
-        self.regions = [Region(*numbers) for numbers in _REGIONS]
+        self.regions = [Region(*numbers) for numbers in _REGIONS[0 if self.bluetooth else 2 :]]
         if self.psram:
             self.regions.append(Region(self.psram, self.psram, self.psram))
         self._wifi = self._begun = False

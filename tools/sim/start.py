@@ -6,7 +6,7 @@
 
 import sys
 
-_SHIMS = ("_world", "_flash", "_partition", "_memory", "_threads")
+_SHIMS = ("_world", "_flash", "_partition", "_memory", "_threads", "_uctypes")
 _SHIMS += ("time", "socket", "esp", "esp32", "network", "machine")
 # Modules that MicroPython has built in, where a file of that name would not be found.
 _IN_PLACE_OF = {"_tls": "tls", "_gc": "gc", "_micropython": "micropython", "_sys": "sys"}
@@ -32,7 +32,7 @@ def main(here, files, nvs, host, port, mac, aioble=None):
         shims[name] = load_shim(name)
         if name == "_world":
             kept = shims[name].connect(host, int(port), mac)
-    sys.modules["_thread"] = shims["_threads"]
+    sys.modules["_thread"], sys.modules["uctypes"] = shims["_threads"], shims["_uctypes"]
     if not _ON_CPYTHON:
         load_shim("os")
         for name, stands_for in _IN_PLACE_OF.items():

@@ -42,8 +42,11 @@ def make(system, kind, name, buffers):
     return cloud, Jobs(name, cloud.client, system)
 
 
-def claim(system, kind, besides):
-    """The coroutine that earns the thing's certificate: the first, or one in place of that."""
+def claim(system, kind, besides, buffers):
+    """The coroutine that earns the thing's certificate: the first, or one in place of that.
+
+    buffers: as for `make`, or None.
+    """
     claim = borrow("iot.aws.claim").Claim(
         system.stored["config"][kind],
         system.store,
@@ -52,5 +55,6 @@ def claim(system, kind, besides):
         system.counts,
         system.log,
         besides == modes.ROTATE,
+        buffers,
     )
     return claim.run(_TRIES_TO_REPLACE if besides else None, system.tell)

@@ -100,7 +100,7 @@ class Framer:
 
     A PUBLISH over the limit passes through without being kept. All that is found holds until the next call.
 
-    buffer: a bytearray of that size, if it is there already.
+    buffer: a bytearray of that size or more, if it is there already.
 
     Attributes:
         limit: as given.
@@ -112,7 +112,7 @@ class Framer:
 
     def __init__(self, limit, buffer=None):
         self.limit = limit
-        self._view = memoryview(buffer or bytearray(limit))
+        self._view = memoryview(buffer or bytearray(limit))[:limit]
         self.reset()
 
     def reset(self):

@@ -77,12 +77,12 @@ class Outbox:
     window: QoS 1 messages in flight at most.
     counts: to go on with, {"refused": messages that found no room, "lost": messages of QoS 0 whose write
         failed, and packets that the broker hangs up on}.
-    ring: a bytearray of that size, if it is there already.
+    ring: a bytearray of that size or more, if it is there already.
     """
 
     def __init__(self, size_bytes, window, counts, ring=None):
         self.counts = counts
-        self.view = memoryview(ring or bytearray(size_bytes))
+        self.view = memoryview(ring or bytearray(size_bytes))[:size_bytes]
         self.window = window
         self.receipts = []  # from the oldest to the youngest, as they lie in the ring
         self._writing = []  # those of QoS 0 that are being written

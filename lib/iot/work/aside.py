@@ -102,7 +102,7 @@ class Aside:
             cloud.opener.context = None  # its certificates have no room beside another's
             framer = cloud.client.inbox.framer
             framer.reset()
-            return await borrow("iot.https").request(framer.room(), *request)
+            return await borrow("iot.https").request(framer.room()[:_BUFFER_BYTES], *request)
         finally:
             while not ending.done():
                 try:

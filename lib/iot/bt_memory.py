@@ -17,7 +17,7 @@ _SIZE = const(25480)
 _BEFORE = const(240)
 _BEHIND = const(7288)
 _REGIONS = const(6)
-_LEAST = const(6144)  # what a claim has need of, which so takes nothing of the heap either
+_LEAST = const(6144)  # what a claim has need of (iot.aws.claim), which so takes nothing of the heap either
 
 
 def take(*sizes):

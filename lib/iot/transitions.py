@@ -185,8 +185,7 @@ async def _enter_normal(system, besides):
     gc.collect()  # else the heap, nearly full until it gets its last size, may double for what comes now
     # Before all else: above the many small things, they would part what is free there.
     sizes = settings.OUTBOX_BYTES, settings.PACKET_LIMIT
-    if "wifi" not in system.tasks:
-        system.buffers = borrow("iot.bt_memory").take(*sizes)
+    system.buffers = system.buffers or borrow("iot.bt_memory").take(*sizes)
     buffers = system.buffers or (None if besides else [bytearray(size) for size in sizes])
     if "wifi" not in system.tasks:
         _grow_heap(system, _RESERVED_LIGHT if system.stored["light"] else _RESERVED)
@@ -201,7 +200,7 @@ async def _enter_normal(system, besides):
     buffers = thing and buffers
     if thing is None:
         await load(*modes.STAYING["claim"])
-        _begin(system, claim=_entry(kind).claim(system, kind, besides, system.buffers))
+        _begin(system, claim=_entry(kind).claim(system, kind, besides))
     else:
         await load(*modes.staying_of("cloud", kind))
         await load(*modes.staying_of("jobs", kind))

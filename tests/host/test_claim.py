@@ -42,9 +42,9 @@ def chip(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     vars(esp32).update(HEAP_DATA=0, idf_heap_info=lambda kind: [(1 << 17, 1 << 16, 1 << 16, 0)])
     monkeypatch.setitem(sys.modules, "esp32", esp32)
     monkeypatch.setitem(sys.modules, "tls", types.ModuleType("tls"))
-    forget("iot.aws.claim", "iot.tls")
+    forget("iot.aws.claim", "iot.bt_memory", "iot.tls")
     yield
-    forget("iot.aws.claim", "iot.tls")
+    forget("iot.aws.claim", "iot.bt_memory", "iot.tls")
 
 
 async def told(ends: datetime.datetime, error: Exception) -> list[str]:
@@ -80,3 +80,29 @@ async def test_one_for_minutes_does_not_tell_its_end() -> None:
 @pytest.mark.parametrize("error", [MQTTError("no CONNACK"), Starved("no memory"), OSError("flash")])
 async def test_what_is_no_refusal_says_nothing_of_the_claim(error: Exception) -> None:
     assert await told(NOW - datetime.timedelta(days=1), error) == [str(error)]
+
+
+async def test_its_messages_lie_in_the_buffers_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    from iot.aws import claim as module  # noqa: PLC0415
+
+    monkeypatch.setitem(sys.modules, "machine", types.ModuleType("machine"))
+    from iot.bt_memory import _LEAST  # noqa: PLC0415
+
+    made: list[module.Client] = []
+
+    class Client(module.Client):
+        async def connect(self) -> None:
+            made.append(self)
+            raise MQTTError("no CONNACK")
+
+    monkeypatch.setattr(module, "Client", Client)
+    buffers = bytearray(_LEAST), bytearray(_LEAST)
+    for given in (buffers, None):
+        claim = module.Claim(
+            AWS | {"keys": "service"}, FakeStore, "lamp-7", None, {}, FakeLog(), False, given
+        )
+        with pytest.raises(MQTTError):
+            await claim._provision()
+    lent, own = ((client.outbox.view, client.inbox.framer.room()) for client in made)
+    assert all(view.obj is buffer for view, buffer in zip(lent, buffers, strict=True))
+    assert list(map(len, lent)) == list(map(len, own)), "as long as it asks for"

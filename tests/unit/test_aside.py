@@ -18,9 +18,9 @@ class Clock:
 
 
 class FakeCloud:
-    def __init__(self, system, broker):
+    def __init__(self, system, broker, packet_limit):
         self.turns = []
-        self.client = client(broker.open_stream, FakeLog(), system.on_client, packet_limit=512)
+        self.client = client(broker.open_stream, FakeLog(), system.on_client, packet_limit=packet_limit)
         self.run = self.client.run
         self.opener = self
         self.context = "certificates"
@@ -34,12 +34,12 @@ class FakeSystem:
 
     mode, event, error = "NORMAL", None, None
 
-    def __init__(self):
+    def __init__(self, packet_limit=512):
         self.log = FakeLog()
         self.events = Events(self.log)
         self.clock = Clock()
         self.broker = Broker()
-        self.cloud = FakeCloud(self, self.broker)
+        self.cloud = FakeCloud(self, self.broker, packet_limit)
         self.tasks = {"cloud": asyncio.create_task(self.cloud.run())}
         self.until = asyncio.Event()
         self.calm, self.asked, self.seen, self.rooms = True, [], [], []
@@ -103,6 +103,15 @@ async def test_mqtt_takes_its_leave_and_comes_back_with_what_was_published_meanw
         assert await asked == (200, {}, b"")
         assert await receipt.wait(), "the outbox has kept it"
         assert system.asked == [("PUT", b"the configuration's")] and len(system.broker.streams) == 2
+        await system.end()
+
+
+async def test_of_a_larger_buffer_no_more_than_4_kib_is_lent():
+    with FakeChip():
+        system = FakeSystem(packet_limit=6144)
+        await system.up()
+        system.until.set()
+        assert await ask(system) == (200, {}, b"") and system.rooms == [4096]
         await system.end()
 
 

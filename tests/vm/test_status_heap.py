@@ -55,7 +55,7 @@ for name in ("esp32", "machine", "micropython", "os"):
     sys.modules[name] = system
 from iot import memory
 memory.stay(["iot.memory"])
-most, text, before = 0, "", await used()
+most, before = 0, await used()
 answer = memory.borrow("iot.console.status").answer(system)
 for piece in answer:
     most = max(most, await used() - before)
@@ -70,9 +70,8 @@ print(most, await used() - before)
 def test_a_status_takes_less_than_it_may_and_leaves_nothing(version: str, tmp_path: Path) -> None:
     flash = Flash(tmp_path)
     for name in MODULES:
-        source = LIBRARY / f"{name}.py"
-        if source.exists():
-            flash.put({f"lib/{name}.mpy": compile_for_chip(source.read_bytes(), f"lib/{name}.py")})
+        source = (LIBRARY / f"{name}.py").read_bytes()
+        flash.put({f"lib/{name}.mpy": compile_for_chip(source, f"lib/{name}.py")})
     answer, figures = flash.run(CODE, version)
     told = json.loads(answer)
     assert told["thing"] == "lamp" and told["heap_piece"] == 4096 and told["slots"] == 2 and len(told) == 26

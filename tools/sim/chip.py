@@ -90,8 +90,7 @@ class Chip:
             self.silence()
         elif self._ble:
             self._ble.stop(farewell=True)
-        self.memory.bluetooth = self.has_bluetooth
-        self.memory.start(wifi=self.station.active)
+        self.memory.start(wifi=self.station.active, bluetooth=self.has_bluetooth)
 
     def silence(self) -> None:
         """Stop everything that works on without a program."""

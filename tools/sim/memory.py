@@ -73,7 +73,6 @@ class Memory:
         tls, handshake: bytes that a TLS connection takes, and takes more in its handshake; with certificates
             as AWS's (RSA-2048, a chain of three) 35,000 and 7,000.
         psram: bytes of PSRAM, from the next start on; 0 where the chip has none.
-        bluetooth: whether ESP-IDF's heap leaves a place for its controller, from the next start on.
     """
 
     def __init__(self) -> None:
@@ -81,17 +80,21 @@ class Memory:
         self.heap_piece: int | None = None
         self.tls, self.handshake = 26_000, 6_500
         self.psram = 0
-        self.bluetooth = True
         self._face: Exception | str | None = None
         self._least: int | None = None
         self._number = 0
         self.start(wifi=False)
 
-    def start(self, wifi: bool) -> None:
-        """All is as after a reset; `wifi`: but for Wi-Fi, which goes on."""
+    def start(self, wifi: bool, bluetooth: bool = True) -> None:
+        """All is as after a reset.
+
+        Args:
+            wifi: but for Wi-Fi, which goes on.
+            bluetooth: whether ESP-IDF's heap leaves a place for its controller.
+        """
         self.heap_total = _HEAP_TOTAL
         self._growth = 0
-        self.regions = [Region(*numbers) for numbers in _REGIONS[0 if self.bluetooth else 2 :]]
+        self.regions = [Region(*numbers) for numbers in _REGIONS[0 if bluetooth else 2 :]]
         if self.psram:
             self.regions.append(Region(self.psram, self.psram, self.psram))
         self._wifi = self._begun = False

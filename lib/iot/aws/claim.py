@@ -35,7 +35,7 @@ class Claim:
         counts: of what does not get through, as iot.mqtt.queues has them.
         log: a Log.
         on_trial: whether the thing has a certificate that is to stay until this one has connected.
-        buffers: of an outbox and of what comes in, which are taken where they are large enough; or None.
+        buffers: of the outbox and of what comes in, as iot.bt_memory has them; None makes each try some.
     """
 
     def __init__(self, aws, store, device_id, ready, counts, log, on_trial=False, buffers=None):
@@ -47,7 +47,7 @@ class Claim:
         self._counts = counts
         self._log = log
         self._on_trial = on_trial
-        self._ring, self._buffer = buffers or (b"", b"")
+        self._ring, self._buffer = buffers or (None, None)
         self._own = None  # a key, for all tries of this life, and the request for its certificate
 
     async def run(self, tries, notify):
@@ -104,8 +104,8 @@ class Claim:
         client = Client(
             "claim-" + self._device_id,
             self._opener.open,
-            Outbox(_OUTBOX_BYTES, _WINDOW, self._counts, _enough(self._ring, _OUTBOX_BYTES)),
-            Inbox(Framer(_PACKET_BYTES, _enough(self._buffer, _PACKET_BYTES)), self._counts),
+            Outbox(_OUTBOX_BYTES, _WINDOW, self._counts, self._ring),
+            Inbox(Framer(_PACKET_BYTES, self._buffer), self._counts),
             self._log,
             provisioning.on_client,
             clean=True,
@@ -142,7 +142,3 @@ class Claim:
         if ends < "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z".format(*time.gmtime()[:6]):
             return "; the claim's certificate has expired, on " + ends
         return "; a claim that was made for minutes may have expired"
-
-
-def _enough(buffer, size):
-    return buffer if len(buffer) >= size else None

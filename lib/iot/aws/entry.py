@@ -42,11 +42,8 @@ def make(system, kind, name, buffers):
     return cloud, Jobs(name, cloud.client, system)
 
 
-def claim(system, kind, besides, buffers):
-    """The coroutine that earns the thing's certificate: the first, or one in place of that.
-
-    buffers: as for `make`, or None.
-    """
+def claim(system, kind, besides):
+    """The coroutine that earns the thing's certificate: the first, or one in place of that."""
     claim = borrow("iot.aws.claim").Claim(
         system.stored["config"][kind],
         system.store,
@@ -55,6 +52,6 @@ def claim(system, kind, besides, buffers):
         system.counts,
         system.log,
         besides == modes.ROTATE,
-        buffers,
+        system.buffers,
     )
     return claim.run(_TRIES_TO_REPLACE if besides else None, system.tell)

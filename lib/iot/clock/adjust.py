@@ -18,7 +18,6 @@ _LAST = const("last_time")  # of the last times that the cloud bore out
 _TOLD = const("told_time")  # by phone, cable or console, since then
 _DEPLOYED = const("/built.txt")  # year, month, day, hour, minute, second
 _UNIX_2000_S = const(946684800)
-_OFFLINE = const(0)
 _LIFE_S = const(30 * 365 * 86400)  # of a firmware, at most
 _NEAR_S = const(86400)
 _SAME_S = const(10)  # two servers that differ by less agree
@@ -27,7 +26,7 @@ _ESTIMATE_MS = const(8000)  # without an answer for so long, an estimate has to 
 _DOUBT_MS = const(2000)  # and where a time was wrong already
 
 
-async def adjust(clock, wait_ms=0):
+async def adjust(clock, wait_ms):
     """Sets the chip's clock as well as can be; True for SNTP, None where no network came to ask it.
 
     Args:
@@ -36,9 +35,10 @@ async def adjust(clock, wait_ms=0):
     Raises:
         OSError, MemoryError: it is left as it is.
     """
-    state = await _adjust(clock, wait_ms)
-    if state == _OFFLINE:
+    built_s, kept, sntp = _built(clock.built), _kept(clock.nvs), borrow("iot.clock.sntp")
+    if wait_ms and not await within(wait_ms, clock.online()):
         return None
+    state = await _adjust(clock, sntp, built_s, *kept)
     if state not in (None, clock.state):
         _become(clock, state)
         clock.log.info("clock", "set by {}", state)
@@ -46,19 +46,13 @@ async def adjust(clock, wait_ms=0):
     return state == "sntp"
 
 
-async def _adjust(clock, wait_ms):
-    """Sets the chip's clock; returns "sntp", "estimate", _OFFLINE or, where it is left as it is, None."""
-    built_s = _built(clock.built)
-    told_s, last_s = _kept(clock.nvs)
+async def _adjust(clock, sntp, built_s, told_s, last_s):
+    """Sets the chip's clock; returns "sntp", "estimate" or, where it is left as it is, None."""
     last_s = max(last_s, built_s)
-    sntp = borrow("iot.clock.sntp")
-    if wait_ms and not await within(wait_ms, clock.online()):
-        return _OFFLINE
     near = [told_s, last_s]
-    if clock.source == ("told",):  # perhaps meanwhile
+    if clock.borne_out or clock.source == ("told",):  # the latter perhaps since `told_s` was read
         near.append(time.time())
     if clock.borne_out:
-        near.append(time.time())
         _remember(clock)
 
     def accepted(answers):

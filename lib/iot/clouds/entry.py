@@ -54,7 +54,7 @@ def make(system, kind, name, buffers):
     return cloud, Jobs(cloud, system)
 
 
-def claim(system, kind, besides, _):
+def claim(system, kind, besides):
     """The coroutine by which the thing gets a name and a host (Azure's provisioning service), or others in
     place of those.
     """

@@ -37,9 +37,11 @@ class Pack:
     Attributes:
         mounted: the one that is, of the class.
         index: its bytes, which may be moved (iot.bt_memory).
+        alias: "/iot/thing" has `import module` find that (iot.memory); None where a copy may win.
     """
 
     mounted = None  # type: Pack | None
+    alias = ""  # type: str | None
 
     def __init__(self, file, index, window_bits, units):
         self._file = file
@@ -70,6 +72,8 @@ class Pack:
         return stream
 
     def _find(self, path):
+        if self.alias and path[:8] == "/module.":
+            path = self.alias + path[7:]
         key = binascii.crc32(path[1:]).to_bytes(4, "big")
         at = self.index.find(key)
         while at % _RECORD_SIZE:  # found across two records, or at -1
@@ -177,6 +181,8 @@ def choice(files):
         return path if path.startswith("/firmware") else "/lib" + path
 
     class Copies(Pack):
+        alias = None if "iot" in files else ""
+
         def stat(self, path):
             return os.stat(copy(path)) if find(copy(path)) else super().stat(path)
 

@@ -22,12 +22,11 @@ from tools.board.files import (
     device_files,
     located,
     path_in_pack,
-    path_on_device,
 )
-from tools.board.pack import CONTENTS, files, kept_dictionary, pieces
+from tools.board.pack import CONTENTS, files, kept_dictionary, pack, pieces
 
 ROOT = Path(__file__).resolve().parents[1]
-BUILD = ROOT / "build/mpy"
+BUILD = ROOT / "build/mpy"  # as the root folder of a board has them: a pack and its reader
 BUDGET_BYTES = 168 * 1024  # of a slot, whose file has 192 KiB at most: the board's aioble comes to it
 EXAMPLES = """examples:
   python3 -m tools size
@@ -38,14 +37,8 @@ exit status: 0, 1 over budget or where something does not compile, 2 for wrong a
 
 
 def compiled(source: Path) -> bytes:
-    """Compile a device file, nearly as on the chip, also into BUILD."""
-    module = compile_for_chip(located(source).read_bytes(), source.as_posix())
-    # The folder of the mounted pack has the name of its reader.
-    place = READER.with_suffix(".mpy").as_posix() if source == READER else path_on_device(source.as_posix())
-    target = BUILD / place.lstrip("/")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(module)
-    return module
+    """Compile a device file, nearly as on the chip."""
+    return compile_for_chip(located(source).read_bytes(), source.as_posix())
 
 
 def packed(modules: dict[str, bytes]) -> dict[str, int]:
@@ -89,8 +82,12 @@ def measure() -> Measured:
     # A package needs no __init__.py, and an empty one is not deployed.
     modules = {file: compiled(file) for file in device_files() if located(file).stat().st_size}
     names = [module_name(file) for file in modules]
+    BUILD.mkdir(parents=True)
+    (BUILD / "pack.mpy").write_bytes(modules[READER])
     launcher = {module_name(file): len(modules.pop(file)) for file in (*SCRIPTS, READER)}
-    sizes = packed({path_in_pack(file.as_posix()): module for file, module in modules.items()})
+    slot = {path_in_pack(file.as_posix()): module for file, module in modules.items()}
+    (BUILD / "firmware.pack").write_bytes(pack(slot))
+    sizes = packed(slot)
     sets = set_size.measure(names, BUILD) if vm_heap.has_vm() else set_size.Sets([], [])
     starts = start_size.measure(BUILD)
     if any(start.failure for start in starts):  # by chance, as set_size tells

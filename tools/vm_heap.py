@@ -78,7 +78,7 @@ def everywhere(steps: Steps, build: Path, heap_bytes: int) -> Iterator[Run]:
         yield in_vm(steps, build, heap_bytes)
     if unix := os.environ.get("MICROPYTHON"):
         program = f"import asyncio, heap; asyncio.run(heap.main([{str(_written(steps, build))!r}]))"
-        path = ":".join((".frozen", str(build / "pack"), str(build / "lib"), str(VM)))
+        path = ":".join((".frozen", str(build), str(VM)))
         command = [unix, "-X", f"heapsize={2 * heap_bytes}", "-c", program]
         yield Run(f"the unix port, {2 * heap_bytes} bytes", _output(command, MICROPYPATH=path), 2)
 

@@ -20,14 +20,15 @@ _REGIONS = const(6)
 _LEAST = const(6144)  # what a claim has need of (iot.aws.claim), which so takes nothing of the heap either
 
 
-def take(*sizes):
+def take(flash, *sizes):
     """A bytearray of each of these sizes at least; None where the chip has no such memory, or not for all.
 
-    The pack's index goes there, too, and Bluetooth cannot be switched on in this life.
+    The pack's index goes there, too, and the 256 bytes of `flash`, a Flash or None. Bluetooth cannot be switched
+    on in this life.
     """
     pack = getattr(getattr(sys.modules.get("pack"), "Pack", None), "mounted", None)  # older ones tell none
-    index = pack.index if pack else b""
-    needed = [len(index)] + [max(size, _LEAST) for size in sizes]
+    moved = [(owner, name) for owner, name in ((pack, "index"), (flash, "memory")) if owner]
+    needed = [len(getattr(owner, name)) for owner, name in moved] + [max(size, _LEAST) for size in sizes]
     if not _is_free(sum(needed)):
         return None
     import bluetooth
@@ -39,10 +40,10 @@ def take(*sizes):
     for size in needed:
         buffers.append(uctypes.bytearray_at(at, size))
         at += size
-    if pack:
-        buffers[0][:] = index
-        pack.index = buffers[0]
-    return buffers[1:]
+    for owner, name in moved:
+        buffers[0][:] = getattr(owner, name)
+        setattr(owner, name, buffers.pop(0))
+    return buffers
 
 
 def _is_free(size):

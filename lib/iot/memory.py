@@ -7,15 +7,46 @@ import asyncio
 import gc
 import sys
 
+from micropython import const
+
+_ALIAS = const("module")  # by which lib/pack.py has another module found: a name that is in ROM
 # The library's modules that stay in this mode; none before the first one. As sys.modules it is the process's:
 # it says what in that is no cache.
 _STAYING = []  # type: list[str]
 
 
+def _import(name):
+    """The module of that name, which sys.modules has from then on.
+
+    MicroPython keeps for ever by what path a module was found, and what the last part of its name is. So a pack
+    has each found by the same.
+    """
+    if name in sys.modules:
+        return sys.modules[name]
+    pack = getattr(getattr(sys.modules.get("pack"), "Pack", None), "mounted", None)
+    path = "/" + name.replace(".", "/")
+    try:
+        found = name.startswith("iot.") and pack.alias is not None and pack.stat(path + ".mpy")
+    except (AttributeError, OSError):  # no pack, or an older reader of it; it has no such module
+        found = None
+    if not found:
+        return __import__(name, None, None, "_")  # with any name: not the package
+    outer = sys.modules.pop(_ALIAS, None)  # of one that is being imported, or an application's own
+    pack.alias = path
+    try:
+        module = sys.modules[name] = __import__(_ALIAS)
+    finally:
+        pack.alias = ""
+        sys.modules.pop(_ALIAS, None)
+        if outer:
+            sys.modules[_ALIAS] = outer
+    return module
+
+
 async def load(*names):
     """Imports modules one by one, each before those that need it: a large one holds the loop long enough."""
     for name in names:
-        __import__(name)
+        _import(name)
         await asyncio.sleep_ms(0)
 
 
@@ -24,8 +55,7 @@ def borrow(name):
 
     What was taken out of it goes on working, and keeps its code in memory for as long as that is referred to.
     """
-    __import__(name)
-    module = sys.modules[name]
+    module = _import(name)
     if name not in _STAYING:
         _forget(name)
     if _STAYING:
@@ -42,7 +72,7 @@ def stay(names):
 def keep(*names):
     """Imports modules that stay for the rest of this mode, too, each before those that need it."""
     for name in names:
-        __import__(name)
+        _import(name)
         if name not in _STAYING:
             _STAYING.append(name)
 
@@ -64,7 +94,9 @@ def _forget(name):
     del sys.modules[name]
     package, _, module = name.rpartition(".")
     package = sys.modules.get(package)
-    if package and hasattr(package, module):  # an import leaves a reference there, too
+    if (
+        package and module in package.__dict__
+    ):  # an import leaves a reference there, too; hasattr() keeps names
         delattr(package, module)
 
 

@@ -185,7 +185,7 @@ async def _enter_normal(system, besides):
     gc.collect()  # else the heap, nearly full until it gets its last size, may double for what comes now
     # Before all else: above the many small things, they would part what is free there.
     sizes = settings.OUTBOX_BYTES, settings.PACKET_LIMIT
-    system.buffers = system.buffers or borrow("iot.bt_memory").take(*sizes)
+    system.buffers = system.buffers or borrow("iot.bt_memory").take(system.flash, *sizes)
     buffers = system.buffers or (None if besides else [bytearray(size) for size in sizes])
     if "wifi" not in system.tasks:
         _grow_heap(system, _RESERVED_LIGHT if system.stored["light"] else _RESERVED)

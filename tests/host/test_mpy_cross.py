@@ -19,20 +19,21 @@ def test_the_device_has_files() -> None:
 def test_compiles_for_the_chip(file: Path) -> None:
     module = files.compile_for_chip((files.ROOT / file).read_bytes(), file.as_posix())
     assert module[:2] == bytes((ord("M"), files.mpy_version()))
-    assert files.path_on_device(file.as_posix()).encode() in module, "its tracebacks would not name it"
+    assert files.name_on_device(file.as_posix()).encode() in module, "its tracebacks would not name it"
 
 
 @pytest.mark.parametrize(
-    ("file", "path"),
+    ("file", "path", "name"),
     [
-        ("lib/iot/mqtt/client.py", "/pack/iot/mqtt/client.mpy"),
-        ("firmware/app.py", "/pack/firmware/app.mpy"),
-        ("aioble/core.py", "/pack/aioble/core.mpy"),
-        ("lib/pack.py", "/pack.mpy"),
+        ("lib/iot/mqtt/client.py", "/pack/iot/mqtt/client.mpy", "iot.mqtt.client"),
+        ("firmware/app.py", "/pack/firmware/app.mpy", ""),
+        ("aioble/core.py", "/pack/aioble/core.mpy", ""),
+        ("lib/pack.py", "/pack.mpy", ""),
     ],
 )
-def test_tracebacks_call_a_module_what_its_file_is_called(file: str, path: str) -> None:
+def test_tracebacks_call_a_module_what_it_or_its_file_is_called(file: str, path: str, name: str) -> None:
     assert files.path_on_device(file) == path
+    assert files.name_on_device(file) == (name or path)
 
 
 def test_tells_where_a_file_does_not_compile() -> None:

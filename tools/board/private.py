@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tools import application
 
-from .parameters import renamed, table
+from .mpy import renamed, table
 from .parsing import parse
 
 ROOT = Path(__file__).resolve().parents[2]

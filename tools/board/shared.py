@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tools import application
 
-from .parameters import renamed
+from .mpy import renamed
 from .parsing import parse
 from .private import given
 from .start import order, source

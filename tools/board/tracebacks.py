@@ -7,7 +7,8 @@ from . import shared
 from .files import ROOT, compile_as_it_is
 from .private import rom_names
 
-_PLACE = re.compile(r'File "/pack/([\w/]+)\.mpy", line \d+, in (\w+)')
+# Of a module of the library's in a pack; before, it was called by its path there.
+_PLACE = re.compile(r'File "(?:/pack/)?(iot[./][\w./]+?)(?:\.mpy)?", line \d+, in (\w+)')
 
 
 def readable(line: str) -> str:
@@ -16,7 +17,7 @@ def readable(line: str) -> str:
 
 
 def _own(found: re.Match[str]) -> str:
-    name = own_names(found[1]).get(found[2], found[2])
+    name = own_names(found[1].replace(".", "/")).get(found[2], found[2])
     return found[0][: -len(found[2])] + name
 
 

@@ -31,7 +31,7 @@ def mask(command: str) -> str:
 
 def own_names(line: str) -> str:
     """A line of a traceback with its function's own name, which is short on the chip; others as they are."""
-    if 'File "/pack/' not in line:
+    if 'File "iot.' not in line and 'File "/pack/' not in line:
         return line
     from .tracebacks import readable  # noqa: PLC0415  it brings the compiler
 

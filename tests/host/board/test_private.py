@@ -6,7 +6,7 @@ import pytest
 
 from tools import application
 from tools.board import files
-from tools.board.parameters import _NOBODY, _number, table
+from tools.board.mpy import NOBODY, _number, table
 from tools.board.private import _NUMBERS, in_rom, rom_names
 from tools.board.tracebacks import readable
 from tools.board.view import own_names
@@ -85,7 +85,7 @@ def test_the_numbers_are_mpy_cross_s() -> None:
     for name, number in _NUMBERS.items():
         module = compiled(b"x." + name)
         assert number in numbers(module), name
-    assert _NOBODY in numbers(compiled(b"x._"))
+    assert NOBODY in numbers(compiled(b"x._"))
 
 
 def test_what_others_may_mean_stays() -> None:
@@ -127,21 +127,25 @@ def test_the_library_has_fewer_names_and_none_twice() -> None:
     assert len(before) - len(after) > 150
 
 
-def test_a_traceback_has_its_functions_names() -> None:
+@pytest.mark.parametrize("place", ["iot.mqtt.connection", "/pack/iot/mqtt/connection.mpy"])
+def test_a_traceback_has_its_functions_names(place: str) -> None:
+    """By the module's name; by its path in a pack, as before."""
     file = "lib/iot/mqtt/connection.py"
     source = (files.ROOT / file).read_bytes()
     name = rom_names(compiled(source, file), source)[b"_packet"].decode()
-    line = f'  File "/pack/iot/mqtt/connection.mpy", line 1, in {name}'
-    assert own_names(line) == '  File "/pack/iot/mqtt/connection.mpy", line 1, in _packet'
+    line = f'  File "{place}", line 1, in {name}'
+    assert own_names(line) == f'  File "{place}", line 1, in _packet'
 
 
 @pytest.mark.parametrize(
     "line",
     [
         "     1.234 I app: in _3",
-        '  File "/pack/iot/mqtt/connection.mpy", line 1, in run',
+        '  File "iot.mqtt.connection", line 1, in run',
+        '  File "iot.nowhere", line 1, in _3',
         '  File "/pack/iot/nowhere.mpy", line 1, in _3',
-        '  File "/pack/iot/mqtt/connection.mpy", line 1, in _Z',
+        '  File "/pack/firmware/app.mpy", line 1, in KeyError',
+        '  File "iot.mqtt.connection", line 1, in _Z',
     ],
 )
 def test_any_other_line_stays(line: str) -> None:

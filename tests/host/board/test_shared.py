@@ -7,7 +7,7 @@ import pytest
 
 from tools import application
 from tools.board import files, private, shared
-from tools.board.parameters import table
+from tools.board.mpy import table
 from tools.board.view import own_names
 
 LIBRARY = [*(files.ROOT / "lib/iot").rglob("*.py")]
@@ -71,5 +71,5 @@ def test_what_an_application_takes_up_it_finds(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_traceback_has_them_back() -> None:
-    line = f'  File "/pack/iot/mqtt/queues.mpy", line 1, in {shared.listed()["acknowledge"]}'
-    assert own_names(line) == '  File "/pack/iot/mqtt/queues.mpy", line 1, in acknowledge'
+    line = f'  File "iot.mqtt.queues", line 1, in {shared.listed()["acknowledge"]}'
+    assert own_names(line) == '  File "iot.mqtt.queues", line 1, in acknowledge'

@@ -8,7 +8,7 @@ import pytest
 from tests.patience import PATIENCE_S
 from tests.vm.test_vm import VERSIONS, VM
 from tools.board import files, texts
-from tools.board.parameters import table
+from tools.board.mpy import table
 
 SOURCE = b'''
 """iot.starving"""

@@ -21,7 +21,7 @@ def test_a_chips_traceback_shows_the_source() -> None:
     told, begun = shown(
         "     1.000 E application: failed, will start again: ZeroDivisionError",
         "Traceback (most recent call last):",
-        '  File "/pack/iot/application.mpy", line 1, in _3',
+        '  File "iot.application", line 1, in _3',
         f'  File "/pack/firmware/app.mpy", line {LINE}, in main',
         "ZeroDivisionError: divide by zero",
     )

@@ -1,4 +1,6 @@
-"""How a run of the application ends: nothing of it is left, and the next one waits. Forgotten in between."""
+"""How a run of the application ends: nothing of it is left, and the next one waits; and how the system's tasks
+do. Forgotten in between.
+"""
 
 import asyncio
 import gc
@@ -10,6 +12,19 @@ _TOLD_CHARS = const(100)
 _POLL_MS = const(50)
 _POLLS = const(120)  # a cancelled task may take so long to clean up
 _POLLS_A_CANCEL = const(40)
+
+
+async def end(system, names):
+    """Cancels tasks of the system's, and waits for their ends."""
+    for name in names:
+        system.tasks[name].cancel()
+    for name in names:
+        try:
+            await system.tasks.pop(name)
+        except asyncio.CancelledError:
+            pass  # it is what was asked for; the system's own task is cancelled by nobody
+        except Exception as error:  # whatever a task dies of, the supervisor has to know
+            system.log.exception("system", name + " died", error)
 
 
 async def leave(application):

@@ -48,8 +48,7 @@ async def make_room(system):
         await system.cloud.client.disconnect()
     for name in ("claim", "cloud", "application"):
         if name in system.tasks:
-            system.tasks[name].cancel()
-            await system.ended(name)
+            await borrow("iot.endings").end(system, (name,))
     gc.collect()
 
 

@@ -91,11 +91,9 @@ class System:
         except KeyboardInterrupt:
             self.watchdog = machine.WDT(timeout=_PROMPT_MS)  # it can be given time, but not be stopped
             try:
-                if borrow("iot.console.improv").look(self):
-                    machine.reset()
+                borrow("iot.console.improv").interrupted(self)
             except MemoryError:  # whoever typed it shall come to the prompt
                 pass
-            self.log.warning("system", "stopped by Ctrl-C; restarts in an hour, or by machine.reset()")
         except BaseException as error:  # e.g. sys.exit() in a task of the application's own making
             borrow("iot.deaths").of_loop(self, error)
 
@@ -120,8 +118,6 @@ class System:
 
     def record(self, key, size):
         """A Record, its code being in memory for as long as it is used. OSError where there is no flash."""
-        if self.nvs is None:
-            raise OSError("flash could not be initialised")
         return borrow("iot.storage.record").Record(self.nvs, key, size)
 
     def store(self):
@@ -129,10 +125,6 @@ class System:
         record = self.record("config", _CONFIG_BYTES)
         module = borrow("iot.storage.store")
         return module.Store(record, module.Credentials(self.folder), self.stored)
-
-    def packets(self, log):
-        """The Packets that the application sends over Bluetooth LE and gets."""
-        return borrow("iot.ble.packets").Packets(log)
 
     async def command(self, name, argument):
         """Carries out what iot.console.lines has read, and returns the answer."""
@@ -150,8 +142,7 @@ class System:
             finally:
                 self._configure = module if self.document else None  # the next piece comes soon
         if name in ("status", "wifi"):
-            only = ("wifi", "ip", "rssi", "networks") if name == "wifi" else ()
-            return borrow("iot.console.status").answer(self, only)
+            return borrow("iot.console.status").answer(self, name)
         return borrow("iot.console.commands").run(self, name, argument)
 
     def tell(self, event, detail=None):
@@ -219,12 +210,3 @@ class System:
             if self.tasks[name].done():
                 return name
         return None
-
-    async def ended(self, name):
-        """Waits for the end of a task that was asked for."""
-        try:
-            await self.tasks.pop(name)
-        except asyncio.CancelledError:
-            pass  # it is what was asked for; the system's own task is cancelled by nobody
-        except Exception as error:  # whatever a task dies of, the supervisor has to know
-            self.log.exception("system", name + " died", error)

@@ -16,9 +16,7 @@ class Thing:
         jobs: the Jobs of iot.aws.jobs; None where there is no cloud, in mode CONFIG.
     """
 
-    def __init__(
-        self, name, version, mode, config, flash, log, events, client, wifi, turn, packets, jobs, service
-    ):
+    def __init__(self, name, version, mode, config, flash, log, events, client, wifi, turn, jobs, service):
         self.name = name
         self.version = version
         self.mode = mode
@@ -29,7 +27,6 @@ class Thing:
         self._client = client
         self._wifi = wifi
         self._turn = turn
-        self._make_packets = packets
         self._packets = None
         self.jobs = jobs
         self._make_service = service
@@ -42,7 +39,7 @@ class Thing:
     def ble(self):
         """The Packets that go to and come from a phone. Bluetooth LE is on in mode CONFIG alone."""
         if self._packets is None:
-            self._packets = self._make_packets(self.log)
+            self._packets = self._make_service("packets")
         return self._packets
 
     @property

@@ -127,10 +127,8 @@ async def _leave(system, staying):
         client.outbox.view = memoryview(b"")
         system.cloud = system.jobs = None
     system.calm.set()
-    for name in ending:
-        system.tasks[name].cancel()
-    for name in ending:
-        await system.ended(name)
+    if ending:
+        await borrow("iot.endings").end(system, ending)
     if system.thing:
         system.thing.close()
         system.thing = None
@@ -319,7 +317,6 @@ def _make_thing(system, function, name, config, client):
         client,
         system.wifi,
         system.turn,
-        system.packets,
         system.jobs,
         system.service,
     )

@@ -30,7 +30,7 @@ OTHER_STARTS = {
 # What the parts do that iot.transitions makes: the store borrows what reads it; Bluetooth LE is iot.ble's.
 BY_OTHERS = {
     *("iot.storage.schema", "iot.crypto.x509"),
-    *("iot.ble.packets", "iot.ble.service"),
+    *("iot.services", "iot.ble.packets", "iot.ble.service"),
 }
 TIMEOUT_S = 550  # fifty starts of the VM, one after the other
 ENTERS = {"NORMAL": "_enter_normal", "CONFIG": "_enter_config", "OTA": "_enter_ota", "IDLE": "_enter_idle"}

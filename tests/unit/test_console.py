@@ -320,8 +320,11 @@ class FakeCloud:
         self._calls.append("disconnect")
 
 
-async def forever():
-    await asyncio.Event().wait()
+async def forever(name, calls):
+    try:
+        await asyncio.Event().wait()
+    finally:
+        calls.append(name)
 
 
 def in_normal():
@@ -329,13 +332,7 @@ def in_normal():
     system = FakeSystem()
     system.nvs, system.cloud, system.stored = FakeNVS(), FakeCloud(system.calls), "stored"
     for name in ("wifi", "cloud", "application"):
-        system.tasks[name] = asyncio.create_task(forever())
-
-    async def ended(name):
-        await araises(asyncio.CancelledError, "", system.tasks.pop(name))
-        system.calls.append(name)
-
-    system.ended = ended
+        system.tasks[name] = asyncio.create_task(forever(name, system.calls))
     return system
 
 
@@ -346,6 +343,7 @@ async def without_wifi(system):
 
 async def test_a_configuration_in_normal_mode_has_the_memory_that_it_needs():
     system = in_normal()
+    await asyncio.sleep_ms(0)  # they begin
     lines = await answers(in_pieces(claim()), system)
     assert lines[-1] == "= ok stored, restarting", lines[-1]
     assert system.calls[:3] == ["disconnect", "cloud", "application"] and system.calls[-1] == "committed"

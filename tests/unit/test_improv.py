@@ -5,7 +5,7 @@ import json
 import os
 import sys
 
-from check import araises
+from check import araises, raises
 from documents import claim
 from fakes import FakeLog, FakeMachine, FakeNVS, forget
 from iot import probation
@@ -284,6 +284,44 @@ async def test_a_ctrl_c_that_somebody_typed_leads_to_the_prompt():
         with Around(system, left) as around:
             assert not await improv._talk(system)
             assert around.stream.left == stays and not around.characters and not system.output
+
+
+class Loop:
+    """`asyncio`, whose new loop ends with that answer."""
+
+    def __init__(self, answer):
+        self._answer = answer
+
+    def new_event_loop(self):
+        pass
+
+    def run(self, coroutine):
+        coroutine.close()
+        return self._answer
+
+
+class Chip(FakeMachine):
+    resets = 0
+
+    def reset(self):
+        self.resets += 1
+        raise OSError("reset")
+
+
+def test_behind_a_packet_s_ctrl_c_the_chip_is_reset_and_else_there_is_the_prompt():
+    system, chip = System(), Chip()
+    try:
+        with chip:
+            improv.asyncio = Loop(False)
+            improv.interrupted(system)
+            assert system.log.lines == [
+                "system: stopped by Ctrl-C; restarts in an hour, or by machine.reset()"
+            ]
+            improv.asyncio = Loop(True)
+            raises(OSError, "reset", improv.interrupted, system)
+            assert chip.resets == 1 and len(system.log.lines) == 1
+    finally:
+        improv.asyncio = asyncio
 
 
 async def test_networks():

@@ -96,7 +96,12 @@ WAYS: dict[str, tuple[Step, ...]] = {
     "CONFIG": (
         *INIT,
         ("CONFIG", "stay CONFIG", "load console", "borrow iot.heap", "load application"),
-        ("Bluetooth LE", "load iot.ble.config_mode iot.ble.packets iot.ble.service"),
+        (
+            "Bluetooth LE",
+            "load iot.ble.config_mode",
+            "borrow iot.services",
+            "load iot.ble.packets iot.ble.service",
+        ),
     ),
     "OTA": (*INIT, ("OTA", "stay OTA", "load console", "borrow iot.heap", "load wifi clock update")),
     "IDLE": (*INIT, ("IDLE", "stay IDLE", "load console", "borrow iot.heap", "load rescue")),

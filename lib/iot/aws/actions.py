@@ -21,8 +21,7 @@ async def _log(job):
     except ValueError as error:
         job.reject(str(error))
     if "log_lines" in system.tasks:
-        system.tasks["log_lines"].cancel()
-        await system.ended("log_lines")
+        await borrow("iot.endings").end(system, ("log_lines",))
     lines = borrow("iot.aws.log_lines").LogLines(system, level, minutes)
     system.tasks["log_lines"] = asyncio.create_task(lines.run())
     return {"level": level, "minutes": minutes}

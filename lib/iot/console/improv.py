@@ -77,13 +77,17 @@ async def run(system, stream, write=None):
     return "improv"
 
 
-def look(system):
-    """Whether the Ctrl-C that has ended the loop was a packet's, which is answered with what follows it.
+def interrupted(system):
+    """Ctrl-C has ended the loop, which cannot go on: of a packet, what follows is answered, and the chip is reset.
 
-    So it is in the modes in which Ctrl-C interrupts what runs: then the loop cannot go on.
+    So it is in the modes in which Ctrl-C interrupts what runs. Whoever typed it comes to the prompt.
     """
     asyncio.new_event_loop()  # without the tasks of the old one
-    return asyncio.run(_talk(system))
+    if asyncio.run(_talk(system)):
+        import machine
+
+        machine.reset()
+    system.log.warning("system", "stopped by Ctrl-C; restarts in an hour, or by machine.reset()")
 
 
 async def _talk(system):

@@ -18,21 +18,22 @@ _NAMES = const((
     "cloud", "unreached", "certificate_ends", "queued", "dropped", "heap_total", "heap_used", "heap_free",
     "heap_piece", "idf_free", "idf_largest", "idf_lowest", "starved", "starved_reason", "slots",
 ))  # fmt: skip
+_WIFI = const(("wifi", "ip", "rssi", "networks"))
 # By machine.reset_cause(). The chip does not tell a panic from machine.reset().
 _RESET_CAUSES = const(("unknown", "power-on", "restart or panic", "watchdog", "deep sleep", "soft reset"))
 
 
-def answer(system, only=()):
-    """The pieces of a JSON object with the members of that name, or all."""
-    return _pieces(system, only, _heap_piece())  # which prints something
+def answer(system, command="status"):
+    """The pieces of a JSON object with all there is; for the command `wifi` with a part of it."""
+    return _pieces(system, _WIFI if command == "wifi" else _NAMES, _heap_piece())  # which prints something
 
 
-def _pieces(system, only, heap_piece):
+def _pieces(system, wanted, heap_piece):
     before = "{"
     values = _values(system, heap_piece)
     for name in _NAMES:
         value = next(values)
-        if not only or name in only:
+        if name in wanted:
             yield before + json.dumps(name) + ": "
             yield json.dumps(value)
             before = ", "

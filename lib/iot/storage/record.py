@@ -20,12 +20,14 @@ class Record:
     older or damaged, and the other stays as it was.
 
     Args:
-        nvs: an esp32.NVS.
+        nvs: an esp32.NVS; None is an OSError.
         key: 1 to 14 characters; the copies are `key + "0"` and `key + "1"`.
         size: bytes that `store` takes at the most.
     """
 
     def __init__(self, nvs, key, size):
+        if nvs is None:
+            raise OSError("flash could not be initialised")
         self._nvs = nvs
         self._keys = (key + "0", key + "1")
         self._size = size

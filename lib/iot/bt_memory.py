@@ -23,8 +23,8 @@ _LEAST = const(6144)  # what a claim has need of (iot.aws.claim), which so takes
 def take(flash, *sizes):
     """A bytearray of each of these sizes at least; None where the chip has no such memory, or not for all.
 
-    The pack's index goes there, too, and the 256 bytes of `flash`, a Flash or None. Bluetooth cannot be switched
-    on in this life.
+    The pack's index goes there, too, and the 256 bytes of `flash`, a Flash or None. Bluetooth cannot be
+    switched on in this life.
     """
     pack = getattr(getattr(sys.modules.get("pack"), "Pack", None), "mounted", None)  # older ones tell none
     moved = [(owner, name) for owner, name in ((pack, "index"), (flash, "memory")) if owner]

@@ -1,5 +1,6 @@
-"""How a run of the application ends: nothing of it is left, and the next one waits; and how the system's tasks
-do. Forgotten in between.
+"""How the system's tasks end, and a run of the application: nothing of it is left, and the next one waits.
+
+Forgotten in between.
 """
 
 import asyncio

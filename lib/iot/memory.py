@@ -18,8 +18,8 @@ _STAYING = []  # type: list[str]
 def _import(name):
     """The module of that name, which sys.modules has from then on.
 
-    MicroPython keeps for ever by what path a module was found, and what the last part of its name is. So a pack
-    has each found by the same.
+    MicroPython keeps for ever by what path a module was found, and what the last part of its name is. So a
+    pack has each found by the same.
     """
     if name in sys.modules:
         return sys.modules[name]
@@ -94,9 +94,8 @@ def _forget(name):
     del sys.modules[name]
     package, _, module = name.rpartition(".")
     package = sys.modules.get(package)
-    if (
-        package and module in package.__dict__
-    ):  # an import leaves a reference there, too; hasattr() keeps names
+    # An import leaves a reference there, too. hasattr() would keep the name for ever.
+    if package and module in package.__dict__:
         delattr(package, module)
 
 

@@ -195,7 +195,8 @@ async def test_an_application_that_holds_what_it_may(rig: Rig, chain: ServerChai
 
 @pytest.mark.usefixtures("appetite")
 async def test_an_application_that_takes_more_gets_its_own_memory_error(rig: Rig, chain: ServerChain) -> None:
-    before = await rig.status()
+    # Behind a connection ESP-IDF's heap moves while it is read, and MicroPython's seems to be larger.
+    total = min([(await rig.status())["heap_total"] for _ in range(5)])
     rig.command(f"cmd/{rig.thing}", f"hold {TOO_MUCH}")
     await rig.expect(r" E application: failed, will start again: MemoryError")
     first = len(rig.messages)
@@ -207,5 +208,5 @@ async def test_an_application_that_takes_more_gets_its_own_memory_error(rig: Rig
                 status = await rig.status()
             except BoardError:  # what is typed is lost in a restart
                 status = await rig.online()
-            if status["cloud"] and status["heap_total"] == before["heap_total"]:
+            if status["cloud"] and status["heap_total"] == total:
                 break

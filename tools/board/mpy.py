@@ -55,9 +55,9 @@ def _number(module: bytes, at: int) -> tuple[int, int]:
 def apart(module: bytes) -> bytes:
     """An .mpy that keeps nothing in memory but itself: where need be with names more, which nobody means.
 
-    MicroPython has the table of a module's objects behind that of its names, in one piece. Where there is none,
-    and the names fill theirs to the last byte, its address is that of whatever lies behind, which so is never
-    garbage for as long as the module is there: another module, with all its code.
+    MicroPython has the table of a module's objects behind that of its names, in one piece. Where there is
+    none, and the names fill theirs to the last byte, its address is that of whatever lies behind, which so is
+    never garbage for as long as the module is there: another module, with all its code.
     """
     names, at = _number(module, _HEADER_SIZE)
     objects, start = _number(module, at)

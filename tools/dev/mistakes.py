@@ -7,8 +7,8 @@ from pathlib import Path
 from tools.board.files import located
 from tools.board.view import own_names
 
-# Of a device's file: /firmware/app.py, in a pack /pack/firmware/app.mpy; mpy-cross says firmware/app.py. And of a
-# module of the library's in a pack, where it has no lines: all is line 1.
+# Of a device's file: /firmware/app.py, in a pack /pack/firmware/app.mpy; mpy-cross says firmware/app.py. And
+# of a module of the library's in a pack, where it has no lines: all is line 1.
 _PLACE = re.compile(r'^(\s*)File "(?:/?(?:pack/)?([\w./-]+?)\.m?py|(iot\.[\w.]+))", line (\d+)(.*)$')
 _TRACEBACK = "Traceback (most recent call last):"
 _UNDERLINED = re.compile(r"^\s+[~^ ]+$")  # CPython shows source lines itself, and what of them it means

@@ -78,9 +78,10 @@ async def run(system, stream, write=None):
 
 
 def interrupted(system):
-    """Ctrl-C has ended the loop, which cannot go on: of a packet, what follows is answered, and the chip is reset.
+    """Ctrl-C has ended the loop, which cannot go on. If it was a packet's, what follows is answered, and the
+    chip is reset; whoever typed it comes to the prompt.
 
-    So it is in the modes in which Ctrl-C interrupts what runs. Whoever typed it comes to the prompt.
+    So it is in the modes in which Ctrl-C interrupts what runs.
     """
     asyncio.new_event_loop()  # without the tasks of the old one
     if asyncio.run(_talk(system)):

@@ -10,8 +10,8 @@ from tests.vm.test_vm import VERSIONS, VM
 from tools.board import files
 from tools.board.mpy import NOBODY, _number, apart, table
 
-# Between pieces of the size of the table that is filled lie large ones. All the smaller holes are filled before,
-# so that the table gets one of those pieces' places, with a large one behind it.
+# Between pieces of the size of the table that is filled lie large ones. All the smaller holes are filled
+# before, so that the table gets one of those pieces' places, with a large one behind it.
 SCRIPT = """
 import asyncio, gc, sys
 

@@ -46,9 +46,8 @@ async def make_room(system):
     """Ends the connection and the application, which have most of the memory: a restart has to follow."""
     if system.cloud:
         await system.cloud.client.disconnect()
-    for name in ("claim", "cloud", "application"):
-        if name in system.tasks:
-            await borrow("iot.endings").end(system, (name,))
+    names = [name for name in ("claim", "cloud", "application") if name in system.tasks]
+    await borrow("iot.endings").end(system, names)
     gc.collect()
 
 

@@ -472,6 +472,7 @@ def test_of_a_borrowed_module_neither_path_nor_package_stays(lent: Flash, versio
         pack.mount(FLASH + "/firmware.pack")
         from iot import memory
         leaf = memory.borrow("iot.mqtt.leaf")
+        memory.borrow("iot.outer")
         memory.keep("iot.fails")
         from iot import fails
         print(leaf.VALUE, leaf.__file__, sorted(name for name in sys.modules if name[:4] == "iot."))
@@ -485,6 +486,7 @@ def test_of_a_borrowed_module_neither_path_nor_package_stays(lent: Flash, versio
         "True False ''",
     ]
     assert "Q(iot.mqtt.leaf)" in printed  # what else is a name by then
+    assert "Q(outer)" not in printed  # as hasattr() would have it, and iot is there
     assert not {"Q(/pack/iot/mqtt/leaf.mpy)", "Q(iot.mqtt)", "Q(/pack/iot/fails.mpy)"} & {*printed}
 
 

@@ -30,16 +30,18 @@ def _bytes(number: int) -> bytes:
 
 
 def _places(module: bytes) -> Iterator[tuple[int, int]]:
-    """Where in an .mpy its names are."""
+    """Where in an .mpy its names are, but for those that MicroPython has in ROM."""
+    return ((start, end - 1) for start, end in _entries(module) if end > start)
+
+
+def _entries(module: bytes) -> Iterator[tuple[int, int]]:
+    """Where its names are, each with its zero; nothing of one in ROM, of which there is the number alone."""
     count, at = _number(module, _HEADER_SIZE)
-    _, at = _number(module, at)  # of objects
+    _, end = _number(module, at)  # of objects
     for _ in range(count):
-        length, start = _number(module, at)
-        at = start
-        if length & 1:  # the number of a name that MicroPython has in ROM
-            continue
-        at = start + (length >> 1) + 1
-        yield start, at - 1
+        length, start = _number(module, end)
+        end = start if length & 1 else start + (length >> 1) + 1
+        yield start, end
 
 
 def _number(module: bytes, at: int) -> tuple[int, int]:
@@ -64,10 +66,7 @@ def apart(module: bytes) -> bytes:
     words = -(-names * _NAME_BYTES // _WORD_BYTES)
     if objects or words * _WORD_BYTES % _BLOCK_BYTES:
         return module
-    end = start
-    for _ in range(names):
-        length, end = _number(module, end)
-        end += 0 if length & 1 else (length >> 1) + 1
+    *_, (_, end) = _entries(module)
     more = words * _WORD_BYTES // _NAME_BYTES + 1 - names
     head = module[:_HEADER_SIZE] + _bytes(names + more) + _bytes(objects)
     return head + module[start:end] + more * _bytes(NOBODY << 1 | 1) + module[end:]

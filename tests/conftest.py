@@ -1,5 +1,6 @@
 """What all tests share: device code finds MicroPython's names; where nothing may skip a skip is a failure."""
 
+import faulthandler
 import gc
 import inspect
 import logging
@@ -16,12 +17,16 @@ from tools.sim.cpython import install_language
 
 UNIT = Path(__file__).parent / "unit"
 UNIT_TIMEOUT_S = 200
+# Behind pytest-timeout's (pyproject.toml), which speaks once: for what does not end then either.
+HANG_S = float(os.environ.get("TEST_HANG_S", "800"))
 NOTHING_SKIPS = os.environ.get("NOTHING_SKIPS") == "1" or os.environ.get("CI") == "true"
 # No package index has these, so what needs one is left out where it is missing, rather than skipped.
 EXTRAS = {
     "micropython": ("MICROPYTHON", "a MicroPython unix port (MICROPYTHON=path)"),
     "aioble": ("AIOBLE", "the real aioble (AIOBLE=folder)"),
 }
+
+STDERR = pytest.StashKey[int]()  # of the process, captured or not
 
 install_language()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # by `make test &`; devices would not hear it either
@@ -46,13 +51,54 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left_out[reason] = len(extra)
 
 
+class AtOnce:
+    """Says what failed as it fails, too: a run that is cut off shows no summary."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            reason, _, _ = (crash.message if crash else str(report.longrepr)).partition("\n")
+            self._terminal.ensure_newline()
+            self._terminal.write_line(f"{report.nodeid}: {reason}")
+
+
+@pytest.hookimpl(trylast=True)  # when the terminal reporter is there
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[STDERR] = os.dup(2)  # as nothing is captured yet
+    if terminal := config.pluginmanager.getplugin("terminalreporter"):  # none in a worker of pytest-xdist
+        config.pluginmanager.register(AtOnce(terminal))
+
+
 def pytest_collection_finish() -> None:
     gc.freeze()  # what is there by now stays: the many collections of the tests need not look at it
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+def watchdog(config: pytest.Config) -> None:
+    faulthandler.dump_traceback_later(HANG_S, exit=True, file=config.stash[STDERR])
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let a hang that nothing else ends end the process, and tell where each of its threads was.
+
+    A worker of pytest-xdist that ends so fails its test, and another goes on.
+    """
+    watchdog(item.config)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
     """Behind a file: what it has loaded (botocore's models, say) stays, and is not looked at again either."""
+    watchdog(item.config)  # anew: pytest calls it off when a test fails
+    yield
     if nextitem is None or nextitem.path != item.path:
         gc.collect()
         gc.freeze()

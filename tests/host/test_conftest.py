@@ -1,4 +1,4 @@
-"""Where nothing may skip, a skipped test fails; elsewhere it says why it was skipped."""
+"""What tests/conftest.py sees to: nothing skips in CI, what hangs is ended, a failure is told at once."""
 
 import os
 import subprocess
@@ -17,10 +17,17 @@ SKIPS = {
 }
 
 
-def run_pytest(source: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+HANGS = {
+    "in the test": "def test_hangs(): Event().wait()\n",
+    "behind a failure": "@pytest.fixture\ndef stuck():\n    yield\n    Event().wait()\n"
+    "def test_hangs(stuck): assert 0, 'pear'\n",
+}
+
+
+def run_pytest(source: str, folder: Path, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_it.py").write_text(source)
     options = ["-p", "tests.conftest", "-c", str(ROOT / "pyproject.toml")]
-    command = [sys.executable, "-m", "pytest", *options, str(folder)]
+    command = [sys.executable, "-m", "pytest", *options, *more, str(folder)]
     clean = {name: value for name, value in os.environ.items() if name not in ("CI", "NOTHING_SKIPS")}
     environment = clean | environment
     return subprocess.run(
@@ -52,3 +59,19 @@ def test_what_needs_the_unix_port_is_left_out_and_counted(tmp_path: Path) -> Non
     assert result.returncode == 0
     assert "Left out: 1 tests for a MicroPython unix port" in result.stdout
     assert "1 passed, 1 deselected" in result.stdout
+
+
+@pytest.mark.parametrize("hang", HANGS.values(), ids=HANGS)
+def test_a_hang_is_that_tests_failure_and_the_others_go_on(hang: str, tmp_path: Path) -> None:
+    source = f"import pytest\nfrom threading import Event\n{hang}def test_other(): pass\n"
+    result = run_pytest(source, tmp_path, "-n", "1", TEST_HANG_S="4")
+    assert result.returncode != 0
+    assert "crashed while running 'test_it.py::test_hangs'" in result.stdout
+    assert "1 passed" in result.stdout
+    assert "Timeout (0:00:04)!" in result.stderr and 'threading.py", line' in result.stderr
+
+
+def test_a_failure_is_told_at_once(tmp_path: Path) -> None:
+    result = run_pytest("def test_fails(): assert 0, 'pear'", tmp_path)
+    before, _, _ = result.stdout.partition("FAILURES")
+    assert "test_it.py::test_fails: AssertionError: pear" in before

@@ -122,20 +122,20 @@ class _Loader(_Folder, importlib.abc.SourceLoader):
         return source
 
     def source_to_code(self, data, path, *, _optimization=-1):
-        """The code of a text, on the host from the last time if it is the same text."""
-        kept = _COMPILED / self._file.strip("/").replace("/", ".")
-        key = hashlib.sha256(importlib.util.MAGIC_NUMBER + path.encode() + b"\0" + data).digest()
+        """The code of a text, on the host from the last time if it was there before.
+
+        By what is in it: the pack calls all modules that are borrowed by one name.
+        """
+        kept = (
+            _COMPILED / hashlib.sha256(importlib.util.MAGIC_NUMBER + path.encode() + b"\0" + data).hexdigest()
+        )
         with contextlib.suppress(OSError, ValueError, EOFError, TypeError):
-            known = kept.read_bytes()
-            if known.startswith(key):
-                return marshal.loads(known[len(key) :])  # noqa: S302 - ours, as what is in __pycache__
+            return marshal.loads(kept.read_bytes())  # noqa: S302 - ours, as what is in __pycache__
         code = super().source_to_code(data, path)
-        with contextlib.suppress(
-            OSError
-        ):  # nowhere to keep it, or another device was there at the same moment
+        with contextlib.suppress(OSError):  # nowhere to keep it
             _COMPILED.mkdir(parents=True, exist_ok=True)
             new = kept.with_name(f"{kept.name}.{os.getpid()}")
-            new.write_bytes(key + marshal.dumps(code))
+            new.write_bytes(marshal.dumps(code))
             new.replace(kept)
         return code
 

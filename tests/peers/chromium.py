@@ -1,5 +1,6 @@
 """Chromium without a window, driven by Playwright over the DevTools protocol."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -37,7 +38,8 @@ async def running() -> AsyncIterator[Browser]:
         try:
             yield browser
         finally:
-            await browser.close()
+            async with asyncio.timeout(PATIENCE_S):  # Playwright itself would wait for ever
+                await browser.close()
 
 
 class Visit:

@@ -1,4 +1,4 @@
-"""What a simulated device has compiled is there for the next import of the same text, whatever has its name."""
+"""What a simulated device has compiled is there for the next import of that text, whatever has its name."""
 
 import importlib.abc
 from pathlib import Path

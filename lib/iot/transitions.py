@@ -27,7 +27,7 @@ _COUNTS = const(("refused", "lost", "oversize", "unclaimed", "dropped"))
 # Bytes of ESP-IDF's heap that MicroPython's leaves alone (docs/memory.md): for Wi-Fi with its buffers, and
 # TLS in the handshake with RSA chains, or NimBLE; and with chains of ECDSA.
 _RESERVED = const(97 * 1024)
-_RESERVED_LIGHT = const(92 * 1024)
+_RESERVED_LIGHT = const(95 * 1024)
 
 
 async def change(system):

@@ -17,8 +17,8 @@ from tools.sim.cpython import install_language
 
 UNIT = Path(__file__).parent / "unit"
 UNIT_TIMEOUT_S = 200
-# Behind pytest-timeout's (pyproject.toml), which speaks once: for what does not end then either.
-HANG_S = float(os.environ.get("TEST_HANG_S", "800"))
+# Behind a test's own limit, pytest-timeout's, which speaks once: for what does not end then either.
+HANG_S = float(os.environ.get("TEST_HANG_S", "200"))
 NOTHING_SKIPS = os.environ.get("NOTHING_SKIPS") == "1" or os.environ.get("CI") == "true"
 # No package index has these, so what needs one is left out where it is missing, rather than skipped.
 EXTRAS = {
@@ -77,8 +77,12 @@ def pytest_collection_finish() -> None:
     gc.freeze()  # what is there by now stays: the many collections of the tests need not look at it
 
 
-def watchdog(config: pytest.Config) -> None:
-    faulthandler.dump_traceback_later(HANG_S, exit=True, file=config.stash[STDERR])
+def watchdog(item: pytest.Item) -> None:
+    mark = item.get_closest_marker("timeout")
+    limit_s = float(
+        mark.args[0] if mark else item.config.getoption("timeout") or item.config.getini("timeout")
+    )
+    faulthandler.dump_traceback_later(limit_s + HANG_S, exit=True, file=item.config.stash[STDERR])
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -87,7 +91,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
     A worker of pytest-xdist that ends so fails its test, and another goes on.
     """
-    watchdog(item.config)
+    watchdog(item)
     try:
         return (yield)
     finally:
@@ -97,7 +101,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
     """Behind a file: what it has loaded (botocore's models, say) stays, and is not looked at again either."""
-    watchdog(item.config)  # anew: pytest calls it off when a test fails
+    watchdog(item)  # anew: pytest calls it off when a test fails
     yield
     if nextitem is None or nextitem.path != item.path:
         gc.collect()

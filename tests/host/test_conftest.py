@@ -15,10 +15,8 @@ SKIPS = {
     "inside": "import pytest\ndef test(): pytest.skip('no cat')",
     "as a module": "import pytest\npytest.skip('no cat', allow_module_level=True)",
 }
-
-
 HANGS = {
-    "in the test": "def test_hangs(): Event().wait()\n",
+    "in the test": "def test_hangs():\n    try: Event().wait()\n    finally: Event().wait()\n",
     "behind a failure": "@pytest.fixture\ndef stuck():\n    yield\n    Event().wait()\n"
     "def test_hangs(stuck): assert 0, 'pear'\n",
 }
@@ -64,11 +62,17 @@ def test_what_needs_the_unix_port_is_left_out_and_counted(tmp_path: Path) -> Non
 @pytest.mark.parametrize("hang", HANGS.values(), ids=HANGS)
 def test_a_hang_is_that_tests_failure_and_the_others_go_on(hang: str, tmp_path: Path) -> None:
     source = f"import pytest\nfrom threading import Event\n{hang}def test_other(): pass\n"
-    result = run_pytest(source, tmp_path, "-n", "1", TEST_HANG_S="4")
+    result = run_pytest(source, tmp_path, "-n", "1", "-o", "timeout=2", TEST_HANG_S="2")
     assert result.returncode != 0
     assert "crashed while running 'test_it.py::test_hangs'" in result.stdout
     assert "1 passed" in result.stdout
     assert "Timeout (0:00:04)!" in result.stderr and 'threading.py", line' in result.stderr
+
+
+def test_a_test_that_may_take_longer_does(tmp_path: Path) -> None:
+    source = "import pytest, time\n@pytest.mark.timeout(60)\ndef test(): time.sleep(3)\n"
+    result = run_pytest(source, tmp_path, "-o", "timeout=1", TEST_HANG_S="1")
+    assert result.returncode == 0 and "1 passed" in result.stdout
 
 
 def test_a_failure_is_told_at_once(tmp_path: Path) -> None:

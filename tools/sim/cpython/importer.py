@@ -126,9 +126,8 @@ class _Loader(_Folder, importlib.abc.SourceLoader):
 
         By what is in it: the pack calls all modules that are borrowed by one name.
         """
-        kept = (
-            _COMPILED / hashlib.sha256(importlib.util.MAGIC_NUMBER + path.encode() + b"\0" + data).hexdigest()
-        )
+        key = hashlib.sha256(importlib.util.MAGIC_NUMBER + path.encode() + b"\0" + data)
+        kept = _COMPILED / key.hexdigest()
         with contextlib.suppress(OSError, ValueError, EOFError, TypeError):
             return marshal.loads(kept.read_bytes())  # noqa: S302 - ours, as what is in __pycache__
         code = super().source_to_code(data, path)
